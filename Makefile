@@ -1,0 +1,26 @@
+# `make run` does the main job, `make test` runs the tests; each sets up what it needs first.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test check clean
+
+run: .venv/installed
+	$(BIN)/paredown optimize conf/digits.yaml
+
+test: .venv/installed
+	$(BIN)/python -m pytest -q
+
+check: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.venv/installed: pyproject.toml requirements.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=24"
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf .venv .paredown .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info

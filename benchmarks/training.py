@@ -1,0 +1,225 @@
+"""Images per second of the training loop, beside no data work at all and beside a plain DataLoader loop.
+
+    python benchmarks/training.py [--rounds 20] [--seconds 0.5] [--threads 2] [--workers 0] [--json out.json]
+
+Three loops train equal copies of one network on the same number of images, one after another in every round:
+`ours` is this project's loop with crop and flip; `bare` feeds one ready float batch again and again, the
+upper bound; `loader` is torch's DataLoader over PIL images with per-image crop, flip and normalization, as
+tutorials write it. Pixels are random, so nothing is downloaded. A ratio is ours over theirs within a round:
+above 1 is faster. Its 95 % interval is Student's t on the logarithms over the rounds, after one round that
+is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import platform
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from scipy import stats
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from tasks.architectures import convnet, resnet20
+from tasks.augmentation import Crop, Flip, compose
+from tasks.kernels import loops, objectives
+
+BATCH, PADDING, MEAN, STD = 128, 4, 0.5, 0.25
+Loop = Callable[[int], None]
+"""Trains on so many images."""
+
+
+def main() -> None:
+    """Measures, prints a table, and writes JSON when asked."""
+    options = read_options()
+    torch.set_num_threads(options.threads)
+    device = torch.device(options.device)
+    networks = {
+        "convnet 28x28x1": (convnet((1, 28, 28), 10, width=16, depth=2), (1, 28, 28)),
+        "resnet20 32x32x3": (resnet20((3, 32, 32), 10), (3, 32, 32)),
+    }
+    rows = []
+    for name, (network, shape) in networks.items():
+        contenders = {
+            "ours": ours(network, shape, device),
+            "bare": bare(network, shape, device),
+            "loader": loader(network, shape, device, options.workers),
+        }
+        rows.append({"network": name, **compare(contenders, options.rounds, options.seconds, device)})
+        print_row(rows[-1])
+    if options.json:
+        host = {"processor": platform.processor() or platform.machine(), "torch": torch.__version__}
+        report = {"host": host, "options": {**vars(options), "json": str(options.json)}, "rows": rows}
+        options.json.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def read_options() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=20, help="counted rounds, at least 2")
+    parser.add_argument("--seconds", type=float, default=0.5, help="about how long one loop runs in a round")
+    parser.add_argument("--threads", type=int, default=2, help="torch's threads")
+    parser.add_argument("--workers", type=int, default=0, help="processes of the DataLoader")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--json", type=Path, help="also write the numbers to this file")
+    return parser.parse_args()
+
+
+def compare(contenders: dict[str, Loop], rounds: int, seconds: float, device: torch.device) -> dict[str, object]:
+    """Images per second (median) of each loop, and the ratios of ours with their intervals."""
+    pilot = timed(contenders["ours"], 2 * BATCH, device)
+    pilot = timed(contenders["ours"], 2 * BATCH, device)
+    images = max(1, round(seconds / pilot * 2)) * BATCH
+    speeds: dict[str, list[float]] = {name: [] for name in contenders}
+    names = list(contenders)
+    for turn in range(rounds + 1):
+        for name in names[turn % 3 :] + names[: turn % 3]:
+            speed = images / timed(contenders[name], images, device)
+            if turn:
+                speeds[name].append(speed)
+    medians = {name: float(np.median(values)) for name, values in speeds.items()}
+    ratios = {f"ours / {name}": interval(speeds["ours"], speeds[name]) for name in ("bare", "loader")}
+    return {"images": images, "rounds": rounds, "images_per_second": medians, "ratios": ratios}
+
+
+def timed(loop: Loop, images: int, device: torch.device) -> float:
+    """Seconds that a loop takes, the device's queue included."""
+    start = time.perf_counter()
+    loop(images)
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start
+
+
+def interval(ours: list[float], theirs: list[float]) -> dict[str, float]:
+    """Geometric mean of the paired ratios and its 95 % interval."""
+    logs = np.log(np.array(ours) / np.array(theirs))
+    half = stats.t.ppf(0.975, len(logs) - 1) * logs.std(ddof=1) / math.sqrt(len(logs))
+    return {
+        "value": math.exp(logs.mean()),
+        "low": math.exp(logs.mean() - half),
+        "high": math.exp(logs.mean() + half),
+    }
+
+
+def print_row(row: dict[str, object]) -> None:
+    """One network's numbers."""
+    speeds, ratios = row["images_per_second"], row["ratios"]
+    assert isinstance(speeds, dict)
+    assert isinstance(ratios, dict)
+    print(f"{row['network']}: {row['images']} images a loop and round, {row['rounds']} rounds")
+    for name, speed in speeds.items():
+        print(f"  {name:14} {speed:9.0f} images/s")
+    for name, ratio in ratios.items():
+        print(f"  {name:14} {ratio['value']:9.3f}  [{ratio['low']:.3f}, {ratio['high']:.3f}]")
+
+
+def normalize(batch: Tensor) -> Tensor:
+    """Raw pixels to network inputs."""
+    return (batch.float() / 255 - MEAN) / STD
+
+
+def ours(network: nn.Module, shape: tuple[int, ...], device: torch.device) -> Loop:
+    """This project's loop."""
+    model = copy.deepcopy(network).to(device)
+    loops.arrange(model, channels_last=True)
+    optimizer = loops.make_optimizer("adamw", model, 1e-3, momentum=0.9, weight_decay=1e-4)
+    pixels, targets = (torch.from_numpy(each).to(device) for each in examples(shape))
+    augment = compose([Crop(padding=PADDING), Flip()])
+
+    def loop(images: int) -> None:
+        with loops.seeded(0, 1, device) as generator:
+            order = loops.shuffled_batches(len(pixels), BATCH, generator)
+            loops.train_epoch(
+                model,
+                pixels,
+                targets,
+                (order * math.ceil(images / len(pixels)))[: images // BATCH],
+                optimizer,
+                objective=objectives.supervised(),
+                rate=lambda step: loops.learning_rate("cosine", 1e-3, step * BATCH / images),
+                transform=normalize,
+                augment=augment,
+                generator=generator,
+            )
+
+    return loop
+
+
+def bare(network: nn.Module, shape: tuple[int, ...], device: torch.device) -> Loop:
+    """The same steps on one ready batch: no shuffling, no augmentation, no normalization."""
+    model = copy.deepcopy(network).to(device)
+    loops.arrange(model, channels_last=True)
+    optimizer = loops.make_optimizer("adamw", model, 1e-3, momentum=0.9, weight_decay=1e-4)
+    pixels, targets = (torch.from_numpy(each[:BATCH]).to(device) for each in examples(shape))
+    inputs = normalize(pixels)
+
+    def loop(images: int) -> None:
+        model.train()
+        for _ in range(images // BATCH):
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    return loop
+
+
+def loader(network: nn.Module, shape: tuple[int, ...], device: torch.device, workers: int) -> Loop:
+    """The loop that tutorials write, with PyTorch's defaults."""
+    model = copy.deepcopy(network).to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=1e-4)
+    pixels, targets = examples(shape)
+
+    def loop(images: int) -> None:
+        model.train()
+        data = Pictures(pixels, targets, images)
+        for inputs, classes in DataLoader(data, BATCH, shuffle=True, num_workers=workers):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(inputs.to(device)), classes.to(device))
+            loss.backward()
+            optimizer.step()
+
+    return loop
+
+
+class Pictures(Dataset[tuple[Tensor, int]]):
+    """PIL images, each cropped, flipped and normalized on its own; the first `length`, over and over."""
+
+    def __init__(self, pixels: np.ndarray, targets: np.ndarray, length: int) -> None:
+        layout = pixels[:, 0] if pixels.shape[1] == 1 else pixels.transpose(0, 2, 3, 1)
+        self.pictures, self.targets, self.length = np.ascontiguousarray(layout), targets, length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        place = index % len(self.pictures)
+        picture = Image.fromarray(self.pictures[place])
+        width, height = picture.size
+        padded = ImageOps.expand(picture, PADDING)
+        left, top = random.randint(0, 2 * PADDING), random.randint(0, 2 * PADDING)
+        picture = padded.crop((left, top, left + width, top + height))
+        if random.random() < 0.5:
+            picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        values = torch.from_numpy(np.array(picture)).view(height, width, -1).permute(2, 0, 1).contiguous()
+        return normalize(values), int(self.targets[place])
+
+
+def examples(shape: tuple[int, ...], count: int = 16 * BATCH) -> tuple[np.ndarray, np.ndarray]:
+    """Random uint8 pixels (count, channels, height, width) and classes."""
+    generator = np.random.default_rng(0)
+    return generator.integers(0, 256, (count, *shape), np.uint8), generator.integers(0, 10, count, np.int64)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The flows of Paredown, the recipes that configure them, and the command line."""

@@ -1,0 +1,43 @@
+"""Checks: whether goal, model, weights and knobs suit the data; done before anything is computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flows.recipe import Recipe
+from tasks import modeling
+from tasks.artifacts import InputError, Prepared, nearest
+
+SUITED = {"classification": ("accuracy", "f1", "log_loss", "roc_auc"), "regression": ("rmse", "mae")}
+
+
+def check(recipe: Recipe, prepared: Prepared) -> None:
+    """Tries the recipe on the data without training.
+
+    Raises:
+        InputError: the metric, the model, the weights or a layer's name does not suit.
+    """
+    dataset = prepared.dataset
+    suited = SUITED[dataset.task]
+    if recipe.goal.metric not in suited:
+        law = f"must be one of {', '.join(suited)} for {dataset.task}"
+        raise InputError(law, path="goal.metric", value=recipe.goal.metric, nearest=suited[0])
+    if recipe.augment and dataset.kind != "images":
+        raise InputError("suits images only", path="augment", value=recipe.augment[0].step)
+    network = modeling.build(*modeling.complete(recipe.model, prepared))
+    if recipe.model.weights is not None:
+        modeling.load_weights(network, Path(recipe.model.weights))
+    modeling.check_shapes(network, prepared)
+    check_layers(recipe, [name for name, _ in network.named_modules() if name])
+
+
+def check_layers(recipe: Recipe, layers: list[str]) -> None:
+    """Whether the first step of each branch ignores layers that exist (later steps may see other layers)."""
+    for place, branch in enumerate(recipe.compress.branches if recipe.compress else ()):
+        first = branch.steps[0]
+        if getattr(first, "form", None) != "torch":
+            continue
+        for name in getattr(first, "ignore", ()):
+            if name not in layers:
+                path = f"compress.branches.{place}.steps.0.ignore"
+                raise InputError("names no layer of the model", path=path, value=name, nearest=nearest(name, layers))

@@ -1,0 +1,101 @@
+"""The command line: `paredown`. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="paredown",
+    help="Pare a model down along the Pareto front: the smallest, fastest ONNX model that is as good as you ask.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+Conf = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="Dotted paths into the recipe: train.epochs=3"),
+]
+
+
+@app.command(epilog="Example: paredown plan conf/digits.yaml train.epochs=3")
+def plan(conf: Conf, overrides: Overrides = None) -> None:
+    """Validates everything, prints the steps and what they will cost; trains nothing."""
+    from flows import environment, planning
+    from flows.execution import screen
+    from flows.recipe import load
+
+    recipe = load(conf, overrides)
+    planning.show(planning.plan(recipe, environment.prepare()), screen())
+
+
+@app.command(epilog="Example: paredown optimize conf/digits.yaml goal.max_drop=0.02")
+def optimize(conf: Conf, overrides: Overrides = None) -> None:
+    """The main job: data → train or load → tune → compress → evaluate → select → register → report.
+
+    Exit codes: 0 the goal is met; 1 something broke; 2 the input is wrong; 3 no candidate meets the goal and the
+    product is the baseline. A run that was stopped goes on where it was when the same command is given again.
+    """
+    from flows import environment
+    from flows.execution import screen
+    from flows.recipe import load
+
+    console = screen()
+    recipe = load(conf, overrides)
+    environment.prepare()
+    with console.status("starting Prefect"):
+        from flows.optimize import optimize as flow
+    from flows.tables import show
+
+    outcome = flow(recipe)
+    show(outcome, console)
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command(epilog="Example: paredown predict conf/digits.yaml images.npz")
+def predict(
+    conf: Conf,
+    inputs: Annotated[Path, typer.Argument(metavar="INPUT", help="A file of examples.", show_default=False)],
+) -> None:
+    """The registered champion's answers for a file of examples, through ONNX Runtime."""
+    from flows import environment, prediction
+    from flows.recipe import load
+
+    recipe = load(conf)
+    for answer in prediction.predict(recipe, inputs, environment.prepare()):
+        typer.echo(answer)
+
+
+def main() -> None:
+    """Runs the command line; what goes wrong is one message and an exit code that tells the truth."""
+    from tasks.artifacts import InputError
+
+    try:
+        app()
+    except InputError as error:
+        typer.echo(f"paredown: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("paredown: stopped; the same command goes on where it was", err=True)
+        sys.exit(130)
+    except Exception as error:
+        typer.echo(f"paredown: something broke: {type(error).__name__}: {error}", err=True)
+        typer.echo(f"the details are in {_keep_traceback()}", err=True)
+        sys.exit(1)
+
+
+def _keep_traceback() -> Path:
+    import traceback
+
+    from flows.environment import home
+
+    place = home() / "last-error.txt"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(traceback.format_exc())
+    return place

@@ -1,0 +1,121 @@
+"""Environment: where things are on this machine; every dependency is quiet, and nothing calls home."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import sys
+import tempfile
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tasks.artifacts import InputError, Workspace
+
+ROOM = 256 * 2**20
+"""Bytes that must be free under the home before a run starts."""
+
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_CLI_PROMPT": "false",
+    # A busy machine needs longer than the 20 s that Prefect allows its own server by default.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    # The terminal has its own progress; Prefect's records go to its server.
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "2",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_AUTH_MODE": "token",
+}
+
+
+def home() -> Path:
+    """`PAREDOWN_HOME`, or `.paredown` in the working directory."""
+    return Path(os.environ.get("PAREDOWN_HOME") or ".paredown").resolve()
+
+
+def prepare() -> Workspace:
+    """Checks the home and the servers, sets every dependency's environment, and says where things are.
+
+    Must run before Prefect, Ray or MLflow are imported: they read their environment once.
+
+    Raises:
+        InputError: the home cannot be written or is full, or a server that is asked for does not answer.
+    """
+    place = home()
+    check_home(place)
+    # The user's own modules are found from the working directory, also by workers.
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    paths = [here, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+    for name, value in {**QUIET, **_places(place)}.items():
+        os.environ.setdefault(name, value)
+    for name in ("PREFECT_API_URL", "MLFLOW_TRACKING_URI", "RAY_ADDRESS"):
+        check_address(name, os.environ.get(name))
+    tracking = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{place / 'mlflow.db'}"
+    return Workspace(home=place, tracking_uri=tracking, device=os.environ.get("PAREDOWN_DEVICE", "cpu"))
+
+
+def _places(place: Path) -> dict[str, str]:
+    token = place / "ray-token"
+    if "RAY_AUTH_TOKEN_PATH" not in os.environ and not token.exists():
+        token.touch(mode=0o600)
+        token.write_text(secrets.token_hex(32))
+    return {
+        "PREFECT_HOME": str(place / "prefect"),
+        "PREFECT_LOCAL_STORAGE_PATH": str(place / "prefect" / "results"),
+        "RAY_AUTH_TOKEN_PATH": str(token),
+    }
+
+
+def check_home(place: Path) -> None:
+    """Writes a probe under the home.
+
+    Raises:
+        InputError: it cannot be made or written, or has less than 256 MiB of room.
+    """
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=place, prefix=".probe-") as probe:
+            probe.write(b"\0" * 4096)
+            probe.flush()
+    except OSError as error:
+        law = f"must be a folder that can be written ({error.strerror})"
+        raise InputError(law, path="PAREDOWN_HOME", value=str(place)) from None
+    free = shutil.disk_usage(place).free
+    if free < ROOM:
+        law = f"must have {ROOM // 2**20} MiB free, and {place} has"
+        raise InputError(law, path="PAREDOWN_HOME", value=f"{free // 2**20} MiB")
+
+
+def check_address(name: str, address: str | None, timeout: float = 3.0) -> None:
+    """Opens and closes a connection to the server that an environment variable names.
+
+    Raises:
+        InputError: nothing answers there within the timeout, or the address has no host and port.
+    """
+    if not address or address in ("auto", "local") or address.startswith(("sqlite:", "file:", "postgresql", "mysql")):
+        return
+    parts = urlsplit(address if "://" in address else f"ray://{address}")
+    try:
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+        if not parts.hostname or port is None:
+            raise ValueError
+    except ValueError:
+        raise InputError("must be an address with a host and a port", path=name, value=address) from None
+    try:
+        socket.create_connection((parts.hostname, port), timeout=timeout).close()
+    except OSError as error:
+        law = f"must be the address of a server that answers ({error})"
+        raise InputError(law, path=name, value=address, nearest=f"unset {name} for the embedded one") from None

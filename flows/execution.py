@@ -1,0 +1,101 @@
+"""Execution: calls the steps one after the other, and shows what is done, what is left and the best so far."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from tasks.artifacts import Workspace
+from tasks.artifacts.progress import Update, listening
+
+Call = Callable[..., Any]
+"""(label, step, *arguments) → the step's answer."""
+
+
+@dataclass
+class Execution:
+    """Runs cached steps of one flow run and keeps what came from the store."""
+
+    workspace: Workspace
+    console: Console
+    total: int = 0
+    """Steps that are planned; grows as the flow learns more."""
+    done: int = 0
+    reused: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def __call__(self, label: str, step: Any, *arguments: Any) -> Any:
+        """The answer of a cached step, with its line in the terminal."""
+        from tasks.steps import run
+
+        note = ""
+        with self._bar() as bar:
+            row = bar.add_task(label, total=None, note="")
+
+            def show(update: Update) -> None:
+                nonlocal note
+                note = update.note
+                bar.update(row, completed=update.done, total=update.total, note=update.note)
+
+            with listening(show):
+                answered = run(step, *arguments)
+        self.done += 1
+        self.seconds[label] = answered.seconds
+        if answered.cached:
+            self.reused.append(label)
+        self._line(label, "from the store" if answered.cached else note, answered.seconds)
+        return answered.value
+
+    def tell(self, label: str, note: str) -> None:
+        """A line for something that is no cached step."""
+        self.console.print(f"[dim]·[/] {label}: {note}", highlight=False)
+
+    def refused(self, label: str, reason: str) -> None:
+        """A line for a step that said no."""
+        self.done += 1
+        self.console.print(f"[yellow]–[/] {label}: {reason}", highlight=False)
+
+    def _line(self, label: str, note: str, seconds: float) -> None:
+        counter = f"[dim]{self.done:>2}/{max(self.total, self.done)}[/]"
+        self.console.print(f"[green]✓[/] {counter} {label} [dim]{note} {seconds:.1f} s[/]", highlight=False)
+
+    def _bar(self) -> Progress:
+        return Progress(
+            SpinnerColumn(),
+            TextColumn(f"[dim]{self.done + 1:>2}/{max(self.total, self.done + 1)}[/] {{task.description}}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed:g}/{task.total}"),
+            TextColumn("[dim]{task.fields[note]}"),
+            TimeElapsedColumn(),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+
+
+def call_plainly(label: str, step: Any, *arguments: Any) -> Any:
+    """The same verb as a plain function: no Prefect, nothing from the store."""
+    return step.fn(*arguments)
+
+
+def screen() -> Console:
+    """The terminal; a log file gets lines wide enough for the tables."""
+    console = Console()
+    return console if console.is_terminal else Console(width=150)
+
+
+class Stopwatch:
+    """Seconds since it was made."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds so far."""
+        return time.monotonic() - self.started

@@ -1,0 +1,168 @@
+"""The main job as one composition of steps: data → train or load → tune → compress → evaluate → select → test once."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.branches import Bench, Line, Stage, controls, default_branches, export, walk
+from flows.checks import check
+from flows.execution import Call
+from flows.recipe import Recipe, value_at, with_point
+from flows.trials import TrainingTrial
+from tasks import ingestion, steps
+from tasks.artifacts import (
+    Candidate,
+    Latency,
+    Prepared,
+    Scorecard,
+    SplitName,
+    Workspace,
+    digest_file,
+)
+from tasks.kernels.host import host_name
+from tasks.selection import Choice, select
+from tasks.tuning import Tuned
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that one run worked out."""
+
+    recipe: Recipe
+    """With the best point of the search in it."""
+    prepared: Prepared
+    tuned: Tuned | None
+    lines: tuple[Line, ...]
+    """The baseline first, then the branches, then the dense controls."""
+    cards: dict[str, Scorecard]
+    """Validation scorecards of every stage, by the digest of its ONNX candidate."""
+    choice: Choice
+    product: Candidate
+    test: dict[str, Scorecard]
+    """The baseline and the chosen one on the test split."""
+    meets_goal: bool
+    """On validation, and not refuted on test."""
+    host: str
+
+
+def work(recipe: Recipe, workspace: Workspace, call: Call) -> Findings:
+    """The whole job; `call` decides how a step is called (by Prefect, or as the plain function that it is).
+
+    Raises:
+        InputError: the data, the model or a knob is wrong; nothing was trained yet.
+    """
+    prepared = prepare(recipe, workspace, call)
+    check(recipe, prepared)
+    recipe, tuned = tune(recipe, prepared, workspace, call)
+    bench = start(recipe, prepared, workspace, call)
+    compress = recipe.compress or default_branches()
+    lines = (
+        Line("baseline", "baseline", (bench.baseline,)),
+        *(walk(branch, "candidate", bench) for branch in compress.branches),
+        *(walk(branch, "control", bench) for branch in controls(compress)),
+    )
+    cards = measure(lines, bench)
+    baseline = bench.baseline.exported
+    selectable = {line.product.digest: line.product for line in lines if line.product and line.role != "control"}
+    choice = select({digest: cards[digest] for digest in selectable}, baseline.digest, recipe.goal)
+    chosen = selectable[choice.chosen]
+    test = confirm(chosen, cards, bench)
+    held = choice.meets_goal and test[chosen.digest].drop.verdict != "beyond"
+    product = chosen if held else baseline
+    return Findings(recipe, prepared, tuned, lines, cards, choice, product, test, held, bench.host)
+
+
+def count_steps(recipe: Recipe) -> int:
+    """How many steps a run has, if no branch is refused on its way."""
+    compress = recipe.compress or default_branches()
+    taken = [step for branch in (*compress.branches, *controls(compress)) for step in branch.steps]
+    # A step on the torch model is followed by an export; an ONNX technique's answer is a file already.
+    exports = sum(1 for step in taken if getattr(step, "form", "torch") == "torch")
+    searches = int(recipe.search is not None and recipe.model.weights is None)
+    return len(taken) + exports + searches + len(("ingest", "preprocess", "baseline", "export", "evaluate", "test"))
+
+
+def prepare(recipe: Recipe, workspace: Workspace, call: Call) -> Prepared:
+    """The data, read and preprocessed."""
+    stamp = ingestion.source_stamp(recipe.data)
+    dataset = call(f"ingest {recipe.data.source}", steps.ingest, recipe.data, stamp, workspace)
+    prepared: Prepared = call("preprocess", steps.preprocess, dataset, recipe.preprocess, workspace)
+    return prepared
+
+
+def tune(recipe: Recipe, prepared: Prepared, workspace: Workspace, call: Call) -> tuple[Recipe, Tuned | None]:
+    """The recipe with the best point of its search; untouched when there is nothing to search or to train."""
+    search = recipe.search
+    if search is None or recipe.model.weights is not None:
+        return recipe, None
+    own = {path: value_at(recipe, path) for path in search.space}
+    first = own if all(value is not None for value in own.values()) else {}
+    trial = TrainingTrial(
+        recipe.model_copy(update={"compress": None}), prepared, workspace.store.get_json(prepared.fitted)
+    )
+    epochs = min(search.epochs or recipe.train.epochs, recipe.train.epochs)
+    tuned: Tuned = call("tune", steps.tune, trial, search, first, epochs, prepared, workspace)
+    return with_point(recipe, tuned.best), tuned
+
+
+def start(recipe: Recipe, prepared: Prepared, workspace: Workspace, call: Call) -> Bench:
+    """The baseline, trained or adopted, and everything else that branches need."""
+    if recipe.model.weights is None:
+        arguments = (prepared, recipe.model, recipe.augment, recipe.train, recipe.goal.metric, workspace)
+        model = call("train the baseline", steps.fit, *arguments)
+    else:
+        stamp = digest_file(Path(recipe.model.weights))
+        model = call("load the baseline", steps.adopt, prepared, recipe.model, stamp, workspace)
+    bench = Bench(recipe, prepared, Stage("baseline", model, model), host_name(), workspace, call)
+    exported = export(model, "baseline", bench)
+    return dataclasses.replace(bench, baseline=Stage("baseline", model, exported))
+
+
+def measure(lines: tuple[Line, ...], bench: Bench) -> dict[str, Scorecard]:
+    """Validation scorecards of every stage that could be exported, all measured side by side."""
+    candidates: dict[str, Candidate] = {}
+    digests: set[str] = set()
+    for line in lines:
+        for stage in line.stages:
+            if stage.exported.digest not in digests:
+                digests.add(stage.exported.digest)
+                is_last = stage is line.stages[-1] and line.refusal is None
+                name = line.name if is_last else f"{line.name}: {stage.label}"
+                candidates[name] = stage.exported
+    return _evaluate("evaluate on validation", candidates, "validation", None, bench)
+
+
+def confirm(chosen: Candidate, cards: dict[str, Scorecard], bench: Bench) -> dict[str, Scorecard]:
+    """Opens the test split, once, for the baseline and the chosen one; latency stays as it was measured."""
+    baseline = bench.baseline.exported
+    candidates = {"baseline": baseline}
+    if chosen.digest != baseline.digest:
+        candidates[chosen.name] = chosen
+    timing = {each.digest: cards[each.digest].latency for each in candidates.values()}
+    return _evaluate("test once", candidates, "test", timing, bench)
+
+
+def _evaluate(
+    label: str,
+    candidates: dict[str, Candidate],
+    split: SplitName,
+    timing: dict[str, Latency] | None,
+    bench: Bench,
+) -> dict[str, Scorecard]:
+    recipe, baseline = bench.recipe, bench.baseline.exported.digest
+    cards: dict[str, Scorecard] = bench.call(
+        label,
+        steps.evaluate,
+        candidates,
+        baseline,
+        bench.prepared,
+        recipe.goal,
+        recipe.runtime,
+        split,
+        timing,
+        bench.host,
+        bench.workspace,
+    )
+    return cards

@@ -1,0 +1,135 @@
+"""Planning: everything is validated, nothing is trained; the steps and their cost are told beforehand."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.tree import Tree
+
+from flows.branches import controls, default_branches, title
+from flows.checks import check
+from flows.recipe import Recipe
+from tasks import ingestion, modeling, preprocessing
+from tasks.artifacts import Prepared, Workspace, canonical_json
+from tasks.compression import Compress
+from tasks.distillation import Recover
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do."""
+
+    recipe: Recipe
+    prepared: Prepared
+    epoch_seconds: float
+    """Seconds of one epoch on this machine, from the forward and backward pass of two batches."""
+    parameters: int
+
+
+def plan(recipe: Recipe, workspace: Workspace) -> Plan:
+    """Reads the data, checks the model and every knob, and times two batches.
+
+    Raises:
+        InputError: whatever `optimize` would refuse.
+    """
+    store = workspace.store
+    dataset = ingestion.ingest(recipe.data, store)
+    prepared = preprocessing.preprocess(dataset, recipe.preprocess, store)
+    check(recipe, prepared)
+    network = modeling.build(*modeling.complete(recipe.model, prepared))
+    seconds = seconds_per_example(network, prepared, recipe) * dataset.splits["train"].count
+    return Plan(recipe, prepared, seconds, sum(weight.numel() for weight in network.parameters()))
+
+
+def seconds_per_example(network: nn.Module, prepared: Prepared, recipe: Recipe) -> float:
+    """Forward and backward of two batches of zeros, the second one timed; the weights are thrown away."""
+    import torch
+
+    size = min(recipe.train.batch_size, prepared.dataset.splits["train"].count)
+    batch = torch.zeros(size, *prepared.input_shape)
+    network.train()
+    seconds = 0.0
+    for _ in range(2):
+        started = time.perf_counter()
+        network(batch).square().mean().backward()
+        seconds = time.perf_counter() - started
+    return seconds / size
+
+
+def show(plan: Plan, console: Console) -> None:
+    """Prints the data, the steps in order, and the cost."""
+    recipe, dataset = plan.recipe, plan.prepared.dataset
+    counts = ", ".join(f"{split.count:,} {name}" for name, split in dataset.splits.items())
+    tree = Tree(f"[bold]{recipe.name}[/]")
+    tree.add(f"ingest [cyan]{dataset.source}[/]: {dataset.kind}, {dataset.task}; {counts}")
+    tree.add("preprocess: " + (", ".join(step.step for step in recipe.preprocess) or "the defaults"))
+    add_baseline(tree, plan)
+    add_branches(tree, plan)
+    runtime = recipe.runtime
+    tree.add(
+        f"evaluate on validation in ONNX Runtime: {runtime.provider}, {runtime.threads} thread(s), batch "
+        f"{runtime.batch}, {runtime.processes} processes, interleaved"
+    )
+    goal = recipe.goal
+    tree.add(f"select: {goal.metric} within {goal.max_drop:g} ({goal.proof}), least {goal.minimize}")
+    tree.add("test once → register in MLflow → report")
+    console.print(tree, highlight=False)
+    console.print(f"[bold]Cost[/]: {cost(plan)}", highlight=False)
+
+
+def add_baseline(tree: Tree, plan: Plan) -> None:
+    """The lines of search and training."""
+    recipe = plan.recipe
+    factory = recipe.model.factory or modeling.default_factory(plan.prepared)
+    network = f"[cyan]{factory}[/], {plan.parameters:,} parameters"
+    if recipe.model.weights is not None:
+        tree.add(f"load {network} from {recipe.model.weights}")
+        return
+    if recipe.search:
+        search = tree.add(f"tune: {recipe.search.count} trials, {recipe.search.algorithm}, {recipe.search.scheduler}")
+        for path, domain in recipe.search.space.items():
+            name, value = next(iter(domain.model_dump().items()))
+            search.add(f"{path}: {name} {list(value)}")
+    tree.add(f"train {network}: at most {recipe.train.epochs} epochs")
+
+
+def add_branches(tree: Tree, plan: Plan) -> None:
+    """One branch a line, with its steps; then the dense controls."""
+    compress = plan.recipe.compress or default_branches()
+    branches = tree.add("compress" + ("" if plan.recipe.compress else " (the default branches)"))
+    for branch in compress.branches:
+        branches.add(f"{branch.name}: " + " → ".join(map(title, branch.steps)))
+    for branch in controls(compress):
+        branches.add(f"[dim]{branch.name}: " + " → ".join(map(title, branch.steps)))
+
+
+def cost(plan: Plan) -> str:
+    """Epochs and minutes at most, on this machine."""
+    recipe = plan.recipe
+    compress = recipe.compress or default_branches()
+    parts = {"training": recipe.train.epochs if recipe.model.weights is None else 0}
+    if recipe.search and recipe.model.weights is None:
+        epochs = min(recipe.search.epochs or recipe.train.epochs, recipe.train.epochs)
+        parts["search"] = recipe.search.count * epochs
+    parts["recovery"] = sum(step.epochs for step in recoveries(compress))
+    total = sum(parts.values())
+    words = ", ".join(f"{epochs} epochs of {name}" for name, epochs in parts.items() if epochs)
+    minutes = total * plan.epoch_seconds / 60
+    return f"at most {words or 'no training'}: about {minutes:.1f} minutes of training on this machine"
+
+
+def recoveries(compress: Compress) -> list[Recover]:
+    """The recoveries that will run: a prefix that branches share counts once, and so does a control."""
+    branches = [*compress.branches, *controls(compress)]
+    prefixes = {
+        canonical_json([step.model_dump(mode="json") for step in branch.steps[: place + 1]]): step
+        for branch in branches
+        for place, step in enumerate(branch.steps)
+    }
+    return [step for step in prefixes.values() if isinstance(step, Recover)]

@@ -1,0 +1,200 @@
+"""The story of a run: its findings in the words and numbers that the report, the terminal and MLflow show."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import yaml
+
+from flows.branches import Line
+from flows.pipeline import Findings
+from flows.recipe import Recipe
+from tasks.artifacts import LOWER_IS_BETTER, Candidate, Step, Store
+from tasks.kernels.host import host
+from tasks.reporting import Entry, Story, verdict
+from tasks.reporting import Stage as MeasuredStage
+
+
+def tell(findings: Findings, store: Store, seconds: float, links: dict[str, str]) -> Story:
+    """Everything that the report tells of a run."""
+    recipe = findings.recipe
+    return Story(
+        name=recipe.name,
+        answer=answer(findings),
+        created=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        duration_s=seconds,
+        recipe=as_yaml(recipe),
+        host={name: str(value) for name, value in host().items()},
+        data=describe_data(findings),
+        goal=recipe.goal,
+        runtime=recipe.runtime,
+        entries=tuple(entry(line, findings, store) for line in findings.lines),
+        test=tuple(findings.test.values()),
+        trials=tuple(trials(findings)),
+        metric=recipe.goal.metric,
+        links=links,
+        notes=notes(findings),
+    )
+
+
+def answer(findings: Findings) -> str:
+    """The result in one sentence, with the numbers of the test split."""
+    goal = findings.recipe.goal
+    if not findings.choice.meets_goal:
+        wish = f"keeps {goal.metric} within {goal.max_drop:g} and gains on {goal.minimize}"
+        return f"No candidate {wish}: the product is the baseline."
+    chosen = findings.test[findings.choice.chosen]
+    drop = chosen.drop.estimate
+    if not findings.meets_goal:
+        return (
+            f"{chosen.name} was chosen on validation, but on test it loses {drop.value:.4f} {goal.metric}, beyond "
+            f"{goal.max_drop:g}: the product is the baseline."
+        )
+    change = f"{'loses' if drop.value > 0 else 'gains'} {abs(drop.value):.4f}" if drop.value else "loses nothing of"
+    speed = f"{chosen.latency.ratio.value:.2f}× as fast" if chosen.latency.verdict == "faster" else "no faster"
+    return (
+        f"{chosen.name} is {speed} as the baseline and {chosen.size_ratio:.2f}× smaller, and {change} {goal.metric} "
+        f"on {drop.n} test examples ({verdict(chosen.drop)} of {goal.max_drop:g})."
+    ).replace("no faster as", "no faster than")
+
+
+def reasons(findings: Findings) -> dict[str, str]:
+    """Why each candidate was chosen or not, by digest."""
+    told = dict(findings.choice.reasons)
+    if findings.choice.meets_goal and not findings.meets_goal:
+        told[findings.choice.chosen] = "chosen on validation, but refuted on test"
+        baseline = findings.lines[0].stages[0].exported.digest
+        told[baseline] = "kept: the choice of validation did not hold on test"
+    return told
+
+
+def entry(line: Line, findings: Findings, store: Store) -> Entry:
+    """One row of the table."""
+    product = line.product
+    card = findings.cards[product.digest] if product else None
+    reason = line.refusal or "shows what the same extra training gives without compression; never chosen"
+    if product and line.role != "control":
+        reason = reasons(findings)[product.digest]
+    stages = tuple(
+        MeasuredStage(stage.label, findings.cards[stage.exported.digest])
+        for stage in line.stages
+        if stage.exported.digest in findings.cards
+    )
+    return Entry(
+        name=line.name,
+        role=line.role,
+        chosen=bool(product and product.digest == findings.product.digest and line.role != "control"),
+        reason=reason,
+        card=card,
+        stages=stages,
+        curves=curves(line, store),
+        steps=tuple(step_row(stage.label, stage.model, store) for stage in line.stages),
+    )
+
+
+def curves(line: Line, store: Store) -> dict[str, tuple[dict[str, Any], ...]]:
+    """The learning curve of each trained stage, by its label."""
+    found = {}
+    for stage in line.stages:
+        record = record_of(last_step(stage.model), store)
+        if record.get("curve"):
+            found[stage.label] = tuple(record["curve"])
+    return found
+
+
+def step_row(label: str, model: Candidate, store: Store) -> dict[str, Any]:
+    """What was done in the last step of a stage."""
+    step = last_step(model)
+    plan = store.get_json(step.plan) if step.plan else {}
+    record = record_of(step, store)
+    return {
+        "label": label,
+        "technique": step.technique,
+        "knobs": step.knobs,
+        "summary": summarize(plan, record),
+        "minutes": record.get("minutes"),
+    }
+
+
+def summarize(plan: dict[str, Any], record: dict[str, Any]) -> str:
+    """A plan or a training in a few words."""
+    words = []
+    if cuts := plan.get("cuts"):
+        kept, whole = sum(len(cut["keep"]) for cut in cuts), sum(cut["of"] for cut in cuts)
+        words.append(f"{kept} of {whole} channels kept in {len(cuts)} groups")
+    if layers := plan.get("layers"):
+        words.append(f"{len(layers)} layers factorized")
+    if variant := plan.get("variant"):
+        words.append(f"variant {variant}")
+    if left := plan.get("left_alone"):
+        words.append(f"{len(left)} layers left alone")
+    if record.get("curve"):
+        words.append(f"best epoch {record['best_epoch']} of {len(record['curve'])}, ended by {record['stopped']}")
+    return ", ".join(words)
+
+
+def last_step(model: Candidate) -> Step:
+    """The step that made a candidate what it is; an export stands aside."""
+    return next(step for step in reversed(model.lineage) if step.technique != "export")
+
+
+def record_of(step: Step, store: Store) -> dict[str, Any]:
+    """The step's record, or nothing."""
+    record: dict[str, Any] = store.get_json(step.record) if step.record else {}
+    return record
+
+
+def trials(findings: Findings) -> list[dict[str, Any]]:
+    """The search's trials, with scores in the metric's own sign."""
+    if findings.tuned is None:
+        return []
+    sign = -1 if findings.recipe.goal.metric in LOWER_IS_BETTER else 1
+    return [
+        {
+            "number": trial.number,
+            "point": trial.point,
+            "score": None if trial.score is None else sign * trial.score,
+            "epochs": len(trial.curve),
+            "state": trial.state,
+            "seconds": trial.seconds,
+        }
+        for trial in findings.tuned.trials
+    ]
+
+
+def describe_data(findings: Findings) -> dict[str, str]:
+    """The data in a few rows."""
+    dataset = findings.prepared.dataset
+    rows = {
+        "source": dataset.source,
+        "kind": f"{dataset.kind}, {dataset.task}",
+        "one example": " × ".join(map(str, dataset.input_shape))
+        + (f" {dataset.input_dtype}" if dataset.kind == "images" else " columns"),
+        "examples": ", ".join(f"{split.count:,} {name}" for name, split in dataset.splits.items()),
+        "fingerprint": dataset.fingerprint[:12],
+    }
+    if dataset.classes:
+        rows["classes"] = ", ".join(dataset.classes[:12]) + (" …" if len(dataset.classes) > 12 else "")
+    if dataset.skipped:
+        rows["skipped"] = f"{len(dataset.skipped)}: {', '.join(dataset.skipped[:5])}"
+    return rows
+
+
+def notes(findings: Findings) -> tuple[str, ...]:
+    """What a reader should know before believing the numbers."""
+    found = []
+    for card in findings.test.values():
+        if card.drop.verdict == "within, not proven":
+            found.append(f"{card.name} on test: {verdict(card.drop)}; the goal accepts an estimate.")
+    refused = [line.name for line in findings.lines if line.refusal]
+    if refused:
+        found.append(f"Refused on the way: {', '.join(refused)}.")
+    if findings.tuned is not None and not findings.tuned.best:
+        found.append("No trial of the search finished an epoch; the recipe's own values were used.")
+    return tuple(found)
+
+
+def as_yaml(recipe: Recipe) -> str:
+    """The recipe as a file that can be run again."""
+    return yaml.safe_dump(recipe.model_dump(mode="json", exclude_unset=True), sort_keys=False, allow_unicode=True)

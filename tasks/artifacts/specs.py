@@ -1,0 +1,11 @@
+"""The base of everything a user configures: frozen, and unknown keys are refused."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Spec(BaseModel):
+    """A frozen record of knobs; its JSON form is its identity in cache keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)

@@ -1,0 +1,256 @@
+"""Evaluation: what exported files are worth, against the baseline's on the same examples and this host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.artifacts import (
+    LOWER_IS_BETTER,
+    Drop,
+    Estimate,
+    Goal,
+    InputError,
+    Latency,
+    Parity,
+    Refusal,
+    Runtime,
+    Scorecard,
+    Size,
+    SplitName,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Progress = Callable[[float, str], None]
+"""Hears the share that is done (0..1), and what was done last."""
+SECONDS = 1.0
+"""Timing of one product in each process."""
+
+
+@dataclass(frozen=True)
+class Product:
+    """An exported file to be judged."""
+
+    candidate: str
+    """The candidate's digest."""
+    name: str
+    path: Path
+    parity: tuple[Parity, ...]
+    """The hops that its form has been through."""
+
+
+def evaluate(
+    products: Mapping[str, Product],
+    baseline: str,
+    inputs: Mapping[str, np.ndarray],
+    targets: np.ndarray,
+    goal: Goal,
+    runtime: Runtime,
+    split: SplitName,
+    on_progress: Progress | None = None,
+    timing: Mapping[str, Latency] | None = None,
+) -> dict[str, Scorecard]:
+    """Scorecards by candidate digest, for all products on the whole split, in ONNX Runtime on this host.
+
+    Args:
+        products: by candidate digest; `baseline` is one of the keys.
+        inputs: raw inputs by name, first axis the examples.
+        targets: class indices or numbers (n,), in the same order.
+        timing: latencies that were measured before; None measures them, all products interleaved.
+
+    Raises:
+        InputError: the provider is not there, or the metric is not defined on the split's targets.
+        Refusal: a product's outputs are not finite; the sentence names it.
+    """
+    check_provider(runtime)
+    tell = on_progress or (lambda share, what: None)
+    outputs = {}
+    for done, (digest, product) in enumerate(products.items(), start=1):
+        outputs[digest] = run(product, inputs, runtime)
+        tell(0.4 * done / len(products), f"ran {product.name} on {len(targets)} examples")
+    quality = score(outputs, baseline, targets, goal)
+    latency = timing or measure_latency(products, baseline, inputs, runtime, tell)
+    sizes = {digest: weigh(product, inputs, runtime) for digest, product in products.items()}
+    tell(1.0, f"scored {len(products)} products")
+    return {
+        digest: _card(product, split, goal, runtime, *quality[digest], latency[digest], sizes[digest], sizes[baseline])
+        for digest, product in products.items()
+    }
+
+
+def _card(
+    product: Product,
+    split: SplitName,
+    goal: Goal,
+    runtime: Runtime,
+    estimate: Estimate,
+    drop: Drop,
+    latency: Latency,
+    size: Size,
+    baseline_size: Size,
+) -> Scorecard:
+    from tasks.kernels.host import host_name
+
+    return Scorecard(
+        candidate=product.candidate,
+        name=product.name,
+        split=split,
+        host=host_name(),
+        metric=goal.metric,
+        score=estimate,
+        drop=drop,
+        latency=latency,
+        throughput=1000 * runtime.batch / latency.median_ms,
+        size=size,
+        size_ratio=baseline_size.bytes / size.bytes,
+        parity=product.parity,
+    )
+
+
+def check_provider(runtime: Runtime) -> None:
+    """Raises InputError when the installed ONNX Runtime does not have the execution provider."""
+    from tasks.kernels import runtime as engine
+
+    if not engine.available(runtime.provider):
+        law = "must be an execution provider of the installed ONNX Runtime"
+        raise InputError(law, path="runtime.provider", value=runtime.provider, nearest="cpu")
+
+
+def run(product: Product, inputs: Mapping[str, np.ndarray], runtime: Runtime) -> np.ndarray:
+    """The product's outputs for every example. Raises Refusal when they are not finite numbers."""
+    import numpy as np
+
+    from tasks.kernels import runtime as engine
+
+    outputs = engine.predict(product.path, inputs, threads=runtime.threads, provider=runtime.provider)
+    if not np.isfinite(outputs).all():
+        raise Refusal(f"{product.name}: some outputs are not finite numbers")
+    return outputs
+
+
+def score(
+    outputs: Mapping[str, np.ndarray], baseline: str, targets: np.ndarray, goal: Goal
+) -> dict[str, tuple[Estimate, Drop]]:
+    """Each product's metric and its drop against the baseline, both with 95 % intervals.
+
+    Accuracy: Wilson's and Tango's score intervals. Other metrics: a paired bootstrap over the examples.
+    """
+    if goal.metric == "accuracy":
+        return _score_accuracy(outputs, baseline, targets, goal.max_drop)
+    return _score_by_bootstrap(outputs, baseline, targets, goal)
+
+
+def _score_accuracy(
+    outputs: Mapping[str, np.ndarray], baseline: str, targets: np.ndarray, margin: float
+) -> dict[str, tuple[Estimate, Drop]]:
+    from tasks.kernels import measures, statistics
+
+    n = len(targets)
+    right = {digest: measures.correct(found, targets) for digest, found in outputs.items()}
+    scored = {}
+    for digest, hits in right.items():
+        losses, gains = int((right[baseline] & ~hits).sum()), int((hits & ~right[baseline]).sum())
+        low, high = statistics.wilson(int(hits.sum()), n)
+        drop = Estimate((losses - gains) / n, *statistics.paired_difference(losses, gains, n), n)
+        needed = statistics.needed(losses, gains, n, margin)
+        judged = judge(drop, margin, needed) if digest != baseline else no_drop(n, margin)
+        scored[digest] = Estimate(float(hits.mean()), low, high, n), judged
+    return scored
+
+
+def _score_by_bootstrap(
+    outputs: Mapping[str, np.ndarray], baseline: str, targets: np.ndarray, goal: Goal
+) -> dict[str, tuple[Estimate, Drop]]:
+    import numpy as np
+
+    from tasks.kernels import measures, statistics
+
+    n, sign = len(targets), 1 if goal.metric in LOWER_IS_BETTER else -1
+    weighted = {digest: measures.weighted(goal.metric, found, targets) for digest, found in outputs.items()}
+    values = {digest: float(measure(np.ones((n, 1)))[0]) for digest, measure in weighted.items()}
+    if not np.isfinite(list(values.values())).all():
+        raise InputError(
+            f"is not defined on these {n} targets: a class is missing", path="goal.metric", value=goal.metric
+        )
+    resampled = dict(zip(weighted, statistics.bootstrap(list(weighted.values()), n), strict=True))
+    scored = {}
+    for digest, value in values.items():
+        estimate = Estimate(value, *statistics.percentiles(resampled[digest]), n)
+        lost = sign * (resampled[digest] - resampled[baseline])
+        drop = Estimate(sign * (value - values[baseline]), *statistics.percentiles(lost), n)
+        needed = statistics.needed_by_width(drop.value, drop.high, n, goal.max_drop)
+        judged = judge(drop, goal.max_drop, needed) if digest != baseline else no_drop(n, goal.max_drop)
+        scored[digest] = estimate, judged
+    return scored
+
+
+def judge(drop: Estimate, margin: float, needed: int | None) -> Drop:
+    """The verdict on a drop; `needed`, how many examples would prove it, stands only beside `not proven`."""
+    if drop.high <= margin:
+        return Drop(drop, margin, "proven within", None)
+    if drop.value <= margin:
+        return Drop(drop, margin, "within, not proven", needed)
+    return Drop(drop, margin, "beyond", None)
+
+
+def no_drop(n: int, margin: float) -> Drop:
+    """The baseline's drop against itself."""
+    return Drop(Estimate(0.0, 0.0, 0.0, n), margin, "proven within", None)
+
+
+def measure_latency(
+    products: Mapping[str, Product],
+    baseline: str,
+    inputs: Mapping[str, np.ndarray],
+    runtime: Runtime,
+    on_progress: Progress | None = None,
+) -> dict[str, Latency]:
+    """Latencies by candidate digest, a batch each call, all products in turns in each of the processes."""
+    from tasks.kernels import latency
+
+    def tell(done: int) -> None:
+        if on_progress is not None:
+            on_progress(0.4 + 0.5 * done / runtime.processes, f"timed in process {done} of {runtime.processes}")
+
+    times = latency.time_models(
+        {digest: product.path for digest, product in products.items()},
+        first_batch(inputs, runtime.batch),
+        runtime.threads,
+        runtime.provider,
+        runtime.processes,
+        SECONDS * len(products),
+        tell,
+    )
+    return {
+        digest: Latency(
+            speed.median_ms,
+            speed.p95_ms,
+            speed.calls,
+            speed.processes,
+            Estimate(speed.ratio, speed.low, speed.high, speed.processes),
+            speed.verdict,
+        )
+        for digest, speed in latency.compare(times, baseline).items()
+    }
+
+
+def weigh(product: Product, inputs: Mapping[str, np.ndarray], runtime: Runtime) -> Size:
+    """What the file weighs and computes, and the memory that one batch takes."""
+    from tasks.kernels import latency
+    from tasks.kernels import runtime as engine
+
+    found = engine.describe(product.path)
+    batch = first_batch(inputs, runtime.batch)
+    peak = latency.peak_memory(product.path, batch, runtime.threads, runtime.provider)
+    return Size(found.bytes, found.parameters, found.nonzeros, found.macs, peak)
+
+
+def first_batch(inputs: Mapping[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
+    """The first `count` examples; a shorter split begins again."""
+    import numpy as np
+
+    return {name: np.asarray(array[np.arange(count) % len(array)]) for name, array in inputs.items()}

@@ -1,0 +1,256 @@
+"""Exporting: a torch candidate becomes one ONNX file that takes what the user has, and every hop is proven."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from tasks import modeling, preprocessing
+from tasks.artifacts import Candidate, Dataset, Parity, Prepared, Refusal, Spec, Step, Store
+
+if TYPE_CHECKING:
+    import numpy as np
+    import onnx
+    from torch import nn
+
+OPSET = 20
+"""Of the main domain; torch's exporter writes it, so both halves of the graph agree."""
+ML_OPSET = 3
+"""Of the domain ai.onnx.ml, which has the one-hot encoder for text."""
+EXAMPLES = 256
+"""How many examples each hop is proven on, at most."""
+
+
+class Export(Spec):
+    """How a torch model becomes an ONNX file."""
+
+    tolerance: float = Field(default=1e-3, gt=0)
+    """Largest difference between torch's and ONNX Runtime's outputs, relative to the largest output."""
+
+
+def export(candidate: Candidate, prepared: Prepared, spec: Export, store: Store) -> Candidate:
+    """The candidate as an ONNX file whose inputs are raw pixels or raw columns, proven against torch.
+
+    Raises:
+        Refusal: a hop (torch → ONNX → fused) changes the outputs by more than the tolerance.
+    """
+    model = modeling.load(candidate, store)
+    fitted = store.get_json(prepared.fitted)
+    data = serialize(model, prepared.dataset, fitted, prepared.input_shape)
+    parity = prove(model, data, prepared, fitted, spec, store)
+    record = store.put_json({"parity": [vars(hop) for hop in parity]})
+    step = Step("export", 1, spec.model_dump(mode="json"), None, record, candidate.digest)
+    return candidate.after(step, store.put(data), form="onnx")
+
+
+def serialize(model: nn.Module, dataset: Dataset, fitted: dict[str, Any], shape: tuple[int, ...]) -> bytes:
+    """The file: preprocessing, the network, and for regression the target's unit, in one graph.
+
+    Inputs: `image` (batch, height, width, channels), or one (batch, 1) input for each raw column. Output:
+    `logits` (batch, classes) or `prediction` (batch, 1). The batch is dynamic; class names are metadata.
+    """
+    import onnx
+    from onnx import compose
+
+    prefix = _image_prefix(dataset, fitted) if dataset.kind == "images" else _table_prefix(dataset, fitted)
+    core = _trace(model, shape)
+    prefix.ir_version = core.ir_version
+    merged = compose.merge_models(
+        compose.add_prefix(prefix, "preprocess/", rename_inputs=False, rename_outputs=False),
+        core,
+        [("features", "network_input")],
+    )
+    _name_output(merged, dataset, fitted)
+    domains = {node.domain: ML_OPSET if node.domain else OPSET for node in merged.graph.node}
+    # Merging lists a domain once for each half; quantizers insist on once.
+    del merged.opset_import[:]
+    merged.opset_import.extend(onnx.helper.make_opsetid(*each) for each in sorted(domains.items()))
+    merged.producer_name = "paredown"
+    metadata = {"classes": json.dumps(dataset.classes), "task": dataset.task, "kind": dataset.kind}
+    onnx.helper.set_model_props(merged, metadata)
+    onnx.checker.check_model(merged)
+    return bytes(merged.SerializeToString(deterministic=True))
+
+
+def _trace(model: nn.Module, shape: tuple[int, ...]) -> onnx.ModelProto:
+    """torch's exporter, with the batch dynamic; what it prints on success is kept from the terminal."""
+    import torch
+
+    # A batch of 2: an example of 1 would let the exporter specialise on it.
+    example = torch.zeros(2, *shape)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    logging.getLogger("onnxscript").setLevel(logging.ERROR)
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            model,
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            input_names=["network_input"],
+            output_names=["network_output"],
+            external_data=False,
+            verbose=False,
+        )
+    assert program is not None
+    proto: onnx.ModelProto = program.model_proto
+    for node in proto.graph.node:
+        del node.metadata_props[:]  # stack traces with this machine's paths
+    return proto
+
+
+def _image_prefix(dataset: Dataset, fitted: dict[str, Any]) -> onnx.ModelProto:
+    """(batch, height, width, channels) raw pixels → (batch, channels, height, width) float32, normalized."""
+    from onnx import TensorProto, helper
+
+    height, width, channels = dataset.input_shape
+    pixel = TensorProto.UINT8 if dataset.input_dtype == "uint8" else TensorProto.FLOAT
+    constants = [
+        helper.make_tensor(name, TensorProto.FLOAT, (1, channels, 1, 1), fitted[name]) for name in ("gain", "shift")
+    ]
+    nodes = [
+        helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["pixels"], ["planes"], perm=[0, 3, 1, 2]),
+        helper.make_node("Mul", ["planes", "gain"], ["scaled"]),
+        helper.make_node("Add", ["scaled", "shift"], ["features"]),
+    ]
+    inputs = [helper.make_tensor_value_info("image", pixel, ["batch", height, width, channels])]
+    outputs = [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", channels, height, width])]
+    return _model(nodes, inputs, outputs, constants)
+
+
+def _table_prefix(dataset: Dataset, fitted: dict[str, Any]) -> onnx.ModelProto:
+    """One (batch, 1) input for each raw column → (batch, features) float32, imputed, scaled and one-hot."""
+    from onnx import TensorProto, helper
+
+    nodes, inputs, constants, blocks = [], [], [], []
+    numbers, categories = fitted["numbers"], fitted["categories"]
+    if numbers:
+        inputs += [helper.make_tensor_value_info(n["name"], TensorProto.FLOAT, ["batch", 1]) for n in numbers]
+        constants += [
+            helper.make_tensor(key, TensorProto.FLOAT, (1, len(numbers)), [n[key] for n in numbers])
+            for key in ("fill", "gain", "shift")
+        ]
+        nodes += [
+            helper.make_node("Concat", [n["name"] for n in numbers], ["raw"], axis=1),
+            helper.make_node("IsNaN", ["raw"], ["missing"]),
+            helper.make_node("Where", ["missing", "fill", "raw"], ["filled"]),
+            helper.make_node("Mul", ["filled", "gain"], ["scaled"]),
+            helper.make_node("Add", ["scaled", "shift"], ["numbers"]),
+        ]
+        blocks.append("numbers")
+    shape = helper.make_tensor("flat", TensorProto.INT64, (2,), [0, -1])
+    constants += [shape] if categories else []
+    for index, category in enumerate(categories):
+        inputs.append(helper.make_tensor_value_info(category["name"], TensorProto.STRING, ["batch", 1]))
+        hot, block = f"hot_{index}", f"category_{index}"
+        nodes += [
+            helper.make_node(
+                "OneHotEncoder",
+                [category["name"]],
+                [hot],
+                domain="ai.onnx.ml",
+                zeros=1,
+                cats_strings=category["values"],
+            ),
+            helper.make_node("Reshape", [hot, "flat"], [block]),
+        ]
+        blocks.append(block)
+    nodes.append(helper.make_node("Concat", blocks, ["features"], axis=1))
+    width = len(numbers) + sum(len(category["values"]) for category in categories)
+    outputs = [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", width])]
+    return _model(nodes, inputs, outputs, constants)
+
+
+def _model(nodes: list[Any], inputs: list[Any], outputs: list[Any], constants: list[Any]) -> onnx.ModelProto:
+    from onnx import helper
+
+    graph = helper.make_graph(nodes, "preprocessing", inputs, outputs, constants)
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
+    return helper.make_model(graph, opset_imports=opsets)
+
+
+def _name_output(model: onnx.ModelProto, dataset: Dataset, fitted: dict[str, Any]) -> None:
+    """Gives the output its name in the product; regression goes back to the target's own unit first."""
+    from onnx import TensorProto, helper
+
+    name, regression = ("logits", False) if dataset.task == "classification" else ("prediction", True)
+    graph = model.graph
+    if regression:
+        target = fitted["target"]
+        for key in ("std", "mean"):
+            graph.initializer.append(helper.make_tensor(f"target_{key}", TensorProto.FLOAT, (1, 1), [target[key]]))
+        graph.node.append(helper.make_node("Mul", ["network_output", "target_std"], ["in_unit"]))
+        graph.node.append(helper.make_node("Add", ["in_unit", "target_mean"], [name]))
+    else:
+        graph.node.append(helper.make_node("Identity", ["network_output"], [name]))
+    del graph.output[:]
+    graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", dataset.outputs]))
+
+
+def prove(
+    model: nn.Module, data: bytes, prepared: Prepared, fitted: dict[str, Any], spec: Export, store: Store
+) -> tuple[Parity, ...]:
+    """The parity of torch → ONNX (no optimization) → fused (all of it), on the same validation examples.
+
+    Raises:
+        Refusal: a hop breaks the tolerance; the sentence names the hop and the difference.
+    """
+    import torch
+
+    from tasks.kernels import runtime
+
+    inputs = preprocessing.product_inputs(prepared.dataset, "validation", store)
+    inputs = {name: array[:EXAMPLES] for name, array in inputs.items()}
+    batch = torch.from_numpy(preprocessing.compact(prepared, "validation", store)[:EXAMPLES])
+    with torch.inference_mode():
+        outputs = model(preprocessing.to_network(fitted)(batch)).numpy()
+    if "target" in fitted:
+        outputs = outputs * fitted["target"]["std"] + fitted["target"]["mean"]
+    plain = runtime.predict(data, inputs, optimized=False)
+    fused = runtime.predict(data, inputs)
+    hops = (
+        compare("torch → ONNX", outputs, plain, spec.tolerance),
+        compare("ONNX → fused", plain, fused, spec.tolerance),
+    )
+    for hop in hops:
+        if not hop.passed:
+            raise Refusal(f"{hop.hop}: outputs differ by {hop.max_difference:.2g} ({hop.law})")
+    return hops
+
+
+def compare(hop: str, before: np.ndarray, after: np.ndarray, tolerance: float) -> Parity:
+    """The record of one hop; it passes when the largest difference is within `tolerance` of the largest output."""
+    import numpy as np
+
+    difference = float(np.abs(before - after).max())
+    bound = tolerance * max(1.0, float(np.abs(before).max()))
+    agreement = agree(before, after, bound)
+    law = f"largest difference at most {tolerance:g} of the largest output"
+    return Parity(hop, len(before), difference, agreement, law, difference <= bound)
+
+
+def agree(before: np.ndarray, after: np.ndarray, bound: float) -> float:
+    """Share of examples with the same class; with one output, the share whose difference is within `bound`."""
+    import numpy as np
+
+    if before.shape[1] > 1:
+        return float(np.mean(before.argmax(axis=1) == after.argmax(axis=1)))
+    return float(np.mean(np.abs(before - after) <= bound))
+
+
+def parity_of(candidate: Candidate, store: Store) -> tuple[Parity, ...]:
+    """Every hop that the candidate's file went through, in order."""
+    records = [store.get_json(step.record) for step in candidate.lineage if step.record]
+    return tuple(Parity(**hop) for record in records for hop in record.get("parity", ()))

@@ -1,0 +1,53 @@
+"""The machine that numbers were measured on."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+INSTRUCTION_SETS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
+"""What decides how fast int8 is, and whether its sums saturate."""
+
+
+def cores() -> list[int]:
+    """Numbers of the logical cores that this process may use."""
+    process = psutil.Process()
+    if hasattr(process, "cpu_affinity"):  # not on macOS
+        return sorted(process.cpu_affinity() or [])
+    return list(range(psutil.cpu_count() or 1))
+
+
+def _cpu_information() -> dict[str, str]:
+    """The first processor's entries in /proc/cpuinfo, keys in lower case; empty where it does not exist."""
+    path = Path("/proc/cpuinfo")
+    if not path.exists():
+        return {}
+    first = path.read_text().split("\n\n")[0]
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {key.strip().lower(): value.strip() for key, _, value in pairs}
+
+
+def host() -> dict[str, Any]:
+    """Processor, logical cores, instruction sets that matter, memory in GiB, system, versions. JSON."""
+    known = _cpu_information()
+    flags = known.get("flags", known.get("features", "")).split()
+    return {
+        "cpu": known.get("model name") or platform.processor() or platform.machine(),
+        "cores": len(cores()),
+        "instruction_sets": [name for name in INSTRUCTION_SETS if name in flags],
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        "os": f"{platform.system()} {platform.release()}",
+        "onnxruntime": metadata.version("onnxruntime"),
+        "python": platform.python_version(),
+    }
+
+
+def host_name() -> str:
+    """One line that is the same as long as the machine and the runtime are."""
+    found = host()
+    sets = " ".join(found["instruction_sets"]) or "no vector extension known"
+    return f"{found['cpu']}, {found['cores']} cores, {sets}, onnxruntime {found['onnxruntime']}"

@@ -1,0 +1,224 @@
+"""Latency: models timed in turns, call by call, in several fresh processes; peak memory in one of its own.
+
+`python -m tasks.kernels.latency FOLDER` is one such process: the folder holds request.json and the inputs,
+and takes the answer.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from tasks.kernels import host, runtime
+from tasks.kernels.statistics import ratio_interval
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+BLOCK_MS = 0.5
+"""A block lasts at least so long, and has at least 3 calls: its median is one with warm caches."""
+RESOLUTION = 0.01
+"""A change of less is never called one: three processes that agree by chance make the interval too narrow."""
+ROUNDS = 5
+"""Rounds that every process completes, however slow the models are."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """One model's times over all processes, and its baseline's over its own."""
+
+    median_ms: float
+    p95_ms: float
+    calls: int
+    processes: int
+    ratio: float
+    """Geometric mean over processes of baseline / model: above 1 is faster."""
+    low: float
+    high: float
+    verdict: Literal["faster", "slower", "no measurable change"]
+
+
+def interleave(calls: Mapping[str, Callable[[], object]], seconds: float, seed: int = 0) -> dict[str, Floats]:
+    """Milliseconds of single calls, (rounds, calls in a block), in rounds that visit all in random order.
+
+    Every call is warmed up first. Runs for about `seconds` in all, and for at least 5 rounds.
+    """
+    blocks = {name: _block(call) for name, call in calls.items()}
+    order, shuffle = list(calls), random.Random(seed).shuffle
+    times: dict[str, list[Floats]] = {name: [] for name in calls}
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(times[order[0]]) < ROUNDS:
+        shuffle(order)
+        for name in order:
+            times[name].append(_time(calls[name], blocks[name]))
+    return {name: np.stack(rounds) for name, rounds in times.items()}
+
+
+def _block(call: Callable[[], object]) -> int:
+    """How many calls a block has, from the fastest of some warm-up calls."""
+    _time(call, 2)
+    return max(3, int(np.ceil(BLOCK_MS / _time(call, 5).min())))
+
+
+def _time(call: Callable[[], object], count: int) -> Floats:
+    marks = [time.perf_counter_ns()]
+    for _ in range(count):
+        call()
+        marks.append(time.perf_counter_ns())
+    return np.diff(np.array(marks)) / 1e6
+
+
+def time_models(
+    models: Mapping[str, Path],
+    inputs: Mapping[str, Array],
+    threads: int = 1,
+    provider: runtime.Provider = "cpu",
+    processes: int = 3,
+    seconds: float = 3.0,
+    on_process: Callable[[int], None] | None = None,
+) -> list[dict[str, Floats]]:
+    """For each fresh process, each model's milliseconds a call, (rounds, calls in a block), on one batch.
+
+    A process is pinned to `threads` cores, another set for each process as far as there are any. `on_process`
+    hears how many are done. Raises RuntimeError with the process's last line when one fails.
+    """
+    found = []
+    for index in range(processes):
+        request = {
+            "models": {name: str(path.resolve()) for name, path in models.items()},
+            "threads": threads,
+            "provider": provider,
+            "seconds": seconds,
+            "seed": index,
+        }
+        found.append(_ask(request, inputs))
+        if on_process is not None:
+            on_process(index + 1)
+    return found
+
+
+def peak_memory(
+    model: Path, inputs: Mapping[str, Array], threads: int = 1, provider: runtime.Provider = "cpu"
+) -> float:
+    """Highest growth of resident memory, in MiB, of a fresh process that loads the file and runs it."""
+    request = {"memory": str(model.resolve()), "threads": threads, "provider": provider, "seed": 0}
+    return float(_ask(request, inputs)["memory"][0])
+
+
+def compare(processes: Sequence[Mapping[str, Floats]], baseline: str) -> dict[str, Speed]:
+    """Every model against the baseline: each process's median ratio over its rounds, then their interval."""
+    return {name: _speed(processes, baseline, name) for name in processes[0]}
+
+
+def _speed(processes: Sequence[Mapping[str, Floats]], baseline: str, name: str) -> Speed:
+    calls = np.concatenate([times[name].ravel() for times in processes])
+    ratios = [ratio(times[baseline], times[name]) for times in processes]
+    value, low, high = (1.0, 1.0, 1.0) if name == baseline else ratio_interval(ratios)
+    verdict: Literal["faster", "slower", "no measurable change"] = "no measurable change"
+    if (low > 1 or high < 1) and abs(value - 1) >= RESOLUTION:
+        verdict = "faster" if low > 1 else "slower"
+    middle = statistics.median(float(np.median(times[name])) for times in processes)
+    p95 = float(np.percentile(calls, 95))
+    return Speed(middle, p95, calls.size, len(processes), value, low, high, verdict)
+
+
+def ratio(baseline: Floats, model: Floats) -> float:
+    """Median over rounds: what slows the machine for a moment slows both blocks of a round."""
+    return float(np.median(np.median(baseline, axis=1) / np.median(model, axis=1)))
+
+
+# The two sides of a fresh process: what is asked in a folder, and the answer in the same folder.
+
+
+def _ask(request: Mapping[str, Any], inputs: Mapping[str, Array]) -> dict[str, Floats]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        kinds = [[key, _write(folder / f"input{i}", array)] for i, (key, array) in enumerate(inputs.items())]
+        (folder / "request.json").write_text(json.dumps({**request, "inputs": kinds}))
+        command = [sys.executable, "-m", "tasks.kernels.latency", name]
+        run = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
+        if run.returncode:
+            last = (run.stderr.strip() or "no message").splitlines()[-1]
+            raise RuntimeError(f"timing process ended with code {run.returncode}: {last}")
+        with np.load(folder / "answer.npz", allow_pickle=False) as answer:
+            names = json.loads((folder / "names.json").read_text())
+            return {key: answer[str(i)] for i, key in enumerate(names)}
+
+
+def _write(path: Path, array: Array) -> str:
+    """Text goes as JSON, for an array of objects would be pickled."""
+    if array.dtype.kind in "OUT":
+        path.with_suffix(".json").write_text(json.dumps(array.tolist()))
+        return "text"
+    np.save(path.with_suffix(".npy"), np.asarray(array), allow_pickle=False)
+    return "numbers"
+
+
+def _read(path: Path, kind: str) -> Array:
+    if kind == "text":
+        return np.array(json.loads(path.with_suffix(".json").read_text()), dtype=object)
+    return np.asarray(np.load(path.with_suffix(".npy"), allow_pickle=False))
+
+
+def _answer(folder: Path) -> None:
+    request = json.loads((folder / "request.json").read_text())
+    _pin(request["threads"], request["seed"])
+    inputs = {key: _read(folder / f"input{i}", kind) for i, (key, kind) in enumerate(request["inputs"])}
+    answer = _measure_memory(request, inputs) if "memory" in request else _measure_times(request, inputs)
+    (folder / "names.json").write_text(json.dumps(list(answer)))
+    np.savez(
+        folder / "answer.npz",
+        allow_pickle=False,
+        **{str(i): array for i, array in enumerate(answer.values())},
+    )
+
+
+def _pin(threads: int, turn: int) -> None:
+    allowed = host.cores()
+    process = psutil.Process()
+    if hasattr(process, "cpu_affinity") and threads <= len(allowed):
+        start = turn * threads % (len(allowed) // threads * threads)
+        process.cpu_affinity(allowed[start : start + threads])
+
+
+def _measure_times(request: Mapping[str, Any], inputs: dict[str, Array]) -> dict[str, Floats]:
+    calls = {}
+    for name, path in request["models"].items():
+        session = runtime.open_session(Path(path), request["threads"], request["provider"])
+        calls[name] = lambda session=session: session.run(None, inputs)
+    return interleave(calls, request["seconds"], request["seed"])
+
+
+def _measure_memory(request: Mapping[str, Any], inputs: dict[str, Array]) -> dict[str, Floats]:
+    before = psutil.Process().memory_info().rss
+    session = runtime.open_session(Path(request["memory"]), request["threads"], request["provider"])
+    for _ in range(3):
+        session.run(None, inputs)
+    return {"memory": np.array([max(0, _peak() - before) / 2**20])}
+
+
+def _peak() -> int:
+    """Highest resident memory of this process so far, in bytes."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Not getrusage: its figure survives exec and so tells of the process that started this one.
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    information = psutil.Process().memory_info()
+    return int(getattr(information, "peak_wset", information.rss))
+
+
+if __name__ == "__main__":
+    _answer(Path(sys.argv[1]))

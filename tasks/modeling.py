@@ -1,0 +1,178 @@
+"""Models: built by a factory, loaded from a candidate, saved as a candidate."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from tasks.artifacts import Candidate, InputError, Prepared, Refusal, Spec, Step, Store, nearest
+from tasks.artifacts.imports import resolve
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class ModelSpec(Spec):
+    """The network: a factory with its arguments and, when it is already trained, its weights."""
+
+    factory: str | None = None
+    """`module:callable`; it is given `input_shape` and `outputs` if it takes them. Absent: a default for the data."""
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    """Keyword arguments of the factory, for example its width and depth."""
+    weights: str | None = None
+    """A file with a trained state dict (tensors only). Absent: the model is trained from the data."""
+
+
+def default_factory(prepared: Prepared) -> str:
+    """The network that a recipe without one gets: a small convnet for images, a small MLP for tables."""
+    is_images = prepared.dataset.kind == "images"
+    return "tasks.architectures:convnet" if is_images else "tasks.architectures:mlp"
+
+
+def complete(spec: ModelSpec, prepared: Prepared) -> tuple[str, dict[str, Any]]:
+    """The factory and all its arguments, with the shape of the data filled in where the factory takes it.
+
+    Raises:
+        InputError: the factory does not exist, or does not take an argument.
+    """
+    factory = spec.factory or default_factory(prepared)
+    parameters = inspect.signature(resolve(factory, "model.factory")).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    for name in spec.arguments:
+        if name not in parameters and not takes_any:
+            raise InputError(
+                f"is not an argument of {factory}",
+                path="model.arguments",
+                value=name,
+                nearest=nearest(name, parameters) or ", ".join(parameters),
+            )
+    known = {"input_shape": list(prepared.input_shape), "outputs": prepared.dataset.outputs}
+    filled = {name: value for name, value in known.items() if name in parameters}
+    return factory, {**filled, **spec.arguments}
+
+
+def build(factory: str, arguments: dict[str, Any], seed: int = 0) -> nn.Module:
+    """A fresh model in evaluation mode, its random weights decided by `seed`.
+
+    Raises:
+        InputError: the factory fails with these arguments, or gives something that is not a torch module.
+    """
+    import torch
+
+    make = resolve(factory, "model.factory")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            model = make(**arguments)
+        except Exception as error:  # the user's factory may fail in any way; the cause is in the message
+            raise InputError(f"fails: {factory}: {error}", path="model.arguments", value=arguments) from error
+    if not isinstance(model, torch.nn.Module):
+        raise InputError("must give a torch.nn.Module", path="model.factory", value=type(model).__name__)
+    return model.eval()
+
+
+def check_shapes(model: nn.Module, prepared: Prepared) -> None:
+    """Runs two examples of zeros through the model.
+
+    Raises:
+        InputError: the model does not take the data's shape, or does not give one number per class.
+    """
+    import torch
+
+    example = torch.zeros(2, *prepared.input_shape)
+    try:
+        with torch.inference_mode():
+            outputs = model(example)
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        cause = str(error).splitlines()[0]
+        raise InputError(
+            f"does not accept examples of shape {tuple(prepared.input_shape)} ({cause})", path="model.factory"
+        ) from error
+    wanted = (2, prepared.dataset.outputs)
+    if not isinstance(outputs, torch.Tensor) or tuple(outputs.shape) != wanted:
+        got = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
+        raise InputError(f"must answer two examples with outputs of shape {wanted}", path="model.factory", value=got)
+
+
+def read_weights(path: Path) -> dict[str, Any]:
+    """The state dict in a file; wrappers (`state_dict`, `model`) and the prefix `module.` are taken off.
+
+    Raises:
+        InputError: the file is missing, no torch file, holds code, or holds no tensors.
+    """
+    import pickle
+
+    import torch
+
+    place = {"file": str(path), "path": "model.weights"}
+    if not path.is_file():
+        raise InputError("names a file that does not exist", **place)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            "must hold tensors only, but it is a pickle with code (or no torch file), which is never executed",
+            **place,
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise InputError(f"is not a readable torch file ({str(error).splitlines()[0]})", **place) from error
+    for wrapper in ("state_dict", "model"):
+        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
+            content = content[wrapper]
+    if not (isinstance(content, dict) and content and all(torch.is_tensor(value) for value in content.values())):
+        raise InputError("must hold a state dict (names to tensors)", **place)
+    return {name.removeprefix("module."): value for name, value in content.items()}
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Loads a file of weights into a model, all or nothing.
+
+    Raises:
+        InputError: a tensor is missing, left over, or has another shape; the message names the first.
+    """
+    weights, own = read_weights(path), model.state_dict()
+    place = {"file": str(path), "path": "model.weights"}
+    for name, tensor in own.items():
+        if name not in weights:
+            raise InputError(
+                f"has no tensor {name!r} of the model",
+                nearest=nearest(name, weights.keys() - own.keys()),
+                **place,
+            )
+        if weights[name].shape != tensor.shape:
+            raise InputError(
+                f"tensor {name!r} must have shape {tuple(tensor.shape)}",
+                value=tuple(weights[name].shape),
+                **place,
+            )
+    if extra := [name for name in weights if name not in own]:
+        raise InputError(f"has a tensor {extra[0]!r} that the model lacks", nearest=nearest(extra[0], own), **place)
+    model.load_state_dict(weights)
+
+
+def load(candidate: Candidate, store: Store) -> nn.Module:
+    """The candidate's model in evaluation mode: factory → replay each plan → state dict. No pickled code runs."""
+    from tasks.techniques import technique_of
+
+    if candidate.form != "torch":
+        raise Refusal(f"{candidate.name} is an ONNX file; only torch candidates can be loaded as modules")
+    model = build(candidate.factory, candidate.arguments)
+    for step in candidate.lineage:
+        if step.plan is not None:
+            technique = technique_of({"step": step.technique, **step.knobs})
+            model = technique.apply(model, store.get_json(step.plan))
+    model.load_state_dict(store.get_state(candidate.content))
+    return model.eval()
+
+
+def save(model: nn.Module, store: Store) -> str:
+    """Stores the model's state dict and returns its digest."""
+    return store.put_state(model.state_dict())
+
+
+def begin(name: str, factory: str, arguments: dict[str, Any], step: Step, content: str) -> Candidate:
+    """The candidate that a first step (`train` or `load`) makes."""
+    return Candidate(name=name, form="torch", factory=factory, arguments=arguments, lineage=(step,), content=content)

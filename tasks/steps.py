@@ -1,0 +1,296 @@
+"""Steps: every verb as a Prefect task with its policy: cache key, retries, tags, run name."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect import Task, task
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.cache_policies import CacheKeyFnPolicy
+from prefect.client.schemas.objects import State
+from prefect.context import TaskRunContext
+from pydantic import BaseModel
+
+from tasks import baseline as baselines
+from tasks import compression, evaluation, exporting, ingestion, preprocessing, registry, tracking, tuning
+from tasks.artifacts import (
+    Candidate,
+    Dataset,
+    Goal,
+    Latency,
+    Prepared,
+    Runtime,
+    Scorecard,
+    SplitName,
+    Workspace,
+    digest_of,
+)
+from tasks.artifacts.progress import Update, listening, tell
+from tasks.augmentation import AugmentStep
+from tasks.distillation import Recover
+from tasks.exporting import Export
+from tasks.ingestion import DataSpec
+from tasks.modeling import ModelSpec
+from tasks.preprocessing import PreprocessStep
+from tasks.techniques import Technique
+from tasks.training import Epoch, TrainSpec
+from tasks.tuning import Point, Search, TrialFunction, Tuned
+
+VERSION = "1"
+"""Bumped when the meaning of a cached answer changes."""
+
+
+def identity(value: Any) -> Any:
+    """WHAT a value is, as JSON. A workspace says WHERE, and measurements are no identity: both are left out."""
+    if isinstance(value, Candidate):
+        return value.digest
+    if isinstance(value, (Workspace, Latency, Scorecard)):
+        return None
+    if isinstance(value, BaseModel):
+        return [type(value).__name__, value.model_dump(mode="json")]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: identity(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): identity(each) for name, each in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [identity(each) for each in value]
+    return value
+
+
+def cache_key(name: str, parameters: Mapping[str, Any]) -> str:
+    """The step's name, the version and the digest of everything it takes except the workspace."""
+    return f"{name}-{VERSION}-{digest_of(identity(parameters))}"
+
+
+CACHED: dict[str, Any] = {
+    "cache_policy": CacheKeyFnPolicy(cache_key_fn=lambda context, parameters: cache_key(context.task.name, parameters)),
+    "persist_result": True,
+    "result_serializer": "json",
+}
+"""Answered from the store when nothing that the step takes has changed, also after a crash."""
+OUTWARD: dict[str, Any] = {"persist_result": False, "retries": 2, "retry_delay_seconds": 2}
+"""Writes to a server: always done, safe to repeat."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A step's answer, whether it came from the store, and how many seconds it took."""
+
+    value: Any
+    cached: bool
+    seconds: float
+
+
+def run(step: Task[..., Any], *arguments: Any) -> Answered:
+    """Calls a cached step; an answer whose store entries are gone or altered is worked out anew.
+
+    Raises:
+        Whatever the step raises.
+    """
+    workspace = next(each for each in arguments if isinstance(each, Workspace))
+    started = time.monotonic()
+    # Prefect types a call for both worlds; called from a flow that is not async, it answers at once.
+    state: State[Any] = step(*arguments, return_state=True)  # type: ignore[assignment]
+    answer, cached = state.result(), state.name == "Cached"
+    if cached and not all(map(workspace.store.holds, references(answer))):
+        answer, cached = step.with_options(refresh_cache=True)(*arguments), False
+    parameters = inspect.signature(step.fn).bind(*arguments).arguments
+    # The answer is safe only now; until here a crash would have gone on from this place.
+    discard(workspace.checkpoints / cache_key(step.name, parameters))
+    return Answered(answer, cached, time.monotonic() - started)
+
+
+def references(answer: Any) -> Iterator[str]:
+    """The digests of the store entries that an answer needs."""
+    if isinstance(answer, Candidate):
+        yield answer.content
+        for step in answer.lineage:
+            yield from filter(None, (step.plan, step.record))
+    elif isinstance(answer, Dataset):
+        for split in answer.splits.values():
+            yield from (split.inputs, split.targets)
+    elif isinstance(answer, Prepared):
+        yield from (answer.fitted, *answer.inputs.values(), *references(answer.dataset))
+
+
+def resumable(workspace: Workspace) -> Path | None:
+    """Where the step that runs keeps what a crash must not take; None outside a flow run, where nothing is cached."""
+    context = TaskRunContext.get()
+    return workspace.checkpoints / cache_key(context.task.name, context.parameters) if context else None
+
+
+def discard(place: Path) -> None:
+    """Removes a file or a folder, if it is there."""
+    if place.is_dir():
+        shutil.rmtree(place)
+    else:
+        place.unlink(missing_ok=True)
+
+
+@contextmanager
+def shown(title: str) -> Iterator[None]:
+    """Shows the updates of long work as a progress artifact in Prefect's UI, at most once a second."""
+    if TaskRunContext.get() is None:
+        yield
+        return
+    artifact: UUID = create_progress_artifact(progress=0.0, description=title)  # type: ignore[assignment]
+    last = time.monotonic()
+
+    def show(update: Update) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= 1 or update.done >= update.total:
+            last = now
+            share = 100 * min(update.done / max(update.total, 1), 1)
+            update_progress_artifact(artifact, progress=share, description=f"{title}: {update.note}")
+
+    with listening(show):
+        yield
+
+
+def each_epoch(total: int) -> Callable[[Epoch], None]:
+    """Tells the progress of a training, with the best validation score so far (by the sign of its changes)."""
+    scores: list[float] = []
+
+    def on_epoch(epoch: Epoch) -> None:
+        scores.append(epoch.validation_score)
+        tell(epoch.number, total, f"validation {epoch.validation_score:.4f}, loss {epoch.validation_loss:.4f}")
+
+    return on_epoch
+
+
+@task(**CACHED, tags=["data"])
+def ingest(spec: DataSpec, stamp: str, workspace: Workspace) -> Dataset:
+    """Source → Dataset; `stamp` tells one state of the source from another."""
+    with shown(f"ingest {spec.source}"):
+        return ingestion.ingest(spec, workspace.store, tell)
+
+
+@task(**CACHED, tags=["data"])
+def preprocess(dataset: Dataset, steps: tuple[PreprocessStep, ...], workspace: Workspace) -> Prepared:
+    """Dataset → Prepared, fitted on train only."""
+    return preprocessing.preprocess(dataset, steps, workspace.store)
+
+
+@task(**CACHED, tags=["search"])
+def tune(
+    trial: TrialFunction, search: Search, first: Point, epochs: int, prepared: Prepared, workspace: Workspace
+) -> Tuned:
+    """A search over points → the best point and every trial."""
+    folder = resumable(workspace) or workspace.checkpoints / "search"
+    shared = preprocessing.training_arrays(prepared, workspace.store)
+
+    def on_progress(progress: tuning.Progress) -> None:
+        best = "" if progress.best is None else f"best {abs(progress.best):.4f}, "
+        tell(progress.done, progress.total, f"{best}{progress.running} running")
+
+    with shown("tune"):
+        return tuning.tune(trial, search, shared, folder, epochs, first, on_progress)
+
+
+@task(**CACHED, tags=["train"])
+def fit(
+    prepared: Prepared,
+    model: ModelSpec,
+    augment: tuple[AugmentStep, ...],
+    spec: TrainSpec,
+    metric: str,
+    workspace: Workspace,
+) -> Candidate:
+    """Data → the trained baseline."""
+    with shown("train"):
+        return baselines.fit(
+            prepared, model, augment, spec, metric, workspace, resumable(workspace), each_epoch(spec.epochs)
+        )
+
+
+@task(**CACHED, tags=["train"])
+def adopt(prepared: Prepared, model: ModelSpec, stamp: str, workspace: Workspace) -> Candidate:
+    """The user's weights → the baseline; `stamp` tells one state of the file from another."""
+    return baselines.adopt(prepared, model, workspace.store)
+
+
+@task(**CACHED, tags=["compress"])
+def compress(
+    candidate: Candidate, technique: Technique, prepared: Prepared, host: str, workspace: Workspace
+) -> Candidate:
+    """One technique: plan and apply; `host` is named where the plan depends on it."""
+    return compression.compress(candidate, technique, prepared, workspace.store)
+
+
+@task(**CACHED, tags=["train"])
+def recover(
+    candidate: Candidate,
+    teacher: Candidate,
+    spec: Recover,
+    prepared: Prepared,
+    augment: tuple[AugmentStep, ...],
+    metric: str,
+    workspace: Workspace,
+) -> Candidate:
+    """Trains a candidate against its teacher."""
+    with shown("recover"):
+        return compression.recover(
+            candidate,
+            teacher,
+            spec,
+            prepared,
+            augment,
+            metric,
+            workspace,
+            resumable(workspace),
+            each_epoch(spec.epochs),
+        )
+
+
+@task(**CACHED, tags=["export"])
+def export(candidate: Candidate, prepared: Prepared, spec: Export, workspace: Workspace) -> Candidate:
+    """A torch candidate → an ONNX candidate, each hop proven."""
+    return exporting.export(candidate, prepared, spec, workspace.store)
+
+
+@task(**CACHED, tags=["evaluate"])
+def evaluate(
+    candidates: dict[str, Candidate],
+    baseline: str,
+    prepared: Prepared,
+    goal: Goal,
+    runtime: Runtime,
+    split: SplitName,
+    timing: dict[str, Latency] | None,
+    host: str,
+    workspace: Workspace,
+) -> dict[str, Scorecard]:
+    """ONNX candidates by name → scorecards by digest, all measured on the files, side by side, on this host."""
+    store = workspace.store
+    products = {
+        candidate.digest: evaluation.Product(
+            candidate.digest, name, store.path(candidate.content), exporting.parity_of(candidate, store)
+        )
+        for name, candidate in candidates.items()
+    }
+    inputs = preprocessing.product_inputs(prepared.dataset, split, store)
+    targets = store.get_array(prepared.dataset.splits[split].targets)
+
+    def on_progress(share: float, what: str) -> None:
+        tell(round(100 * share), 100, what)
+
+    with shown(f"evaluate on {split}"):
+        return evaluation.evaluate(products, baseline, inputs, targets, goal, runtime, split, on_progress, timing)
+
+
+open_run = task(**OUTWARD, tags=["track"], name="open_run")(tracking.open_run)
+record_child = task(**OUTWARD, tags=["track"], name="record_child")(tracking.record_child)
+record_trials = task(**OUTWARD, tags=["track"], name="record_trials")(tracking.record_trials)
+attach = task(**OUTWARD, tags=["track"], name="attach")(tracking.attach)
+close_run = task(**OUTWARD, tags=["track"], name="close_run")(tracking.close_run)
+register = task(**OUTWARD, tags=["registry"], name="register")(registry.register)

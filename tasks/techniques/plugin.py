@@ -1,0 +1,48 @@
+"""Plug-ins: a user's own technique comes in by import path, `my_package.prune:Mine`, with its knobs beside it."""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+
+from tasks.artifacts import InputError, Spec
+from tasks.artifacts.imports import resolve
+from tasks.techniques.base import Technique
+
+PLUGIN = "module:Class"
+"""Stands for every import path where a tag is asked for."""
+
+
+class Plugin(Spec):
+    """A step by import path; its other keys are the knobs of that class."""
+
+    model_config = ConfigDict(extra="allow")
+
+    step: str = Field(pattern=r"^[\w.]+:\w+$")
+    """`module:Class`, a subclass of `tasks.techniques.Technique`."""
+
+    @model_validator(mode="after")
+    def _knobs_fit(self) -> Plugin:
+        self.technique()
+        return self
+
+    def technique(self) -> Technique:
+        """The user's technique with these knobs.
+
+        Raises:
+            InputError: the class does not exist or is no Technique.
+            ValueError: a knob is wrong.
+        """
+        kind = load_plugin(self.step)
+        try:
+            return kind(**(self.__pydantic_extra__ or {}))
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def load_plugin(target: str) -> type[Technique]:
+    """The technique class at an import path."""
+    kind = resolve(target, "compress.branches.steps.step")
+    if not (isinstance(kind, type) and issubclass(kind, Technique)):
+        raise InputError("must name a subclass of tasks.techniques.Technique", path="step", value=target)
+    return kind

@@ -1,0 +1,334 @@
+"""Tuning: a search over points of a space, run by Ray Tune; a trial is a plain callable, point → score."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from tasks.artifacts import Spec, digest_of
+
+Point = dict[str, Any]
+"""Dotted path of the recipe → value."""
+Report = Callable[[int, float], None]
+"""Called by a trial after each epoch with the epoch's number and score; higher is better. It may end the trial."""
+TrialFunction = Callable[[Point, Any, Report, Path], None]
+"""(point, shared, report, checkpoint): runs one trial. `shared` was put where every worker can map it, once; the file
+`checkpoint` is the trial's own, and is there again when a killed trial is started anew."""
+
+
+class Choice(Spec):
+    """One of the given values."""
+
+    choice: tuple[Any, ...] = Field(min_length=1)
+
+
+class _Range(Spec):
+    def bounds(self) -> tuple[float, float]:
+        """(low, high)."""
+        low, high = next(iter(self.model_dump().values()))
+        return low, high
+
+    @model_validator(mode="after")
+    def _ordered(self) -> _Range:
+        low, high = self.bounds()
+        if not low < high:
+            raise ValueError(f"the first number must be below the second, but got {[low, high]}")
+        return self
+
+
+class Uniform(_Range):
+    """A number between two others."""
+
+    uniform: tuple[float, float]
+
+
+class LogUniform(_Range):
+    """A positive number between two others, its logarithm uniform."""
+
+    loguniform: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
+
+
+class Integers(_Range):
+    """A whole number from the first to the second, both included."""
+
+    integers: tuple[int, int]
+
+
+Domain = Choice | Uniform | LogUniform | Integers
+
+
+class Search(Spec):
+    """How the space is searched."""
+
+    algorithm: Literal["random", "grid", "tpe"] = "tpe"
+    """`grid` tries every combination of choices; `tpe` learns from the trials before (Optuna)."""
+    scheduler: Literal["asha", "none"] = "asha"
+    """`asha` stops trials early that are behind at the same epoch (Li et al. 2020)."""
+    trials: int = Field(default=16, ge=1, le=100_000)
+    """How many points are tried; a grid has its own number."""
+    minutes: float | None = Field(default=None, gt=0)
+    """Time budget; what was found by then counts."""
+    epochs: int | None = Field(default=None, ge=1)
+    """The most epochs of one trial. Absent: as many as `train.epochs`."""
+    seed: int = 0
+    """Decides the points."""
+    space: dict[str, Domain] = Field(min_length=1)
+    """Dotted path of the recipe → domain, for example `train.learning_rate: {loguniform: [1e-4, 1e-1]}`."""
+
+    @model_validator(mode="after")
+    def _grid_of_choices(self) -> Search:
+        if self.algorithm == "grid" and not all(isinstance(domain, Choice) for domain in self.space.values()):
+            raise ValueError("algorithm grid needs a choice in every path of space")
+        return self
+
+    @property
+    def count(self) -> int:
+        """How many trials there will be."""
+        if self.algorithm != "grid":
+            return self.trials
+        return math.prod(len(domain.choice) for domain in self.space.values() if isinstance(domain, Choice))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One point that was tried."""
+
+    number: int
+    point: Point
+    score: float | None
+    """The best of its epochs; None when it failed before the first."""
+    curve: tuple[tuple[int, float], ...]
+    state: Literal["finished", "stopped early", "failed"]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a search found: the best point (empty when no trial finished an epoch) and every trial."""
+
+    best: Point
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a search stands."""
+
+    running: int
+    done: int
+    total: int
+    best: float | None
+
+
+listeners: list[Callable[[Progress], None]] = []
+"""Who in this process wants to hear of the search that runs."""
+
+
+def corner_points(search: Search) -> list[Point]:
+    """Points at both ends of every domain, so that a space can be validated before anything runs."""
+    ends = {path: _ends(domain) for path, domain in search.space.items()}
+    size = max(len(values) for values in ends.values())
+    return [{path: values[min(index, len(values) - 1)] for path, values in ends.items()} for index in range(size)]
+
+
+def _ends(domain: Domain) -> tuple[Any, ...]:
+    return domain.choice if isinstance(domain, Choice) else domain.bounds()
+
+
+def tune(
+    trial: TrialFunction,
+    search: Search,
+    shared: Any,
+    folder: Path,
+    epochs: int,
+    first: Point | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Tuned:
+    """Runs the search on this machine's Ray, or on the cluster at RAY_ADDRESS.
+
+    A search that was killed goes on from `folder`: finished trials are not run again.
+
+    Args:
+        trial: runs one point; must be importable or picklable by Ray.
+        shared: arrays that every trial reads; put into the object store once and mapped, not copied.
+        folder: where Tune keeps the search's state.
+        epochs: the most epochs of one trial, for the scheduler.
+        first: a point to try first, for example the recipe's own values.
+        on_progress: called after every report of a trial.
+    """
+    import ray
+
+    folder.mkdir(parents=True, exist_ok=True)
+    started_here = not ray.is_initialized()
+    if started_here:
+        connect()
+    if on_progress:
+        listeners.append(on_progress)
+    try:
+        tuner = _tuner(trial, search, ray.put(shared), folder, epochs, first)
+        results = tuner.fit()
+        trials = tuple(_trial(number, result, search, epochs) for number, result in enumerate(results))
+    finally:
+        if on_progress:
+            listeners.remove(on_progress)
+        if started_here:
+            ray.shutdown()
+    return Tuned(best_point(trials), trials)
+
+
+def connect() -> None:
+    """Joins the cluster at RAY_ADDRESS, or starts a quiet Ray on this machine."""
+    import ray
+
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if os.environ.get("RAY_ADDRESS"):
+        ray.init(**quiet)
+    else:
+        ray.init(num_cpus=os.cpu_count(), include_dashboard=False, **quiet)
+
+
+def best_point(trials: tuple[Trial, ...]) -> Point:
+    """The point with the best score; the earlier one on a tie; empty when there is none."""
+    scored = [trial for trial in trials if trial.score is not None]
+    return max(scored, key=lambda trial: (trial.score or 0.0, -trial.number)).point if scored else {}
+
+
+def _tuner(
+    trial: TrialFunction,
+    search: Search,
+    shared: Any,
+    folder: Path,
+    epochs: int,
+    first: Point | None,
+) -> Any:
+    from ray import tune as ray_tune
+
+    trainable = _trainable(trial, shared, folder.resolve())
+    saved = folder / "search"
+    if ray_tune.Tuner.can_restore(str(saved)):
+        return ray_tune.Tuner.restore(str(saved), trainable=trainable, resume_unfinished=True, restart_errored=True)
+    return ray_tune.Tuner(
+        trainable,
+        param_space=None if search.algorithm == "tpe" else _space(search),
+        tune_config=ray_tune.TuneConfig(
+            metric="score",
+            mode="max",
+            search_alg=_searcher(search, first),
+            scheduler=_scheduler(search, epochs),
+            num_samples=1 if search.algorithm == "grid" else search.trials,
+            time_budget_s=search.minutes * 60 if search.minutes else None,
+            reuse_actors=True,
+        ),
+        run_config=ray_tune.RunConfig(
+            name="search", storage_path=str(folder.resolve()), verbose=0, callbacks=[_watcher(search.count)]
+        ),
+    )
+
+
+def _trainable(trial: TrialFunction, shared: Any, folder: Path) -> Callable[[Point], None]:
+    """What Ray runs for one trial: one thread, the shared arrays mapped from the object store."""
+
+    def run(point: Point) -> None:
+        import ray
+        import torch
+        from ray import tune as ray_tune
+
+        torch.set_num_threads(1)
+
+        def report(epoch: int, score: float) -> None:
+            ray_tune.report({"epoch": epoch, "score": score})
+
+        trial(point, ray.get(shared), report, folder / "trials" / digest_of(point))
+
+    return run
+
+
+def _space(search: Search) -> dict[str, Any]:
+    from ray import tune as ray_tune
+
+    def convert(domain: Domain) -> Any:
+        if isinstance(domain, Choice):
+            choices = list(domain.choice)
+            return ray_tune.grid_search(choices) if search.algorithm == "grid" else ray_tune.choice(choices)
+        low, high = domain.bounds()
+        if isinstance(domain, Integers):
+            return ray_tune.randint(int(low), int(high) + 1)
+        return ray_tune.loguniform(low, high) if isinstance(domain, LogUniform) else ray_tune.uniform(low, high)
+
+    return {path: convert(domain) for path, domain in search.space.items()}
+
+
+def _searcher(search: Search, first: Point | None) -> Any:
+    points = [first] if first else None
+    if search.algorithm == "tpe":
+        import optuna
+        from ray.tune.search.optuna import OptunaSearch
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        sampler = optuna.samplers.TPESampler(seed=search.seed)
+        return OptunaSearch(
+            space=_space(search), metric="score", mode="max", points_to_evaluate=points, sampler=sampler
+        )
+    from ray.tune.search.basic_variant import BasicVariantGenerator
+
+    return BasicVariantGenerator(
+        points_to_evaluate=None if search.algorithm == "grid" else points, random_state=search.seed
+    )
+
+
+def _scheduler(search: Search, epochs: int) -> Any:
+    from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
+
+    if search.scheduler == "none":
+        return FIFOScheduler()
+    return ASHAScheduler(time_attr="epoch", max_t=max(epochs, 2), grace_period=max(1, epochs // 4), reduction_factor=2)
+
+
+def _watcher(total: int) -> Any:
+    """A Tune callback that tells the listener of this process; it is pickled with the search, the listener is not."""
+    from ray.tune import Callback
+
+    class Watcher(Callback):  # type: ignore[misc]
+        best: float | None = None
+
+        def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Any, **_: Any) -> None:
+            score = result.get("score")
+            if score is not None and (self.best is None or score > self.best):
+                self.best = float(score)
+            self.tell(trials)
+
+        def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+            self.tell(trials)
+
+        def tell(self, trials: list[Any]) -> None:
+            from tasks import tuning
+
+            states = [trial.status for trial in trials]
+            done = sum(state in ("TERMINATED", "ERROR") for state in states)
+            for listener in tuning.listeners:
+                listener(Progress(states.count("RUNNING"), done, total, self.best))
+
+    return Watcher()
+
+
+def _trial(number: int, result: Any, search: Search, epochs: int) -> Trial:
+    frame = result.metrics_dataframe
+    curve: tuple[tuple[int, float], ...] = ()
+    if frame is not None and "score" in frame:
+        pairs = zip(frame["epoch"].tolist(), frame["score"].tolist(), strict=True)
+        # The last report is repeated when a trial ends by itself.
+        curve = tuple({int(epoch): float(score) for epoch, score in pairs}.items())
+    state: Literal["finished", "stopped early", "failed"] = "finished"
+    if result.error is not None or not curve:
+        state = "failed"
+    elif curve[-1][0] < epochs:
+        state = "stopped early"
+    best = max((score for _, score in curve if math.isfinite(score)), default=None)
+    point = {path: value for path, value in (result.config or {}).items() if path in search.space}
+    return Trial(number, point, best, curve, state, float((result.metrics or {}).get("time_total_s", 0.0)))

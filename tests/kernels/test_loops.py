@@ -1,0 +1,194 @@
+"""Loops: order, rates, optimizers, prediction and batch-norm statistics against other formulations."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import lr_scheduler, swa_utils
+
+from tasks.kernels import loops, objectives
+
+CPU = torch.device("cpu")
+
+
+def network(seed: int = 0) -> nn.Sequential:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return nn.Sequential(
+            nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.5), nn.Flatten(), nn.Linear(64, 3)
+        )
+
+
+def pixels(count: int, seed: int = 0) -> Tensor:
+    return torch.randn(count, 2, 6, 6, generator=torch.Generator().manual_seed(seed))
+
+
+def test_seeded_depends_on_seed_and_epoch_alone_and_leaks_nothing() -> None:
+    before = torch.random.get_rng_state()
+    draws = {}
+    for seed, epoch in [(0, 1), (0, 2), (1, 1), (0, 1)]:
+        with loops.seeded(seed, epoch, CPU) as generator:
+            drawn = (torch.rand(3, generator=generator).tolist(), torch.rand(3).tolist())
+        assert draws.setdefault((seed, epoch), drawn) == drawn
+    assert len({str(drawn) for drawn in draws.values()}) == 3
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "sizes"),
+    [(10, 4, [4, 4, 2]), (9, 4, [4, 5]), (8, 4, [4, 4]), (1, 4, [1]), (3, 1, [1, 1, 1]), (3, 8, [3])],
+)
+def test_every_example_comes_once_and_no_last_batch_of_one(count: int, batch_size: int, sizes: list[int]) -> None:
+    batches = loops.shuffled_batches(count, batch_size, torch.Generator().manual_seed(0))
+    assert [len(batch) for batch in batches] == sizes
+    assert sorted(torch.cat(batches).tolist()) == list(range(count))
+
+
+def test_cosine_is_pytorchs() -> None:
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.3)
+    schedule = lr_scheduler.CosineAnnealingLR(optimizer, T_max=20)
+    for step in range(20):
+        assert loops.learning_rate("cosine", 0.3, step / 20) == pytest.approx(schedule.get_last_lr()[0])
+        optimizer.step()
+        schedule.step()
+
+
+def test_one_cycle_is_pytorchs() -> None:
+    """OneCycleLR peaks at step pct_start * total - 1 and ends at step total - 1."""
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.3)
+    schedule = lr_scheduler.OneCycleLR(
+        optimizer, max_lr=0.3, total_steps=41, pct_start=(0.3 * 40 + 1) / 41, cycle_momentum=False
+    )
+    for step in range(40):
+        assert loops.learning_rate("one_cycle", 0.3, step / 40) == pytest.approx(schedule.get_last_lr()[0])
+        optimizer.step()
+        schedule.step()
+
+
+def test_the_ends_of_the_schedules() -> None:
+    assert [loops.learning_rate("constant", 0.5, share) for share in (0, 0.5, 1)] == [0.5] * 3
+    assert loops.learning_rate("cosine", 0.5, 0.5) == pytest.approx(0.25)
+    assert loops.learning_rate("one_cycle", 0.5, 0.3) == pytest.approx(0.5)
+    assert loops.learning_rate("one_cycle", 0.5, 1.0) == pytest.approx(0.5 / 250_000)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "adagrad", "rmsprop"])
+def test_every_optimizer_moves_what_wants_a_gradient_and_nothing_else(name: str) -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    model[0].requires_grad_(False)
+    before = [parameter.clone() for parameter in model.parameters()]
+    optimizer = loops.make_optimizer(name, model, 0.1, momentum=0.9, weight_decay=0.0)
+    model(torch.ones(4, 2)).sum().backward()
+    optimizer.step()
+    moved = [not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)]
+    assert moved == [False, False, True, True]
+
+
+def test_one_epoch_of_sgd_is_the_textbook_loop() -> None:
+    inputs, targets = pixels(7), torch.tensor([0, 1, 2, 0, 1, 2, 0])
+    model, plain = (network().eval() for _ in range(2))
+    for each in (model, plain):
+        del each[3]
+    batches = [torch.tensor([3, 1, 0]), torch.tensor([2, 6]), torch.tensor([5, 4])]
+    loss = loops.train_epoch(
+        model,
+        inputs,
+        targets,
+        batches,
+        loops.make_optimizer("sgd", model, 1.0, momentum=0.0, weight_decay=0.0),
+        objective=objectives.supervised(),
+        rate=lambda step: 0.1 / (step + 1),
+        transform=lambda batch: batch * 2,
+        augment=lambda batch, generator: batch + 1,
+        generator=torch.Generator(),
+    )
+    plain.train()
+    total = 0.0
+    for step, indices in enumerate(batches):
+        own = nn.functional.cross_entropy(plain((inputs[indices] + 1) * 2), targets[indices])
+        gradients = torch.autograd.grad(own, list(plain.parameters()))
+        with torch.no_grad():
+            for parameter, gradient in zip(plain.parameters(), gradients, strict=True):
+                parameter -= 0.1 / (step + 1) * gradient
+        total += own.item() * len(indices)
+    assert loss == pytest.approx(total / 7)
+    for ours, theirs in zip(model.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_the_deadline_ends_an_epoch_after_the_step_that_crosses_it() -> None:
+    steps: list[int] = []
+    model = nn.Linear(1, 1)
+
+    def rate(step: int) -> float:
+        steps.append(step)
+        return 0.0
+
+    loops.train_epoch(
+        model,
+        torch.zeros(8, 1),
+        torch.zeros(8),
+        list(torch.arange(8).split(2)),
+        loops.make_optimizer("sgd", model, 0.1, momentum=0.0, weight_decay=0.0),
+        objective=objectives.supervised(),
+        rate=rate,
+        transform=lambda batch: batch,
+        augment=None,
+        generator=torch.Generator(),
+        deadline=time.monotonic() - 1,
+    )
+    assert steps == [0]
+
+
+def test_prediction_is_the_plain_forward_and_leaves_every_mode() -> None:
+    model, inputs = network(), pixels(70)
+    model.train()
+    model[1].eval()
+    outputs = loops.predict(model, inputs, lambda batch: batch * 2, batch_size=32)
+    assert [module.training for module in model] == [True, False, True, True, True, True]
+    assert outputs.shape == (70, 3)
+    torch.testing.assert_close(outputs, model.eval()(inputs * 2).detach())
+
+
+def test_layout_changes_strides_and_no_value() -> None:
+    model = network()
+    before = model[0].weight.detach().clone()
+    loops.arrange(model, channels_last=True)
+    assert model[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(model[0].weight, before)
+    loops.arrange(model, channels_last=False)
+    assert model[0].weight.is_contiguous()
+
+
+def test_layout_reaches_through_a_convolution_of_one_channel() -> None:
+    model = nn.Conv2d(1, 4, 3)
+    loops.arrange(model, channels_last=True)
+    assert model(torch.zeros(2, 1, 8, 8)).is_contiguous(memory_format=torch.channels_last)
+    loops.arrange(model, channels_last=False)
+    assert model.weight.stride() == (9, 9, 3, 1)
+
+
+def test_recalibrated_statistics_are_those_of_swa_utils() -> None:
+    ours, theirs = network(), network()
+    del theirs[3]
+    batches = [pixels(16, seed) * 3 + 1 for seed in range(4)]
+    loops.recalibrate_batch_norm(ours, batches)
+    swa_utils.update_bn(batches, theirs)
+    assert torch.equal(ours[1].running_mean, theirs[1].running_mean)
+    assert torch.equal(ours[1].running_var, theirs[1].running_var)
+    assert ours[1].momentum == 0.1
+
+
+def test_recalibrated_mean_of_one_batch_is_its_mean() -> None:
+    model = nn.Sequential(nn.BatchNorm1d(2)).eval()
+    loops.recalibrate_batch_norm(model, [torch.tensor([[1.0, 10.0], [3.0, 30.0]])])
+    assert model[0].running_mean.tolist() == [2.0, 20.0]
+    assert model[0].running_var.tolist() == [2.0, 200.0]
+    assert not model[0].training
+
+
+def test_without_batch_norm_no_batch_is_drawn() -> None:
+    loops.recalibrate_batch_norm(nn.Linear(2, 2), (pytest.fail("drawn") for _ in range(1)))

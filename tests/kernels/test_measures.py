@@ -1,0 +1,72 @@
+"""Metrics by hand, against scikit-learn, and weights against repetition."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from tasks.kernels import measures
+
+
+def classified(classes: int, n: int = 300) -> tuple[np.ndarray, np.ndarray]:
+    """Rounded logits, so that there are ties."""
+    generator = np.random.default_rng(classes)
+    targets = generator.integers(0, classes, n)
+    logits = generator.normal(size=(n, classes)).round(1).astype(np.float32)
+    logits[np.arange(n), targets] += 0.5
+    return logits, targets
+
+
+def test_by_hand() -> None:
+    logits = np.log(np.array([[0.8, 0.2], [0.4, 0.6], [0.9, 0.1], [0.3, 0.7]]))
+    targets = np.array([0, 1, 1, 1])
+    assert measures.measure("accuracy", logits, targets) == 0.75
+    loss = -(math.log(0.8) + math.log(0.6) + math.log(0.1) + math.log(0.7)) / 4
+    assert measures.measure("log_loss", logits, targets) == pytest.approx(loss)
+    # Class 0: 1 right of 1, 2 said. Class 1: 2 right of 3, 2 said.
+    assert measures.measure("f1", logits, targets) == pytest.approx((2 / 3 + 4 / 5) / 2)
+    # The negative's odds of class 1 are above those of one positive out of three.
+    assert measures.measure("roc_auc", logits, targets) == pytest.approx(2 / 3)
+
+
+def test_regression_by_hand() -> None:
+    predictions, targets = np.array([[1.0], [2.0], [6.0]]), np.array([1.0, 4.0, 5.0])
+    assert measures.measure("mae", predictions, targets) == pytest.approx(1.0)
+    assert measures.measure("rmse", predictions[:, 0], targets) == pytest.approx(math.sqrt(5 / 3))
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_agrees_with_scikit_learn(classes: int) -> None:
+    logits, targets = classified(classes)
+    probabilities = np.exp(measures.log_softmax(logits))
+    wide = logits.astype(np.float64)
+    scores = wide[:, 1] - wide[:, 0] if classes == 2 else probabilities / probabilities.sum(1, keepdims=True)
+    expected = {
+        "f1": metrics.f1_score(targets, logits.argmax(1), average="macro"),
+        "log_loss": metrics.log_loss(targets, probabilities),
+        "roc_auc": metrics.roc_auc_score(targets, scores, multi_class="ovr"),
+    }
+    for metric, value in expected.items():
+        assert measures.measure(metric, logits, targets) == pytest.approx(value, rel=1e-9), metric
+
+
+@pytest.mark.parametrize("metric", measures.METRICS)
+def test_weights_are_repetition(metric: str) -> None:
+    logits, targets = classified(3)
+    outputs = logits[:, 0] if metric in ("mae", "rmse") else logits
+    counts = np.random.default_rng(0).integers(0, 4, len(targets))
+    repeated = measures.measure(metric, np.repeat(outputs, counts, axis=0), np.repeat(targets, counts))
+    weighted = measures.weighted(metric, outputs, targets)(np.stack([counts, np.ones_like(counts)], axis=1))
+    assert weighted == pytest.approx([repeated, measures.measure(metric, outputs, targets)])
+
+
+def test_roc_auc_without_one_class_is_not_a_number() -> None:
+    logits, _ = classified(2)
+    assert math.isnan(measures.measure("roc_auc", logits, np.zeros(len(logits), dtype=np.int64)))
+
+
+def test_log_loss_of_huge_logits_is_finite() -> None:
+    assert measures.measure("log_loss", np.array([[1e4, -1e4]]), np.array([1])) == pytest.approx(2e4)

@@ -1,0 +1,131 @@
+"""Recovery: it follows its teacher, never ends worse than it began, and survives a kill."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tasks.artifacts import LOWER_IS_BETTER
+from tasks.distillation import Recover, against, recalibrate, recover
+from tasks.kernels import loops
+from tasks.training import Epoch, TrainingData, TrainSpec, train
+
+
+def network(seed: int = 0, width: int = 16) -> nn.Sequential:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Linear(2, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, 2))
+
+
+def rings(count: int = 200) -> TrainingData:
+    """Class 1 lies outside the circle that holds half of a standard normal plane."""
+    inputs = torch.randn(2 * count, 2, generator=torch.Generator().manual_seed(3))
+    targets = (inputs.norm(dim=1) > 1.177).long()
+    return TrainingData(inputs[:count], targets[:count], inputs[count:], targets[count:], lambda batch: batch)
+
+
+@pytest.fixture(scope="module")
+def teacher() -> nn.Sequential:
+    model = network()
+    train(model, rings(), TrainSpec(epochs=30, batch_size=32, learning_rate=0.02, early_stopping=None))
+    return model
+
+
+def damaged(teacher: nn.Sequential) -> nn.Sequential:
+    """The teacher with noise in its weights and forgotten statistics."""
+    student = copy.deepcopy(teacher)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in student.parameters():
+            parameter += 0.5 * torch.randn(parameter.shape, generator=generator)
+    student[1].reset_running_stats()
+    return student
+
+
+def state(model: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def same(one: nn.Module, other: nn.Module) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(state(one).values(), state(other).values(), strict=True))
+
+
+def test_recovery_brings_a_damaged_student_close_to_its_teacher(teacher: nn.Sequential) -> None:
+    student, data, before = damaged(teacher), rings(), state(teacher)
+    result = recover(student, teacher, data, Recover(epochs=15, batch_size=32, learning_rate=0.02))
+    assert result.curve[0].number == 0
+    assert result.curve[result.best_epoch].validation_score > result.curve[0].validation_score + 0.03
+    agreement = [loops.predict(each, data.validation_inputs, data.transform).argmax(1) for each in (student, teacher)]
+    assert (agreement[0] == agreement[1]).float().mean() > 0.93
+    assert all(torch.equal(before[name], tensor) for name, tensor in teacher.state_dict().items())
+    assert not teacher.training
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "log_loss"])
+def test_recovery_never_ends_worse_than_the_recalibrated_start(teacher: nn.Sequential, metric: str) -> None:
+    student, data = damaged(teacher), rings()
+    start = copy.deepcopy(student)
+    recalibrate(start, data, 32, 0)
+    ruin = Recover(epochs=2, batch_size=32, optimizer="sgd", learning_rate=1e6)
+    result = recover(student, teacher, data, ruin, metric=metric)
+    scores = [epoch.validation_score for epoch in result.curve]
+    assert result.curve[result.best_epoch].validation_score == (min if metric in LOWER_IS_BETTER else max)(scores)
+    assert result.best_epoch == 0
+    assert same(student, start)
+
+
+def test_statistics_are_recomputed_before_training(teacher: nn.Sequential) -> None:
+    """All 192 examples of the six whole batches: the plain average of the batches' means is their mean."""
+    student, data = damaged(teacher), rings(192)
+    recalibrate(student, data, 32, 0)
+    hidden = student[0](data.inputs).detach()
+    torch.testing.assert_close(student[1].running_mean, hidden.mean(0))
+
+
+def test_a_killed_recovery_ends_with_the_same_bits(teacher: nn.Sequential, tmp_path: Path) -> None:
+    spec = Recover(epochs=4, batch_size=32, learning_rate=0.02)
+    whole, broken, resumed = (damaged(teacher) for _ in range(3))
+    recover(whole, teacher, rings(), spec)
+
+    def kill(epoch: Epoch) -> None:
+        if epoch.number == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        recover(broken, teacher, rings(), spec, checkpoint=tmp_path / "run", on_epoch=kill)
+    result = recover(resumed, teacher, rings(), spec, checkpoint=tmp_path / "run")
+    assert result.note == ""
+    assert [epoch.number for epoch in result.curve] == [0, 1, 2, 3, 4]
+    assert same(whole, resumed)
+
+
+def test_the_teachers_batch_reaches_the_objective_without_a_gradient(teacher: nn.Sequential) -> None:
+    student, data = damaged(teacher), rings()
+    against(teacher, 4.0, 0.1)(student, data.inputs, data.targets).backward()
+    assert all(parameter.grad is not None for parameter in student.parameters())
+    assert all(parameter.grad is None for parameter in teacher.parameters())
+
+
+def test_regression_learns_from_its_teacher_alone() -> None:
+    """With no hard share, the targets do not matter: the student finds the teacher's line."""
+    teacher, student = nn.Linear(1, 1), nn.Linear(1, 1)
+    with torch.no_grad():
+        for parameter, value in [(teacher.weight, 2.0), (teacher.bias, 0.5), (student.weight, 0.0)]:
+            parameter.fill_(value)
+    inputs = torch.linspace(-1, 1, 64)[:, None]
+    truth = teacher(inputs).detach().flatten()
+    data = TrainingData(inputs, torch.zeros(64), inputs, truth, lambda batch: batch)
+    spec = Recover(epochs=40, batch_size=16, optimizer="adam", learning_rate=0.2, hard_weight=0.0)
+    recover(student, teacher, data, spec, metric="rmse")
+    assert student.weight.item() == pytest.approx(2.0, abs=0.02)
+    assert student.bias.item() == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_knobs_are_those_of_training_without_early_stopping() -> None:
+    spec = Recover(epochs=7, minutes=2.5, seed=3).training()
+    assert (spec.epochs, spec.minutes, spec.seed, spec.schedule) == (7, 2.5, 3, "one_cycle")
+    assert spec.early_stopping is None

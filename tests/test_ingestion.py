@@ -1,0 +1,198 @@
+"""Ingestion: one manifest for every kind of data, the same each time."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from tasks.artifacts import Dataset, Store
+from tasks.ingestion import DataSpec, ingest, source_stamp
+
+ROWS = [f"{age},{job},{left}" for age, job, left in zip(range(20), "ab" * 10, ["yes", "no"] * 10, strict=True)]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def csv(folder: Path, *lines: str, header: str = "age,job,left", name: str = "a.csv") -> str:
+    (folder / name).write_text("\n".join((header, *(lines or ROWS))) + "\n")
+    return str(folder / name)
+
+
+def counts(dataset: Dataset) -> dict[str, int]:
+    return {name: split.count for name, split in dataset.splits.items()}
+
+
+def test_digits(store: Store) -> None:
+    dataset = ingest(DataSpec(source="sklearn:digits"), store)
+    assert counts(dataset) == {"train": 1079, "validation": 359, "test": 359, "calibration": 512}
+    assert (dataset.kind, dataset.task, dataset.input_shape) == ("images", "classification", (8, 8, 1))
+    assert dataset.classes == tuple("0123456789")
+    held = {name: store.get_array(split.inputs) for name, split in dataset.splits.items()}
+    assert all(array.dtype == np.uint8 for array in held.values())
+    assert held["train"].max() == 16
+    # every example is in one split: the pixels of all three add up to those of the source
+    assert sum(int(held[name].sum()) for name in ("train", "validation", "test")) == 561718
+    shares = np.bincount(store.get_array(dataset.splits["calibration"].targets)) / 512
+    assert np.abs(shares - 0.1).max() < 0.01
+
+
+def test_the_same_data_give_the_same_dataset_wherever_they_lie(tmp_path: Path, store: Store) -> None:
+    first = ingest(DataSpec(source=csv(tmp_path), target="left"), store)
+    again = ingest(DataSpec(source=csv(tmp_path, name="b.csv"), target="left"), Store(tmp_path / "other"))
+    assert dataclasses.replace(again, source=first.source) == first
+    other = ingest(DataSpec(source=first.source, target="left", split={"seed": 1}), store)
+    assert other.fingerprint != first.fingerprint
+
+
+def test_a_table_is_stored_as_float32_and_text(tmp_path: Path, store: Store) -> None:
+    dataset = ingest(DataSpec(source=csv(tmp_path, *ROWS, ",?,yes"), target="left"), store)
+    frame = store.get_frame(dataset.splits["train"].inputs)
+    assert [(column.name, column.kind) for column in dataset.columns] == [
+        ("age", "number"),
+        ("job", "category"),
+    ]
+    assert (dataset.input_dtype, dataset.input_shape, dataset.classes) == ("columns", (2,), ("no", "yes"))
+    assert frame["age"].dtype == np.float32
+    together = pd.concat([store.get_frame(dataset.splits[name].inputs) for name in ("train", "validation", "test")])
+    assert set(together["job"]) == {"a", "b", ""}
+    assert together["age"].isna().sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("targets", "task"),
+    [
+        ([0.5, 1.5] * 10, "regression"),
+        ([0.0, 1.0] * 10, "classification"),
+        (list(range(20)), "classification"),
+        (list(range(21)), "regression"),
+        (["1", "x"] * 10, "classification"),
+        ([True, False] * 10, "classification"),
+    ],
+)
+def test_the_task_follows_from_the_targets(tmp_path: Path, store: Store, targets: list[Any], task: str) -> None:
+    frame = pd.DataFrame({"x": range(3 * len(targets)), "y": targets * 3})
+    frame.to_parquet(tmp_path / "a.parquet")
+    dataset = ingest(DataSpec(source=str(tmp_path / "a.parquet"), target="y"), store)
+    assert dataset.task == task
+    kind = np.int64 if task == "classification" else np.float32
+    assert store.get_array(dataset.splits["train"].targets).dtype == kind
+
+
+def test_a_separate_test_file_is_the_test_part(tmp_path: Path, store: Store) -> None:
+    test = csv(tmp_path, "no,a,3", "yes,b,4", header="left,job,age", name="test.csv")
+    dataset = ingest(DataSpec(source=csv(tmp_path), test=test, target="left"), store)
+    assert counts(dataset) == {"train": 16, "validation": 4, "test": 2, "calibration": 16}
+    frame = store.get_frame(dataset.splits["test"].inputs)
+    assert frame.to_dict("list") == {"age": [3, 4], "job": ["a", "b"]}
+    assert store.get_array(dataset.splits["test"].targets).tolist() == [0, 1]
+
+
+def test_time_and_group_columns_cut_and_are_no_inputs(tmp_path: Path, store: Store) -> None:
+    source = csv(tmp_path, *(f"{row % 10},{row},{row % 2}" for row in range(40)), header="who,x,y")
+    latest = ingest(DataSpec(source=source, target="y", split={"by": "time"}), store)
+    assert store.get_frame(latest.splits["test"].inputs)["x"].tolist() == list(range(32, 40))
+    group = DataSpec(source=source, target="x", split={"by": "group", "column": "who"})
+    dataset = ingest(group, store)
+    assert [column.name for column in dataset.columns] == ["y"]
+    people = [set(store.get_array(dataset.splits[name].targets) % 10) for name in ("train", "validation", "test")]
+    assert [len(part) for part in people] == [6, 2, 2]
+    assert len(set.union(*people)) == 10
+
+
+def test_skip_counts_and_names_what_is_left_out(tmp_path: Path, store: Store) -> None:
+    source = csv(tmp_path, *ROWS, "1,a,", "inf,a,no")
+    dataset = ingest(DataSpec(source=source, target="left", on_bad="skip"), store)
+    assert sum(counts(dataset)[name] for name in ("train", "validation", "test")) == 20
+    assert dataset.skipped == (f"{source} row 20", f"{source} row 21")
+
+
+def folder(tmp_path: Path, *broken: str) -> str:
+    for label in ("ant", "bee"):
+        for number in range(6):
+            file = tmp_path / "photos" / label / f"{number}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (4, 3 + number % 2), (number, 0, 0)).save(file)
+    for name in broken:
+        (tmp_path / "photos" / name).write_bytes(b"\x89PNG broken")
+    return str(tmp_path / "photos")
+
+
+def test_images_that_do_not_decode_are_skipped_by_name(tmp_path: Path, store: Store) -> None:
+    source = folder(tmp_path, "bee/2.png", "ant/7.jpg")
+    dataset = ingest(DataSpec(source=source, on_bad="skip", size=8), store)
+    assert dataset.skipped == (f"{source}/ant/7.jpg", f"{source}/bee/2.png")
+    assert sum(counts(dataset)[name] for name in ("train", "validation", "test")) == 11
+    assert dataset.input_shape == (8, 8, 3)
+
+
+def test_test_images_take_the_shape_of_the_training_images(tmp_path: Path, store: Store) -> None:
+    source = folder(tmp_path)
+    for label in ("ant", "bee"):
+        (tmp_path / "held" / label).mkdir(parents=True)
+        Image.new("L", (9, 9), 7).save(tmp_path / "held" / label / "1.png")
+    dataset = ingest(DataSpec(source=source, test=str(tmp_path / "held")), store)
+    assert store.get_array(dataset.splits["test"].inputs).shape == (2, 64, 64, 3)
+
+
+def test_the_stamp_covers_the_test_file(tmp_path: Path) -> None:
+    spec = DataSpec(source=csv(tmp_path), test=csv(tmp_path, name="test.csv"), target="left")
+    before = source_stamp(spec)
+    csv(tmp_path, "1,a,no", name="test.csv")
+    assert source_stamp(spec) != before
+
+
+ADULT = (
+    "age workclass fnlwgt education education_num marital_status occupation relationship race "
+    "sex capital_gain "
+    "capital_loss hours_per_week native_country income"
+)
+BIKE = {
+    "target": "cnt",
+    "drop": ("casual", "registered", "instant"),
+    "split": {"by": "time", "column": "dteday"},
+}
+
+REAL: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "cifar10/lossless_train4000.npz": (
+        {"test": "cifar10/lossless_test500.npz"},
+        {"input_shape": (32, 32, 3), "outputs": 10},
+    ),
+    "cifar10/test.parquet": ({"target": "label"}, {"input_shape": (32, 32, 3), "outputs": 10}),
+    "hymenoptera": ({}, {"input_shape": (64, 64, 3), "classes": ("ants", "bees")}),
+    "adult/adult.data": (
+        {"test": "adult/adult.test", "target": "income", "names": tuple(ADULT.split())},
+        {"input_shape": (14,), "classes": ("<=50K", ">50K")},
+    ),
+    "bike_sharing/hour.csv": (BIKE, {"input_shape": (12,), "task": "regression"}),
+    "california_housing/housing.csv": (
+        {"target": "median_house_value"},
+        {"input_shape": (9,), "task": "regression"},
+    ),
+    "elec2/elec.csv": (
+        {"target": "class", "split": {"by": "time"}},
+        {"input_shape": (6,), "classes": ("0", "1")},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_data(name: str, store: Store) -> None:
+    root = os.environ.get("PAREDOWN_TEST_DATA")
+    if not root or not (Path(root) / name).exists():
+        pytest.skip(f"PAREDOWN_TEST_DATA is not set, or has no {name}")
+    settings, expected = REAL[name]
+    settings = {**settings, "source": f"{root}/{name}"}
+    if "test" in settings:
+        settings["test"] = f"{root}/{settings['test']}"
+    dataset = ingest(DataSpec(**settings), store)
+    assert {key: getattr(dataset, key) for key in expected} == expected

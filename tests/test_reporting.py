@@ -1,0 +1,190 @@
+"""The report: every story gives a page that stands alone, escapes what it is told, and says what it must."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+
+import pytest
+import story as stories
+
+from tasks.artifacts import Drop, Estimate
+from tasks.reporting import Story, render, verdict
+
+ALL = (stories.sample, stories.unmet, stories.bare, stories.regression, stories.crowded)
+VOID = {"meta", "br", "line", "circle", "rect", "path"}
+
+
+class Balance(HTMLParser):
+    """Notes tags that close in the wrong order, ids that repeat, and places that would be fetched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.wrong: list[str] = []
+        self.ids: list[str] = []
+        self.fetched: list[str] = []
+        self.words: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            if name == "src" or (tag == "link" and name == "href"):
+                self.fetched.append(value or "")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.words.append(data)
+
+
+def read(page: str) -> Balance:
+    parser = Balance()
+    parser.feed(page)
+    return parser
+
+
+def words(page: str) -> str:
+    """What the page says, on one line, with plain spaces."""
+    return re.sub(r"\s+", " ", " ".join(read(page).words))
+
+
+@pytest.mark.parametrize("make", ALL, ids=lambda make: make.__name__)
+def test_page_is_whole_and_stands_alone(make: Callable[[], Story]) -> None:
+    page = render(make())
+    found = read(page)
+    assert found.wrong == []
+    assert found.open == []
+    assert len(found.ids) == len(set(found.ids))
+    assert found.fetched == []
+    assert "url(" not in page
+    assert "@import" not in page
+    assert not re.search(r"\b(nan|None|inf|Undefined)\b", words(page))
+    assert len(page.encode()) < 150_000
+
+
+def test_sections_come_in_order() -> None:
+    ids = [part for part in read(render(stories.sample())).ids if not part.endswith("-title")]
+    sections = ["front", "table", "test", "steps", "curves", "search", "parity", "recipe", "host", "method"]
+    assert [part for part in ids if part in sections] == sections
+
+
+def test_headline_is_the_chosen_one_on_test() -> None:
+    said = words(render(stories.sample()))
+    head = said[: said.index("The Pareto front")]
+    assert "Goal met; drop on test: proven within" in head
+    for figure in ("3.51×", "12.1×", "0.49 points", "[0.13, 0.85]", "91.68 %", "n = 10 000"):
+        assert figure in head
+
+
+def test_what_is_not_proven_says_so_with_its_count() -> None:
+    estimate = Estimate(0.005, -0.001, 0.011, 270)
+    drop = Drop(estimate, 0.01, "within, not proven", 6717)
+    assert verdict(drop) == "within, not proven (needs 6\N{NARROW NO-BREAK SPACE}717 examples)"
+    assert verdict(Drop(estimate, 0.01, "within, not proven", None)) == "within, not proven"
+    assert verdict(Drop(estimate, 0.01, "beyond", None)) == "beyond the margin"
+    said = words(render(stories.sample()))
+    unproven = [e for e in stories.entries() if e.card and e.card.drop.verdict == "within, not proven"]
+    assert len(unproven) == 2
+    assert said.count("within, not proven (needs") == len(unproven)
+
+
+def test_every_entry_stands_with_its_reason() -> None:
+    said = words(render(stories.sample()))
+    for entry in stories.entries():
+        assert entry.name in said
+        assert entry.reason in said
+    assert "low rank refused" in said
+    assert "not measured" in said
+
+
+def test_exit_3_says_that_the_product_is_the_baseline() -> None:
+    said = words(render(stories.unmet()))
+    assert "No candidate meets the goal: the product is the baseline" in said
+    assert "Goal met" not in said
+    assert "6 tried; none meets the goal" in said
+
+
+def test_beyond_on_test_is_not_called_met() -> None:
+    story = stories.sample()
+    beyond = dataclasses.replace(story.test[1], drop=Drop(Estimate(0.02, 0.015, 0.025, 10_000), 0.01, "beyond", None))
+    said = words(render(dataclasses.replace(story, test=(story.test[0], beyond))))
+    assert "Chosen on validation, but on test: beyond the margin" in said
+    assert "Goal met" not in said
+
+
+def test_what_is_missing_is_said_plainly() -> None:
+    said = words(render(stories.bare()))
+    for sentence in (
+        "The test split was not opened.",
+        "Nothing was searched",
+        "Nothing was trained",
+        "No hops",
+    ):
+        assert sentence in said
+
+
+def test_nothing_measured_gives_a_page_still() -> None:
+    refused = stories.entry("low rank", None, "Refused: layer conv1.")
+    said = words(render(dataclasses.replace(stories.bare(), entries=(refused,))))
+    assert "Nothing was measured" in said
+    assert "Refused: layer conv1." in said
+
+
+def test_texts_are_escaped_and_scripts_are_not_linked() -> None:
+    bad = '"><script>alert(1)</script>'
+    story = stories.sample()
+    entries = (
+        *story.entries,
+        stories.entry(bad, stories.NARROW, bad, curves={bad: stories.epochs(2, 1, 0.5, 0.9)}),
+    )
+    links = {"run": "https://example.org/run", "evil": "javascript:alert(1)"}
+    page = render(dataclasses.replace(story, name=bad, answer=bad, recipe=bad, entries=entries, links=links))
+    assert page.count("<script>") == 1
+    assert 'href="https://example.org/run"' in page
+    assert 'href="javascript' not in page
+    assert read(page).wrong == []
+
+
+def test_a_failed_hop_is_shown_open() -> None:
+    story = stories.sample()
+    card = story.entries[2].card
+    assert card
+    failed = dataclasses.replace(card, parity=(dataclasses.replace(card.parity[0], passed=False),))
+    entries = (*story.entries[:2], dataclasses.replace(story.entries[2], card=failed), *story.entries[3:])
+    assert "1 failed" in words(render(dataclasses.replace(story, entries=entries)))
+    assert "every hop passed" in words(render(story))
+
+
+def test_records_without_times_or_rates_are_drawn() -> None:
+    bare = ({"number": 1, "train_loss": 1.0, "validation_loss": None, "validation_score": 0.9},)
+    step = stories.step("cut", "channels", 0.0) | {"minutes": None}
+    rows = (stories.entry("a", stories.NARROW, "Why.", curves={"train": bare}, steps=(step,)),)
+    assert "a · train 1 epoch" in words(render(dataclasses.replace(stories.bare(), entries=rows)))
+
+
+def test_trials_that_all_failed_have_no_best() -> None:
+    lost = tuple(trial | {"score": None, "state": "failed"} for trial in stories.trials(3))
+    said = words(render(dataclasses.replace(stories.sample(), trials=lost)))
+    assert "3 failed" in said
+    assert "The best is" not in said
+
+
+def test_best_trial_follows_the_metric() -> None:
+    rows = [
+        {"number": n, "point": {"a": n}, "score": s, "epochs": 1, "state": "finished", "seconds": 1.0}
+        for n, s in ((0, 5.0), (1, 4.0))
+    ]
+    assert "The best is trial 1" in words(render(dataclasses.replace(stories.regression(), trials=tuple(rows))))
+    assert "The best is trial 0" in words(render(dataclasses.replace(stories.sample(), trials=tuple(rows))))

@@ -1,0 +1,331 @@
+"""Tracking on a real SQLite store and a real (small) HTTP server."""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from tasks import tracking
+from tasks.artifacts import Drop, Estimate, InputError, Latency, Parity, Scorecard, Size
+from tasks.tracking import Trial
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('home')}/new folder/mlflow.db"
+
+
+@pytest.fixture
+def parent(uri: str, request: pytest.FixtureRequest) -> str:
+    return tracking.open_run(uri, request.node.name, "flow", "key", {}, {})
+
+
+def child(uri: str, parent: str, key: str = "a", **changes: object) -> str:
+    given: dict[str, object] = {
+        "parameters": {}, "metrics": {}, "curves": {}, "files": {}, "texts": {}, "tags": {}, **changes
+    }  # fmt: skip
+    return tracking.record_child(uri, parent, f"child {key}", key, **given)  # type: ignore[arg-type]
+
+
+def artifact(uri: str, run: str, name: str) -> Path:
+    from mlflow.artifacts import download_artifacts
+
+    return Path(download_artifacts(run_id=run, artifact_path=name, tracking_uri=uri))
+
+
+def test_a_run_is_taken_up_again_until_it_has_finished(uri: str) -> None:
+    parameters = {"train": {"epochs": 3}}
+    first = tracking.open_run(uri, "resume", "flow", "key", parameters, {"paredown.recipe": "digits"})
+    assert tracking.open_run(uri, "resume", "flow", "key", parameters, {}) == first
+    assert tracking.open_run(uri, "resume", "flow", "it's another", {}, {}) != first
+    tracking.close_run(uri, first, "FAILED")
+    assert tracking.open_run(uri, "resume", "flow", "key", parameters, {}) == first
+    run = tracking.connect(uri).get_run(first)
+    assert run.info.status == "RUNNING"
+    assert run.data.params == {"train.epochs": "3"}
+    assert run.data.tags["paredown.recipe"] == "digits"
+    tracking.close_run(uri, first, "FINISHED")
+    assert tracking.open_run(uri, "resume", "flow", "key", parameters, {}) != first
+
+
+def test_closing_twice_keeps_the_time_of_the_first(uri: str, parent: str) -> None:
+    client = tracking.connect(uri)
+    tracking.close_run(uri, parent, "FINISHED")
+    ended = client.get_run(parent).info.end_time
+    time.sleep(0.01)
+    tracking.close_run(uri, parent, "FINISHED")
+    assert client.get_run(parent).info.end_time == ended
+
+
+def test_a_child_recorded_twice_is_one_run_without_duplicates(uri: str, parent: str, tmp_path: Path) -> None:
+    model = tmp_path / ("0" * 64)
+    model.write_bytes(b"the product")
+    given = {
+        "parameters": {"steps": [{"step": "int8"}], "seed": 0},
+        "metrics": {"validation.accuracy": 0.9, "loss": math.nan},
+        "curves": {"recover.loss": [(step, 1.0 / (step + 1)) for step in range(1500)]},
+        "files": {"product/model.onnx": model},
+        "texts": {"note.txt": "größer"},
+        "tags": {"paredown.candidate": "c0ffee"},
+    }
+    first = child(uri, parent, **given)
+    assert child(uri, parent, **given) == first
+    client = tracking.connect(uri)
+    run = client.get_run(first)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["mlflow.parentRunId"] == parent
+    assert run.data.tags["paredown.candidate"] == "c0ffee"
+    assert run.data.params == {"steps": '[{"step": "int8"}]', "seed": "0"}
+    history = client.get_metric_history(first, "recover.loss")
+    assert [(point.step, point.value) for point in history] == given["curves"]["recover.loss"]
+    assert len(client.get_metric_history(first, "validation.accuracy")) == 1
+    assert len(client.get_metric_history(first, "loss")) == 1
+    assert artifact(uri, first, "product/model.onnx").read_bytes() == b"the product"
+    assert artifact(uri, first, "note.txt").read_text(encoding="utf-8") == "größer"
+
+
+def test_a_number_that_changed_becomes_the_latest_even_when_it_changes_back(uri: str, parent: str) -> None:
+    client = tracking.connect(uri)
+    for value in (0.9, 0.8, 0.9):
+        run = child(uri, parent, metrics={"score": value})
+        assert client.get_run(run).data.metrics == {"score": value}
+        time.sleep(0.002)
+    assert [point.value for point in client.get_metric_history(run, "score")] == [0.9, 0.8, 0.9]
+
+
+def test_a_child_that_was_cut_short_is_completed(uri: str, parent: str) -> None:
+    client = tracking.connect(uri)
+    whole = child(uri, parent, "whole", curves={"loss": [(0, 3.0), (1, 2.0)]})
+    client.update_run(whole, status="RUNNING")
+    assert child(uri, parent, "whole", curves={"loss": [(0, 3.0), (1, 2.0), (2, 1.0)]}) == whole
+    assert [point.step for point in client.get_metric_history(whole, "loss")] == [0, 1, 2]
+    assert client.get_run(whole).info.status == "FINISHED"
+
+
+def test_many_and_long_parameters_are_kept_whole(uri: str, parent: str) -> None:
+    parameters = {f"p{number}": number for number in range(250)} | {"long": "x" * 9000, "odd[name]": None}
+    run = child(uri, parent, parameters=parameters, tags={"long": "y" * 20_000})
+    data = tracking.connect(uri).get_run(run).data
+    assert len(data.params) == 252
+    assert data.params["p249"] == "249"
+    assert data.params["odd-name-"] == "null"
+    assert data.params["long"] == "x" * 499 + "…"
+    assert len(data.tags["long"]) == tracking.LONGEST_TAG
+    assert "x" * 9000 in artifact(uri, run, "parameters.json").read_text()
+
+
+@pytest.mark.parametrize("name", ["../outside.txt", "/outside.txt", "a/../../outside.txt", "."])
+def test_an_artifact_stays_inside_its_run(uri: str, parent: str, name: str) -> None:
+    with pytest.raises(InputError, match="must stay inside its run"):
+        tracking.attach(uri, parent, {}, {name: "text"}, {}, {})
+
+
+def test_a_missing_file_is_an_error_and_no_silence(uri: str, parent: str, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        tracking.attach(uri, parent, {"model.onnx": tmp_path / "none"}, {}, {}, {})
+
+
+def test_attach_adds_and_leaves_the_status(uri: str, parent: str) -> None:
+    tracking.attach(uri, parent, {}, {"report.html": "<p>"}, {"minutes": 2.0}, {"product": "int8"})
+    run = tracking.connect(uri).get_run(parent)
+    assert (run.info.status, run.data.metrics) == ("RUNNING", {"minutes": 2.0})
+    assert run.data.tags["product"] == "int8"
+
+
+def trial(number: int, score: float | None = 0.5, state: str = "finished") -> Trial:
+    curve = () if score is None else ((1, score / 2), (2, score))
+    return Trial(number, {"train.learning_rate": 0.1 * number}, score, len(curve), state, 60.0, curve)
+
+
+def test_trials_nest_under_their_search_once(uri: str, parent: str) -> None:
+    search = child(uri, parent, "search")
+    tracking.record_trials(uri, search, [trial(0), trial(1, None, "failed")])
+    tracking.record_trials(uri, search, [trial(0), trial(1, None, "failed"), trial(2, 0.7, "stopped early")])
+    client = tracking.connect(uri)
+    place = client.get_run(parent).info.experiment_id
+    runs = client.search_runs([place], f"tags.`mlflow.parentRunId` = '{search}'")
+    by_key = {run.data.tags["paredown.key"]: run for run in runs}
+    assert len(runs) == len(by_key) == 3
+    assert [by_key[key].info.status for key in "012"] == ["FINISHED", "FAILED", "FINISHED"]
+    assert by_key["2"].data.params == {"train.learning_rate": "0.2"}
+    assert by_key["2"].data.metrics == {"score": 0.7, "score.by_epoch": 0.7, "epochs": 2.0, "seconds": 60.0}
+    assert by_key["2"].data.tags["paredown.state"] == "stopped early"
+    assert by_key["0"].info.end_time - by_key["0"].info.start_time == pytest.approx(60_000, abs=5_000)
+    history = client.get_metric_history(search, "trial.score")
+    assert [(point.step, point.value) for point in history] == [(0, 0.5), (2, 0.7)]
+
+
+def test_a_trial_costs_milliseconds(uri: str, parent: str) -> None:
+    started = time.perf_counter()
+    tracking.record_trials(uri, parent, [trial(number) for number in range(40)])
+    assert (time.perf_counter() - started) / 40 < 0.25
+
+
+def test_artifacts_lie_where_they_should(uri: str, parent: str, tmp_path: Path) -> None:
+    beside = Path(uri.removeprefix("sqlite:///")).parent / "artifacts"
+    tracking.attach(uri, parent, {}, {"a.txt": "a"}, {}, {})
+    assert list(beside.rglob("a.txt"))
+    run = tracking.open_run(uri, "own place", "flow", "key", {}, {}, artifact_root=tmp_path / "mine")
+    tracking.attach(uri, run, {}, {"b.txt": "b"}, {}, {})
+    assert list((tmp_path / "mine").rglob("b.txt"))
+
+
+def test_a_deleted_experiment_is_named(uri: str) -> None:
+    client = tracking.connect(uri)
+    tracking.open_run(uri, "gone", "flow", "key", {}, {})
+    client.delete_experiment(client.get_experiment_by_name("gone").experiment_id)
+    with pytest.raises(InputError, match="restore it or rename, but got 'gone'"):
+        tracking.open_run(uri, "gone", "flow", "key", {}, {})
+
+
+def test_processes_that_touch_a_new_store_at_once_share_it(tmp_path: Path) -> None:
+    code = "import sys; from tasks import tracking; tracking.open_run(*sys.argv[1:], {}, {})"
+    uri, root = f"sqlite:///{tmp_path}/mlflow.db", Path(tracking.__file__).parents[1]
+    processes = [subprocess.Popen([sys.executable, "-c", code, uri, "e", "n", key], cwd=root) for key in "ab"]
+    assert [process.wait(120) for process in processes] == [0, 0]
+    client = tracking.connect(uri)
+    assert len(client.search_runs([client.get_experiment_by_name("e").experiment_id])) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
+
+
+def test_first_touch_and_a_run_are_silent_and_leave_the_working_folder_alone(tmp_path: Path) -> None:
+    code = (
+        "import sys; from tasks import tracking; assert 'mlflow' not in sys.modules\n"
+        "uri = sys.argv[1]; run = tracking.open_run(uri, 'e', 'n', 'k', {'a': 'b' * 600}, {})\n"
+        "tracking.attach(uri, run, {}, {'a.txt': 'a'}, {'m': 1.0}, {})\n"
+        "tracking.close_run(uri, run, 'FINISHED')\n"
+    )
+    place, home = tmp_path / "work", tmp_path / "home"
+    place.mkdir()
+    home.mkdir()
+    environment = os.environ | {"PYTHONPATH": str(Path(tracking.__file__).parents[1]), "HOME": str(home)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, f"sqlite:///{tmp_path}/store/mlflow.db"],
+        cwd=place, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert not list(place.iterdir())
+    assert not list(home.iterdir())
+
+
+# --- the server ---------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def server(status: int, body: bytes, delay: float = 0.0) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            time.sleep(delay)
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    http = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield f"127.0.0.1:{http.server_address[1]}"
+    finally:
+        http.shutdown()
+        http.server_close()
+
+
+def test_a_server_that_answers_passes() -> None:
+    with server(200, b"OK") as address:
+        tracking.check_server(f"http://{address}")
+        tracking.check_server(f"http://user:secret@{address}/")
+    with server(401, b"who are you") as address:
+        tracking.check_server(f"http://{address}")
+
+
+def test_another_server_is_not_taken_for_mlflow_and_the_password_stays_secret() -> None:
+    with server(200, b"<html>") as address, pytest.raises(InputError) as caught:
+        tracking.check_server(f"http://user:secret@{address}")
+    message = str(caught.value)
+    assert message.startswith("MLFLOW_TRACKING_URI: must be an MLflow server")
+    assert address in message
+    assert "secret" not in message
+    with server(404, b"OK") as address, pytest.raises(InputError):
+        tracking.check_server(f"http://{address}")
+
+
+def test_an_absent_and_a_silent_server_are_found_out_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(InputError, match="running MLflow server"):
+        tracking.check_server(f"http://127.0.0.1:{port}")
+    monkeypatch.setattr(tracking, "PATIENCE", 0.2)
+    started = time.perf_counter()
+    with server(200, b"OK", delay=0.6) as address, pytest.raises(InputError, match="must"):
+        tracking.check_server(f"http://{address}")
+    assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize("uri", ["mlruns", "file:///runs", "sqlite://", "sqlite:///:memory:", "http://", ""])
+def test_addresses_that_cannot_be_tracked_to(uri: str) -> None:
+    with pytest.raises(InputError) as caught:
+        tracking.check_server(uri)
+    assert caught.value.path == "MLFLOW_TRACKING_URI"
+
+
+def test_the_place_of_a_database_must_take_a_file(tmp_path: Path) -> None:
+    tracking.check_server(f"sqlite:///{tmp_path}/not/yet/there/mlflow.db")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "text").write_text("no database at all")
+    with pytest.raises(InputError, match="something else"):
+        tracking.check_server(f"sqlite:///{tmp_path}/text")
+    with pytest.raises(InputError, match="can be written"):
+        tracking.check_server(f"sqlite:///{tmp_path}/text/mlflow.db")
+    with pytest.raises(InputError, match="can be written"):
+        tracking.check_server(f"sqlite:///{tmp_path}")
+
+
+# --- scorecards ---------------------------------------------------------------------------------------------
+
+
+def card() -> Scorecard:
+    return Scorecard(
+        candidate="c0ffee", name="int8", split="validation", host="x86-avx2", metric="accuracy",
+        score=Estimate(0.91, 0.89, 0.93, 1000),
+        drop=Drop(Estimate(0.004, -0.002, 0.01, 1000), 0.005, "within, not proven", 4200),
+        latency=Latency(0.6, 0.7, 900, 3, Estimate(1.5, 1.4, 1.6, 3), "faster"),
+        throughput=1600.0,
+        size=Size(356_000, 90_000, 80_000, 40_000_000, 12.5), size_ratio=3.2,
+        parity=(Parity("torch → ONNX", 64, 1e-7, 1.0, "law", True),),
+    )  # fmt: skip
+
+
+def test_scorecard_metrics_are_flat_and_complete(uri: str, parent: str) -> None:
+    metrics = tracking.scorecard_metrics(card())
+    assert metrics["validation.accuracy"] == 0.91
+    assert (metrics["validation.accuracy.low"], metrics["validation.accuracy.n"]) == (0.89, 1000.0)
+    assert (metrics["validation.drop"], metrics["validation.drop.needed"]) == (0.004, 4200.0)
+    assert (metrics["latency.median_ms"], metrics["latency.ratio.high"]) == (0.6, 1.6)
+    assert (metrics["size.bytes"], metrics["size.ratio"]) == (356_000.0, 3.2)
+    assert metrics["parity.torch-ONNX.max_difference"] == 1e-7
+    assert all(type(value) is float for value in metrics.values())
+    run = child(uri, parent, metrics=metrics)
+    assert tracking.connect(uri).get_run(run).data.metrics == metrics
+
+
+def test_scorecard_tags_carry_interval_count_and_host() -> None:
+    tags = tracking.scorecard_tags(card())
+    assert tags["paredown.candidate"] == "c0ffee"
+    assert tags["paredown.host"] == "x86-avx2"
+    assert tags["paredown.score"] == "accuracy 0.91 [0.89, 0.93], 95 %, 1000 examples (higher is better)"
+    assert tags["paredown.drop"] == "0.004 [-0.002, 0.01], 95 %, 1000 examples: within, not proven 0.005"
+    assert tags["paredown.speedup"] == "1.5 [1.4, 1.6], 95 %, 3 processes: faster"
