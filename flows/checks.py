@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.recipe import Recipe
+from flows.recipe import Recipe, probes, with_point
 from tasks import modeling
 from tasks.artifacts import InputError, Prepared, nearest
 
@@ -28,7 +28,20 @@ def check(recipe: Recipe, prepared: Prepared) -> None:
     if recipe.model.weights is not None:
         modeling.load_weights(network, Path(recipe.model.weights))
     modeling.check_shapes(network, prepared)
+    check_searched_models(recipe, prepared)
     check_layers(recipe, [name for name, _ in network.named_modules() if name])
+
+
+def check_searched_models(recipe: Recipe, prepared: Prepared) -> None:
+    """Builds the networks at both ends of every `model.arguments` that is searched."""
+    searched = [path for path in recipe.search.space if path.startswith("model.")] if recipe.search else []
+    for point in probes(recipe.search) if recipe.search and searched else ():
+        spec = with_point(recipe, {path: point[path] for path in searched}).model
+        try:
+            modeling.check_shapes(modeling.build(*modeling.complete(spec, prepared)), prepared)
+        except InputError as error:
+            place = f"search.space.{error.path}"
+            raise InputError(error.law, path=place, value=error.value, nearest=error.nearest) from error
 
 
 def check_layers(recipe: Recipe, layers: list[str]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -31,8 +33,9 @@ def plan(conf: Conf, overrides: Overrides = None) -> None:
     from flows.execution import screen
     from flows.recipe import load
 
-    recipe = load(conf, overrides)
-    planning.show(planning.plan(recipe, environment.prepare()), screen())
+    with naming(conf):
+        found = planning.plan(load(conf, overrides), environment.prepare())
+    planning.show(found, screen())
 
 
 @app.command(epilog="Example: paredown optimize conf/digits.yaml goal.max_drop=0.02")
@@ -47,13 +50,14 @@ def optimize(conf: Conf, overrides: Overrides = None) -> None:
     from flows.recipe import load
 
     console = screen()
-    recipe = load(conf, overrides)
-    environment.prepare()
-    with console.status("starting Prefect"):
-        from flows.optimize import optimize as flow
-    from flows.tables import show
+    with naming(conf):
+        recipe = load(conf, overrides)
+        environment.prepare()
+        with console.status("starting Prefect"):
+            from flows.optimize import optimize as flow
+        from flows.tables import show
 
-    outcome = flow(recipe)
+        outcome = flow(recipe)
     show(outcome, console)
     raise typer.Exit(outcome.exit_code)
 
@@ -67,9 +71,25 @@ def predict(
     from flows import environment, prediction
     from flows.recipe import load
 
-    recipe = load(conf)
-    for answer in prediction.predict(recipe, inputs, environment.prepare()):
+    with naming(conf):
+        answers = prediction.predict(load(conf), inputs, environment.prepare())
+    for answer in answers:
         typer.echo(answer)
+
+
+@contextmanager
+def naming(conf: Path) -> Iterator[None]:
+    """Names the recipe's file in a mistake that shows only once the data or the model are read."""
+    from flows.recipe import Recipe
+    from tasks.artifacts import InputError
+
+    try:
+        yield
+    except InputError as error:
+        if (error.path or "").partition(".")[0] in Recipe.model_fields and error.file != str(conf):
+            error.law = f"{error.file}: {error.law}" if error.file else error.law
+            error.file = str(conf)
+        raise
 
 
 def main() -> None:
@@ -99,3 +119,7 @@ def _keep_traceback() -> Path:
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(traceback.format_exc())
     return place
+
+
+if __name__ == "__main__":
+    main()

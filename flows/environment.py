@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import socket
 import sys
 import tempfile
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from flows.servers import check_servers
 from tasks.artifacts import InputError, Workspace
 
 ROOM = 256 * 2**20
@@ -61,8 +60,7 @@ def prepare() -> Workspace:
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
     for name, value in {**QUIET, **_places(place)}.items():
         os.environ.setdefault(name, value)
-    for name in ("PREFECT_API_URL", "MLFLOW_TRACKING_URI", "RAY_ADDRESS"):
-        check_address(name, os.environ.get(name))
+    check_servers(os.environ)
     tracking = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{place / 'mlflow.db'}"
     return Workspace(home=place, tracking_uri=tracking, device=os.environ.get("PAREDOWN_DEVICE", "cpu"))
 
@@ -97,25 +95,3 @@ def check_home(place: Path) -> None:
     if free < ROOM:
         law = f"must have {ROOM // 2**20} MiB free, and {place} has"
         raise InputError(law, path="PAREDOWN_HOME", value=f"{free // 2**20} MiB")
-
-
-def check_address(name: str, address: str | None, timeout: float = 3.0) -> None:
-    """Opens and closes a connection to the server that an environment variable names.
-
-    Raises:
-        InputError: nothing answers there within the timeout, or the address has no host and port.
-    """
-    if not address or address in ("auto", "local") or address.startswith(("sqlite:", "file:", "postgresql", "mysql")):
-        return
-    parts = urlsplit(address if "://" in address else f"ray://{address}")
-    try:
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-        if not parts.hostname or port is None:
-            raise ValueError
-    except ValueError:
-        raise InputError("must be an address with a host and a port", path=name, value=address) from None
-    try:
-        socket.create_connection((parts.hostname, port), timeout=timeout).close()
-    except OSError as error:
-        law = f"must be the address of a server that answers ({error})"
-        raise InputError(law, path=name, value=address, nearest=f"unset {name} for the embedded one") from None

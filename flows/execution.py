@@ -14,7 +14,9 @@ from tasks.artifacts import Workspace
 from tasks.artifacts.progress import Update, listening
 
 Call = Callable[..., Any]
-"""(label, step, *arguments) → the step's answer."""
+"""(label, step, *arguments) → the answer of a step that can come from the store."""
+Write = Callable[..., Any]
+"""(step, *arguments) → the answer of a step that writes to a server."""
 
 
 @dataclass
@@ -51,15 +53,6 @@ class Execution:
         self._line(label, "from the store" if answered.cached else note, answered.seconds)
         return answered.value
 
-    def tell(self, label: str, note: str) -> None:
-        """A line for something that is no cached step."""
-        self.console.print(f"[dim]·[/] {label}: {note}", highlight=False)
-
-    def refused(self, label: str, reason: str) -> None:
-        """A line for a step that said no."""
-        self.done += 1
-        self.console.print(f"[yellow]–[/] {label}: {reason}", highlight=False)
-
     def _line(self, label: str, note: str, seconds: float) -> None:
         counter = f"[dim]{self.done:>2}/{max(self.total, self.done)}[/]"
         self.console.print(f"[green]✓[/] {counter} {label} [dim]{note} {seconds:.1f} s[/]", highlight=False)
@@ -79,7 +72,17 @@ class Execution:
 
 
 def call_plainly(label: str, step: Any, *arguments: Any) -> Any:
-    """The same verb as a plain function: no Prefect, nothing from the store."""
+    """A `Call` of the same verb as a plain function: no Prefect, nothing from the store."""
+    return step.fn(*arguments)
+
+
+def write_by_prefect(step: Any, *arguments: Any) -> Any:
+    """A `Write` as a Prefect task, with its retries."""
+    return step(*arguments)
+
+
+def write_plainly(step: Any, *arguments: Any) -> Any:
+    """A `Write` of the same verb as a plain function."""
     return step.fn(*arguments)
 
 

@@ -4,118 +4,195 @@ from __future__ import annotations
 
 import re
 import types
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from tasks.artifacts import InputError, nearest
+from tasks.techniques.plugin import PLUGIN, Plugin, load_plugin
 
-BOUNDS = ("ge", "gt", "le", "lt", "min_length", "max_length")
+LAWS = {
+    "missing": "is required",
+    "int_": "must be a whole number",
+    "float_": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_": "must be true or false",
+    "string_type": "must be text",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping of keys to values",
+    "model_": "must be a mapping of keys to values",
+    "invalid_key": "is a key, and must be text",
+    "greater_than_equal": "must be at least {ge}",
+    "greater_than": "must be above {gt}",
+    "less_than_equal": "must be at most {le}",
+    "less_than": "must be below {lt}",
+    "too_short": "needs more entries: at least {min_length}",
+    "too_long": "must have at most {max_length} entries",
+    "string_too_long": "must have at most {max_length} characters",
+}
+"""How the name of pydantic's error begins → the law in the user's words; the first that fits."""
+
+
+@dataclass
+class Place:
+    """Where a mistake is, in the user's own data."""
+
+    path: list[str]
+    """Keys and places in lists, without the names that pydantic gives to the members of unions."""
+    value: Any
+    models: list[type[BaseModel]]
+    """What could stand here."""
+    default: Any = None
+    """What the last key means when it is left out, if that is a plain value."""
+    unlike: bool = False
+    """The error speaks of a member of a union that shares no key with the value."""
 
 
 def explain(
     error: ValidationError, content: Any, root: type[BaseModel], file: str | None, prefix: str = ""
 ) -> InputError:
-    """The first mistake of a validation as an InputError.
+    """The most telling mistake of a validation: an unknown key before all others.
 
     Args:
         error: what pydantic says.
-        content: the plain data that was validated; tells tags of unions apart from keys.
+        content: the plain data that was validated; tells keys apart from the names of union members.
         root: the model that was validated; knows the names that would have been right.
         file: the file that the data came from.
         prefix: put before the path.
     """
-    first = _worst(error)
-    location, kind, context = first["loc"], first["type"], first.get("ctx") or {}
-    path = prefix + ".".join(map(str, without_tags(location, content)))
-    value = first.get("input")
+    found = [(each, locate(root, each, content)) for each in error.errors(include_url=False)]
+    likely = [(each, place) for each, place in found if not place.unlike] or found
+    first, place = next((pair for pair in likely if pair[0]["type"] == "extra_forbidden"), likely[0])
+    said = judge(first, place)
+    path = prefix + ".".join([*place.path, said.path] if said.path else place.path)
+    return InputError(said.law, file=file, path=path, value=_short(said.value), nearest=said.nearest)
+
+
+def judge(error: Any, place: Place) -> InputError:
+    """What one error says; its path is what to add to the place's."""
+    kind, context, value = error["type"], error.get("ctx") or {}, error.get("input")
+    known = list(dict.fromkeys(name for model in place.models for name in model.model_fields))
+    if place.unlike:
+        keys = list(map(str, place.value)) if isinstance(place.value, Mapping) else []
+        choice = next(filter(None, (nearest(key, known) for key in keys)), None)
+        law = f"must be a mapping with one of the keys {', '.join(known)}"
+        return InputError(law, value=place.value, nearest=choice)
     if kind == "extra_forbidden":
-        known = names_at(root, location[:-1])
-        choice = nearest(str(location[-1]), known) or ", ".join(known)
-        return InputError("is not a known key", file=file, path=path, nearest=choice)
-    if kind == "missing":
-        return InputError("is required", file=file, path=path)
+        return InputError("is not a known key", nearest=nearest(place.path[-1], known) or ", ".join(known))
+    if kind.startswith("union_tag_") or (kind == "model_attributes_type" and tag_of(place.models[0])):
+        return _unknown_step(value, [tag_of(model) for model in place.models])
     if kind == "literal_error":
-        choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
-        choice = nearest(str(value), choices) or ", ".join(choices)
-        return InputError(f"must be one of {', '.join(choices)}", file=file, path=path, value=value, nearest=choice)
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        return _unknown_tag(context, file, path, value)
-    bound = next((context[name] for name in BOUNDS if name in context), None)
-    law = _law(first["msg"])
-    return InputError(law, file=file, path=path, value=_short(value), nearest=bound)
+        choices = re.findall(r"'([^']*)'", context["expected"])
+        return InputError(f"must be one of {', '.join(choices)}", value=value, nearest=nearest(str(value), choices))
+    if kind == "string_pattern_mismatch":
+        return _unfit_name(context["pattern"], value)
+    if kind == "value_error":
+        cause = context["error"].args[0]
+        return cause if isinstance(cause, InputError) else InputError(str(cause))
+    law = next((law for begin, law in LAWS.items() if kind.startswith(begin)), f"is wrong: {error['msg']}")
+    law = law.format(**{name: f"{bound:g}" if isinstance(bound, float) else bound for name, bound in context.items()})
+    if kind == "missing":
+        return InputError(law)
+    empty = ", but is empty" if value is None else ""
+    return InputError(law + empty, value=value, nearest=_nearest_value(kind, context, value, place.default))
 
 
-def _worst(error: ValidationError) -> Any:
-    """The most telling error: an unknown key before others, and the deepest branch of a plain union."""
-    errors = error.errors(include_url=False)
-    unknown = [one for one in errors if one["type"] == "extra_forbidden" and not _in_plain_union(one, errors)]
-    return (unknown or errors)[0]
+def locate(root: type[BaseModel], error: Any, content: Any) -> Place:
+    """Follows an error's location through the data and the models at once."""
+    place, last = Place([], content, [root]), len(error["loc"]) - 1
+    for index, part in enumerate(error["loc"]):
+        inside, absent = _child(place.value, part), error["type"] == "missing" and index == last
+        if inside or absent:
+            fields = [model.model_fields[part] for model in place.models if part in model.model_fields]
+            defaults = [field.default for field in fields if isinstance(field.default, (int, float, str))]
+            models = list(dict.fromkeys(found for field in fields for found in _members(field.annotation)))
+            value, default = next(iter(inside), None), next(iter(defaults), None)
+            place = Place([*place.path, str(part)], value, models or place.models, default)
+        elif part != "[key]":
+            members = [_settled(model, place.value) for model in place.models if _is_named(model, str(part))]
+            keys = set(place.value) if isinstance(place.value, Mapping) else set()
+            if not any(keys & model.model_fields.keys() for model in members):
+                return Place(place.path, place.value, place.models, unlike=True)
+            place.models = members
+    return place
 
 
-def _in_plain_union(one: Any, errors: list[Any]) -> bool:
-    return any(other["loc"][:-2] == one["loc"][:-2] and other["type"] == "missing" for other in errors)
+def _child(value: Any, part: int | str) -> list[Any]:
+    is_item = isinstance(value, (list, tuple)) and isinstance(part, int) and part < len(value)
+    return [value[part]] if is_item or (isinstance(value, Mapping) and part in value) else []
 
 
-def _unknown_tag(context: dict[str, Any], file: str | None, path: str, value: Any) -> InputError:
-    tags = re.findall(r"'([^']*)'", str(context.get("expected_tags", "")))
-    tag = value.get("step") if isinstance(value, dict) else value
-    choice = nearest(str(tag), tags) or ", ".join(tags)
-    law = f"must be one of {', '.join(tags)}" if tag is not None else "needs a step"
-    return InputError(law, file=file, path=f"{path}.step", value=tag, nearest=choice)
+def tag_of(model: type[BaseModel]) -> str | None:
+    """What `step` says for this model; a plug-in's stands for every import path."""
+    step = model.model_fields.get("step")
+    return None if step is None else step.default if isinstance(step.default, str) else PLUGIN
 
 
-def _law(message: str) -> str:
-    message = message.removeprefix("Value error, ").removeprefix("Input should be ")
-    message = message.removeprefix("Assertion failed, ")
-    known = message.startswith(("must", "should", "the ", "algorithm", "String", "needs", "names", "is "))
-    return message if known else f"must be {message}"
+def _is_named(model: type[BaseModel], label: str) -> bool:
+    """Whether a union member's label, such as `int8` or `function-after[check(), Choice]`, means this model."""
+    return label == tag_of(model) or re.search(rf"\b{model.__name__}\b", label) is not None
+
+
+def _settled(model: type[BaseModel], value: Any) -> type[BaseModel]:
+    """The user's own class in place of the general plug-in, if there is one."""
+    try:
+        return load_plugin(value["step"]) if model is Plugin else model
+    except InputError:
+        return model
+
+
+def _members(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models in an annotation, through Annotated, unions and containers."""
+    if get_origin(annotation) in (Annotated, Union, types.UnionType, tuple, list, dict):
+        for argument in get_args(annotation):
+            yield from _members(argument)
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+
+
+def _unknown_step(value: Any, tags: list[str | None]) -> InputError:
+    known = [tag for tag in tags if tag and tag != PLUGIN]
+    law = ", ".join(known) + (f", or your own as {PLUGIN}" if PLUGIN in tags else "")
+    if not isinstance(value, Mapping):
+        choice = nearest(str(value), known)
+        return InputError("must be a mapping with a step", value=value, nearest=choice and f"{{step: {choice}}}")
+    if value.get("step") is None:
+        return InputError(f"is required: {law}", path="step")
+    choice = nearest(str(value["step"]), known)
+    return InputError(f"must be one of {law}", path="step", value=value["step"], nearest=choice)
+
+
+def _unfit_name(pattern: str, value: str) -> InputError:
+    marks = re.search(r"A-Za-z0-9([^\]]+)\]\*\$$", pattern)
+    if marks is None:
+        return InputError(f"must have the form {PLUGIN}", value=value)
+    others = " ".join(["spaces"] * (" " in marks[1]) + [*marks[1].strip()])
+    choice = re.sub(rf"[^A-Za-z0-9{marks[1]}]+", "-", value).strip("-_.+ ")
+    law = f"must begin with a letter or a digit, and go on with letters, digits or {others}"
+    return InputError(law, value=value, nearest=choice or None)
+
+
+def _nearest_value(kind: str, context: dict[str, Any], value: Any, default: Any) -> Any:
+    for name, step in (("ge", 0), ("le", 0), ("gt", 1), ("lt", -1)):
+        if name in context:
+            return context[name] + step if step == 0 or isinstance(context[name], int) else default
+    if kind == "int_from_float":
+        return round(value)
+    if kind == "string_too_long":
+        return value[: context["max_length"]]
+    if kind in ("tuple_type", "string_type") and isinstance(value, (str, int, float)):
+        return f"[{value}]" if kind == "tuple_type" else repr(str(value))
+    return None if value is not None else default
+
+
+class _Cut(str):
+    """Text that is shown without quotation marks."""
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def _short(value: Any) -> Any:
-    return value if len(repr(value)) <= 80 else f"{repr(value)[:77]}..."
-
-
-def without_tags(location: tuple[int | str, ...], content: Any) -> list[int | str]:
-    """The location without the tags of unions, which are no keys of the user's data."""
-    path: list[int | str] = []
-    place = content
-    for index, part in enumerate(location):
-        is_last = index == len(location) - 1
-        if isinstance(place, dict) and (part in place or is_last):
-            place = place.get(part)
-        elif isinstance(place, (list, tuple)) and isinstance(part, int) and part < len(place):
-            place = place[part]
-        else:
-            continue
-        path.append(part)
-    return path
-
-
-def names_at(root: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """The field names of the model at a location; tags of unions choose their member."""
-    kinds: list[Any] = [root]
-    for part in location:
-        kinds = [found for kind in kinds for found in _inside(kind, part)] or kinds
-    models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-    return list(dict.fromkeys(name for model in models for name in model.model_fields))
-
-
-def _inside(kind: Any, part: int | str) -> list[Any]:
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        if part in kind.model_fields:
-            return _members(kind.model_fields[str(part)].annotation)
-        step = kind.model_fields.get("step")
-        tagged = step is not None and step.default == part
-        return [kind] if tagged or kind.__name__ == part else []
-    return []
-
-
-def _members(annotation: Any) -> list[Any]:
-    """The models in an annotation, through Annotated, unions and containers."""
-    origin = get_origin(annotation)
-    if origin is Literal:
-        return []
-    if origin in (Annotated, Union, types.UnionType, tuple, list, dict):
-        return [found for argument in get_args(annotation) for found in _members(argument)]
-    return [annotation] if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
+    return value if len(repr(value)) <= 80 else _Cut(f"{repr(value)[:77]}...")

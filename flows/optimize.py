@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
-from rich.console import Console
 
 from flows import environment, records, story
-from flows.execution import Execution, Stopwatch, screen
+from flows.execution import Call, Execution, Stopwatch, Write, screen, write_by_prefect
 from flows.pipeline import Findings, count_steps, work
 from flows.recipe import Recipe, load
 from tasks import ingestion, steps
@@ -28,10 +28,10 @@ class Outcome:
     folder: Path
     """model.onnx, report.html, scorecard.json and recipe.yaml."""
     version: Version
-    reused: tuple[str, ...]
-    """The steps that were answered from the store."""
     exit_code: int
     """0: the goal is met; 3: it is not, and the product is the baseline."""
+    reused: tuple[str, ...] = ()
+    """The steps that were answered from the store."""
 
 
 @flow(name="optimize", flow_run_name="optimize {name}", validate_parameters=True, persist_result=False)
@@ -44,31 +44,39 @@ def optimize(recipe: Recipe | str, overrides: list[str] | None = None, name: str
         name: shown in the run's name.
     """
     settled = load(Path(recipe), overrides) if isinstance(recipe, str) else recipe
-    return run(settled, environment.prepare(), screen())
+    workspace = environment.prepare()
+    call = Execution(workspace, screen(), total=count_steps(settled))
+    outcome = run(settled, workspace, call, write_by_prefect)
+    report = outcome.folder / "report.html"
+    create_markdown_artifact(f"## {outcome.story.answer}\n\nReport: `{report}`", key="answer")
+    return dataclasses.replace(outcome, reused=tuple(call.reused))
 
 
-def run(recipe: Recipe, workspace: Workspace, console: Console) -> Outcome:
-    """The flow's body: the work, and everything that is written down about it."""
+def run(recipe: Recipe, workspace: Workspace, call: Call, write: Write) -> Outcome:
+    """The whole job with everything that is written down about it.
+
+    Args:
+        call: decides how a step that can come from the store is called.
+        write: decides how a step that writes to a server is called.
+    """
     clock = Stopwatch()
-    call = Execution(workspace, console, total=count_steps(recipe))
-    stamp = ingestion.source_stamp(recipe.data)
-    parent = records.open_parent(recipe, stamp, workspace)
+    uri = workspace.tracking_uri
+    parent = records.open_parent(recipe, ingestion.source_stamp(recipe.data), workspace, write)
     try:
         findings = work(recipe, workspace, call)
-        records.record(findings, parent, workspace)
-        version = records.register(findings, parent, workspace)
+        records.record(findings, parent, workspace, write)
+        version = records.register(findings, parent, workspace, write)
         links = {
             "MLflow run": parent,
-            "MLflow": workspace.tracking_uri,
+            "MLflow": uri,
             "registered model": f"models:/{version.name}/{version.version} ({version.alias})",
         }
         told = story.tell(findings, workspace.store, clock.seconds, links)
         folder = records.publish(findings, render(told), workspace)
         files = {name: folder / name for name in ("report.html", "recipe.yaml", "scorecard.json")}
-        steps.attach(workspace.tracking_uri, parent, files, {}, {}, {"paredown.answer": told.answer})
+        write(steps.attach, uri, parent, files, {}, {}, {"paredown.answer": told.answer})
     except BaseException:
-        steps.close_run(workspace.tracking_uri, parent, "FAILED")
+        write(steps.close_run, uri, parent, "FAILED")
         raise
-    steps.close_run(workspace.tracking_uri, parent, "FINISHED")
-    create_markdown_artifact(f"## {told.answer}\n\nReport: `{folder / 'report.html'}`", key="answer")
-    return Outcome(told, findings, folder, version, tuple(call.reused), 0 if findings.meets_goal else 3)
+    write(steps.close_run, uri, parent, "FINISHED")
+    return Outcome(told, findings, folder, version, 0 if findings.meets_goal else 3)

@@ -117,10 +117,10 @@ def cost(plan: Plan) -> str:
     if recipe.search and recipe.model.weights is None:
         epochs = min(recipe.search.epochs or recipe.train.epochs, recipe.train.epochs)
         parts["search"] = recipe.search.count * epochs
-    parts["recovery"] = sum(step.epochs for step in recoveries(compress))
-    total = sum(parts.values())
+    recovered = recoveries(compress)
+    parts["recovery"] = sum(step.most_epochs for step in recovered if not step.minutes)
+    minutes = sum(step.minutes or 0 for step in recovered) + sum(parts.values()) * plan.epoch_seconds / 60
     words = ", ".join(f"{epochs} epochs of {name}" for name, epochs in parts.items() if epochs)
-    minutes = total * plan.epoch_seconds / 60
     return f"at most {words or 'no training'}: about {minutes:.1f} minutes of training on this machine"
 
 

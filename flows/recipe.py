@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from flows.mistakes import explain
-from tasks.artifacts import Goal, InputError, Runtime, Spec
+from tasks.artifacts import Goal, InputError, Runtime, Spec, nearest
 from tasks.augmentation import AugmentStep
 from tasks.compression import Compress
 from tasks.exporting import Export
@@ -17,7 +18,7 @@ from tasks.ingestion import DataSpec
 from tasks.modeling import ModelSpec
 from tasks.preprocessing import PreprocessStep
 from tasks.training import TrainSpec
-from tasks.tuning import Point, Search
+from tasks.tuning import LogUniform, Point, Search, Uniform, corner_points
 
 
 class Recipe(Spec):
@@ -64,7 +65,8 @@ def load(path: Path, overrides: list[str] | None = None) -> Recipe:
     for override in overrides or []:
         key, separator, text = override.partition("=")
         if not separator or not key:
-            raise InputError("must have the form key=value", path="command line", value=override)
+            law = "must have the form key=value, with a dotted path into the recipe as key"
+            raise InputError(law, path="command line", value=override)
         try:
             put(content, key, yaml.safe_load(text))
         except yaml.YAMLError:
@@ -100,8 +102,6 @@ def validate(content: dict[str, Any], file: str | None = None) -> Recipe:
         recipe = Recipe.model_validate(content)
     except ValidationError as error:
         raise explain(error, content, Recipe, file) from None
-    except InputError as error:
-        raise InputError(error.law, file=file, path=error.path, value=error.value, nearest=error.nearest) from None
     if recipe.search:
         _check_space(recipe, recipe.search, file)
     return recipe
@@ -109,7 +109,7 @@ def validate(content: dict[str, Any], file: str | None = None) -> Recipe:
 
 def with_point(recipe: Recipe, point: Point) -> Recipe:
     """The recipe with the values of a search's point; it can be saved and run alone."""
-    content = recipe.model_dump(mode="json")
+    content = recipe.model_dump(mode="json", exclude_unset=True)
     for path, value in point.items():
         put(content, path, value)
     return Recipe.model_validate(content)
@@ -143,14 +143,14 @@ def put(content: dict[str, Any], path: str, value: Any) -> None:
     elif isinstance(place, dict):
         place[last] = value
     else:
-        raise InputError("runs through a value that holds no others", path=path, value=place)
+        raise InputError("goes through a value that holds no others", path=path, value=place)
 
 
 def _enter(place: Any, part: str, path: str) -> Any:
     if isinstance(place, list):
         return place[_index(place, part, path)]
     if not isinstance(place, dict):
-        raise InputError("runs through a value that holds no others", path=path, value=place)
+        raise InputError("goes through a value that holds no others", path=path, value=place)
     if place.get(part) is None:
         place[part] = {}
     return place[part]
@@ -158,23 +158,48 @@ def _enter(place: Any, part: str, path: str) -> Any:
 
 def _index(place: list[Any], part: str, path: str) -> int:
     if not part.isdigit() or int(part) >= len(place):
-        law = f"has a list of {len(place)} here; its places are 0 to {len(place) - 1}"
-        raise InputError(law, path=path, value=part)
+        last = len(place) - 1
+        law = f"goes through a list with the places 0 to {last}" if place else "goes through a list that is empty"
+        raise InputError(law, path=path, value=part, nearest=last if place else None)
     return int(part)
 
 
 def _check_space(recipe: Recipe, search: Search, file: str | None) -> None:
-    from tasks.tuning import corner_points
-
     for path in search.space:
         if not path.startswith(SEARCHABLE):
+            first, dot, rest = path.partition(".")
+            near = nearest(first + dot, SEARCHABLE)
             law = f"must begin with one of {', '.join(SEARCHABLE)}"
-            raise InputError(law, file=file, path="search.space", value=path)
-    for point in corner_points(search):
+            raise InputError(law, file=file, path=f"search.space.{path}", nearest=near and rest and near + rest)
+    for point in probes(search):
         content = recipe.model_dump(mode="json")
-        for path, value in point.items():
-            put(content, path, value)
         try:
+            for path, value in point.items():
+                put(content, path, value)
             Recipe.model_validate(content)
         except ValidationError as error:
-            raise explain(error, content, Recipe, file, prefix="search.space: ") from None
+            raise _whole(explain(error, content, Recipe, file, prefix="search.space."), search) from None
+        except InputError as error:
+            place = f"search.space.{error.path}"
+            raise InputError(error.law, file=file, path=place, value=error.value, nearest=error.nearest) from None
+
+
+def _whole(said: InputError, search: Search) -> InputError:
+    """The message itself; one about a number between the ends of a range speaks of the range."""
+    domain = search.space.get((said.path or "").removeprefix("search.space."))
+    if not isinstance(domain, (Uniform, LogUniform)) or said.law != "must be a whole number":
+        return said
+    choice = {"integers": [math.ceil(end) for end in domain.bounds()]}
+    return InputError("takes whole numbers", file=said.file, path=said.path, value=domain.model_dump(), nearest=choice)
+
+
+def probes(search: Search) -> list[Point]:
+    """Points that a space must be good for: both ends of every domain, and one between the ends."""
+    corners = corner_points(search)
+    between = {
+        path: float(f"{low + (high - low) * 0.618:.4g}")
+        for path, domain in search.space.items()
+        if isinstance(domain, (Uniform, LogUniform))
+        for low, high in [domain.bounds()]
+    }
+    return [*corners, {**corners[0], **between}]

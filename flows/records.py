@@ -8,23 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from flows.branches import Line
+from flows.execution import Write
 from flows.pipeline import Findings
 from flows.recipe import Recipe
 from flows.story import as_yaml, last_step, reasons, record_of
-from tasks import preprocessing, steps, tracking
+from tasks import preprocessing, steps
 from tasks.artifacts import Store, Workspace, digest_of, write_atomically
+from tasks.artifacts.flat import scorecard_metrics, scorecard_tags
 from tasks.registry import Version
-from tasks.tracking import Trial
 
 SAMPLE = 32
 """Examples on which the registered model must predict as ours does."""
 
 
-def open_parent(recipe: Recipe, stamp: str, workspace: Workspace) -> str:
+def open_parent(recipe: Recipe, stamp: str, workspace: Workspace, write: Write) -> str:
     """The parent run of this flow run; the unfinished one of the same recipe and data is taken up again."""
     content = recipe.model_dump(mode="json")
     key = digest_of([content, stamp])
-    run_id: str = steps.open_run(
+    run_id: str = write(
+        steps.open_run,
         workspace.tracking_uri,
         recipe.name,
         recipe.name,
@@ -36,15 +38,15 @@ def open_parent(recipe: Recipe, stamp: str, workspace: Workspace) -> str:
     return run_id
 
 
-def record(findings: Findings, parent: str, workspace: Workspace) -> None:
+def record(findings: Findings, parent: str, workspace: Workspace, write: Write) -> None:
     """One child run for each candidate, and the search with its trials under it."""
     for line in findings.lines:
-        record_line(line, findings, parent, workspace)
+        record_line(line, findings, parent, workspace, write)
     if findings.tuned is not None:
-        record_search(findings, parent, workspace)
+        record_search(findings, parent, workspace, write)
 
 
-def record_line(line: Line, findings: Findings, parent: str, workspace: Workspace) -> None:
+def record_line(line: Line, findings: Findings, parent: str, workspace: Workspace, write: Write) -> None:
     """A candidate's child run: its steps, plans, curves, scorecard and file."""
     store = workspace.store
     product = line.product
@@ -56,13 +58,14 @@ def record_line(line: Line, findings: Findings, parent: str, workspace: Workspac
             for name in ("train_loss", "validation_loss", "validation_score"):
                 if epoch[name] is not None:
                     curves.setdefault(f"{index}.{name}", []).append((epoch["number"], epoch[name]))
-    steps.record_child(
+    write(
+        steps.record_child,
         workspace.tracking_uri,
         parent,
         line.name,
         f"{line.role}:{line.name}",
         {f"step.{index}": stage.label for index, stage in enumerate(line.stages)},
-        tracking.scorecard_metrics(card) if card else {},
+        scorecard_metrics(card) if card else {},
         curves,
         {"model.onnx": store.path(product.content)} if product else {},
         {f"plans/{name}.json": text for name, text in plans(line, store).items()},
@@ -86,22 +89,18 @@ def plans(line: Line, store: Store) -> dict[str, str]:
     return found
 
 
-def record_search(findings: Findings, parent: str, workspace: Workspace) -> None:
+def record_search(findings: Findings, parent: str, workspace: Workspace, write: Write) -> None:
     """The search's run and its trials."""
     assert findings.tuned is not None
     tuned = findings.tuned
     uri = workspace.tracking_uri
-    search = steps.record_child(
-        uri, parent, "search", "search", tuned.best, {}, {}, {}, {}, {"paredown.role": "search"}
+    search = write(
+        steps.record_child, uri, parent, "search", "search", tuned.best, {}, {}, {}, {}, {"paredown.role": "search"}
     )
-    trials = [
-        Trial(trial.number, trial.point, trial.score, len(trial.curve), trial.state, trial.seconds, trial.curve)
-        for trial in tuned.trials
-    ]
-    steps.record_trials(uri, search, trials)
+    write(steps.record_trials, uri, search, tuned.trials)
 
 
-def register(findings: Findings, parent: str, workspace: Workspace) -> Version:
+def register(findings: Findings, parent: str, workspace: Workspace, write: Write) -> Version:
     """The product as a registry version, its scorecard as tags, proven to predict the same through MLflow."""
     from tasks.kernels import runtime
 
@@ -110,9 +109,10 @@ def register(findings: Findings, parent: str, workspace: Workspace) -> Version:
     inputs = preprocessing.product_inputs(dataset, "validation", store)
     inputs = {name: array[:SAMPLE] for name, array in inputs.items()}
     path = store.path(product.content)
-    tags = tracking.scorecard_tags(findings.test[product.digest])
+    tags = scorecard_tags(findings.test[product.digest])
     tags |= {"paredown.candidate": product.digest, "paredown.meets_goal": str(findings.meets_goal).lower()}
-    version: Version = steps.register(
+    version: Version = write(
+        steps.register,
         workspace.tracking_uri,
         path,
         findings.recipe.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -72,6 +72,8 @@ def _compress_torch(candidate: Candidate, technique: Technique, prepared: Prepar
 def _compress_onnx(candidate: Candidate, technique: Technique, prepared: Prepared, store: Store) -> Candidate:
     from tasks.kernels import runtime
 
+    if candidate.form != "onnx":
+        raise Refusal(f"{_tag(technique)} acts on ONNX files, but {candidate.name} is a torch model: export it first")
     before = store.get(candidate.content)
     batches = _onnx_batches(prepared, store)
     plan = technique.plan(before, batches)
@@ -158,8 +160,3 @@ def _onnx_batches(prepared: Prepared, store: Store) -> Batches:
     return [
         ({name: array[at : at + BATCH] for name, array in inputs.items()}, targets[at : at + BATCH]) for at in parts
     ]
-
-
-def describe_step(step: AnyStep) -> dict[str, Any]:
-    """A step's tag and the knobs that differ from their defaults, for labels and tables."""
-    return step.model_dump(mode="json", exclude_defaults=True) | {"step": step.model_dump()["step"]}

@@ -25,8 +25,8 @@ class Recover(Spec):
     """Repairs a compressed model: batch-norm statistics first, then training with the baseline as teacher."""
 
     step: Literal["recover"] = "recover"
-    epochs: int = Field(default=3, ge=1, le=10_000)
-    """Passes over the training data, at most."""
+    epochs: int | None = Field(default=None, ge=1, le=10_000)
+    """Passes over the training data, at most. Absent: 3, or as many as `minutes` allows."""
     minutes: float | None = Field(default=None, gt=0)
     """Time for training and validation, at most."""
     batch_size: int = Field(default=128, ge=1, le=65_536)
@@ -46,8 +46,13 @@ class Recover(Spec):
 
     def training(self) -> TrainSpec:
         """The same as a TrainSpec, without early stopping."""
-        shared = self.model_dump(exclude={"step", "temperature", "hard_weight"})
-        return TrainSpec(**shared, early_stopping=None)
+        shared = self.model_dump(exclude={"step", "epochs", "temperature", "hard_weight"})
+        return TrainSpec(**shared, epochs=self.most_epochs, early_stopping=None)
+
+    @property
+    def most_epochs(self) -> int:
+        """Passes over the training data, at most."""
+        return self.epochs or (10_000 if self.minutes else 3)
 
 
 def recover(

@@ -53,7 +53,8 @@ def serialize(model: nn.Module, dataset: Dataset, fitted: dict[str, Any], shape:
     """The file: preprocessing, the network, and for regression the target's unit, in one graph.
 
     Inputs: `image` (batch, height, width, channels), or one (batch, 1) input for each raw column. Output:
-    `logits` (batch, classes) or `prediction` (batch, 1). The batch is dynamic; class names are metadata.
+    `logits` (batch, classes) or `prediction` (batch, 1), with an underscore behind where a column has that name.
+    The batch is dynamic; class names are metadata.
     """
     import onnx
     from onnx import compose
@@ -61,11 +62,13 @@ def serialize(model: nn.Module, dataset: Dataset, fitted: dict[str, Any], shape:
     prefix = _image_prefix(dataset, fitted) if dataset.kind == "images" else _table_prefix(dataset, fitted)
     core = _trace(model, shape)
     prefix.ir_version = core.ir_version
+    # A column may have any name: every other name in the graph begins with the part that it belongs to.
     merged = compose.merge_models(
-        compose.add_prefix(prefix, "preprocess/", rename_inputs=False, rename_outputs=False),
-        core,
-        [("features", "network_input")],
+        compose.add_prefix(prefix, "preprocess/"),
+        compose.add_prefix(core, "network/", rename_nodes=False),
+        [("preprocess/features", "network/input")],
     )
+    _name_inputs(merged, _input_names(fitted))
     _name_output(merged, dataset, fitted)
     domains = {node.domain: ML_OPSET if node.domain else OPSET for node in merged.graph.node}
     # Merging lists a domain once for each half; quantizers insist on once.
@@ -98,8 +101,8 @@ def _trace(model: nn.Module, shape: tuple[int, ...]) -> onnx.ModelProto:
             dynamo=True,
             opset_version=OPSET,
             dynamic_shapes=({0: torch.export.Dim("batch")},),
-            input_names=["network_input"],
-            output_names=["network_output"],
+            input_names=["input"],
+            output_names=["output"],
             external_data=False,
             verbose=False,
         )
@@ -120,12 +123,12 @@ def _image_prefix(dataset: Dataset, fitted: dict[str, Any]) -> onnx.ModelProto:
         helper.make_tensor(name, TensorProto.FLOAT, (1, channels, 1, 1), fitted[name]) for name in ("gain", "shift")
     ]
     nodes = [
-        helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", ["input_0"], ["pixels"], to=TensorProto.FLOAT),
         helper.make_node("Transpose", ["pixels"], ["planes"], perm=[0, 3, 1, 2]),
         helper.make_node("Mul", ["planes", "gain"], ["scaled"]),
         helper.make_node("Add", ["scaled", "shift"], ["features"]),
     ]
-    inputs = [helper.make_tensor_value_info("image", pixel, ["batch", height, width, channels])]
+    inputs = [helper.make_tensor_value_info("input_0", pixel, ["batch", height, width, channels])]
     outputs = [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", channels, height, width])]
     return _model(nodes, inputs, outputs, constants)
 
@@ -137,13 +140,14 @@ def _table_prefix(dataset: Dataset, fitted: dict[str, Any]) -> onnx.ModelProto:
     nodes, inputs, constants, blocks = [], [], [], []
     numbers, categories = fitted["numbers"], fitted["categories"]
     if numbers:
-        inputs += [helper.make_tensor_value_info(n["name"], TensorProto.FLOAT, ["batch", 1]) for n in numbers]
+        names = [f"input_{index}" for index in range(len(numbers))]
+        inputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 1]) for name in names]
         constants += [
             helper.make_tensor(key, TensorProto.FLOAT, (1, len(numbers)), [n[key] for n in numbers])
             for key in ("fill", "gain", "shift")
         ]
         nodes += [
-            helper.make_node("Concat", [n["name"] for n in numbers], ["raw"], axis=1),
+            helper.make_node("Concat", names, ["raw"], axis=1),
             helper.make_node("IsNaN", ["raw"], ["missing"]),
             helper.make_node("Where", ["missing", "fill", "raw"], ["filled"]),
             helper.make_node("Mul", ["filled", "gain"], ["scaled"]),
@@ -152,13 +156,13 @@ def _table_prefix(dataset: Dataset, fitted: dict[str, Any]) -> onnx.ModelProto:
         blocks.append("numbers")
     shape = helper.make_tensor("flat", TensorProto.INT64, (2,), [0, -1])
     constants += [shape] if categories else []
-    for index, category in enumerate(categories):
-        inputs.append(helper.make_tensor_value_info(category["name"], TensorProto.STRING, ["batch", 1]))
-        hot, block = f"hot_{index}", f"category_{index}"
+    for index, category in enumerate(categories, start=len(numbers)):
+        name, hot, block = f"input_{index}", f"hot_{index}", f"category_{index}"
+        inputs.append(helper.make_tensor_value_info(name, TensorProto.STRING, ["batch", 1]))
         nodes += [
             helper.make_node(
                 "OneHotEncoder",
-                [category["name"]],
+                [name],
                 [hot],
                 domain="ai.onnx.ml",
                 zeros=1,
@@ -181,20 +185,39 @@ def _model(nodes: list[Any], inputs: list[Any], outputs: list[Any], constants: l
     return helper.make_model(graph, opset_imports=opsets)
 
 
+def _input_names(fitted: dict[str, Any]) -> list[str]:
+    """What the product calls `input_0`, `input_1`, … of its preprocessing."""
+    if fitted["kind"] == "images":
+        return ["image"]
+    return [column["name"] for column in (*fitted["numbers"], *fitted["categories"])]
+
+
+def _name_inputs(model: onnx.ModelProto, names: list[str]) -> None:
+    """Gives the inputs their names in the product."""
+    new = {f"preprocess/input_{index}": name for index, name in enumerate(names)}
+    for tensor in model.graph.input:
+        tensor.name = new[tensor.name]
+    for node in model.graph.node:
+        node.input[:] = [new.get(name, name) for name in node.input]
+
+
 def _name_output(model: onnx.ModelProto, dataset: Dataset, fitted: dict[str, Any]) -> None:
     """Gives the output its name in the product; regression goes back to the target's own unit first."""
     from onnx import TensorProto, helper
 
-    name, regression = ("logits", False) if dataset.task == "classification" else ("prediction", True)
-    graph = model.graph
+    graph, regression = model.graph, dataset.task == "regression"
+    name = "prediction" if regression else "logits"
+    while name in {tensor.name for tensor in graph.input}:
+        name += "_"
     if regression:
         target = fitted["target"]
         for key in ("std", "mean"):
-            graph.initializer.append(helper.make_tensor(f"target_{key}", TensorProto.FLOAT, (1, 1), [target[key]]))
-        graph.node.append(helper.make_node("Mul", ["network_output", "target_std"], ["in_unit"]))
-        graph.node.append(helper.make_node("Add", ["in_unit", "target_mean"], [name]))
+            constant = helper.make_tensor(f"network/target_{key}", TensorProto.FLOAT, (1, 1), [target[key]])
+            graph.initializer.append(constant)
+        graph.node.append(helper.make_node("Mul", ["network/output", "network/target_std"], ["network/in_unit"]))
+        graph.node.append(helper.make_node("Add", ["network/in_unit", "network/target_mean"], [name]))
     else:
-        graph.node.append(helper.make_node("Identity", ["network_output"], [name]))
+        graph.node.append(helper.make_node("Identity", ["network/output"], [name]))
     del graph.output[:]
     graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", dataset.outputs]))
 

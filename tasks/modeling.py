@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +46,7 @@ def complete(spec: ModelSpec, prepared: Prepared) -> tuple[str, dict[str, Any]]:
         if name not in parameters and not takes_any:
             raise InputError(
                 f"is not an argument of {factory}",
-                path="model.arguments",
-                value=name,
+                path=f"model.arguments.{name}",
                 nearest=nearest(name, parameters) or ", ".join(parameters),
             )
     known = {"input_shape": list(prepared.input_shape), "outputs": prepared.dataset.outputs}
@@ -68,9 +68,10 @@ def build(factory: str, arguments: dict[str, Any], seed: int = 0) -> nn.Module:
         try:
             model = make(**arguments)
         except Exception as error:  # the user's factory may fail in any way; the cause is in the message
-            raise InputError(f"fails: {factory}: {error}", path="model.arguments", value=arguments) from error
+            law = f"{factory} fails with the arguments {arguments} ({type(error).__name__}: {_first_line(error)})"
+            raise InputError(law, path="model.factory") from error
     if not isinstance(model, torch.nn.Module):
-        raise InputError("must give a torch.nn.Module", path="model.factory", value=type(model).__name__)
+        raise InputError(f"{factory} must give a torch.nn.Module", path="model.factory", value=type(model).__name__)
     return model.eval()
 
 
@@ -87,7 +88,7 @@ def check_shapes(model: nn.Module, prepared: Prepared) -> None:
         with torch.inference_mode():
             outputs = model(example)
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
-        cause = str(error).splitlines()[0]
+        cause = _first_line(error)
         raise InputError(
             f"does not accept examples of shape {tuple(prepared.input_shape)} ({cause})", path="model.factory"
         ) from error
@@ -109,22 +110,32 @@ def read_weights(path: Path) -> dict[str, Any]:
 
     place = {"file": str(path), "path": "model.weights"}
     if not path.is_file():
-        raise InputError("names a file that does not exist", **place)
+        beside = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = nearest(path.name, beside)
+        choice = near and str(path.parent / near)
+        raise InputError("names a file that does not exist", path=place["path"], value=str(path), nearest=choice)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch remarks on what the errors below say
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(
             "must hold tensors only, but it is a pickle with code (or no torch file), which is never executed",
             **place,
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise InputError(f"is not a readable torch file ({str(error).splitlines()[0]})", **place) from error
+    except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+        raise InputError(f"is not a readable torch file ({_first_line(error)})", **place) from error
     for wrapper in ("state_dict", "model"):
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
             content = content[wrapper]
     if not (isinstance(content, dict) and content and all(torch.is_tensor(value) for value in content.values())):
         raise InputError("must hold a state dict (names to tensors)", **place)
     return {name.removeprefix("module."): value for name, value in content.items()}
+
+
+def _first_line(error: Exception) -> str:
+    """What an error says in one line; its kind when it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
@@ -139,7 +150,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
         if name not in weights:
             raise InputError(
                 f"has no tensor {name!r} of the model",
-                nearest=nearest(name, weights.keys() - own.keys()),
+                nearest=nearest(name, sorted(weights.keys() - own.keys())),
                 **place,
             )
         if weights[name].shape != tensor.shape:
@@ -149,7 +160,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
                 **place,
             )
     if extra := [name for name in weights if name not in own]:
-        raise InputError(f"has a tensor {extra[0]!r} that the model lacks", nearest=nearest(extra[0], own), **place)
+        raise InputError(f"has a tensor {extra[0]!r} that the model lacks", **place)
     model.load_state_dict(weights)
 
 

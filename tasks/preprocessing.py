@@ -80,13 +80,7 @@ def preprocess(dataset: Dataset, steps: tuple[PreprocessStep, ...], store: Store
 
 def fit(dataset: Dataset, steps: tuple[PreprocessStep, ...], store: Store) -> Fitted:
     """The fitted record of the steps; a kind of step that the recipe leaves out has its defaults."""
-    suited = IMAGES if dataset.kind == "images" else TABLES
-    for index, step in enumerate(steps):
-        if not isinstance(step, suited):
-            names = ", ".join(str(kind.model_fields["step"].default) for kind in suited)
-            raise InputError(
-                f"does not suit {dataset.kind}", path=f"preprocess.{index}.step", value=step.step, nearest=names
-            )
+    _check_steps(dataset, steps)
     train = dataset.splits["train"]
     if dataset.kind == "images":
         fitted = _fit_images(_pick(Normalize, steps), dataset, store.get_array(train.inputs))
@@ -98,6 +92,23 @@ def fit(dataset: Dataset, steps: tuple[PreprocessStep, ...], store: Store) -> Fi
     return fitted
 
 
+def _check_steps(dataset: Dataset, steps: tuple[PreprocessStep, ...]) -> None:
+    suited = IMAGES if dataset.kind == "images" else TABLES
+    tags = [step.step for step in steps]
+    for index, step in enumerate(steps):
+        path = f"preprocess.{index}"
+        if not isinstance(step, suited):
+            names = ", ".join(str(kind.model_fields["step"].default) for kind in suited)
+            raise InputError(f"does not suit {dataset.kind}", path=f"{path}.step", value=step.step, nearest=names)
+        if step.step in tags[:index]:
+            raise InputError("must not stand twice", path=f"{path}.step", value=step.step)
+        for name in ("mean", "std") if isinstance(step, Normalize) else ():
+            given, channels = getattr(step, name), dataset.input_shape[-1]
+            if given is not None and len(given) != channels:
+                law = f"must hold one number for each of {channels} channels"
+                raise InputError(law, path=f"{path}.{name}", value=list(given))
+
+
 def _pick(kind: type[Kind], steps: tuple[PreprocessStep, ...]) -> Kind:
     """The recipe's step of this kind, or one with the defaults."""
     return next((step for step in steps if isinstance(step, kind)), kind())
@@ -106,13 +117,6 @@ def _pick(kind: type[Kind], steps: tuple[PreprocessStep, ...]) -> Kind:
 def _fit_images(spec: Normalize, dataset: Dataset, pixels: np.ndarray) -> Fitted:
     channels = dataset.input_shape[2]
     scale = spec.scale or (255.0 if dataset.input_dtype == "uint8" else 1.0)
-    for name, given in (("mean", spec.mean), ("std", spec.std)):
-        if given is not None and len(given) != channels:
-            raise InputError(
-                f"must hold one number for each of {channels} channels",
-                path=f"preprocess.normalize.{name}",
-                value=given,
-            )
     mean, std = spec.mean, spec.std
     if mean is None or std is None:
         flat = pixels.reshape(-1, channels)
@@ -137,7 +141,9 @@ def _fit_table(steps: tuple[PreprocessStep, ...], dataset: Dataset, frame: pd.Da
 
 
 def _fit_number(impute: Impute, scale: Scale, values: pd.Series) -> dict[str, float]:
-    fill = float(values.median() if impute.strategy == "median" else values.mean())
+    # A column whose few values all fell to other splits has nothing to learn from: it becomes 0 where missing.
+    known = values.dropna() if values.notna().any() else values.fillna(0.0)
+    fill = float(known.median() if impute.strategy == "median" else known.mean())
     filled = values.fillna(fill).astype("float64")
     low, span = {
         "standard": (filled.mean(), filled.std(ddof=0)),
@@ -183,7 +189,8 @@ def compact(prepared: Prepared, split: SplitName, store: Store) -> np.ndarray:
     import numpy as np
 
     array = store.get_array(prepared.inputs[split])
-    return np.ascontiguousarray(array.transpose(0, 3, 1, 2)) if prepared.dataset.kind == "images" else np.array(array)
+    # A copy in any case: torch warns of the store's arrays, which are mapped read-only.
+    return np.array(array.transpose(0, 3, 1, 2) if prepared.dataset.kind == "images" else array, order="C")
 
 
 def targets(prepared: Prepared, split: SplitName, store: Store) -> np.ndarray:

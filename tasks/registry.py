@@ -60,7 +60,7 @@ def register(
 
     Args:
         model: an ONNX file without external data; the registry keeps its bytes.
-        tags: the version's tags; `paredown.candidate` is its identity, `tracking.scorecard_tags` gives it.
+        tags: the version's tags; `paredown.candidate` is its identity, `artifacts.flat.scorecard_tags` gives it.
         inputs: a few examples as the product takes them; the signature comes from their types and shapes.
         expected: the product's first output for `inputs`, measured before.
         provider: where MLflow shall run it.

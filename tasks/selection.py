@@ -37,11 +37,24 @@ def select(cards: Mapping[str, Scorecard], baseline: str, goal: Goal) -> Choice:
         reasons = {digest: sentence or "" for digest, sentence in flaws.items()}
         reasons[baseline] = "kept: no candidate meets the goal"
         return Choice(baseline, False, reasons, front)
-    best = min(feasible, key=lambda card: (cost(card, goal), card.drop.estimate.value))
+    best = pick(feasible, goal)
     reasons = {digest: sentence or _behind(cards[digest], best, goal) for digest, sentence in flaws.items()}
     reasons[best.candidate] = f"chosen: least {goal.minimize} among the {len(feasible)} that meet the goal"
+    if best.candidate != min(feasible, key=lambda card: cost(card, goal)).candidate:
+        reasons[best.candidate] = (
+            f"chosen: none of the {len(feasible)} that meet the goal is measurably faster, and it is smaller"
+        )
     reasons[baseline] = "what the others are measured against"
     return Choice(best.candidate, True, reasons, front)
+
+
+def pick(feasible: Sequence[Scorecard], goal: Goal) -> Scorecard:
+    """The one with the least cost. Latencies whose intervals overlap the fastest one's are a tie: then bytes decide."""
+    best = min(feasible, key=lambda card: (cost(card, goal), card.drop.estimate.value))
+    if goal.minimize == "bytes":
+        return best
+    tied = [card for card in feasible if card.latency.ratio.high >= best.latency.ratio.low]
+    return min(tied, key=lambda card: (card.size.bytes, cost(card, goal)))
 
 
 def cost(card: Scorecard, goal: Goal) -> float:
@@ -75,6 +88,8 @@ def _behind(card: Scorecard, best: Scorecard, goal: Goal) -> str:
     if goal.minimize == "bytes":
         return f"meets the goal, but {best.name} is smaller"
     ratios = f"{best.latency.ratio.value:.2f}× against {card.latency.ratio.value:.2f}×"
+    if card.latency.ratio.high >= best.latency.ratio.low:
+        return f"meets the goal and is about as fast ({ratios}), but {best.name} is smaller"
     return f"meets the goal, but {best.name} is faster ({ratios})"
 
 

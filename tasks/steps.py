@@ -23,6 +23,7 @@ from pydantic import BaseModel
 from tasks import baseline as baselines
 from tasks import compression, evaluation, exporting, ingestion, preprocessing, registry, tracking, tuning
 from tasks.artifacts import (
+    LOWER_IS_BETTER,
     Candidate,
     Dataset,
     Goal,
@@ -157,13 +158,14 @@ def shown(title: str) -> Iterator[None]:
         yield
 
 
-def each_epoch(total: int) -> Callable[[Epoch], None]:
-    """Tells the progress of a training, with the best validation score so far (by the sign of its changes)."""
+def each_epoch(total: int, metric: str) -> Callable[[Epoch], None]:
+    """Tells the progress of a training, with this epoch's and the best validation score so far."""
     scores: list[float] = []
+    best = min if metric in LOWER_IS_BETTER else max
 
     def on_epoch(epoch: Epoch) -> None:
         scores.append(epoch.validation_score)
-        tell(epoch.number, total, f"validation {epoch.validation_score:.4f}, loss {epoch.validation_loss:.4f}")
+        tell(epoch.number, total, f"validation {metric} {scores[-1]:.4f}, best {best(scores):.4f}")
 
     return on_epoch
 
@@ -209,7 +211,7 @@ def fit(
     """Data → the trained baseline."""
     with shown("train"):
         return baselines.fit(
-            prepared, model, augment, spec, metric, workspace, resumable(workspace), each_epoch(spec.epochs)
+            prepared, model, augment, spec, metric, workspace, resumable(workspace), each_epoch(spec.epochs, metric)
         )
 
 
@@ -248,7 +250,7 @@ def recover(
             metric,
             workspace,
             resumable(workspace),
-            each_epoch(spec.epochs),
+            each_epoch(spec.most_epochs, metric),
         )
 
 

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
-from tasks.artifacts import LOWER_IS_BETTER, Estimate, InputError, Scorecard
+from tasks.artifacts import InputError
+from tasks.artifacts.flat import cut, dotted, plain_name
+from tasks.artifacts.staging import create_once, staged
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
     from mlflow.tracking import MlflowClient
+
+    from tasks.tuning import Trial
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 Curve = Sequence[tuple[int, float]]
@@ -36,33 +35,9 @@ QUIET = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 """What MLflow reads on import; whoever sets these outside keeps the last word."""
-PATIENCE = 3.0
-"""Seconds that a server has to answer `check_server`."""
 LONGEST_PARAMETER = 500
 LONGEST_TAG = 5000
-_SQLITE = "sqlite:///"
-_DATABASES = ("postgresql", "mysql", "mssql")
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One finished trial of a search, as it is recorded."""
-
-    number: int
-    """The trial's place in its search: its key."""
-    point: dict[str, Any]
-    """Dotted paths of the recipe to values."""
-    score: float | None
-    """None when the trial failed before its first score."""
-    epochs: int
-    state: str
-    """`failed` becomes MLflow's FAILED; every other state is a finished trial, and stands in a tag."""
-    seconds: float
-    curve: tuple[tuple[int, float], ...]
-    """Pairs (epoch, score)."""
-
-
-# --- the server ---------------------------------------------------------------------------------------------
+SQLITE = "sqlite:///"
 
 
 def connect(uri: str) -> MlflowClient:
@@ -71,96 +46,15 @@ def connect(uri: str) -> MlflowClient:
         os.environ.setdefault(name, value)
     from mlflow.tracking import MlflowClient
 
-    if uri.startswith(_SQLITE):
-        _create_database(_database(uri))
+    if uri.startswith(SQLITE):
+        # MLflow's migrations bear no kill and no company.
+        create_once(database_file(uri), lambda new: MlflowClient(f"{SQLITE}{new}").search_experiments(max_results=1))
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
-def _create_database(file: Path) -> None:
-    """A new database is made aside and put in place whole: MLflow's migrations bear no kill, no company."""
-    if file.exists():
-        return
-    from mlflow.tracking import MlflowClient
-
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".creating-") as folder:
-        new = Path(folder) / file.name
-        MlflowClient(tracking_uri=f"{_SQLITE}{new}").search_experiments(max_results=1)
-        with suppress(FileExistsError):  # another process was faster
-            os.link(new, file)
-
-
-def check_server(uri: str) -> None:
-    """Says no before anything is computed: no MLflow server at the address, or a place that takes no file.
-
-    An http(s) server has 3 seconds to answer `/health` as MLflow does. The folder of an SQLite file, or the
-    nearest one above it that exists, must take a file. `postgresql`, `mysql` and `mssql` pass unchecked.
-
-    Raises:
-        InputError: with the path `MLFLOW_TRACKING_URI`; a password in the address is not repeated.
-    """
-    scheme = urlsplit(uri).scheme
-    if scheme in ("http", "https"):
-        problem = _ask_server(_public(uri))
-    elif uri.startswith(_SQLITE) and ":memory:" not in uri:
-        problem = _try_database(_database(uri))
-    elif scheme.split("+")[0] in _DATABASES:
-        problem = None
-    else:
-        problem = f"must begin with http://, https://, {_SQLITE}<file> or one of {', '.join(_DATABASES)}"
-    if problem:
-        raise InputError(problem, path="MLFLOW_TRACKING_URI", value=_public(uri))
-
-
-def _public(uri: str) -> str:
-    parts = urlsplit(uri)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "@" in parts.netloc else uri
-
-
-def _database(uri: str) -> Path:
-    return Path(uri.removeprefix(_SQLITE).partition("?")[0])
-
-
-def _ask_server(uri: str) -> str | None:
-    """What is wrong with the server. A thread, because looking up a name knows no time limit of its own."""
-    from threading import Thread
-
-    answer = [f"must answer within {PATIENCE:g} seconds"]
-    asking = Thread(target=lambda: answer.append(_health(uri)), daemon=True)
-    asking.start()
-    asking.join(PATIENCE)
-    return answer[-1] or None
-
-
-def _health(uri: str) -> str:
-    from http.client import HTTPException
-    from urllib.error import HTTPError
-    from urllib.request import urlopen
-
-    try:
-        with urlopen(f"{uri.rstrip('/')}/health", timeout=PATIENCE) as reply:
-            healthy = reply.read(64).strip() == b"OK"
-    except HTTPError as error:
-        healthy = error.code in (401, 403)  # a gate before the server: credentials are MLflow's own matter
-    except (OSError, HTTPException, ValueError) as error:
-        return f"must be the address of a running MLflow server ({error})"
-    return "" if healthy else "must be an MLflow server, but its /health does not answer as one does"
-
-
-def _try_database(file: Path) -> str | None:
-    try:
-        folder = next(place for place in file.absolute().parents if place.exists())
-        if file.exists() and file.stat().st_size:
-            with file.open("r+b") as stream:
-                known = stream.read(15) == b"SQLite format 3"
-            return None if known else "must be an SQLite database, but the file is something else"
-        with tempfile.TemporaryFile(dir=folder):
-            return None
-    except OSError as error:
-        return f"must be a file that can be written ({error.strerror})"
-
-
-# --- runs ---------------------------------------------------------------------------------------------------
+def database_file(uri: str) -> Path:
+    """The file of an SQLite address."""
+    return Path(uri.removeprefix(SQLITE).partition("?")[0])
 
 
 def open_run(
@@ -244,7 +138,7 @@ def _record_trial(client: MlflowClient, search: Run, run: Run | None, trial: Tri
     marks = _marks("trial", str(trial.number), search.info.run_id) | {"paredown.state": trial.state}
     start = int((time.time() - trial.seconds) * 1000)  # MLflow shows the difference as the trial's duration
     run = run or client.create_run(search.info.experiment_id, start, marks, f"trial {trial.number}")
-    metrics = {"epochs": float(trial.epochs), "seconds": trial.seconds}
+    metrics = {"epochs": float(len(trial.curve)), "seconds": trial.seconds}
     metrics |= {} if trial.score is None else {"score": trial.score}
     _write(client, run, trial.point, metrics, {"score.by_epoch": trial.curve})
     _close(client, run, "FAILED" if trial.state == "failed" else "FINISHED")
@@ -284,8 +178,8 @@ def _experiment(client: MlflowClient, uri: str, name: str, artifact_root: Path |
     from mlflow.exceptions import MlflowException
 
     location = None
-    if uri.startswith(_SQLITE):
-        location = (artifact_root or _database(uri).parent / "artifacts").absolute().as_uri()
+    if uri.startswith(SQLITE):
+        location = (artifact_root or database_file(uri).parent / "artifacts").absolute().as_uri()
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
@@ -320,9 +214,6 @@ def quoted(text: str) -> str:
     return f'"{text}"' if "'" in text else f"'{text}'"
 
 
-# --- what a run holds ---------------------------------------------------------------------------------------
-
-
 def _write(
     client: MlflowClient,
     run: Run,
@@ -335,20 +226,22 @@ def _write(
 ) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
-    flat = _flat(parameters or {})
+    flat = dotted(parameters or {})
     long = {name: text for name, text in flat.items() if len(text) > LONGEST_PARAMETER}
     texts = dict(texts or {}) | ({"parameters.json": json.dumps(flat, indent=2)} if long else {})
     now = int(time.time() * 1000)
     series = {name: [(0, value)] for name, value in (metrics or {}).items()} | dict(curves or {})
-    points = [Metric(_name(name), float(y), now, x) for name, curve in series.items() for x, y in curve]
+    points = [Metric(plain_name(name), float(y), now, x) for name, curve in series.items() for x, y in curve]
     # MLflow takes 1,000 entities in one call, of them 100 parameters and 100 tags.
     batches = zip_longest(
         _chunks(_new(client, run, points), 800),
-        _chunks([Param(_name(name), _cut(text, LONGEST_PARAMETER)) for name, text in flat.items()], 100),
-        _chunks([RunTag(_name(name), _cut(text, LONGEST_TAG)) for name, text in (tags or {}).items()], 100),
+        _chunks([Param(plain_name(name), cut(text, LONGEST_PARAMETER)) for name, text in flat.items()], 100),
+        _chunks([RunTag(plain_name(name), cut(text, LONGEST_TAG)) for name, text in (tags or {}).items()], 100),
         fillvalue=(),
     )
-    _upload(client, run.info.run_id, files or {}, texts)
+    if files or texts:
+        with staged(files or {}, texts) as folder:
+            client.log_artifacts(run.info.run_id, str(folder))
     for batch_points, params, marks in batches:
         client.log_batch(run.info.run_id, batch_points, params, marks, synchronous=True)
 
@@ -362,100 +255,5 @@ def _new(client: MlflowClient, run: Run, points: list[Metric]) -> list[Metric]:
     return [point for point in points if held.get((point.key, point.step)) != repr(point.value)]
 
 
-def _upload(client: MlflowClient, run: str, files: Mapping[str, Path], texts: Mapping[str, str]) -> None:
-    """One folder of links and texts, sent in one call: an artifact's name is not its file's name."""
-    if not files and not texts:
-        return
-    with tempfile.TemporaryDirectory(prefix="paredown-") as folder:
-        for name, file in files.items():
-            _inside(Path(folder), name).symlink_to(file.resolve(strict=True))
-        for name, text in texts.items():
-            _inside(Path(folder), name).write_text(text, encoding="utf-8")
-        client.log_artifacts(run, folder)
-
-
-def _inside(folder: Path, name: str) -> Path:
-    place = folder / name
-    if Path(name).is_absolute() or ".." in Path(name).parts or place == folder:
-        raise InputError("an artifact's path must stay inside its run", value=name)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    return place
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested values as dotted paths to text: a string as it is, anything else as JSON."""
-    flat: dict[str, str] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping) and value:
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value if isinstance(value, str) else json.dumps(value, default=str)
-    return flat
-
-
-def _name(text: str) -> str:
-    """MLflow takes letters, digits and `_-. /` in names (a colon not on every system)."""
-    return re.sub(r"[^\w\-. /]", "-", text)
-
-
-def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
-
-
 def _chunks(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
     return [items[at : at + size] for at in range(0, len(items), size)]
-
-
-# --- scorecards ---------------------------------------------------------------------------------------------
-
-
-def scorecard_metrics(card: Scorecard) -> dict[str, float]:
-    """Every number of a card under a flat name: `validation.accuracy`, `latency.ratio.low`, `size.bytes` …
-
-    Interval ends are `.low` and `.high`, counts `.n`. Only what belongs to a split bears its name.
-    """
-    split, latency, size = card.split, card.latency, card.size
-    metrics = dict(_interval(f"{split}.{card.metric}", card.score))
-    metrics |= _interval(f"{split}.drop", card.drop.estimate)
-    metrics |= {f"{split}.drop.margin": card.drop.margin}
-    metrics |= {} if card.drop.needed is None else {f"{split}.drop.needed": float(card.drop.needed)}
-    metrics |= {"latency.median_ms": latency.median_ms, "latency.p95_ms": latency.p95_ms}
-    metrics |= {"latency.n": float(latency.n), "latency.processes": float(latency.processes)}
-    metrics |= _interval("latency.ratio", latency.ratio)
-    metrics |= {"throughput.per_second": card.throughput, "size.ratio": card.size_ratio}
-    metrics |= {
-        "size.bytes": float(size.bytes),
-        "size.parameters": float(size.parameters),
-        "size.nonzeros": float(size.nonzeros),
-        "size.macs": float(size.macs),
-        "size.peak_memory_mb": size.peak_memory_mb,
-    }
-    for hop in card.parity:
-        name = "parity." + re.sub(r"\W+", "-", hop.hop)
-        metrics |= {f"{name}.max_difference": hop.max_difference, f"{name}.agreement": hop.agreement}
-    return metrics
-
-
-def _interval(name: str, estimate: Estimate) -> Iterable[tuple[str, float]]:
-    ends = {"": estimate.value, ".low": estimate.low, ".high": estimate.high, ".n": float(estimate.n)}
-    return ((f"{name}{end}", value) for end, value in ends.items())
-
-
-def scorecard_tags(card: Scorecard) -> dict[str, str]:
-    """What a reader of the registry needs to know of a product: each number with interval, count and host."""
-    better = "lower" if card.metric in LOWER_IS_BETTER else "higher"
-    return {
-        "paredown.candidate": card.candidate,
-        "paredown.name": card.name,
-        "paredown.host": card.host,
-        "paredown.split": card.split,
-        "paredown.score": f"{card.metric} {_words(card.score)} examples ({better} is better)",
-        "paredown.drop": f"{_words(card.drop.estimate)} examples: {card.drop.verdict} {card.drop.margin:g}",
-        "paredown.speedup": f"{_words(card.latency.ratio)} processes: {card.latency.verdict}",
-        "paredown.latency": f"median {card.latency.median_ms:.4g} ms, p95 {card.latency.p95_ms:.4g} ms",
-        "paredown.size": f"{card.size.bytes} bytes, {card.size_ratio:.4g} times smaller than the baseline",
-    }
-
-
-def _words(estimate: Estimate) -> str:
-    return f"{estimate.value:.4g} [{estimate.low:.4g}, {estimate.high:.4g}], 95 %, {estimate.n}"

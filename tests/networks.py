@@ -57,7 +57,8 @@ class Block(nn.Module):
         if self.padding is not None:
             zeros = (0, 0, 0, 0, self.padding, self.padding)
             around = functional.pad(images[:, :, ::2, ::2], zeros, "constant", 0)
-        return functional.relu(self.outside(self.inside(images)) + around)
+        outputs: Tensor = functional.relu(self.outside(self.inside(images)) + around)
+        return outputs
 
 
 class Concatenation(nn.Module):
@@ -73,7 +74,8 @@ class Concatenation(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         left = self.left(images)
         both = self.both(functional.gelu(self.norm(torch.cat([left, self.right(images)], dim=1))))
-        return self.head(torch.cat([left, both], 1).mean((2, 3)))
+        outputs: Tensor = self.head(torch.cat([left, both], 1).mean((2, 3)))
+        return outputs
 
 
 class Gate(nn.Module):
@@ -88,7 +90,8 @@ class Gate(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         wide = self.widen(images)
         narrow = functional.relu(self.squeeze(functional.adaptive_avg_pool2d(wide, 1)))
-        return self.head(wide * functional.hardsigmoid(self.excite(narrow)))
+        outputs: Tensor = self.head(wide * functional.hardsigmoid(self.excite(narrow)))
+        return outputs
 
 
 class Flattened(nn.Module):
@@ -102,7 +105,8 @@ class Flattened(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         maps = self.features(images)
         flat = maps.view(-1, self.size) if self.size else maps.view(maps.size(0), -1)
-        return self.head(torch.tanh(self.hidden(flat)))
+        outputs: Tensor = self.head(torch.tanh(self.hidden(flat)))
+        return outputs
 
 
 class Attention(nn.Module):
@@ -123,7 +127,8 @@ class Attention(nn.Module):
         scores = self.query(inside) @ self.key(inside).transpose(1, 2) / 4
         stream = stream + self.out(scores.softmax(-1) @ self.value(inside))
         stream = stream + self.narrow(functional.gelu(self.wide(self.norms[1](stream))))
-        return self.head(stream[:, 0])
+        outputs: Tensor = self.head(stream[:, 0])
+        return outputs
 
 
 class Undecided(nn.Module):
@@ -135,7 +140,8 @@ class Undecided(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         hidden = self.first(rows)
-        return self.second(hidden.relu() if hidden.sum() > 0 else hidden.tanh())
+        outputs: Tensor = self.second(hidden.relu() if hidden.sum() > 0 else hidden.tanh())
+        return outputs
 
 
 def sequential(seed: int = 0) -> tuple[nn.Module, Tensor]:

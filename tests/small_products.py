@@ -41,8 +41,11 @@ def image_file() -> bytes:
         verbose=False,
     )
     assert program is not None
-    helper.set_model_props(program.model_proto, {"classes": '["a", "b", "c", "d"]'})
-    return bytes(program.model_proto.SerializeToString())
+    model = program.model_proto  # a new one each time it is asked for
+    for node in model.graph.node:
+        del node.metadata_props[:]
+    helper.set_model_props(model, {"classes": '["a", "b", "c", "d"]'})
+    return bytes(model.SerializeToString())
 
 
 def images(count: int, seed: int = 0) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ from onnx import numpy_helper
 from tasks import evaluation
 from tasks.artifacts import Drop, Estimate, Goal, InputError, Parity, Refusal, Runtime, canonical_json
 from tasks.evaluation import Product
-from tasks.kernels import measures, runtime
+from tasks.kernels import host, measures, runtime
 
 BASE, OTHER = "a" * 64, "b" * 64
 PARITY = Parity("torch → ONNX", 256, 1e-7, 1.0, "at most 1e-3", True)
@@ -69,7 +69,7 @@ def test_scorecards_of_two_files(tmp_path: Path) -> None:
     assert other.throughput == pytest.approx(3000 / other.latency.median_ms)
     assert other.size.macs == 64 * (216 + 576) + 32
     assert (other.name, other.split, other.parity) == ("int8", "validation", (PARITY,))
-    assert other.host == runtime.host_name()
+    assert other.host == host.host_name()
     shares = [share for share, _ in heard]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0

@@ -1,24 +1,22 @@
-"""Tracking on a real SQLite store and a real (small) HTTP server."""
+"""Tracking on a real SQLite store."""
 
 from __future__ import annotations
 
 import math
 import os
-import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from tasks import tracking
-from tasks.artifacts import Drop, Estimate, InputError, Latency, Parity, Scorecard, Size
-from tasks.tracking import Trial
+from tasks.artifacts import InputError
+from tasks.tuning import Trial
+
+State = Literal["finished", "stopped early", "failed"]
 
 
 @pytest.fixture(scope="module")
@@ -143,9 +141,9 @@ def test_attach_adds_and_leaves_the_status(uri: str, parent: str) -> None:
     assert run.data.tags["product"] == "int8"
 
 
-def trial(number: int, score: float | None = 0.5, state: str = "finished") -> Trial:
+def trial(number: int, score: float | None = 0.5, state: State = "finished") -> Trial:
     curve = () if score is None else ((1, score / 2), (2, score))
-    return Trial(number, {"train.learning_rate": 0.1 * number}, score, len(curve), state, 60.0, curve)
+    return Trial(number, {"train.learning_rate": 0.1 * number}, score, curve, state, 60.0)
 
 
 def test_trials_nest_under_their_search_once(uri: str, parent: str) -> None:
@@ -217,115 +215,3 @@ def test_first_touch_and_a_run_are_silent_and_leave_the_working_folder_alone(tmp
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert not list(place.iterdir())
     assert not list(home.iterdir())
-
-
-# --- the server ---------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def server(status: int, body: bytes, delay: float = 0.0) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            time.sleep(delay)
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    http = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
-    try:
-        yield f"127.0.0.1:{http.server_address[1]}"
-    finally:
-        http.shutdown()
-        http.server_close()
-
-
-def test_a_server_that_answers_passes() -> None:
-    with server(200, b"OK") as address:
-        tracking.check_server(f"http://{address}")
-        tracking.check_server(f"http://user:secret@{address}/")
-    with server(401, b"who are you") as address:
-        tracking.check_server(f"http://{address}")
-
-
-def test_another_server_is_not_taken_for_mlflow_and_the_password_stays_secret() -> None:
-    with server(200, b"<html>") as address, pytest.raises(InputError) as caught:
-        tracking.check_server(f"http://user:secret@{address}")
-    message = str(caught.value)
-    assert message.startswith("MLFLOW_TRACKING_URI: must be an MLflow server")
-    assert address in message
-    assert "secret" not in message
-    with server(404, b"OK") as address, pytest.raises(InputError):
-        tracking.check_server(f"http://{address}")
-
-
-def test_an_absent_and_a_silent_server_are_found_out_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with pytest.raises(InputError, match="running MLflow server"):
-        tracking.check_server(f"http://127.0.0.1:{port}")
-    monkeypatch.setattr(tracking, "PATIENCE", 0.2)
-    started = time.perf_counter()
-    with server(200, b"OK", delay=0.6) as address, pytest.raises(InputError, match="must"):
-        tracking.check_server(f"http://{address}")
-    assert time.perf_counter() - started < 5
-
-
-@pytest.mark.parametrize("uri", ["mlruns", "file:///runs", "sqlite://", "sqlite:///:memory:", "http://", ""])
-def test_addresses_that_cannot_be_tracked_to(uri: str) -> None:
-    with pytest.raises(InputError) as caught:
-        tracking.check_server(uri)
-    assert caught.value.path == "MLFLOW_TRACKING_URI"
-
-
-def test_the_place_of_a_database_must_take_a_file(tmp_path: Path) -> None:
-    tracking.check_server(f"sqlite:///{tmp_path}/not/yet/there/mlflow.db")
-    assert not list(tmp_path.iterdir())
-    (tmp_path / "text").write_text("no database at all")
-    with pytest.raises(InputError, match="something else"):
-        tracking.check_server(f"sqlite:///{tmp_path}/text")
-    with pytest.raises(InputError, match="can be written"):
-        tracking.check_server(f"sqlite:///{tmp_path}/text/mlflow.db")
-    with pytest.raises(InputError, match="can be written"):
-        tracking.check_server(f"sqlite:///{tmp_path}")
-
-
-# --- scorecards ---------------------------------------------------------------------------------------------
-
-
-def card() -> Scorecard:
-    return Scorecard(
-        candidate="c0ffee", name="int8", split="validation", host="x86-avx2", metric="accuracy",
-        score=Estimate(0.91, 0.89, 0.93, 1000),
-        drop=Drop(Estimate(0.004, -0.002, 0.01, 1000), 0.005, "within, not proven", 4200),
-        latency=Latency(0.6, 0.7, 900, 3, Estimate(1.5, 1.4, 1.6, 3), "faster"),
-        throughput=1600.0,
-        size=Size(356_000, 90_000, 80_000, 40_000_000, 12.5), size_ratio=3.2,
-        parity=(Parity("torch → ONNX", 64, 1e-7, 1.0, "law", True),),
-    )  # fmt: skip
-
-
-def test_scorecard_metrics_are_flat_and_complete(uri: str, parent: str) -> None:
-    metrics = tracking.scorecard_metrics(card())
-    assert metrics["validation.accuracy"] == 0.91
-    assert (metrics["validation.accuracy.low"], metrics["validation.accuracy.n"]) == (0.89, 1000.0)
-    assert (metrics["validation.drop"], metrics["validation.drop.needed"]) == (0.004, 4200.0)
-    assert (metrics["latency.median_ms"], metrics["latency.ratio.high"]) == (0.6, 1.6)
-    assert (metrics["size.bytes"], metrics["size.ratio"]) == (356_000.0, 3.2)
-    assert metrics["parity.torch-ONNX.max_difference"] == 1e-7
-    assert all(type(value) is float for value in metrics.values())
-    run = child(uri, parent, metrics=metrics)
-    assert tracking.connect(uri).get_run(run).data.metrics == metrics
-
-
-def test_scorecard_tags_carry_interval_count_and_host() -> None:
-    tags = tracking.scorecard_tags(card())
-    assert tags["paredown.candidate"] == "c0ffee"
-    assert tags["paredown.host"] == "x86-avx2"
-    assert tags["paredown.score"] == "accuracy 0.91 [0.89, 0.93], 95 %, 1000 examples (higher is better)"
-    assert tags["paredown.drop"] == "0.004 [-0.002, 0.01], 95 %, 1000 examples: within, not proven 0.005"
-    assert tags["paredown.speedup"] == "1.5 [1.4, 1.6], 95 %, 3 processes: faster"

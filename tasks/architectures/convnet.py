@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import nn
+from torch import Tensor, nn
+
+
+class GlobalAverage(nn.Module):
+    """(batch, channels, height, width) → (batch, channels).
+
+    A plain mean: torch exports adaptive pooling and flatten as a chain of shape operators that costs time.
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The mean of each channel."""
+        return images.mean((2, 3))
 
 
 def convnet(input_shape: Sequence[int], outputs: int, width: int = 16, depth: int = 2) -> nn.Sequential:
@@ -24,7 +35,7 @@ def convnet(input_shape: Sequence[int], outputs: int, width: int = 16, depth: in
         if stage < depth - 1:
             layers.append(nn.MaxPool2d(2))
         channels = planes
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, outputs))
+    return nn.Sequential(*layers, GlobalAverage(), nn.Linear(channels, outputs))
 
 
 def _convolution(channels: int, planes: int) -> list[nn.Module]:

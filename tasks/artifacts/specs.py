@@ -8,4 +8,6 @@ from pydantic import BaseModel, ConfigDict
 class Spec(BaseModel):
     """A frozen record of knobs; its JSON form is its identity in cache keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
+    )

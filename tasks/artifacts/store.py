@@ -45,6 +45,7 @@ def write_atomically(path: Path, data: bytes) -> None:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)  # a temporary file is its owner's alone
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -110,7 +111,7 @@ class Store:
         import numpy as np
 
         stream = io.BytesIO()
-        np.save(stream, np.ascontiguousarray(array), allow_pickle=False)
+        np.save(stream, np.asarray(array, order="C"), allow_pickle=False)
         return self.put(stream.getvalue())
 
     def get_array(self, digest: str) -> np.ndarray:

@@ -16,11 +16,15 @@ from torch.nn import functional
 
 def crop(batch: Tensor, padding: int, generator: Generator) -> Tensor:
     """Pads each side with `padding` zero pixels and cuts the original size out of a random place."""
-    count, _, height, width = batch.shape
+    count, channels, height, width = batch.shape
     padded = functional.pad(batch, (padding, padding, padding, padding))
-    windows = padded.unfold(2, height, 1).unfold(3, width, 1)
+    tall, wide = padded.shape[2:]
     top, left = _integers(batch, 2, 2 * padding + 1, generator)
-    return windows[torch.arange(count, device=batch.device), :, top, left]
+    # A row of the result is `width` neighbours in the flat batch: copying rows is faster than copying windows.
+    planes = torch.arange(count * channels, device=batch.device).view(count, channels, 1) * (tall * wide)
+    rows = torch.arange(height, device=batch.device) * wide
+    starts = planes + rows + (top * wide + left)[:, None, None]
+    return padded.flatten().unfold(0, width, 1).index_select(0, starts.flatten()).view(batch.shape)
 
 
 def flip(batch: Tensor, probability: float, generator: Generator) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Literal
 from torch import fx, nn
 
 from tasks.kernels import axes, layers
-from tasks.kernels.unionfind import Channels
+from tasks.kernels.unionfind import ChannelSets
 
 Side = Literal["out", "in", "through"]
 """The axis that a layer makes, the one that it reads, or the one axis of a layer that treats every channel by
@@ -37,7 +37,7 @@ class Walk:
 
     def __init__(self, traced: fx.GraphModule) -> None:
         self.traced = traced
-        self.sets = Channels()
+        self.sets = ChannelSets()
         self.slots: dict[tuple[str, Side], list[int]] = {}
         self.flows: dict[fx.Node, _Flow] = {}
         self.unsafe = layers.unsafe(traced)

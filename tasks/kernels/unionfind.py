@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-class Channels:
+class ChannelSets:
     """Sets of channels; a set is frozen when one of its members is."""
 
     def __init__(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.artifacts import InputError, nearest
+from tasks.artifacts.imports import is_import_path
 from tasks.sources import comma, folders, idx, imported, npz, parquet, shipped
 from tasks.sources.images import UNREADABLE, decode
 from tasks.sources.rows import Examples, Kind, OnProgress, Request, Rows
@@ -57,7 +58,7 @@ def reader_of(source: str, field: str = "data.source") -> Reader:
         return SHIPPED
     path = Path(source).expanduser()
     if not path.exists():
-        if imported.is_import_path(source):
+        if is_import_path(source):
             return IMPORTED
         raise InputError("must be a file or folder that exists", path=field, value=source, nearest=_nearest_path(path))
     if path.is_dir():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tasks.artifacts import digest_file, digest_of
-from tasks.sources import imported, shipped
+from tasks.artifacts.imports import is_import_path, module_file
+from tasks.sources import shipped
 
 
 def stamp_of(source: str) -> str:
@@ -21,7 +22,7 @@ def stamp_of(source: str) -> str:
         return digest_of([_file_stamp(file, path) for file in sorted(path.rglob("*")) if file.is_file()])
     if path.exists():
         return digest_file(path)
-    module = imported.module_file(source) if imported.is_import_path(source) else None
+    module = module_file(source) if is_import_path(source) else None
     return digest_of([source, digest_file(module) if module and module.is_file() else None])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from tasks.artifacts import InputError, Spec
 from tasks.artifacts.imports import resolve
@@ -22,7 +22,10 @@ class Plugin(Spec):
 
     @model_validator(mode="after")
     def _knobs_fit(self) -> Plugin:
-        self.technique()
+        try:
+            self.technique()
+        except InputError as error:
+            raise ValueError(error) from error  # pydantic knows the place in the recipe, and adds it
         return self
 
     def technique(self) -> Technique:
@@ -30,19 +33,14 @@ class Plugin(Spec):
 
         Raises:
             InputError: the class does not exist or is no Technique.
-            ValueError: a knob is wrong.
+            ValidationError: a knob is wrong.
         """
-        kind = load_plugin(self.step)
-        try:
-            return kind(**(self.__pydantic_extra__ or {}))
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        return load_plugin(self.step)(**(self.__pydantic_extra__ or {}))
 
 
 def load_plugin(target: str) -> type[Technique]:
     """The technique class at an import path."""
-    kind = resolve(target, "compress.branches.steps.step")
+    kind = resolve(target, "step", "class")
     if not (isinstance(kind, type) and issubclass(kind, Technique)):
         raise InputError("must name a subclass of tasks.techniques.Technique", path="step", value=target)
     return kind

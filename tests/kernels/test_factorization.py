@@ -108,9 +108,12 @@ def test_structure_and_signs_do_not_depend_on_chance(kind: str) -> None:
     layer, _ = _layer(kind)
     ranks = [2] if len(_full(layer)) == 1 else [2, 3]
     state = torch.get_rng_state()
-    once, again = split(layer, ranks).state_dict(), split(layer, ranks).state_dict()
+    factors: Any = split(layer, ranks)
+    once, again = factors.state_dict(), split(layer, ranks).state_dict()
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(once[name], again[name]) for name in once)
+    out = factors[-1].weight.flatten(1)
+    assert (out.gather(0, out.abs().argmax(0, keepdim=True)) > 0).all()
     layer.weight.data.zero_()
     empty = split(layer, ranks).state_dict()
     assert {name: tensor.shape for name, tensor in empty.items()} == {n: t.shape for n, t in once.items()}

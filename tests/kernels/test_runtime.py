@@ -12,7 +12,7 @@ import pytest
 import small_products
 from onnx import TensorProto, helper, numpy_helper
 
-from tasks.kernels import quantization, runtime
+from tasks.kernels import host, quantization, runtime
 
 IMAGES = small_products.images(40)
 
@@ -178,11 +178,11 @@ def test_the_root_logger_is_left_as_it_was(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_the_host_has_a_stable_name() -> None:
-    found = runtime.host()
+    found = host.host()
     assert found["cores"] >= 1
     assert found["memory_gb"] > 0
-    assert runtime.host_name() == runtime.host_name()
-    assert found["onnxruntime"] in runtime.host_name()
+    assert host.host_name() == host.host_name()
+    assert found["onnxruntime"] in host.host_name()
 
 
 def test_an_absent_provider_is_an_error() -> None:

@@ -137,6 +137,7 @@ FOLLOWED: dict[str, Way] = {
     "tokens": lambda m, x: m.c(functional.silu(m.b(m.a(x))).flatten(2).transpose(1, 2)[:, 0]),
     "kept axes": lambda m, x: m.c((m.b(m.a(x)) * m.a(x)).amax(dim=[-1, -2], keepdim=True)[:, :, 0, 0]),
     "new axes": lambda m, x: m.c((m.b(m.a(x)) * m.a(x).mean((2, 3))[:, :, None, None]).mean((2, 3))),
+    "a new axis before": lambda m, x: m.c(m.b(m.a(x)).mean((2, 3))[:, None])[:, 0],
     "sizes": lambda m, x: m.c(m.b(m.a(x).mean((2, 3)).view(x.size(0), m.a(x).size(1), 1, 1)).flatten(1)),
     "padding of pixels": lambda m, x: m.c(m.b(functional.pad(m.a(x), (1, 1, 2, 2))).mean((2, 3))),
     "pixels of size one": lambda m, x: m.c(m.b(m.a(x) * x[:, :1]).mean((2, 3))),
@@ -205,6 +206,17 @@ def test_one_channel_that_is_spread_over_the_others() -> None:
     inputs = _network(FOLLOWED["tokens"])[1]
     groups = find_groups(model, inputs)
     assert [group.layers("out") for group in groups if not group.frozen] == [("a",)]
+    assert difference(model, groups, _thirds(groups), inputs) < 1e-5
+
+
+def test_channels_beside_the_input() -> None:
+    """The input's channels stay; those before and behind them shift with the cut."""
+    layers = {"a": nn.Conv2d(3, 8, 1), "b": nn.Conv2d(19, 6, 1), "c": nn.Linear(6, 5)}
+    way: Way = lambda m, x: m.c(m.b(torch.cat([m.a(x), x, m.a(x)], dim=-3)).mean((2, 3)))  # noqa: E731
+    model, inputs = Written(way, **layers).eval(), _network(FOLLOWED["tokens"])[1]
+    groups = find_groups(model, inputs)
+    places = (Place("a", "out", 0, 1), Place("b", "in", 0, 1), Place("b", "in", 11, 1))
+    assert _by_layer(groups)["a"] == Group(0, 8, places, None)
     assert difference(model, groups, _thirds(groups), inputs) < 1e-5
 
 

@@ -232,7 +232,7 @@ def test_import_path_from_the_current_folder(tmp_path: Path, monkeypatch: pytest
 
 
 def test_what_the_function_raises_goes_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "my_faults.py").write_text("import not_there_at_all\ndef load(): pass\n")
+    (tmp_path / "my_faults.py").write_text("def load(): import not_there_at_all\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     with pytest.raises(ModuleNotFoundError, match="not_there_at_all"):

@@ -84,3 +84,16 @@ class _Vandal(Technique):
 def test_the_contract_catches_a_vandal(way: str, words: str) -> None:
     with pytest.raises(AssertionError, match=words):
         contract.check(_Vandal(way=way), lambda seed: networks.mlp(seed)[0], _batches(networks.mlp))
+
+
+def test_one_technique_after_another() -> None:
+    """The factors are layers like any other: their ranks and the channels between them can be cut, too."""
+
+    def thin(seed: int) -> nn.Module:
+        model = networks.residual(seed)[0]
+        plan = LowRank(energy=0.6).plan(networks.residual(0)[0], _batches(networks.residual))
+        return LowRank().apply(model, plan)
+
+    plan = contract.check(Channels(multiple=4), thin, _batches(networks.residual))
+    assert plan is not None
+    assert any(cut["layers"] == ["1.inside.0.0"] for cut in plan["cuts"])

@@ -1,0 +1,87 @@
+"""Descriptions: what an ONNX file takes, gives, weighs and computes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from tasks.kernels import graphs
+from tasks.kernels.runtime.files import constants, exposed, load
+from tasks.kernels.runtime.sessions import Array, open_session
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output: text as shape entry is a dimension's name, None one without."""
+
+    name: str
+    shape: tuple[int | str | None, ...]
+    dtype: str
+    """A numpy name, or `string`."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a file takes, gives, weighs and computes."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    bytes: int
+    parameters: int
+    """Elements of its constants, without shapes and without scales and zero points of quantization."""
+    nonzeros: int
+    """Those that stand for another number than 0."""
+    macs: int
+    """Multiply-accumulates of one example in convolutions and matrix products."""
+
+
+def describe(model: Path | bytes) -> Description:
+    """Counts a file's constants, and its multiply-accumulates on one example (of zeros and empty text)."""
+    proto = load(model)
+    session = open_session(model, optimized=False)
+    inputs = tuple(_tensor(item) for item in session.get_inputs())
+    parameters, nonzeros = graphs.count(proto.graph.node, constants(proto), _axis)
+    return Description(
+        inputs,
+        tuple(_tensor(item) for item in session.get_outputs()),
+        len(model) if isinstance(model, bytes) else model.stat().st_size,
+        parameters,
+        nonzeros,
+        _macs(proto, {tensor.name: _zeros(tensor) for tensor in inputs}),
+    )
+
+
+def metadata(model: Path | bytes) -> dict[str, str]:
+    """The file's own remarks by key, such as the names of its classes."""
+    return {entry.key: entry.value for entry in load(model).metadata_props}
+
+
+def _tensor(item: Any) -> Tensor:
+    dtype = item.type.removeprefix("tensor(").removesuffix(")")
+    return Tensor(item.name, tuple(item.shape), {"float": "float32", "double": "float64"}.get(dtype, dtype))
+
+
+def _zeros(tensor: Tensor) -> Array:
+    shape = tuple(size if isinstance(size, int) else 1 for size in tensor.shape)
+    return np.full(shape, "", dtype=object) if tensor.dtype == "string" else np.zeros(shape, tensor.dtype)
+
+
+def _axis(node: Any) -> int:
+    return next((int(item.i) for item in node.attribute if item.name == "axis"), 1)
+
+
+def _macs(proto: onnx.ModelProto, example: Mapping[str, Array]) -> int:
+    """Runs one example to learn the shapes: right in quantized graphs, too, where inference may give up."""
+    wanted = [(node.op_type, graphs.operands(node)) for node in proto.graph.node if node.op_type in graphs.OPERANDS]
+    known = {name: array.shape for name, array in {**constants(proto), **example}.items()}
+    names = sorted({name for _, around in wanted for name in around} - known.keys())
+    if names:
+        outputs = exposed(proto, names).run(names, dict(example))
+        known |= {name: array.shape for name, array in zip(names, outputs, strict=True)}
+    examples = int(next(iter(example.values())).shape[0])
+    return sum(graphs.macs(operator, *(known[name] for name in around)) for operator, around in wanted) // examples

@@ -1,0 +1,230 @@
+"""Compression: what a step records, and that a form or an answer that does not fit is refused in one sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import onnx
+import pytest
+import small_runs
+from onnx import numpy_helper
+
+from tasks import compression, exporting, modeling
+from tasks.artifacts import Candidate, Prepared, Refusal, Store, Workspace
+from tasks.baseline import fit
+from tasks.compression import Branch, Compress
+from tasks.distillation import Recover
+from tasks.exporting import Export
+from tasks.kernels import runtime
+from tasks.modeling import ModelSpec
+from tasks.techniques import Batches, Channels, Int8, LowRank, Plugin, Technique
+from tasks.techniques.base import Lowers
+from tasks.training import TrainSpec
+
+
+class Rescaled(Technique):
+    """An ONNX technique that multiplies the last constant that looks like weights; a negative factor turns answers
+    over."""
+
+    version: ClassVar[int] = 3
+    form: ClassVar[Literal["torch", "onnx"]] = "onnx"
+    lowers: ClassVar[tuple[Lowers, ...]] = ("bytes",)
+
+    step: Literal["rescaled"] = "rescaled"
+    factor: float = 1.0
+    """What the last linear layer is multiplied by."""
+
+    def plan(self, model: bytes, batches: Batches) -> dict[str, Any]:
+        inputs, targets = batches[0]
+        return {"factor": self.factor, "first": {name: list(array.shape) for name, array in inputs.items()},
+                "batches": [len(each) for _, each in batches], "targets": targets[:3].tolist()}  # fmt: skip
+
+    def apply(self, model: bytes, plan: dict[str, Any]) -> bytes:
+        proto = onnx.load_from_string(model)
+        for tensor in proto.graph.initializer:
+            array = numpy_helper.to_array(tensor)
+            if array.ndim in (1, 2) and array.dtype == np.float32 and 4 in array.shape:
+                tensor.CopyFrom(numpy_helper.from_array(array * np.float32(plan["factor"]), tensor.name))
+        return bytes(proto.SerializeToString())
+
+
+@dataclasses.dataclass(frozen=True)
+class Bench:
+    """A trained baseline and what it came from."""
+
+    workspace: Workspace
+    prepared: Prepared
+    baseline: Candidate
+    exported: Candidate
+
+    @property
+    def store(self) -> Store:
+        return self.workspace.store
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    workspace = small_runs.workspace(tmp_path_factory.mktemp("home"))
+    prepared = small_runs.prepared_squares(workspace.store)
+    model = ModelSpec(arguments={"width": 16, "depth": 1})
+    spec = TrainSpec(epochs=8, batch_size=16, learning_rate=0.01)
+    baseline = fit(prepared, model, (), spec, "accuracy", workspace)
+    exported = exporting.export(baseline, prepared, Export(), workspace.store)
+    return Bench(workspace, prepared, baseline, exported)
+
+
+def compress(candidate: Candidate, technique: Technique, bench: Bench) -> Candidate:
+    return compression.compress(candidate, technique, bench.prepared, bench.store)
+
+
+def record(candidate: Candidate, bench: Bench) -> dict[str, Any]:
+    found: dict[str, Any] = bench.store.get_json(candidate.lineage[-1].record or "")
+    return found
+
+
+def test_a_torch_step_records_knobs_and_plan(bench: Bench) -> None:
+    pared = compress(bench.baseline, Channels(), bench)
+    step = pared.lineage[-1]
+    assert (step.technique, step.version, step.parent) == ("channels", Channels.version, bench.baseline.digest)
+    assert step.knobs == {
+        "sparsity": 0.5,
+        "importance": "magnitude",
+        "spread": "uniform",
+        "multiple": 8,
+        "ignore": [],
+    }
+    plan = bench.store.get_json(step.plan or "")
+    assert all(len(cut["keep"]) == 8 and cut["of"] == 16 for cut in plan["cuts"])
+    assert pared.form == "torch"
+    assert pared.lineage[:-1] == bench.baseline.lineage
+
+
+def test_the_parent_stays_as_it_was(bench: Bench) -> None:
+    before = bench.store.get(bench.baseline.content)
+    compress(bench.baseline, LowRank(energy=0.5), bench)
+    assert bench.store.get(bench.baseline.content) == before
+
+
+def test_the_same_step_gives_the_same_candidate(bench: Bench) -> None:
+    assert compress(bench.baseline, Channels(), bench) == compress(bench.baseline, Channels(), bench)
+
+
+def test_an_onnx_step_records_the_parity_of_its_hop(bench: Bench) -> None:
+    pared = compress(bench.exported, Int8(variants=("u8s8_reduced",)), bench)
+    hops = exporting.parity_of(pared, bench.store)
+    assert [hop.hop for hop in hops] == ["torch → ONNX", "ONNX → fused", "float → int8"]
+    assert vars(hops[-1]) == record(pared, bench)["parity"][0]
+    assert hops[-1].passed
+    assert hops[-1].n == 40
+    assert 0.9 <= hops[-1].agreement <= 1
+    assert hops[-1].max_difference > 0
+    assert (pared.form, pared.lineage[-1].technique) == ("onnx", "int8")
+    assert len(bench.store.get(pared.content)) < len(bench.store.get(bench.exported.content))
+
+
+def test_calibration_examples_come_in_batches_as_the_form_wants_them(bench: Bench) -> None:
+    pared = compress(bench.exported, Rescaled(factor=2.0), bench)
+    plan = bench.store.get_json(pared.lineage[-1].plan or "")
+    assert plan == {"factor": 2.0, "first": {"image": [32, 8, 8, 1]}, "batches": [32], "targets": [0, 1, 2]}
+
+
+def test_a_step_of_the_user_s_own_is_found_again_by_its_path(bench: Bench) -> None:
+    step = compress(bench.exported, Rescaled(), bench).lineage[-1]
+    assert (step.technique, step.version) == (f"{__name__}:Rescaled", 3)
+    plugged = Plugin.model_validate({"step": f"{__name__}:Rescaled", "factor": 2.0}).technique()
+    assert plugged == Rescaled(factor=2.0)
+
+
+def test_a_file_that_answers_unlike_its_parent_is_refused(bench: Bench) -> None:
+    sentence = rf"^float → {__name__}:Rescaled: only \d+\.\d% of 40 examples keep their answer \(same answer on"
+    with pytest.raises(Refusal, match=sentence):
+        compress(bench.exported, Rescaled(factor=-1.0), bench)
+
+
+def one_sentence(refusal: pytest.ExceptionInfo[Refusal]) -> str:
+    text = str(refusal.value)
+    assert "\n" not in text
+    assert len(text) < 160
+    return text
+
+
+def test_a_torch_technique_refuses_a_file(bench: Bench) -> None:
+    for technique in (Channels(), LowRank()):
+        with pytest.raises(Refusal) as refusal:
+            compress(bench.exported, technique, bench)
+        assert one_sentence(refusal).startswith(f"{technique.step} acts on torch models")
+
+
+def test_an_onnx_technique_refuses_a_module(bench: Bench) -> None:
+    with pytest.raises(Refusal) as refusal:
+        compress(bench.baseline, Int8(), bench)
+    assert one_sentence(refusal).startswith("int8 acts on ONNX files")
+
+
+def test_recovery_refuses_a_file(bench: Bench) -> None:
+    with pytest.raises(Refusal) as refusal:
+        recover(bench.exported, bench)
+    assert one_sentence(refusal).startswith("recover trains torch models")
+
+
+def recover(candidate: Candidate, bench: Bench, **knobs: Any) -> Candidate:
+    spec = Recover(**{"epochs": 2, "batch_size": 16, **knobs})
+    return compression.recover(candidate, bench.baseline, spec, bench.prepared, (), "accuracy", bench.workspace)
+
+
+def test_recovery_brings_the_baseline_s_answers_back(bench: Bench) -> None:
+    pared = compress(bench.baseline, Channels(), bench)
+    repaired = recover(pared, bench, epochs=6, learning_rate=0.01)
+    step, found = repaired.lineage[-1], record(repaired, bench)
+    assert (step.technique, step.plan, step.parent) == ("recover", None, pared.digest)
+    assert step.knobs["teacher"] == bench.baseline.digest
+    assert (step.knobs["epochs"], step.knobs["temperature"]) == (6, 4.0)
+    scores = [epoch["validation_score"] for epoch in found["curve"]]
+    assert found["curve"][0]["number"] == 0, "the state before training takes part"
+    best = next(epoch for epoch in found["curve"] if epoch["number"] == found["best_epoch"])
+    assert best["validation_score"] == max(scores)
+    assert max(scores) >= 0.9
+    assert modeling.load(repaired, bench.store)(zeros()).shape == (2, 4)
+
+
+def zeros() -> Any:
+    import torch
+
+    return torch.zeros(2, 1, 8, 8)
+
+
+def test_recovery_is_deterministic(bench: Bench) -> None:
+    pared = compress(bench.baseline, Channels(), bench)
+    assert recover(pared, bench).content == recover(pared, bench).content
+    assert recover(pared, bench).content != recover(pared, bench, seed=1).content
+
+
+def branch(steps: Sequence[Any], name: str = "a") -> Branch:
+    return Branch.model_validate({"name": name, "steps": steps})
+
+
+def test_a_branch_has_a_name_and_steps() -> None:
+    found = branch([{"step": "channels"}, {"step": "recover"}, {"step": "int8"}])
+    assert [type(step) for step in found.steps] == [Channels, Recover, Int8]
+    plugged = branch([{"step": f"{__name__}:Rescaled", "factor": 3.0}]).steps[0]
+    assert isinstance(plugged, Plugin)
+    assert plugged.technique() == Rescaled(factor=3.0)
+    for wrong in ([], [{"step": "chanels"}], [{"step": "channels", "sparsity": 1.5}], [{"sparsity": 0.5}]):
+        with pytest.raises(ValueError, match="steps"):
+            branch(wrong)
+    with pytest.raises(ValueError, match="name"):
+        branch([{"step": "int8"}], name="a/b")
+    with pytest.raises(ValueError, match="branches"):
+        Compress(branches=())
+
+
+def test_no_file_is_larger_than_its_parent_s_product(bench: Bench) -> None:
+    pared = recover(compress(bench.baseline, Channels(), bench), bench)
+    exported = exporting.export(pared, bench.prepared, Export(), bench.store)
+    small, large = (runtime.describe(bench.store.get(each.content)) for each in (exported, bench.exported))
+    assert small.macs < 0.5 * large.macs
+    assert small.bytes < large.bytes

@@ -1,0 +1,254 @@
+"""Models: built with a seed, checked against the data, loaded by replaying plans; nothing from outside is executed."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import small_runs
+import torch
+from torch import Tensor, nn
+
+from tasks import compression, modeling
+from tasks.artifacts import Candidate, InputError, Prepared, Refusal, Store
+from tasks.distillation import Recover
+from tasks.modeling import ModelSpec
+from tasks.techniques import Channels, LowRank, Technique
+
+CONVNET = "tasks.architectures:convnet"
+
+
+def plain_factory(width: int) -> nn.Linear:
+    """Takes neither the input's shape nor the number of outputs."""
+    return nn.Linear(width, width)
+
+
+def open_factory(**anything: Any) -> nn.Flatten:
+    """Takes whatever it is given."""
+    return nn.Flatten()
+
+
+def broken_factory(outputs: int) -> nn.Module:
+    """Fails."""
+    raise ZeroDivisionError(f"no network for {outputs}")
+
+
+def no_network(outputs: int) -> int:
+    """Gives something that is no network."""
+    return outputs
+
+
+class Pair(nn.Module):
+    """Answers with two tensors."""
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+
+    def forward(self, batch: Tensor) -> tuple[Tensor, Tensor]:
+        return batch, batch
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def prepared(store: Store) -> Prepared:
+    return small_runs.prepared_squares(store)
+
+
+def same(one: nn.Module, other: nn.Module) -> bool:
+    a, b = one.state_dict(), other.state_dict()
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def build(seed: int = 0, width: int = 4) -> nn.Module:
+    return modeling.build(CONVNET, {"input_shape": [1, 8, 8], "outputs": 4, "width": width}, seed=seed)
+
+
+def test_the_seed_alone_decides_the_weights() -> None:
+    before = torch.random.get_rng_state()
+    first = build(seed=3)
+    torch.rand(5)
+    assert same(first, build(seed=3))
+    assert not same(first, build(seed=4))
+    assert not first.training
+    torch.random.set_rng_state(before)
+    build()
+    assert torch.equal(torch.random.get_rng_state(), before), "the global generator is nobody's"
+
+
+def test_the_factory_is_given_the_data_s_shape(prepared: Prepared) -> None:
+    found = modeling.complete(ModelSpec(arguments={"width": 8}), prepared)
+    assert found == (CONVNET, {"input_shape": [1, 8, 8], "outputs": 4, "width": 8})
+    assert modeling.complete(ModelSpec(factory=f"{__name__}:plain_factory"), prepared)[1] == {}
+    everything = ModelSpec(factory=f"{__name__}:open_factory", arguments={"whatever": 1})
+    assert modeling.complete(everything, prepared)[1] == {"whatever": 1}
+
+
+def test_a_table_has_another_default(prepared: Prepared, store: Store) -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame({"a": [1.0, 2.0]}, dtype="float32")
+    from tasks.preprocessing import preprocess
+
+    table = preprocess(small_runs.table_set(store, {"train": (frame, [1, 2])}), (), store)
+    assert modeling.complete(ModelSpec(), table) == ("tasks.architectures:mlp", {"input_shape": [1], "outputs": 1})
+    assert modeling.default_factory(prepared) == CONVNET
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"arguments": {"widht": 8}}, r"model\.arguments\.widht: is not an argument.*: width"),
+        ({"factory": "tasks.architectures:resnet21"}, r"model\.factory: .*resnet21.*nearest valid choice: tasks\.architectures:resnet"),
+        ({"factory": "tasks.architecture:mlp"}, r"model\.factory: .*nearest valid choice: tasks\.architectures"),
+        ({"factory": "convnet"}, r"form module:name"),
+    ],
+)
+def test_wrong_factories_are_answered_with_the_nearest(spec: dict[str, Any], message: str, prepared: Prepared) -> None:
+    with pytest.raises(InputError, match=message):
+        modeling.complete(ModelSpec(**spec), prepared)
+
+
+def test_a_factory_that_fails_or_gives_no_network() -> None:
+    with pytest.raises(InputError, match="fails.*no network for 4"):
+        modeling.build(f"{__name__}:broken_factory", {"outputs": 4})
+    with pytest.raises(InputError, match=r"must give a torch\.nn\.Module, but got 'int'"):
+        modeling.build(f"{__name__}:no_network", {"outputs": 4})
+
+
+def test_shapes_are_tried_on_two_examples(prepared: Prepared) -> None:
+    modeling.check_shapes(build(), prepared)
+    with pytest.raises(InputError, match=r"does not accept examples of shape \(1, 8, 8\)"):
+        modeling.check_shapes(nn.Linear(3, 4).eval(), prepared)
+    with pytest.raises(InputError, match=r"outputs of shape \(2, 4\), but got \(2, 64\)"):
+        modeling.check_shapes(nn.Flatten().eval(), prepared)
+    with pytest.raises(InputError, match=r"outputs of shape \(2, 4\), but got 'tuple'"):
+        modeling.check_shapes(Pair(4), prepared)
+
+
+@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"state_dict": s, "epoch": 3}, lambda s: {"model": s}])
+def test_weights_are_found_in_their_wrappers(wrap: Any, tmp_path: Path) -> None:
+    trained, fresh = build(seed=1), build(seed=2)
+    file = tmp_path / "weights.pt"
+    torch.save(wrap({f"module.{name}": tensor for name, tensor in trained.state_dict().items()}), file)
+    modeling.load_weights(fresh, file)
+    assert same(trained, fresh)
+
+
+class Trap:
+    """A pickle that leaves a file behind when it is opened."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return Path.touch, (self.place,)
+
+
+@pytest.mark.parametrize("form", ["plain pickle", "torch", "old torch"])
+def test_code_in_a_weights_file_never_runs(form: str, tmp_path: Path) -> None:
+    sprung, file = tmp_path / "sprung", tmp_path / "weights.pt"
+    content = {"weight": torch.zeros(2), "extra": Trap(sprung)}
+    if form == "plain pickle":
+        file.write_bytes(pickle.dumps(content))
+    else:
+        torch.save(content, file, _use_new_zipfile_serialization=form == "torch")
+    with pytest.raises(InputError, match=r"weights\.pt: model\.weights: must hold tensors only.*never executed"):
+        modeling.read_weights(file)
+    assert not sprung.exists()
+
+
+def test_files_that_are_no_weights(tmp_path: Path) -> None:
+    file = tmp_path / "weights.pt"
+    with pytest.raises(InputError, match="names a file that does not exist"):
+        modeling.read_weights(file)
+    torch.save(build().state_dict(), file)
+    whole = file.read_bytes()
+    for content in (b"", b"hello, these are no weights", whole[: len(whole) // 2]):
+        file.write_bytes(content)
+        with pytest.raises(InputError, match=r"model\.weights: "):
+            modeling.read_weights(file)
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("readme.txt", "no weights")
+    with pytest.raises(InputError, match="is not a readable torch file"):
+        modeling.read_weights(file)
+    for value in ([torch.zeros(1)], {}, {"epoch": 3}, torch.zeros(1)):
+        torch.save(value, file)
+        with pytest.raises(InputError, match="must hold a state dict"):
+            modeling.read_weights(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: {**s, "0.weight": torch.zeros(1)}, r"tensor '0\.weight' must have shape \(4, 1, 3, 3\), but got"),
+        (lambda s: {name.replace("0.", "O."): t for name, t in s.items()}, r"no tensor '0\.weight'.*O\.weight"),
+        (lambda s: {**s, "head.weight": torch.zeros(1)}, r"a tensor 'head\.weight' that the model lacks"),
+    ],
+)
+def test_weights_are_loaded_whole_or_not_at_all(change: Any, message: str, tmp_path: Path) -> None:
+    model, file = build(seed=1), tmp_path / "weights.pt"
+    torch.save(change(dict(build(seed=2).state_dict())), file)
+    with pytest.raises(InputError, match=message):
+        modeling.load_weights(model, file)
+    assert same(model, build(seed=1))
+
+
+@pytest.mark.parametrize(
+    ("factory", "arguments"),
+    [
+        (CONVNET, {"width": 32, "depth": 1}),
+        ("tasks.architectures:resnet", {"depth": 8, "width": 16}),
+        ("tasks.architectures:mlp", {"width": 32}),
+    ],
+)
+@pytest.mark.parametrize("technique", [Channels(), LowRank(energy=0.5)])
+def test_a_replayed_candidate_is_the_pared_model(
+    technique: Technique, factory: str, arguments: dict[str, Any], prepared: Prepared, store: Store
+) -> None:
+    start = small_runs.untrained(prepared, store, factory, **arguments)
+    pared = compression.compress(start, technique, prepared, store)
+    plan = store.get_json(pared.lineage[-1].plan or "")
+    direct = technique.apply(modeling.load(start, store), plan)
+    again = modeling.load(pared, Store(store.root))
+    assert same(direct, again)
+    assert sum(map(torch.numel, again.parameters())) < sum(map(torch.numel, modeling.load(start, store).parameters()))
+    batch = torch.randn(5, *prepared.input_shape)
+    with torch.inference_mode():
+        assert torch.equal(direct.eval()(batch), again(batch))
+    assert not again.training
+    again.train()(batch).sum().backward()  # it can still be trained
+
+
+def test_a_longer_way_is_replayed_step_by_step(prepared: Prepared, store: Store, tmp_path: Path) -> None:
+    workspace = small_runs.workspace(tmp_path)
+    start = small_runs.untrained(prepared, workspace.store, CONVNET, width=32, depth=1)
+    cut = compression.compress(start, Channels(sparsity=0.5), prepared, store)
+    repaired = compression.recover(cut, start, Recover(epochs=1), prepared, (), "accuracy", workspace)
+    thin = compression.compress(repaired, LowRank(energy=0.5), prepared, store)
+    assert [step.technique for step in thin.lineage] == ["load", "channels", "recover", "low_rank"]
+    assert [step.parent for step in thin.lineage[1:]] == [start.digest, cut.digest, repaired.digest]
+    model = modeling.load(thin, store)
+    assert all(torch.equal(model.state_dict()[name], tensor) for name, tensor in store.get_state(thin.content).items())
+    with torch.inference_mode():
+        assert model(torch.zeros(2, 1, 8, 8)).shape == (2, 4)
+
+
+def test_an_onnx_candidate_is_no_module(store: Store) -> None:
+    candidate = Candidate("a", "onnx", "", {}, (), store.put(b"file"))
+    with pytest.raises(Refusal, match="a is an ONNX file; only torch candidates"):
+        modeling.load(candidate, store)
+
+
+def test_the_name_is_not_part_of_the_digest(prepared: Prepared, store: Store) -> None:
+    import dataclasses
+
+    start = small_runs.untrained(prepared, store, CONVNET, width=4)
+    assert dataclasses.replace(start, name="other").digest == start.digest
+    assert dataclasses.replace(start, content="0" * 64).digest != start.digest

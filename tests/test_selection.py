@@ -1,0 +1,193 @@
+"""Selection: worked by hand on made-up scorecards."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from tasks.artifacts import Drop, Estimate, Goal, Latency, Limits, Scorecard, Size
+from tasks.selection import cost, flaw, pareto_front, select
+
+BASE_MS = 2.0
+BASE_BYTES = 1000
+
+
+def card(
+    name: str,
+    drop: float = 0.0,
+    ratio: float = 1.0,
+    size: int = BASE_BYTES,
+    *,
+    spread: float = 0.005,
+    margin: float = 0.01,
+    verdict: Any = None,
+    needed: int | None = None,
+) -> Scorecard:
+    """A card by its drop, its speed against the baseline and its bytes; the drop's interval is ± spread."""
+    within = "proven within" if drop + spread <= margin else "within, not proven"
+    pace: Any = "faster" if ratio > 1.05 else "slower" if ratio < 0.95 else "no measurable change"
+    return Scorecard(
+        candidate=name,
+        name=name.upper(),
+        split="validation",
+        host="here",
+        metric="accuracy",
+        score=Estimate(0.9 - drop, 0.88 - drop, 0.92 - drop, 500),
+        drop=Drop(
+            Estimate(drop, drop - spread, drop + spread, 500),
+            margin,
+            verdict or (within if drop <= margin else "beyond"),
+            needed,
+        ),
+        latency=Latency(BASE_MS / ratio, BASE_MS / ratio, 300, 3, Estimate(ratio, ratio - 0.05, ratio + 0.05, 3), pace),
+        throughput=1000 * ratio / BASE_MS,
+        size=Size(size, size // 4, size // 4, 10_000, 1.0),
+        size_ratio=BASE_BYTES / size,
+        parity=(),
+    )
+
+
+def cards(*each: Scorecard) -> dict[str, Scorecard]:
+    """With the baseline first."""
+    return {one.candidate: one for one in (card("base", spread=0.0), *each)}
+
+
+FAST = card("fast", drop=0.004, ratio=3.0, size=400)
+SMALL = card("small", drop=0.002, ratio=1.5, size=200)
+BAD = card("bad", drop=0.05, ratio=9.0, size=100)
+
+
+def test_the_fastest_that_keeps_the_metric_is_chosen() -> None:
+    choice = select(cards(SMALL, FAST, BAD), "base", Goal())
+    assert (choice.chosen, choice.meets_goal) == ("fast", True)
+    assert choice.reasons == {
+        "fast": "chosen: least latency among the 2 that meet the goal",
+        "small": "meets the goal, but FAST is faster (3.00× against 1.50×)",
+        "bad": "accuracy falls by 0.0500, beyond 0.01",
+        "base": "what the others are measured against",
+    }
+
+
+def test_the_smallest_is_chosen_when_bytes_count() -> None:
+    choice = select(cards(SMALL, FAST, BAD), "base", Goal(minimize="bytes"))
+    assert (choice.chosen, choice.meets_goal) == ("small", True)
+    assert choice.reasons["fast"] == "meets the goal, but SMALL is smaller"
+
+
+def test_speed_is_the_ratio_measured_side_by_side_not_the_milliseconds() -> None:
+    one, other = card("one", ratio=2.0), card("other", ratio=2.5)
+    slow_clock = dataclasses.replace(other, latency=dataclasses.replace(other.latency, median_ms=9.0))
+    assert select(cards(one, slow_clock), "base", Goal()).chosen == "other"
+    assert cost(slow_clock, Goal()) == pytest.approx(0.4)
+    assert cost(slow_clock, Goal(minimize="bytes")) == 1000.0
+
+
+def test_speeds_whose_intervals_overlap_are_a_tie_that_bytes_decide() -> None:
+    fastest, nearly = card("fastest", ratio=2.08, size=500), card("nearly", ratio=2.0, size=300)
+    assert fastest.latency.ratio.low < nearly.latency.ratio.high
+    choice = select(cards(fastest, nearly), "base", Goal())
+    assert choice.chosen == "nearly"
+    assert choice.reasons["nearly"] == (
+        "chosen: none of the 2 that meet the goal is measurably faster, and it is smaller"
+    )
+    assert choice.reasons["fastest"] == "meets the goal and is about as fast (2.00× against 2.08×), but NEARLY is smaller"
+    clear = card("clear", ratio=2.2, size=500)
+    assert select(cards(clear, nearly), "base", Goal()).chosen == "clear"
+    assert select(cards(fastest, card("twin", ratio=2.0, size=500)), "base", Goal()).chosen == "fastest"
+
+
+def test_between_equally_small_ones_the_smaller_drop_decides_then_the_order() -> None:
+    goal = Goal(minimize="bytes")
+    worse, better = card("worse", drop=0.008, size=300), card("better", drop=0.001, size=300)
+    assert select(cards(worse, better), "base", goal).chosen == "better"
+    twin = card("twin", drop=0.001, size=300)
+    assert select(cards(better, twin), "base", goal).chosen == "better"
+    assert select(cards(twin, better), "base", goal).chosen == "twin"
+
+
+def test_an_estimate_is_enough_unless_proof_is_asked_for() -> None:
+    likely = card("likely", drop=0.006, ratio=4.0, spread=0.02, needed=8100)
+    proven = card("proven", drop=0.001, ratio=1.2)
+    assert likely.drop.verdict == "within, not proven"
+    assert select(cards(likely, proven), "base", Goal()).chosen == "likely"
+    choice = select(cards(likely, proven), "base", Goal(proof="proven"))
+    assert choice.chosen == "proven"
+    assert choice.reasons["likely"] == (
+        "the drop is within 0.01 but not proven by 500 examples; about 8100 examples would prove it"
+    )
+    nobody = select(cards(likely), "base", Goal(proof="proven"))
+    assert (nobody.chosen, nobody.meets_goal) == ("base", False)
+
+
+@pytest.mark.parametrize(
+    ("limits", "kept", "reason"),
+    [
+        ({"bytes": 300}, "small", "bytes is 400, above the limit 300"),
+        ({"bytes": 400}, "fast", None),
+        ({"latency_ms": 0.5}, "base", "latency_ms is 0.6667, above the limit 0.5"),
+        ({"latency_ms": 0.7}, "fast", None),
+        ({"speedup": 2.0}, "fast", None),
+        ({"speedup": 1000}, "base", "speedup is 3, below the limit 1000"),
+    ],
+)
+def test_limits(limits: dict[str, Any], kept: str, reason: str | None) -> None:
+    choice = select(cards(SMALL, FAST), "base", Goal(limits=Limits(**limits)))
+    assert choice.chosen == kept
+    assert choice.meets_goal == (kept != "base")
+    if reason:
+        assert choice.reasons["fast"] == reason
+
+
+def test_nothing_feasible_keeps_the_baseline_and_says_why() -> None:
+    no_gain, slower = card("same", ratio=1.01), card("slower", ratio=0.5, size=100)
+    choice = select(cards(BAD, no_gain, slower), "base", Goal())
+    assert (choice.chosen, choice.meets_goal) == ("base", False)
+    assert choice.reasons == {
+        "bad": "accuracy falls by 0.0500, beyond 0.01",
+        "same": "not measurably faster than the baseline (no measurable change)",
+        "slower": "not measurably faster than the baseline (slower)",
+        "base": "kept: no candidate meets the goal",
+    }
+    larger = select(cards(card("larger", size=1001), card("equal")), "base", Goal(minimize="bytes"))
+    assert larger.chosen == "base"
+    assert larger.reasons["equal"] == larger.reasons["larger"] == "not smaller than the baseline"
+
+
+def test_the_baseline_alone() -> None:
+    choice = select(cards(), "base", Goal())
+    assert (choice.chosen, choice.meets_goal, choice.front) == ("base", False, ("base",))
+
+
+def test_the_baseline_is_never_a_candidate_of_its_own() -> None:
+    assert not select(cards(), "base", Goal(minimize="bytes", limits=Limits(bytes=BASE_BYTES))).meets_goal
+
+
+@pytest.mark.parametrize("goal", [Goal(), Goal(minimize="bytes"), Goal(proof="proven"), Goal(limits=Limits(bytes=1))])
+def test_every_digest_has_a_reason(goal: Goal) -> None:
+    everyone = cards(FAST, SMALL, BAD, card("same"))
+    choice = select(everyone, "base", goal)
+    assert choice.reasons.keys() == everyone.keys()
+    assert all(choice.reasons.values())
+
+
+def test_a_loss_metric_is_named_in_the_reason() -> None:
+    assert flaw(BAD, Goal(metric="rmse", max_drop=0.04)) == "rmse falls by 0.0500, beyond 0.04"
+
+
+def test_the_front_worked_by_hand() -> None:
+    found = [
+        card("base", spread=0.0),  # drop 0, 1.0, 1000: nobody loses less
+        card("a", drop=0.004, ratio=3.0, size=400),  # fastest but one
+        card("b", drop=0.002, ratio=1.5, size=200),  # smaller and closer than a
+        card("c", drop=0.005, ratio=2.9, size=400),  # a beats it in drop and latency, and is as small
+        card("d", drop=0.05, ratio=9.0, size=500),  # fastest
+        card("e", drop=0.004, ratio=3.0, size=400),  # the same point as a
+    ]
+    assert pareto_front(found) == ("base", "a", "b", "d", "e")
+
+
+def test_beating_the_baseline_takes_it_off_the_front() -> None:
+    better = card("better", drop=-0.01, ratio=1.2, size=900)
+    assert select(cards(better), "base", Goal()).front == ("better",)
