@@ -23,7 +23,7 @@ def check(recipe: Recipe, prepared: Prepared) -> None:
         law = f"must be one of {', '.join(suited)} for {dataset.task}"
         raise InputError(law, path="goal.metric", value=recipe.goal.metric, nearest=suited[0])
     if recipe.augment and dataset.kind != "images":
-        raise InputError("suits images only", path="augment", value=recipe.augment[0].step)
+        raise InputError("suits images only", path="augment.0.step", value=recipe.augment[0].step)
     network = modeling.build(*modeling.complete(recipe.model, prepared))
     if recipe.model.weights is not None:
         modeling.load_weights(network, Path(recipe.model.weights))
@@ -40,7 +40,7 @@ def check_searched_models(recipe: Recipe, prepared: Prepared) -> None:
         try:
             modeling.check_shapes(modeling.build(*modeling.complete(spec, prepared)), prepared)
         except InputError as error:
-            place = f"search.space.{error.path}"
+            place = f"search.space.{error.path}" if error.path in searched else "search.space"
             raise InputError(error.law, path=place, value=error.value, nearest=error.nearest) from error
 
 
@@ -53,4 +53,5 @@ def check_layers(recipe: Recipe, layers: list[str]) -> None:
         for name in getattr(first, "ignore", ()):
             if name not in layers:
                 path = f"compress.branches.{place}.steps.0.ignore"
-                raise InputError("names no layer of the model", path=path, value=name, nearest=nearest(name, layers))
+                choice = nearest(name, layers) or ", ".join(layers[:10])
+                raise InputError("names no layer of the model", path=path, value=name, nearest=choice)

@@ -92,6 +92,31 @@ def naming(conf: Path) -> Iterator[None]:
         raise
 
 
+@app.command(epilog="Example: paredown up --no-ray")
+def up(ray: Annotated[bool, typer.Option(help="Also start Ray.")] = True) -> None:
+    """Prefect server, MLflow server, a worker and Ray on this machine, with their addresses; they outlive the command.
+
+    Given again it starts only what does not run. Everything listens on 127.0.0.1 only; logs are in the home's services/.
+    """
+    from rich.console import Console
+
+    from flows import services
+
+    site = services.up(Console(), with_ray=ray)
+    services.show(site, Console())
+    raise typer.Exit(1 if site.failures else 0)
+
+
+@app.command(epilog="Example: paredown down")
+def down() -> None:
+    """Stops the servers that `paredown up` started, and every process that they started."""
+    from rich.console import Console
+
+    from flows import services
+
+    services.down(Console())
+
+
 def main() -> None:
     """Runs the command line; what goes wrong is one message and an exit code that tells the truth."""
     from tasks.artifacts import InputError

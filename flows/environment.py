@@ -11,30 +11,10 @@ from pathlib import Path
 
 from flows.servers import check_servers
 from tasks.artifacts import InputError, Workspace
+from tasks.artifacts.quiet import keep_quiet
 
 ROOM = 256 * 2**20
 """Bytes that must be free under the home before a run starts."""
-
-QUIET = {
-    "DO_NOT_TRACK": "1",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-    "PREFECT_CLI_PROMPT": "false",
-    # A busy machine needs longer than the 20 s that Prefect allows its own server by default.
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
-    # The terminal has its own progress; Prefect's records go to its server.
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "GIT_PYTHON_REFRESH": "quiet",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_GLOBAL_CHECKPOINT_S": "2",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_AUTH_MODE": "token",
-}
 
 
 def home() -> Path:
@@ -58,7 +38,8 @@ def prepare() -> Workspace:
         sys.path.insert(0, here)
     paths = [here, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
-    for name, value in {**QUIET, **_places(place)}.items():
+    keep_quiet()
+    for name, value in _places(place).items():
         os.environ.setdefault(name, value)
     check_servers(os.environ)
     tracking = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{place / 'mlflow.db'}"

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError
 
+from flows.documents import put, read_yaml
 from flows.mistakes import explain
 from tasks.artifacts import Goal, InputError, Runtime, Spec, nearest
 from tasks.augmentation import AugmentStep
@@ -70,26 +71,8 @@ def load(path: Path, overrides: list[str] | None = None) -> Recipe:
         try:
             put(content, key, yaml.safe_load(text))
         except yaml.YAMLError:
-            raise InputError("has a value that is not YAML", path=key, value=text) from None
+            raise InputError("must have a value in YAML after =", path="command line", value=override) from None
     return validate(content, str(path))
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file."""
-    try:
-        content = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        beside = sorted(str(found) for found in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
-        raise InputError("does not exist", file=str(path), nearest=", ".join(beside) or None) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read ({error})", file=str(path)) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 1}" if mark else None
-        raise InputError(f"is not valid YAML ({getattr(error, 'problem', error)})", file=str(path), path=line) from None
-    if not isinstance(content, dict):
-        raise InputError("must be a mapping of keys to values", file=str(path), value=type(content).__name__)
-    return content
 
 
 def validate(content: dict[str, Any], file: str | None = None) -> Recipe:
@@ -128,42 +111,6 @@ def value_at(recipe: Recipe, path: str) -> Any:
     return place
 
 
-def put(content: dict[str, Any], path: str, value: Any) -> None:
-    """Puts a value at a dotted path, in place; missing mappings on the way are made.
-
-    Raises:
-        InputError: the path runs through something that is neither a mapping nor a list.
-    """
-    *way, last = path.split(".")
-    place: Any = content
-    for part in way:
-        place = _enter(place, part, path)
-    if isinstance(place, list):
-        place[_index(place, last, path)] = value
-    elif isinstance(place, dict):
-        place[last] = value
-    else:
-        raise InputError("goes through a value that holds no others", path=path, value=place)
-
-
-def _enter(place: Any, part: str, path: str) -> Any:
-    if isinstance(place, list):
-        return place[_index(place, part, path)]
-    if not isinstance(place, dict):
-        raise InputError("goes through a value that holds no others", path=path, value=place)
-    if place.get(part) is None:
-        place[part] = {}
-    return place[part]
-
-
-def _index(place: list[Any], part: str, path: str) -> int:
-    if not part.isdigit() or int(part) >= len(place):
-        last = len(place) - 1
-        law = f"goes through a list with the places 0 to {last}" if place else "goes through a list that is empty"
-        raise InputError(law, path=path, value=part, nearest=last if place else None)
-    return int(part)
-
-
 def _check_space(recipe: Recipe, search: Search, file: str | None) -> None:
     for path in search.space:
         if not path.startswith(SEARCHABLE):
@@ -190,7 +137,9 @@ def _whole(said: InputError, search: Search) -> InputError:
     if not isinstance(domain, (Uniform, LogUniform)) or said.law != "must be a whole number":
         return said
     choice = {"integers": [math.ceil(end) for end in domain.bounds()]}
-    return InputError("takes whole numbers", file=said.file, path=said.path, value=domain.model_dump(), nearest=choice)
+    return InputError(
+        "takes whole numbers", file=said.file, path=said.path, value=domain.model_dump(mode="json"), nearest=choice
+    )
 
 
 def probes(search: Search) -> list[Point]:

@@ -10,9 +10,9 @@ import yaml
 from flows.branches import Line
 from flows.pipeline import Findings
 from flows.recipe import Recipe
-from tasks.artifacts import LOWER_IS_BETTER, Candidate, Step, Store
+from tasks.artifacts import LOWER_IS_BETTER, Candidate, Drop, Step, Store
 from tasks.kernels.host import host
-from tasks.reporting import Entry, Story, verdict
+from tasks.reporting import Entry, Story
 from tasks.reporting import Stage as MeasuredStage
 
 
@@ -51,12 +51,20 @@ def answer(findings: Findings) -> str:
             f"{chosen.name} was chosen on validation, but on test it loses {drop.value:.4f} {goal.metric}, beyond "
             f"{goal.max_drop:g}: the product is the baseline."
         )
-    change = f"{'loses' if drop.value > 0 else 'gains'} {abs(drop.value):.4f}" if drop.value else "loses nothing of"
-    speed = f"{chosen.latency.ratio.value:.2f}× as fast" if chosen.latency.verdict == "faster" else "no faster"
-    return (
-        f"{chosen.name} is {speed} as the baseline and {chosen.size_ratio:.2f}× smaller, and {change} {goal.metric} "
-        f"on {drop.n} test examples ({verdict(chosen.drop)} of {goal.max_drop:g})."
-    ).replace("no faster as", "no faster than")
+    change = f"{'loses' if drop.value > 0 else 'gains'} {abs(drop.value):.4f}" if drop.value else "loses no"
+    speed = f"{chosen.latency.ratio.value:.2f}× as fast as the baseline"
+    if chosen.latency.verdict != "faster":
+        speed = f"not measurably faster than the baseline ({chosen.latency.verdict})"
+    test = f"on {drop.n:,} test examples it {change} {goal.metric}: {standing(chosen.drop)}"
+    return f"{chosen.name} is {speed} and {chosen.size_ratio:.2f}× smaller; {test}."
+
+
+def standing(drop: Drop) -> str:
+    """The verdict with its margin, in words."""
+    if drop.verdict == "within, not proven":
+        needs = f"; {drop.needed:,} examples would" if drop.needed else ""
+        return f"within {drop.margin:g}, though {drop.estimate.n} examples do not prove it{needs}"
+    return f"{drop.verdict} {drop.margin:g}"
 
 
 def reasons(findings: Findings) -> dict[str, str]:
@@ -186,7 +194,7 @@ def notes(findings: Findings) -> tuple[str, ...]:
     found = []
     for card in findings.test.values():
         if card.drop.verdict == "within, not proven":
-            found.append(f"{card.name} on test: {verdict(card.drop)}; the goal accepts an estimate.")
+            found.append(f"{card.name} on test: {standing(card.drop)}; the goal accepts an estimate.")
     refused = [line.name for line in findings.lines if line.refusal]
     if refused:
         found.append(f"Refused on the way: {', '.join(refused)}.")

@@ -123,7 +123,7 @@ def read_weights(path: Path) -> dict[str, Any]:
             "must hold tensors only, but it is a pickle with code (or no torch file), which is never executed",
             **place,
         ) from error
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # torch's reader fails in any way on a file that is not its own
         raise InputError(f"is not a readable torch file ({_first_line(error)})", **place) from error
     for wrapper in ("state_dict", "model"):
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):

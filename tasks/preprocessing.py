@@ -93,13 +93,13 @@ def fit(dataset: Dataset, steps: tuple[PreprocessStep, ...], store: Store) -> Fi
 
 
 def _check_steps(dataset: Dataset, steps: tuple[PreprocessStep, ...]) -> None:
-    suited = IMAGES if dataset.kind == "images" else TABLES
+    suited, kinds = (IMAGES, "images") if dataset.kind == "images" else (TABLES, "tables")
     tags = [step.step for step in steps]
     for index, step in enumerate(steps):
         path = f"preprocess.{index}"
         if not isinstance(step, suited):
             names = ", ".join(str(kind.model_fields["step"].default) for kind in suited)
-            raise InputError(f"does not suit {dataset.kind}", path=f"{path}.step", value=step.step, nearest=names)
+            raise InputError(f"does not suit {kinds}", path=f"{path}.step", value=step.step, nearest=names)
         if step.step in tags[:index]:
             raise InputError("must not stand twice", path=f"{path}.step", value=step.step)
         for name in ("mean", "std") if isinstance(step, Normalize) else ():

@@ -66,7 +66,7 @@ def flaw(card: Scorecard, goal: Goal) -> str | None:
     """The first law of the goal that the candidate breaks, in one sentence; None when it meets them all."""
     drop = card.drop
     if drop.verdict == "beyond":
-        return f"{goal.metric} falls by {drop.estimate.value:.4f}, beyond {goal.max_drop:g}"
+        return f"{goal.metric} gets worse by {drop.estimate.value:.4g}, beyond {goal.max_drop:g}"
     if goal.proof == "proven" and drop.verdict != "proven within":
         needed = f"; about {drop.needed} examples would prove it" if drop.needed else ""
         return f"the drop is within {goal.max_drop:g} but not proven by {drop.estimate.n} examples{needed}"

@@ -7,7 +7,6 @@ Every call may be repeated: a run is found again by its key, and only what it do
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.artifacts import InputError
 from tasks.artifacts.flat import cut, dotted, plain_name
+from tasks.artifacts.quiet import keep_quiet
 from tasks.artifacts.staging import create_once, staged
 
 if TYPE_CHECKING:
@@ -28,13 +28,6 @@ Status = Literal["FINISHED", "FAILED", "KILLED"]
 Curve = Sequence[tuple[int, float]]
 """Pairs (step, value)."""
 
-QUIET = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-}
-"""What MLflow reads on import; whoever sets these outside keeps the last word."""
 LONGEST_PARAMETER = 500
 LONGEST_TAG = 5000
 SQLITE = "sqlite:///"
@@ -42,8 +35,7 @@ SQLITE = "sqlite:///"
 
 def connect(uri: str) -> MlflowClient:
     """A client of tracking and registry at one address, without MLflow's chatter; errors still show."""
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
+    keep_quiet()
     from mlflow.tracking import MlflowClient
 
     if uri.startswith(SQLITE):

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from tasks.artifacts import Spec, digest_of
+from tasks.artifacts import InputError, Spec, digest_of
 
 Point = dict[str, Any]
 """Dotted path of the recipe → value."""
@@ -83,8 +83,11 @@ class Search(Spec):
 
     @model_validator(mode="after")
     def _grid_of_choices(self) -> Search:
-        if self.algorithm == "grid" and not all(isinstance(domain, Choice) for domain in self.space.values()):
-            raise ValueError("algorithm grid needs a choice in every path of space")
+        for path, domain in self.space.items():
+            if self.algorithm == "grid" and not isinstance(domain, Choice):
+                law, choice = "must be a choice, since search.algorithm is grid", {"choice": list(domain.bounds())}
+                got = domain.model_dump(mode="json")
+                raise ValueError(InputError(law, path=f"space.{path}", value=got, nearest=choice))
         return self
 
     @property

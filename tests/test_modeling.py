@@ -105,7 +105,10 @@ def test_a_table_has_another_default(prepared: Prepared, store: Store) -> None:
     ("spec", "message"),
     [
         ({"arguments": {"widht": 8}}, r"model\.arguments\.widht: is not an argument.*: width"),
-        ({"factory": "tasks.architectures:resnet21"}, r"model\.factory: .*resnet21.*nearest valid choice: tasks\.architectures:resnet"),
+        (
+            {"factory": "tasks.architectures:resnet21"},
+            r"model\.factory: .*resnet21.*nearest valid choice: tasks\.architectures:resnet",
+        ),
         ({"factory": "tasks.architecture:mlp"}, r"model\.factory: .*nearest valid choice: tasks\.architectures"),
         ({"factory": "convnet"}, r"form module:name"),
     ],
@@ -116,7 +119,7 @@ def test_wrong_factories_are_answered_with_the_nearest(spec: dict[str, Any], mes
 
 
 def test_a_factory_that_fails_or_gives_no_network() -> None:
-    with pytest.raises(InputError, match="fails.*no network for 4"):
+    with pytest.raises(InputError, match=r"fails.*no network for 4"):
         modeling.build(f"{__name__}:broken_factory", {"outputs": 4})
     with pytest.raises(InputError, match=r"must give a torch\.nn\.Module, but got 'int'"):
         modeling.build(f"{__name__}:no_network", {"outputs": 4})

@@ -92,7 +92,9 @@ def test_speeds_whose_intervals_overlap_are_a_tie_that_bytes_decide() -> None:
     assert choice.reasons["nearly"] == (
         "chosen: none of the 2 that meet the goal is measurably faster, and it is smaller"
     )
-    assert choice.reasons["fastest"] == "meets the goal and is about as fast (2.00× against 2.08×), but NEARLY is smaller"
+    assert (
+        choice.reasons["fastest"] == "meets the goal and is about as fast (2.00× against 2.08×), but NEARLY is smaller"
+    )
     clear = card("clear", ratio=2.2, size=500)
     assert select(cards(clear, nearly), "base", Goal()).chosen == "clear"
     assert select(cards(fastest, card("twin", ratio=2.0, size=500)), "base", Goal()).chosen == "fastest"

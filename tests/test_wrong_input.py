@@ -6,7 +6,6 @@ Every row is a real file that goes through `paredown plan`, which checks all tha
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -173,8 +172,12 @@ ROWS = {
     "override with a wrong value": Row("§", overrides=("train.epochs=0",)),
     "override with a value that is not YAML": Row("§", overrides=("train={epochs: 3",)),
     "override through a value": Row("§", overrides=("name.first=a",)),
-    "override past the end of a list": Row("§", recipe=steps({"step": "int8"}), overrides=("compress.branches.2.name=x",)),
-    "override with text for a place": Row("§", recipe=steps({"step": "int8"}), overrides=("compress.branches.b.name=x",)),
+    "override past the end of a list": Row(
+        "§", recipe=steps({"step": "int8"}), overrides=("compress.branches.2.name=x",)
+    ),
+    "override with text for a place": Row(
+        "§", recipe=steps({"step": "int8"}), overrides=("compress.branches.b.name=x",)
+    ),
     # the user's own model
     "factory: no such module": Row("§", recipe=model(factory="netz:linear")),
     "factory: no such module in a package": Row("§", recipe=model(factory="tasks.architecture:mlp")),
@@ -201,9 +204,7 @@ ROWS = {
         recipe=model(weights="trained.pt"),
         make=saved(lambda state: {f"net.{name}": value for name, value in state.items()}),
     ),
-    "weights: wrong shape": Row(
-        "§", recipe=model(weights="trained.pt", arguments={"width": 16}), make=saved(dict)
-    ),
+    "weights: wrong shape": Row("§", recipe=model(weights="trained.pt", arguments={"width": 16}), make=saved(dict)),
     "weights: tensor left over": Row(
         "§", recipe=model(weights="trained.pt"), make=saved(lambda state: {**state, "extra": torch.zeros(1)})
     ),
@@ -232,9 +233,7 @@ ROWS = {
     "mean for another number of channels": Row(
         "§", recipe={**IMAGES, "preprocess": [{"step": "normalize", "mean": [0.5], "std": [0.5]}]}
     ),
-    "layer to ignore unknown": Row(
-        "§", recipe={**IMAGES, **steps({"step": "channels", "ignore": ["block.0"]})}
-    ),
+    "layer to ignore unknown": Row("§", recipe={**IMAGES, **steps({"step": "channels", "ignore": ["block.0"]})}),
     # search
     "search: path outside": Row("§", recipe=space("goal.max_drop", {"uniform": [0.1, 0.2]})),
     "search: path mistyped": Row("§", recipe=space("trian.epochs", {"choice": [1, 2]})),
@@ -251,9 +250,7 @@ ROWS = {
     "search: logarithm of nothing": Row("§", recipe=space("train.learning_rate", {"loguniform": [0, 1]})),
     "search: range of text": Row("§", recipe=space("train.learning_rate", {"uniform": ["low", 1]})),
     "search: no choice": Row("§", recipe=space("train.epochs", {"choice": []})),
-    "search: grid over a range": Row(
-        "§", recipe=space("train.learning_rate", {"uniform": [0.1, 1]}, algorithm="grid")
-    ),
+    "search: grid over a range": Row("§", recipe=space("train.learning_rate", {"uniform": [0.1, 1]}, algorithm="grid")),
 }
 
 

@@ -20,7 +20,7 @@ class StoreError(Exception):
 
 
 def canonical_json(value: Any) -> str:
-    """JSON with sorted keys and no white space: equal values give equal text in every process."""
+    """JSON with sorted keys and no white space: the same value gives the same text in every process."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
