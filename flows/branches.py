@@ -10,7 +10,7 @@ from flows.execution import Call
 from flows.recipe import Recipe
 from tasks import steps
 from tasks.artifacts import Candidate, Prepared, Refusal, Workspace
-from tasks.compression import AnyStep, Branch, Compress
+from tasks.compression import CONTROL, AnyStep, Branch, Compress
 from tasks.distillation import Recover
 from tasks.techniques import Plugin
 
@@ -70,13 +70,10 @@ def default_branches() -> Compress:
 
 def controls(compress: Compress) -> list[Branch]:
     """For every budget of recovery among the branches, the dense baseline trained on with the same budget."""
-    budgets = {
-        tuple(step for step in branch.steps if isinstance(step, Recover)): branch for branch in compress.branches
-    }
-    return [
-        Branch(name=f"dense control {index}" if len(budgets) > 2 else "dense control", steps=budget)
-        for index, budget in enumerate(filter(None, budgets), start=1)
-    ]
+    recoveries = [tuple(step for step in branch.steps if isinstance(step, Recover)) for branch in compress.branches]
+    budgets = list(dict.fromkeys(filter(None, recoveries)))
+    names = [CONTROL] if len(budgets) == 1 else [f"{CONTROL} {index + 1}" for index in range(len(budgets))]
+    return [Branch(name=name, steps=budget) for name, budget in zip(names, budgets, strict=True)]
 
 
 def walk(branch: Branch, role: Role, bench: Bench) -> Line:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.recipe import Recipe, probes, with_point
-from tasks import modeling
+from tasks import evaluation, modeling
 from tasks.artifacts import InputError, Prepared, nearest
 
 SUITED = {"classification": ("accuracy", "f1", "log_loss", "roc_auc"), "regression": ("rmse", "mae")}
@@ -15,8 +15,9 @@ def check(recipe: Recipe, prepared: Prepared) -> None:
     """Tries the recipe on the data without training.
 
     Raises:
-        InputError: the metric, the model, the weights or a layer's name does not suit.
+        InputError: the host, the metric, the model, the weights or a layer's name does not suit.
     """
+    evaluation.check_provider(recipe.runtime)
     dataset = prepared.dataset
     suited = SUITED[dataset.task]
     if recipe.goal.metric not in suited:

@@ -66,13 +66,13 @@ def check_home(place: Path) -> None:
     """
     try:
         place.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=place, prefix=".probe-") as probe:
+        # Without a buffer, which would fail to be written once more when the file is closed and removed.
+        with tempfile.NamedTemporaryFile(dir=place, prefix=".probe-", buffering=0) as probe:
             probe.write(b"\0" * 4096)
-            probe.flush()
     except OSError as error:
         law = f"must be a folder that can be written ({error.strerror})"
         raise InputError(law, path="PAREDOWN_HOME", value=str(place)) from None
     free = shutil.disk_usage(place).free
     if free < ROOM:
-        law = f"must have {ROOM // 2**20} MiB free, and {place} has"
-        raise InputError(law, path="PAREDOWN_HOME", value=f"{free // 2**20} MiB")
+        law = f"must be a folder with {ROOM // 2**20} MiB free, but {place} has {free // 2**20} MiB"
+        raise InputError(law, path="PAREDOWN_HOME")

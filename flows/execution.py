@@ -18,6 +18,9 @@ Call = Callable[..., Any]
 Write = Callable[..., Any]
 """(step, *arguments) → the answer of a step that writes to a server."""
 
+PATIENCE = 20
+"""Seconds after which long work gets a line in a log file, which cannot show a bar."""
+
 
 @dataclass
 class Execution:
@@ -35,14 +38,17 @@ class Execution:
         """The answer of a cached step, with its line in the terminal."""
         from tasks.steps import run
 
-        note = ""
+        note, last = "", time.monotonic()
         with self._bar() as bar:
             row = bar.add_task(label, total=None, note="")
 
             def show(update: Update) -> None:
-                nonlocal note
+                nonlocal note, last
                 note = update.note
                 bar.update(row, completed=update.done, total=update.total, note=update.note)
+                if bar.disable and time.monotonic() - last >= PATIENCE:
+                    last = time.monotonic()
+                    self.console.print(f"  … {label} {update.done}/{update.total} {note}", highlight=False)
 
             with listening(show):
                 answered = run(step, *arguments)

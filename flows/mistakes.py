@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
 from pydantic import BaseModel, ValidationError
 
 from flows.places import Place, locate, tag_of
@@ -50,8 +52,25 @@ def explain(
     likely = [(each, place) for each, place in found if not place.unlike] or found
     first, place = next((pair for pair in likely if pair[0]["type"] == "extra_forbidden"), likely[0])
     said = judge(first, place)
-    path = prefix + ".".join([*place.path, said.path] if said.path else place.path)
-    return InputError(said.law, file=file, path=path, value=_short(said.value), nearest=said.nearest)
+    path = prefix + ".".join(map(str, [*place.keys, said.path] if said.path else place.keys))
+    is_value = said.value is not None and not said.path and not place.unlike and place.keys
+    choice = said.nearest if not is_value or _is_valid(said.nearest, place, content, root) else None
+    return InputError(said.law, file=file, path=path, value=_short(said.value), nearest=choice)
+
+
+def _is_valid(choice: Any, place: Place, content: Any, root: type[BaseModel]) -> bool:
+    """Whether a choice, copied to its place, is no mistake itself."""
+    copied = copy.deepcopy(content)
+    inside = copied
+    for key in place.keys[:-1]:
+        inside = inside[key]
+    inside[place.keys[-1]] = yaml.safe_load(str(choice))
+    try:
+        root.model_validate(copied)
+    except ValidationError as error:
+        others = [locate(root, each, copied).keys for each in error.errors(include_url=False)]
+        return not any(keys[: len(place.keys)] == place.keys for keys in others)
+    return True
 
 
 def judge(error: Any, place: Place) -> InputError:
@@ -64,7 +83,7 @@ def judge(error: Any, place: Place) -> InputError:
         law = f"must be a mapping with one of the keys {', '.join(known)}"
         return InputError(law, value=place.value, nearest=choice)
     if kind == "extra_forbidden":
-        return InputError("is not a known key", nearest=nearest(place.path[-1], known) or ", ".join(known))
+        return InputError("is not a known key", nearest=nearest(str(place.keys[-1]), known) or ", ".join(known))
     if kind.startswith("union_tag_") or (kind == "model_attributes_type" and tag_of(place.models[0])):
         return _unknown_step(value, [tag_of(model) for model in place.models])
     if kind == "literal_error":
@@ -108,7 +127,8 @@ def _unfit_name(pattern: str, value: str) -> InputError:
 def _nearest_value(kind: str, context: dict[str, Any], value: Any, default: Any) -> Any:
     for name, step in (("ge", 0), ("le", 0), ("gt", 1), ("lt", -1)):
         if name in context:
-            return context[name] + step if step == 0 or isinstance(context[name], int) else default
+            bound = int(context[name]) if context[name] == int(context[name]) else context[name]
+            return bound + step if step == 0 or isinstance(context[name], int) else default
     if kind == "int_from_float":
         return round(value)
     if kind == "string_too_long":

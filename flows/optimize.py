@@ -8,13 +8,14 @@ from pathlib import Path
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
+from prefect.runtime import flow_run
 
 from flows import environment, records, story
 from flows.execution import Call, Execution, Stopwatch, Write, screen, write_by_prefect
 from flows.pipeline import Findings, count_steps, work
 from flows.recipe import Recipe, load
 from tasks import ingestion, steps
-from tasks.artifacts import Workspace
+from tasks.artifacts import InputError, Workspace
 from tasks.registry import Version
 from tasks.reporting import Story, render
 
@@ -34,14 +35,24 @@ class Outcome:
     """The steps that were answered from the store."""
 
 
-@flow(name="optimize", flow_run_name="optimize {name}", validate_parameters=True, persist_result=False)
-def optimize(recipe: Recipe | str, overrides: list[str] | None = None, name: str = "") -> Outcome:
+def run_name() -> str:
+    """The recipe's name; a file that is no recipe yet gives its own, and the flow says what is wrong with it."""
+    recipe: Recipe | str = flow_run.parameters["recipe"]
+    if isinstance(recipe, Recipe):
+        return recipe.name
+    try:
+        return load(Path(recipe), flow_run.parameters.get("overrides")).name
+    except InputError:
+        return Path(recipe).stem
+
+
+@flow(name="optimize", flow_run_name=run_name, validate_parameters=True, persist_result=False)
+def optimize(recipe: Recipe | str, overrides: list[str] | None = None) -> Outcome:
     """Pares a model down: data → train or load → tune → compress → evaluate → select → test once → register → report.
 
     Args:
         recipe: a recipe, or the path of a recipe file.
         overrides: `key=value` with dotted paths, laid over a recipe file.
-        name: shown in the run's name.
     """
     settled = load(Path(recipe), overrides) if isinstance(recipe, str) else recipe
     workspace = environment.prepare()

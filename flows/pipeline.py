@@ -125,11 +125,12 @@ def measure(lines: tuple[Line, ...], bench: Bench) -> dict[str, Scorecard]:
     candidates: dict[str, Candidate] = {}
     digests: set[str] = set()
     for line in lines:
-        for stage in line.stages:
+        for place, stage in enumerate(line.stages):
             if stage.exported.digest not in digests:
                 digests.add(stage.exported.digest)
                 is_last = stage is line.stages[-1] and line.refusal is None
                 name = line.name if is_last else f"{line.name}: {stage.label}"
+                name = f"{name} ({place})" if name in candidates else name
                 candidates[name] = stage.exported
     return _evaluate("evaluate on validation", candidates, "validation", None, bench)
 

@@ -18,8 +18,8 @@ from tasks.techniques.plugin import PLUGIN, Plugin, load_plugin
 class Place:
     """Where a mistake is, in the user's own data."""
 
-    path: list[str]
-    """Keys and places in lists, without the names that pydantic gives to the members of unions."""
+    keys: list[str | int]
+    """The way there, without the names that pydantic gives to the members of unions."""
     value: Any
     models: list[type[BaseModel]]
     """What could stand here."""
@@ -39,12 +39,12 @@ def locate(root: type[BaseModel], error: Any, content: Any) -> Place:
             defaults = [field.default for field in fields if isinstance(field.default, (int, float, str))]
             models = list(dict.fromkeys(found for field in fields for found in _members(field.annotation)))
             value, default = next(iter(inside), None), next(iter(defaults), None)
-            place = Place([*place.path, str(part)], value, models or place.models, default)
+            place = Place([*place.keys, part], value, models or place.models, default)
         elif part != "[key]":
             members = [_settled(model, place.value) for model in place.models if _is_named(model, str(part))]
             keys = set(place.value) if isinstance(place.value, Mapping) else set()
             if not any(keys & model.model_fields.keys() for model in members):
-                return Place(place.path, place.value, place.models, unlike=True)
+                return Place(place.keys, place.value, place.models, unlike=True)
             place.models = members
     return place
 

@@ -67,7 +67,8 @@ def show(plan: Plan, console: Console) -> None:
     recipe, dataset = plan.recipe, plan.prepared.dataset
     counts = ", ".join(f"{split.count:,} {name}" for name, split in dataset.splits.items())
     tree = Tree(f"[bold]{recipe.name}[/]")
-    tree.add(f"ingest [cyan]{dataset.source}[/]: {dataset.kind}, {dataset.task}; {counts}")
+    left_out = f"; {len(dataset.skipped)} skipped, the first is {dataset.skipped[0]}" if dataset.skipped else ""
+    tree.add(f"ingest [cyan]{dataset.source}[/]: {dataset.kind}, {dataset.task}; {counts}{left_out}")
     tree.add("preprocess: " + (", ".join(step.step for step in recipe.preprocess) or "the defaults"))
     add_baseline(tree, plan)
     add_branches(tree, plan)

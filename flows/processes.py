@@ -137,7 +137,7 @@ def tail(folder: Path, name: str, lines: int = 12) -> str:
 def free_port(*wanted: int | None, taken: set[int]) -> int:
     """The first of the wanted ports that is free on 127.0.0.1 and not in `taken`; else one that the system gives."""
     for port in wanted:
-        if port and port not in taken and _is_free(port):
+        if port and port not in taken and is_free(port):
             return port
     while True:
         with socket.socket() as probe:
@@ -147,7 +147,8 @@ def free_port(*wanted: int | None, taken: set[int]) -> int:
             return port
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nothing listens at a port of 127.0.0.1."""
     with socket.socket() as probe:
         # As servers do: a port that was closed a moment ago is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -18,8 +18,8 @@ from tasks.exporting import Export
 from tasks.ingestion import DataSpec
 from tasks.modeling import ModelSpec
 from tasks.preprocessing import PreprocessStep
+from tasks.spaces import LogUniform, Point, Search, Uniform, corner_points
 from tasks.training import TrainSpec
-from tasks.tuning import LogUniform, Point, Search, Uniform, corner_points
 
 
 class Recipe(Spec):

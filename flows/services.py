@@ -31,6 +31,9 @@ ADDRESSES = {
     "ray": ("RAY_ADDRESS", f"{LOCALHOST}:{{port}}"),
 }
 """Service → the variable that names it, and its address."""
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Ray's servers and clients take 127.0.0.1 for the machine's outer address unless this is off, as it is by default on
+the systems that gave it its name."""
 VARIABLES = tuple(variable for variable, _ in ADDRESSES.values())
 PATIENCE = 300.0
 """Seconds that a service has to become healthy: a first start migrates a database, on a machine that may be busy."""
@@ -64,9 +67,10 @@ class Site:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """Variable → address, of the services that are up."""
+        """What a client's environment needs to use the services that are up: variable → address."""
         up = [name for name in ADDRESSES if self.states.get(name, "failed") != "failed"]
-        return {ADDRESSES[name][0]: ADDRESSES[name][1].format(port=self.ports[name]) for name in up}
+        found = {ADDRESSES[name][0]: ADDRESSES[name][1].format(port=self.ports[name]) for name in up}
+        return found | (LOOPBACK if "ray" in up else {})
 
 
 def _prefect(port: int | None, home: Path) -> list[str]:
@@ -102,11 +106,12 @@ def _mlflow_answers(site: Site, since: float) -> bool:
 
 
 def _ray_answers(site: Site, since: float) -> bool:
-    if processes.free_port(site.ports["ray"], taken=set()) == site.ports["ray"]:
-        return False  # nobody listens yet, and asking costs a process
+    if processes.is_free(site.ports["ray"]):
+        return False  # asking costs a process
     command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", site.addresses["RAY_ADDRESS"]]
     try:
-        return subprocess.run(command, capture_output=True, timeout=60).returncode == 0
+        asked = subprocess.run(command, env={**os.environ, **LOOPBACK}, capture_output=True, timeout=60)
+        return asked.returncode == 0
     except subprocess.TimeoutExpired:
         return False
 
@@ -120,8 +125,7 @@ def _worker_answers(site: Site, since: float) -> bool:
 SERVERS = (
     Service("prefect", 4200, _prefect, _prefect_answers),
     Service("mlflow", 5000, _mlflow, _mlflow_answers, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}),
-    # Ray would listen on the machine's outer address otherwise; the switch is named after the systems that need it.
-    Service("ray", 6379, _ray, _ray_answers, {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}),
+    Service("ray", 6379, _ray, _ray_answers, LOOPBACK),
 )
 WORKER = Service("worker", None, _worker, _worker_answers)
 
@@ -306,16 +310,15 @@ def show(site: Site, console: Console) -> None:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("service", "state", "address", "process", "log"):
+    for title in ("service", "state", "address", "process"):
         table.add_column(title, overflow="fold")
     for name, state in site.states.items():
         record = processes.find(site.folder, name)
-        log = processes.log(site.folder, "deploy" if name == "deployments" else name)
         colour = "red" if state == "failed" else "green"
         address = site.addresses.get(ADDRESSES[name][0], "") if name in ADDRESSES else ""
-        pid = str(record.pid) if record else ""
-        table.add_row(name, f"[{colour}]{state}[/]", address, pid, escape(str(log)) if log.exists() else "")
+        table.add_row(name, f"[{colour}]{state}[/]", address, str(record.pid) if record else "")
     console.print(table)
+    console.print(f"[dim]their logs are in {escape(str(site.folder))}[/]", soft_wrap=True, highlight=False)
     exports = " ".join(f"{variable}={address}" for variable, address in site.addresses.items())
     if exports:
         console.print(f"\nexport {exports}", soft_wrap=True, highlight=False)

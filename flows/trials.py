@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from flows.recipe import Recipe, with_point
 from tasks.artifacts import LOWER_IS_BETTER, Prepared
+from tasks.spaces import Point
 from tasks.training import Epoch
-from tasks.tuning import Point, Report
+from tasks.tuning import Report
 
 if TYPE_CHECKING:
     import numpy as np

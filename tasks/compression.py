@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks import distillation, exporting, modeling, preprocessing, techniques
-from tasks.artifacts import Candidate, Prepared, Refusal, Spec, Step, Store, Workspace
+from tasks.artifacts import Candidate, InputError, Prepared, Refusal, Spec, Step, Store, Workspace
 from tasks.augmentation import AugmentStep
 from tasks.baseline import tensors
 from tasks.distillation import Recover
@@ -20,6 +20,8 @@ from tasks.training import Epoch
 if TYPE_CHECKING:
     from tasks.techniques import Batches
 
+BASELINE, CONTROL = "baseline", "dense control"
+"""What rows that are no branches are called."""
 BATCH = 64
 """Calibration examples in one batch."""
 AGREEMENT = 0.9
@@ -45,6 +47,15 @@ class Compress(Spec):
 
     branches: tuple[Branch, ...] = Field(min_length=1)
     """Steps that branches share from the start are computed once."""
+
+    @model_validator(mode="after")
+    def _own_names(self) -> Compress:
+        names = [branch.name for branch in self.branches]
+        for place, name in enumerate(names):
+            if name in names[:place] or name == BASELINE or name.startswith(CONTROL):
+                law = f"must differ from other branches, from {BASELINE} and from {CONTROL}"
+                raise ValueError(InputError(law, path=f"branches.{place}.name", value=name))
+        return self
 
 
 def compress(candidate: Candidate, technique: Technique, prepared: Prepared, store: Store) -> Candidate:

@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     import onnx
     from torch import nn
 
-OPSET = 20
-"""Of the main domain; torch's exporter writes it, so both halves of the graph agree."""
-ML_OPSET = 3
-"""Of the domain ai.onnx.ml, which has the one-hot encoder for text."""
 EXAMPLES = 256
 """How many examples each hop is proven on, at most."""
 
@@ -59,7 +55,12 @@ def serialize(model: nn.Module, dataset: Dataset, fitted: dict[str, Any], shape:
     import onnx
     from onnx import compose
 
-    prefix = _image_prefix(dataset, fitted) if dataset.kind == "images" else _table_prefix(dataset, fitted)
+    from tasks.kernels.runtime import prefixes
+
+    if dataset.kind == "images":
+        prefix = prefixes.image_prefix(dataset.input_shape, dataset.input_dtype, fitted)
+    else:
+        prefix = prefixes.table_prefix(fitted)
     core = _trace(model, shape)
     prefix.ir_version = core.ir_version
     # A column may have any name: every other name in the graph begins with the part that it belongs to.
@@ -70,7 +71,7 @@ def serialize(model: nn.Module, dataset: Dataset, fitted: dict[str, Any], shape:
     )
     _name_inputs(merged, _input_names(fitted))
     _name_output(merged, dataset, fitted)
-    domains = {node.domain: ML_OPSET if node.domain else OPSET for node in merged.graph.node}
+    domains = {node.domain: prefixes.ML_OPSET if node.domain else prefixes.OPSET for node in merged.graph.node}
     # Merging lists a domain once for each half; quantizers insist on once.
     del merged.opset_import[:]
     merged.opset_import.extend(onnx.helper.make_opsetid(*each) for each in sorted(domains.items()))
@@ -84,6 +85,8 @@ def serialize(model: nn.Module, dataset: Dataset, fitted: dict[str, Any], shape:
 def _trace(model: nn.Module, shape: tuple[int, ...]) -> onnx.ModelProto:
     """torch's exporter, with the batch dynamic; what it prints on success is kept from the terminal."""
     import torch
+
+    from tasks.kernels.runtime import prefixes
 
     # A batch of 2: an example of 1 would let the exporter specialise on it.
     example = torch.zeros(2, *shape)
@@ -99,7 +102,7 @@ def _trace(model: nn.Module, shape: tuple[int, ...]) -> onnx.ModelProto:
             model,
             (example,),
             dynamo=True,
-            opset_version=OPSET,
+            opset_version=prefixes.OPSET,
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             input_names=["input"],
             output_names=["output"],
@@ -111,78 +114,6 @@ def _trace(model: nn.Module, shape: tuple[int, ...]) -> onnx.ModelProto:
     for node in proto.graph.node:
         del node.metadata_props[:]  # stack traces with this machine's paths
     return proto
-
-
-def _image_prefix(dataset: Dataset, fitted: dict[str, Any]) -> onnx.ModelProto:
-    """(batch, height, width, channels) raw pixels → (batch, channels, height, width) float32, normalized."""
-    from onnx import TensorProto, helper
-
-    height, width, channels = dataset.input_shape
-    pixel = TensorProto.UINT8 if dataset.input_dtype == "uint8" else TensorProto.FLOAT
-    constants = [
-        helper.make_tensor(name, TensorProto.FLOAT, (1, channels, 1, 1), fitted[name]) for name in ("gain", "shift")
-    ]
-    nodes = [
-        helper.make_node("Cast", ["input_0"], ["pixels"], to=TensorProto.FLOAT),
-        helper.make_node("Transpose", ["pixels"], ["planes"], perm=[0, 3, 1, 2]),
-        helper.make_node("Mul", ["planes", "gain"], ["scaled"]),
-        helper.make_node("Add", ["scaled", "shift"], ["features"]),
-    ]
-    inputs = [helper.make_tensor_value_info("input_0", pixel, ["batch", height, width, channels])]
-    outputs = [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", channels, height, width])]
-    return _model(nodes, inputs, outputs, constants)
-
-
-def _table_prefix(dataset: Dataset, fitted: dict[str, Any]) -> onnx.ModelProto:
-    """One (batch, 1) input for each raw column → (batch, features) float32, imputed, scaled and one-hot."""
-    from onnx import TensorProto, helper
-
-    nodes, inputs, constants, blocks = [], [], [], []
-    numbers, categories = fitted["numbers"], fitted["categories"]
-    if numbers:
-        names = [f"input_{index}" for index in range(len(numbers))]
-        inputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 1]) for name in names]
-        constants += [
-            helper.make_tensor(key, TensorProto.FLOAT, (1, len(numbers)), [n[key] for n in numbers])
-            for key in ("fill", "gain", "shift")
-        ]
-        nodes += [
-            helper.make_node("Concat", names, ["raw"], axis=1),
-            helper.make_node("IsNaN", ["raw"], ["missing"]),
-            helper.make_node("Where", ["missing", "fill", "raw"], ["filled"]),
-            helper.make_node("Mul", ["filled", "gain"], ["scaled"]),
-            helper.make_node("Add", ["scaled", "shift"], ["numbers"]),
-        ]
-        blocks.append("numbers")
-    shape = helper.make_tensor("flat", TensorProto.INT64, (2,), [0, -1])
-    constants += [shape] if categories else []
-    for index, category in enumerate(categories, start=len(numbers)):
-        name, hot, block = f"input_{index}", f"hot_{index}", f"category_{index}"
-        inputs.append(helper.make_tensor_value_info(name, TensorProto.STRING, ["batch", 1]))
-        nodes += [
-            helper.make_node(
-                "OneHotEncoder",
-                [name],
-                [hot],
-                domain="ai.onnx.ml",
-                zeros=1,
-                cats_strings=category["values"],
-            ),
-            helper.make_node("Reshape", [hot, "flat"], [block]),
-        ]
-        blocks.append(block)
-    nodes.append(helper.make_node("Concat", blocks, ["features"], axis=1))
-    width = len(numbers) + sum(len(category["values"]) for category in categories)
-    outputs = [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", width])]
-    return _model(nodes, inputs, outputs, constants)
-
-
-def _model(nodes: list[Any], inputs: list[Any], outputs: list[Any], constants: list[Any]) -> onnx.ModelProto:
-    from onnx import helper
-
-    graph = helper.make_graph(nodes, "preprocessing", inputs, outputs, constants)
-    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
-    return helper.make_model(graph, opset_imports=opsets)
 
 
 def _input_names(fitted: dict[str, Any]) -> list[str]:

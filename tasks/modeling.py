@@ -145,6 +145,9 @@ def load_weights(model: nn.Module, path: Path) -> None:
         InputError: a tensor is missing, left over, or has another shape; the message names the first.
     """
     weights, own = read_weights(path), model.state_dict()
+    # Checkpoints from before torch 0.4.1 have no such counter, and evaluation does not read it.
+    counters = {name: value for name, value in own.items() if name.endswith("num_batches_tracked")}
+    weights = {**counters, **weights}
     place = {"file": str(path), "path": "model.weights"}
     for name, tensor in own.items():
         if name not in weights:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,6 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import CacheKeyFnPolicy
 from prefect.client.schemas.objects import State
 from prefect.context import TaskRunContext
-from pydantic import BaseModel
 
 from tasks import baseline as baselines
 from tasks import compression, evaluation, exporting, ingestion, preprocessing, registry, tracking, tuning
@@ -33,8 +31,8 @@ from tasks.artifacts import (
     Scorecard,
     SplitName,
     Workspace,
-    digest_of,
 )
+from tasks.artifacts.identity import cache_key, references
 from tasks.artifacts.progress import Update, listening, tell
 from tasks.augmentation import AugmentStep
 from tasks.distillation import Recover
@@ -42,35 +40,10 @@ from tasks.exporting import Export
 from tasks.ingestion import DataSpec
 from tasks.modeling import ModelSpec
 from tasks.preprocessing import PreprocessStep
+from tasks.spaces import Point, Search
 from tasks.techniques import Technique
 from tasks.training import Epoch, TrainSpec
-from tasks.tuning import Point, Search, TrialFunction, Tuned
-
-VERSION = "1"
-"""Bumped when the meaning of a cached answer changes."""
-
-
-def identity(value: Any) -> Any:
-    """WHAT a value is, as JSON. A workspace says WHERE, and measurements are no identity: both are left out."""
-    if isinstance(value, Candidate):
-        return value.digest
-    if isinstance(value, (Workspace, Latency, Scorecard)):
-        return None
-    if isinstance(value, BaseModel):
-        return [type(value).__name__, value.model_dump(mode="json")]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: identity(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(name): identity(each) for name, each in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [identity(each) for each in value]
-    return value
-
-
-def cache_key(name: str, parameters: Mapping[str, Any]) -> str:
-    """The step's name, the version and the digest of everything it takes except the workspace."""
-    return f"{name}-{VERSION}-{digest_of(identity(parameters))}"
-
+from tasks.tuning import TrialFunction, Tuned
 
 CACHED: dict[str, Any] = {
     "cache_policy": CacheKeyFnPolicy(cache_key_fn=lambda context, parameters: cache_key(context.task.name, parameters)),
@@ -98,29 +71,17 @@ def run(step: Task[..., Any], *arguments: Any) -> Answered:
         Whatever the step raises.
     """
     workspace = next(each for each in arguments if isinstance(each, Workspace))
+    # Made here first: Prefect only logs an error when a key cannot be made, and goes on without the cache.
+    key = cache_key(step.name, inspect.signature(step.fn).bind(*arguments).arguments)
     started = time.monotonic()
     # Prefect types a call for both worlds; called from a flow that is not async, it answers at once.
     state: State[Any] = step(*arguments, return_state=True)  # type: ignore[assignment]
     answer, cached = state.result(), state.name == "Cached"
     if cached and not all(map(workspace.store.holds, references(answer))):
         answer, cached = step.with_options(refresh_cache=True)(*arguments), False
-    parameters = inspect.signature(step.fn).bind(*arguments).arguments
     # The answer is safe only now; until here a crash would have gone on from this place.
-    discard(workspace.checkpoints / cache_key(step.name, parameters))
+    discard(workspace.checkpoints / key)
     return Answered(answer, cached, time.monotonic() - started)
-
-
-def references(answer: Any) -> Iterator[str]:
-    """The digests of the store entries that an answer needs."""
-    if isinstance(answer, Candidate):
-        yield answer.content
-        for step in answer.lineage:
-            yield from filter(None, (step.plan, step.record))
-    elif isinstance(answer, Dataset):
-        for split in answer.splits.values():
-            yield from (split.inputs, split.targets)
-    elif isinstance(answer, Prepared):
-        yield from (answer.fitted, *answer.inputs.values(), *references(answer.dataset))
 
 
 def resumable(workspace: Workspace) -> Path | None:

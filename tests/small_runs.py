@@ -101,7 +101,8 @@ def tiny_recipe(**changes: Any) -> Recipe:
                 {"name": "backwards", "steps": [{"step": "int8"}, CUT]},
             ]
         },
-        "goal": {"max_drop": 0.5},
+        # What so short a run may lose is no matter, and bytes are the same on a busy machine.
+        "goal": {"max_drop": 1.0, "minimize": "bytes"},
         "runtime": {"processes": 3},
     }
     return validate({**content, **changes})
@@ -120,7 +121,7 @@ class Remembering:
         """(label, the step's name, its arguments by name)."""
 
     def __call__(self, label: str, step: Any, *arguments: Any) -> Any:
-        from tasks.steps import cache_key
+        from tasks.artifacts.identity import cache_key
 
         named = inspect.signature(step.fn).bind(*arguments).arguments
         key = cache_key(step.name, named)

@@ -15,9 +15,9 @@ import pytest
 import small_runs
 
 from tasks import steps
-from tasks.artifacts import Candidate, Estimate, Goal, Latency, Prepared, Scorecard, Split, Step, Workspace
+from tasks.artifacts import Candidate, Estimate, Goal, Latency, Prepared, Split, Step, Workspace
+from tasks.artifacts import identity as asked
 from tasks.artifacts.progress import Update, listening
-from tasks.compression import Compress
 from tasks.ingestion import DataSpec
 from tasks.modeling import ModelSpec
 from tasks.preprocessing import Normalize
@@ -47,22 +47,22 @@ def latency(ms: float) -> Latency:
 def test_where_things_are_is_no_part_of_the_key(tmp_path: Path) -> None:
     here, there = (small_runs.workspace(tmp_path / name) for name in ("here", "there"))
     there = dataclasses.replace(there, device="cuda:1", tracking_uri="http://127.0.0.1:5000")
-    assert steps.identity(here) is None
-    keys = {steps.cache_key("fit", {"model": SMALL, "workspace": place}) for place in (here, there)}
+    assert asked.identity(here) is None
+    keys = {asked.cache_key("fit", {"model": SMALL, "workspace": place}) for place in (here, there)}
     assert len(keys) == 1
 
 
 def test_scores_are_no_part_of_the_key() -> None:
     keys = {
-        steps.cache_key("evaluate", {"baseline": "b", "timing": {"b": each}}) for each in (latency(1.0), latency(2.0))
+        asked.cache_key("evaluate", {"baseline": "b", "timing": {"b": each}}) for each in (latency(1.0), latency(2.0))
     }
     assert len(keys) == 1
-    assert steps.identity({"card": latency(1.0)}) == {"card": None}
+    assert asked.identity({"card": latency(1.0)}) == {"card": None}
 
 
 def test_the_name_of_a_candidate_is_no_part_of_the_key() -> None:
-    assert steps.identity(candidate("a")) == steps.identity(candidate("b")) == candidate().digest
-    assert steps.identity(candidate("a")) != steps.identity(candidate("a", "2" * 64))
+    assert asked.identity(candidate("a")) == asked.identity(candidate("b")) == candidate().digest
+    assert asked.identity(candidate("a")) != asked.identity(candidate("a", "2" * 64))
 
 
 @pytest.mark.parametrize(
@@ -85,33 +85,34 @@ def test_everything_else_is(other: dict[str, Any]) -> None:
         "goal": Goal(),
         "split": Split("a", "b", 3),
     }
-    assert steps.cache_key("fit", before) == steps.cache_key("fit", dict(reversed(before.items())))
-    assert steps.cache_key("fit", before) != steps.cache_key("fit", {**before, **other})
-    assert steps.cache_key("fit", before) != steps.cache_key("recover", before)
+    assert asked.cache_key("fit", before) == asked.cache_key("fit", dict(reversed(before.items())))
+    assert asked.cache_key("fit", before) != asked.cache_key("fit", {**before, **other})
+    assert asked.cache_key("fit", before) != asked.cache_key("recover", before)
 
 
 def test_two_specs_with_the_same_knobs_differ_by_their_kind() -> None:
     from tasks.augmentation import Flip
     from tasks.techniques import Channels, LowRank
 
-    assert steps.identity(Channels()) != steps.identity(LowRank())
-    assert steps.identity(Flip())[0] == "Flip"
+    assert asked.identity(Channels()) != asked.identity(LowRank())
+    assert asked.identity(Flip())[0] == "Flip"
 
 
 def test_keys_are_the_same_in_another_process() -> None:
     code = (
-        "from tasks import steps; from tasks.training import TrainSpec; from tasks.artifacts import Goal;"
-        "print(steps.cache_key('fit', {'spec': TrainSpec(epochs=1, batch_size=16), 'goal': Goal(), 'labels': ('b', 'a')}))"
+        "from tasks.artifacts import identity as asked; from tasks.training import TrainSpec; from tasks.artifacts import Goal;"
+        "named = {'spec': TrainSpec(epochs=1, batch_size=16), 'goal': Goal(), 'labels': ('b', 'a')};"
+        "print(asked.cache_key('fit', named))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "17"}
     there = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert there.stdout.strip() == steps.cache_key("fit", {"spec": QUICK, "goal": Goal(), "labels": ("b", "a")})
+    assert there.stdout.strip() == asked.cache_key("fit", {"spec": QUICK, "goal": Goal(), "labels": ("b", "a")})
 
 
 def test_a_key_that_cannot_be_made_is_an_error() -> None:
     for value in (object(), np.zeros(2), float("nan"), {1, 2}, b"bytes", lambda: 1):
         with pytest.raises((TypeError, ValueError)):
-            steps.cache_key("fit", {"value": value})
+            asked.cache_key("fit", {"value": value})
 
 
 # --- the step that runs ---------------------------------------------------------------------------------------
@@ -175,9 +176,32 @@ def test_a_harmed_store_entry_is_noticed_and_worked_out_anew(
     assert (again.cached, len(calls)) == (False, 2)
     # A record holds seconds, which differ; the weights do not.
     assert again.value.content == first.value.content
-    assert all(workspace.store.holds(each) for each in steps.references(again.value))
+    assert all(workspace.store.holds(each) for each in asked.references(again.value))
     assert fit(prepared, workspace, spec).cached
     assert len(calls) == 2
+
+
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.parametrize("harm", ["deleted", "cut short", "emptied"])
+def test_a_harmed_record_of_an_answer_is_noticed_and_worked_out_anew(
+    harm: str, prepared: Prepared, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
+
+    spec = QUICK.model_copy(update={"seed": 105, "label_smoothing": len(harm) / 100})
+    calls = counted(monkeypatch, steps.baselines, "fit")
+    first = fit(prepared, workspace, spec)
+    arguments = {"prepared": prepared, "model": SMALL, "augment": (), "spec": spec, "metric": "accuracy"}
+    place = Path(PREFECT_LOCAL_STORAGE_PATH.value()) / asked.cache_key("fit", {**arguments, "workspace": workspace})
+    whole = place.read_bytes()
+    if harm == "deleted":
+        place.unlink()
+    else:
+        place.write_bytes(whole[: len(whole) // 2] if harm == "cut short" else b"")
+    again = fit(prepared, workspace, spec)
+    assert (again.cached, len(calls)) == (False, 2)
+    assert again.value.content == first.value.content
+    assert fit(prepared, workspace, spec).cached
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -262,12 +286,12 @@ def test_references_name_everything_that_an_answer_needs(prepared: Prepared) -> 
         candidate(),
         lineage=(Step("train", 1, {}, None, "r1", None), Step("channels", 1, {}, "p2", None, "x")),
     )
-    assert set(steps.references(made)) == {"1" * 64, "r1", "p2"}
-    needed = set(steps.references(prepared))
+    assert set(asked.references(made)) == {"1" * 64, "r1", "p2"}
+    needed = set(asked.references(prepared))
     assert prepared.fitted in needed
     assert set(prepared.inputs.values()) <= needed
     assert {split.targets for split in prepared.dataset.splits.values()} <= needed
-    assert list(steps.references({"a": latency(1.0)})) == []
+    assert list(asked.references({"a": latency(1.0)})) == []
 
 
 def test_each_epoch_tells_the_best_so_far() -> None:
@@ -287,12 +311,3 @@ def test_each_epoch_tells_the_best_so_far() -> None:
 def test_shown_outside_a_run_shows_nothing() -> None:
     with steps.shown("work"):
         pass
-
-
-def test_an_unknown_branch_is_still_an_error_here() -> None:
-    with pytest.raises(ValueError, match="branches"):
-        Compress.model_validate({"branches": []})
-
-
-def test_scorecards_are_no_identity() -> None:
-    assert Scorecard in {Scorecard, Workspace, Latency}

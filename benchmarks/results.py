@@ -1,0 +1,71 @@
+"""Regenerates the results table in README.md from real runs of the shipped recipes.
+
+    python benchmarks/results.py digits
+    python benchmarks/results.py fashion_mnist --set data.source=FOLDER
+    python benchmarks/results.py cifar10_resnet20 --set data.source=TRAIN --set data.test=TEST --set model.weights=FILE
+
+Runs `paredown optimize conf/NAME.yaml` with the values given by --set (an unchanged run is answered from the store), reads
+the scorecards that it leaves, and puts the rows of NAME between the marks of README.md. Rows of other recipes stay.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from flows.environment import home
+from flows.recipe import load
+
+README = Path("README.md")
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+HEAD = [
+    "| recipe | product | accuracy on test | paired drop on test | latency against the baseline | file |",
+    "|---|---|---|---|---|---|",
+]
+
+
+def main() -> None:
+    """Runs one recipe and rewrites its row."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", help="a name in conf/, without .yaml")
+    parser.add_argument("--set", action="append", default=[], dest="values", metavar="KEY=VALUE")
+    options = parser.parse_args()
+    conf = Path("conf", f"{options.recipe}.yaml")
+    done = subprocess.run([sys.executable, "-m", "flows.cli", "optimize", str(conf), *options.values], check=False)
+    if done.returncode not in (0, 3):
+        raise SystemExit(done.returncode)
+    name = load(conf, options.values).name
+    cards = json.loads((home() / "products" / name / "scorecard.json").read_text())["test"]
+    README.write_text(replace(README.read_text(), options.recipe, row(options.recipe, cards[-1])))
+
+
+def row(recipe: str, card: dict[str, Any]) -> str:
+    """The product's row: every number with its interval, count and host."""
+    drop, latency = card["drop"], card["latency"]
+    return (
+        f"| `{recipe}` | {card['name']} | {interval(card['score'], 4)}, n = {card['score']['n']:,} "
+        f"| {interval(drop['estimate'], 4)}: {drop['verdict']} {drop['margin']:g} "
+        f"| {interval(latency['ratio'], 2)}×, {latency['processes']} processes: {latency['verdict']} "
+        f"| {card['size']['bytes'] / 1024:.0f} KB, {card['size_ratio']:.1f}× smaller |"
+    )
+
+
+def interval(estimate: dict[str, float], digits: int) -> str:
+    """`0.9889 [0.9717, 0.9957]`."""
+    return f"{estimate['value']:.{digits}f} [{estimate['low']:.{digits}f}, {estimate['high']:.{digits}f}]"
+
+
+def replace(text: str, recipe: str, line: str) -> str:
+    """The text with the recipe's row in the table between the marks; the rows of other recipes stay."""
+    before, rest = text.split(BEGIN)
+    table, after = rest.split(END)
+    rows = [old for old in table.splitlines() if old.startswith("| `") and not old.startswith(f"| `{recipe}`")]
+    return "\n".join([before + BEGIN, *HEAD, *sorted([*rows, line]), END + after])
+
+
+if __name__ == "__main__":
+    main()

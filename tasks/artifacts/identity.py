@@ -1,0 +1,55 @@
+"""Identity: what a step is asked, as a cache key, and what its answer needs in the store."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tasks.artifacts.candidate import Candidate
+from tasks.artifacts.dataset import Dataset, Prepared
+from tasks.artifacts.scorecard import Latency, Scorecard
+from tasks.artifacts.specs import Spec
+from tasks.artifacts.store import digest_of
+from tasks.artifacts.workspace import Workspace
+
+VERSION = "1"
+"""Bumped when the meaning of a cached answer changes."""
+
+
+def identity(value: Any) -> Any:
+    """WHAT a value is, as JSON; a technique's version is part of it.
+
+    A workspace says WHERE, and measurements are no identity: both are left out.
+    """
+    if isinstance(value, Candidate):
+        return value.digest
+    if isinstance(value, (Workspace, Latency, Scorecard)):
+        return None
+    if isinstance(value, Spec):
+        return [type(value).__name__, getattr(value, "version", None), value.model_dump(mode="json")]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: identity(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): identity(each) for name, each in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [identity(each) for each in value]
+    return value
+
+
+def cache_key(name: str, parameters: Mapping[str, Any]) -> str:
+    """The step's name, the version and the digest of everything it takes except the workspace."""
+    return f"{name}-{VERSION}-{digest_of(identity(parameters))}"
+
+
+def references(answer: Any) -> Iterator[str]:
+    """The digests of the store entries that an answer needs."""
+    if isinstance(answer, Candidate):
+        yield answer.content
+        for step in answer.lineage:
+            yield from filter(None, (step.plan, step.record))
+    elif isinstance(answer, Dataset):
+        for split in answer.splits.values():
+            yield from (split.inputs, split.targets)
+    elif isinstance(answer, Prepared):
+        yield from (answer.fitted, *answer.inputs.values(), *references(answer.dataset))

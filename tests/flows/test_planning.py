@@ -1,0 +1,129 @@
+"""Planning: everything is tried except training, and the cost is told beforehand."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+import small_runs
+from rich.console import Console
+
+from flows import planning
+from flows.recipe import Recipe
+from tasks.artifacts import InputError
+
+CUT, REPAIR = small_runs.CUT, small_runs.REPAIR
+TABLE: dict[str, Any] = {"data": {"source": "sklearn:iris"}, "model": {}}
+
+
+def plan(tmp_path: Path, **changes: Any) -> planning.Plan:
+    return planning.plan(small_runs.tiny_recipe(**changes), small_runs.workspace(tmp_path))
+
+
+def shown(found: planning.Plan) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    planning.show(found, console)
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    return text
+
+
+def test_a_plan_reads_the_data_and_trains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tasks import training
+
+    monkeypatch.setattr(training, "train", lambda *_, **__: pytest.fail("a plan trains nothing"))
+    found = plan(tmp_path)
+    assert found.prepared.dataset.splits["train"].count == 1079
+    assert found.parameters == 9 * (16 + 16 * 16 + 16 * 32 + 32 * 32) + 2 * 2 * (16 + 32) + 33 * 10
+    assert 0 < found.epoch_seconds < 60
+    assert not (tmp_path / "checkpoints").exists()
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_the_steps_are_shown_in_order(tmp_path: Path) -> None:
+    text = shown(plan(tmp_path))
+    parts = [
+        "ingest sklearn:digits: images, classification; 1,079 train, 359 validation, 359 test, 64 calibration",
+        "preprocess: the defaults",
+        "train tasks.architectures:convnet",
+        "at most 2 epochs",
+        "compress\n",
+        "narrow: channels sparsity 0.5 → recover epochs 1",
+        "narrow-int8: channels sparsity 0.5 → recover epochs 1 → int8",
+        "backwards: int8 → channels sparsity 0.5",
+        "dense control: recover epochs 1",
+        "evaluate on validation in ONNX Runtime: cpu, 1 thread(s), batch 1, 3 processes",
+        "select: accuracy within 1 (estimate), least bytes",
+        "test once → register in MLflow → report",
+        "Cost",
+    ]
+    places = [text.find(part) for part in parts]
+    assert -1 not in places, parts[places.index(-1)]
+    assert places == sorted(places)
+
+
+def test_the_default_branches_are_said_to_be_the_default(tmp_path: Path) -> None:
+    text = shown(plan(tmp_path, compress=None))
+    assert "compress (the default branches)" in text
+    assert "low-rank: low_rank → recover" in text
+
+
+def test_the_cost_worked_by_hand(tmp_path: Path) -> None:
+    found = planning.Plan(small_runs.tiny_recipe(), plan(tmp_path).prepared, epoch_seconds=30.0, parameters=1)
+    # Two epochs of training; a recovery that two branches share and the control's: 4 epochs of 30 s.
+    assert planning.cost(found) == (
+        "at most 2 epochs of training, 2 epochs of recovery: about 2.0 minutes of training on this machine"
+    )
+    space = {"train.learning_rate": {"loguniform": [1e-3, 1e-1]}}
+    searching = small_runs.tiny_recipe(search={"space": space, "trials": 5, "epochs": 9})
+    found = planning.Plan(searching, found.prepared, 30.0, 1)
+    assert "10 epochs of search" in planning.cost(found), "no trial is longer than the training"
+    assert "about 7.0 minutes" in planning.cost(found)
+    bare = small_runs.tiny_recipe(
+        model={"weights": "net.pt"}, compress={"branches": [{"name": "a", "steps": [{"step": "int8"}]}]}
+    )
+    assert planning.cost(planning.Plan(bare, found.prepared, 30.0, 1)).startswith("at most no training: about 0.0")
+
+
+def test_recoveries_count_once_for_each_way_to_them() -> None:
+    recipe: Recipe = small_runs.tiny_recipe(
+        compress={
+            "branches": [
+                {"name": "a", "steps": [CUT, REPAIR]},
+                {"name": "b", "steps": [CUT, REPAIR, {"step": "low_rank"}, REPAIR]},
+                {"name": "c", "steps": [{"step": "low_rank"}, REPAIR]},
+            ]
+        }
+    )
+    assert recipe.compress is not None
+    # a and b share the first; b's second; c's; the controls of one recovery and of two share theirs.
+    assert len(planning.recoveries(recipe.compress)) == 3 + 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"goal": {"metric": "rmse"}}, r"goal\.metric: must be one of accuracy, .* for classification"),
+        (
+            {"compress": {"branches": [{"name": "a", "steps": [{"step": "channels", "ignore": ["0.wait"]}]}]}},
+            r"compress\.branches\.0\.steps\.0\.ignore.*'0\.wait'",
+        ),
+        ({**TABLE, "augment": [{"step": "flip"}]}, r"augment"),
+        ({"model": {"arguments": {"widht": 3}}}, r"widht"),
+        ({"model": {"arguments": {"depth": "two"}}}, r"model\..*depth"),
+        ({"model": {"weights": "nowhere.pt"}}, r"model\.weights: names a file that does not exist.*'nowhere\.pt'"),
+        ({"data": {"source": "sklearn:digitz"}}, r"data\.source.*sklearn:digits"),
+        ({"preprocess": [{"step": "one_hot"}]}, r"preprocess\.0"),
+        ({"model": {"factory": "tasks.architectures:mlp", "arguments": {"input_shape": [5]}}}, r"does not accept"),
+    ],
+)
+def test_what_optimize_would_refuse_is_refused(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=message):
+        plan(tmp_path, **changes)
+
+
+def test_a_table_can_be_planned_without_a_word_about_the_model(tmp_path: Path) -> None:
+    text = shown(plan(tmp_path, **TABLE))
+    assert "table, classification" in text
+    assert "tasks.architectures:mlp" in text

@@ -1,0 +1,125 @@
+"""Recipes: read from YAML, overridden by dotted paths, searched at points, saved and read again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from flows.documents import put, read_yaml
+from flows.recipe import Recipe, load, probes, validate, value_at, with_point
+from tasks.artifacts import InputError
+from tasks.spaces import Search
+from tasks.techniques import Channels, Int8
+
+LEAST: dict[str, Any] = {"name": "least", "data": {"source": "a.csv", "target": "b"}}
+SHIPPED = sorted(Path(__file__).parents[2].joinpath("conf").glob("*.yaml"))
+
+
+def write(folder: Path, **sections: Any) -> Path:
+    """A recipe file."""
+    file = folder / "a.yaml"
+    file.write_text(yaml.safe_dump({**LEAST, **sections}))
+    return file
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
+def test_every_shipped_recipe_is_valid_and_says_its_command(file: Path) -> None:
+    recipe = load(file)
+    assert file.read_text().startswith(f"# paredown optimize conf/{file.name}")
+    assert validate(recipe.model_dump(mode="json")) == recipe
+
+
+def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
+    recipe = load(write(tmp_path))
+    assert recipe == Recipe.model_validate(LEAST)
+    assert (recipe.goal.metric, recipe.goal.max_drop, recipe.goal.minimize) == ("accuracy", 0.01, "latency")
+    assert (recipe.search, recipe.compress) == (None, None)
+
+
+def test_overrides_reach_into_sections_and_lists(tmp_path: Path) -> None:
+    steps = [{"step": "channels", "sparsity": 0.5}]
+    file = write(tmp_path, compress={"branches": [{"name": "a", "steps": steps}]})
+    recipe = load(
+        file,
+        [
+            "train.epochs=3",
+            "train.learning_rate=3e-4",
+            "train.early_stopping=null",
+            "goal.limits.bytes=9",
+            "compress.branches.0.steps.0={step: int8, per_channel: no}",
+            "data.source=b=c.csv",
+        ],
+    )
+    assert (recipe.train.epochs, recipe.train.learning_rate, recipe.train.early_stopping) == (3, 3e-4, None)
+    assert recipe.goal.limits.bytes == 9
+    assert recipe.compress is not None
+    assert recipe.compress.branches[0].steps == (Int8(per_channel=False),)
+    assert recipe.data.source == "b=c.csv"
+
+
+def test_the_last_override_of_a_place_counts(tmp_path: Path) -> None:
+    assert load(write(tmp_path), ["train.epochs=3", "train.epochs=4"]).train.epochs == 4
+
+
+def test_put_makes_mappings_but_no_list_places() -> None:
+    content: dict[str, Any] = {"a": [1, {"b": 2}], "c": None}
+    put(content, "a.1.b", 3)
+    put(content, "c.d.e", 4)
+    assert content == {"a": [1, {"b": 3}], "c": {"d": {"e": 4}}}
+    for path in ("a.2", "a.-1", "a.x.b", "a.0.b"):
+        with pytest.raises(InputError, match="goes through a"):
+            put(content, path, 5)
+    assert content == {"a": [1, {"b": 3}], "c": {"d": {"e": 4}}}
+
+
+def test_a_key_that_stands_twice_is_refused_at_any_depth(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("a: {b: [{c: 1, d: 2, c: 3}]}\n")
+    with pytest.raises(InputError, match=r"line 1: .*the key 'c' stands twice"):
+        read_yaml(file)
+    file.write_text("a: &x {b: 1}\nc: {<<: *x, b: 2}\n")
+    assert read_yaml(file) == {"a": {"b": 1}, "c": {"b": 2}}
+
+
+def test_value_at_a_path() -> None:
+    recipe = validate({**LEAST, "compress": {"branches": [{"name": "a", "steps": [{"step": "channels"}]}]}})
+    assert value_at(recipe, "compress.branches.0.steps.0.sparsity") == Channels().sparsity
+    assert value_at(recipe, "train.early_stopping.patience") == 5
+    for path in ("train.epoch", "compress.branches.1.name", "name.first", "search.space"):
+        assert value_at(recipe, path) is None
+
+
+def test_a_point_gives_a_recipe_of_its_own() -> None:
+    recipe = validate(LEAST)
+    other = with_point(recipe, {"train.epochs": 7, "model.arguments.width": 16})
+    assert (other.train.epochs, other.model.arguments) == (7, {"width": 16})
+    assert recipe == validate(LEAST)
+    assert with_point(other, {}) == other
+
+
+def test_a_space_is_probed_at_its_ends_and_between() -> None:
+    search = Search.model_validate(
+        {"space": {"a": {"uniform": [0, 1]}, "b": {"choice": ["x", "y", "z"]}, "c": {"loguniform": [1e-5, 1e-4]}}}
+    )
+    assert probes(search) == [
+        {"a": 0.0, "b": "x", "c": 1e-5},
+        {"a": 1.0, "b": "y", "c": 1e-4},
+        {"a": 1.0, "b": "z", "c": 1e-4},
+        {"a": 0.618, "b": "x", "c": 6.562e-5},
+    ]
+
+
+def test_a_space_of_good_values_is_accepted() -> None:
+    space = {
+        "train.learning_rate": {"loguniform": [1e-4, 1e-1]},
+        "train.epochs": {"integers": [1, 9]},
+        "train.early_stopping": {"choice": [None, {"patience": 3}]},
+        "model.arguments.width": {"choice": [8, 16]},
+        "augment.0.padding": {"integers": [1, 4]},
+    }
+    recipe = validate({**LEAST, "augment": [{"step": "crop"}], "search": {"space": space}})
+    assert recipe.search is not None
+    assert list(recipe.search.space) == list(space)

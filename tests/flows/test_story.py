@@ -1,0 +1,184 @@
+"""The story of a run: the words and numbers that people read are those that were measured."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from flows import story
+from flows.pipeline import Findings
+from flows.recipe import validate
+from tasks.artifacts import Goal, Scorecard
+from tasks.reporting import Story, render
+from tasks.tuning import Trial, Tuned
+
+if TYPE_CHECKING:
+    from conftest import PlainRun
+
+
+@pytest.fixture(scope="module")
+def told(plain: PlainRun) -> Story:
+    return story.tell(plain.findings, plain.workspace.store, 12.5, {"MLflow run": "abc"})
+
+
+def baseline_of(findings: Findings) -> str:
+    return findings.lines[0].stages[0].exported.digest
+
+
+def with_test(findings: Findings, **changes: Any) -> Findings:
+    """The same findings with another test card of the chosen one."""
+    chosen = findings.choice.chosen
+    card: Scorecard = dataclasses.replace(findings.test[chosen], **changes)
+    return dataclasses.replace(findings, test={**findings.test, chosen: card})
+
+
+def refuted(findings: Findings) -> Findings:
+    card = findings.test[findings.choice.chosen]
+    estimate = dataclasses.replace(card.drop.estimate, value=0.0312)
+    found = with_test(findings, drop=dataclasses.replace(card.drop, estimate=estimate, verdict="beyond"))
+    return dataclasses.replace(found, meets_goal=False, product=found.lines[0].stages[0].exported)
+
+
+def nothing_chosen(findings: Findings) -> Findings:
+    choice = dataclasses.replace(findings.choice, chosen=baseline_of(findings), meets_goal=False)
+    goal = Goal(max_drop=0.01, minimize="latency")
+    recipe = findings.recipe.model_copy(update={"goal": goal})
+    return dataclasses.replace(findings, recipe=recipe, choice=choice, meets_goal=False)
+
+
+def test_the_answer_has_the_numbers_of_the_test(plain: PlainRun) -> None:
+    card = plain.findings.test[plain.findings.choice.chosen]
+    drop = dataclasses.replace(
+        card.drop, verdict="proven within", estimate=dataclasses.replace(card.drop.estimate, value=0.0042, n=1360)
+    )
+    ratio = dataclasses.replace(card.latency.ratio, value=2.25)
+    fast = dataclasses.replace(card.latency, ratio=ratio, verdict="faster")
+    found = with_test(plain.findings, name="narrow", drop=drop, latency=fast, size_ratio=3.21)
+    assert story.answer(found) == (
+        "narrow is 2.25× as fast as the baseline and 3.21× smaller; "
+        "on 1,360 test examples it loses 0.0042 accuracy: proven within 1."
+    )
+    gained = dataclasses.replace(
+        drop, estimate=dataclasses.replace(drop.estimate, value=-0.01), verdict="within, not proven", needed=4321
+    )
+    slow = dataclasses.replace(fast, verdict="no measurable change")
+    assert story.answer(with_test(found, drop=gained, latency=slow)) == (
+        "narrow is not measurably faster than the baseline (no measurable change) and 3.21× smaller; on 1,360 test "
+        "examples it gains 0.0100 accuracy: within 1, though 1360 examples do not prove it; 4,321 examples would."
+    )
+    same = dataclasses.replace(drop, estimate=dataclasses.replace(drop.estimate, value=0.0))
+    assert "it loses no accuracy:" in story.answer(with_test(found, drop=same))
+
+
+def test_the_answer_when_nothing_suits_or_the_test_refutes(plain: PlainRun) -> None:
+    assert story.answer(nothing_chosen(plain.findings)) == (
+        "No candidate keeps accuracy within 0.01 and gains on latency: the product is the baseline."
+    )
+    name = plain.findings.test[plain.findings.choice.chosen].name
+    assert story.answer(refuted(plain.findings)) == (
+        f"{name} was chosen on validation, but on test it loses 0.0312 accuracy, beyond 1: the product is the baseline."
+    )
+
+
+def test_one_row_for_every_line_with_its_reason(told: Story, plain: PlainRun) -> None:
+    assert [(entry.name, entry.role) for entry in told.entries] == [
+        (line.name, line.role) for line in plain.findings.lines
+    ]
+    rows = {entry.name: entry for entry in told.entries}
+    assert rows["backwards"].card is None
+    assert rows["backwards"].reason == plain.findings.lines[3].refusal
+    assert "never chosen" in rows["dense control"].reason
+    chosen = [entry.name for entry in told.entries if entry.chosen]
+    assert chosen == [plain.findings.product.name]
+    for line, entry in zip(plain.findings.lines, told.entries, strict=True):
+        if entry.card is not None:
+            assert line.product is not None
+            assert entry.card == plain.findings.cards[line.product.digest]
+
+
+def test_the_baseline_is_the_chosen_row_when_the_test_refutes(plain: PlainRun) -> None:
+    found = story.tell(refuted(plain.findings), plain.workspace.store, 1.0, {})
+    assert [entry.name for entry in found.entries if entry.chosen] == ["baseline"]
+    rows = {entry.name: entry.reason for entry in found.entries}
+    assert rows["baseline"] == "kept: the choice of validation did not hold on test"
+    assert rows[plain.findings.product.name] == "chosen on validation, but refuted on test"
+
+
+def test_a_row_shows_its_stages_steps_and_curves(told: Story, plain: PlainRun) -> None:
+    row = next(entry for entry in told.entries if entry.name == "narrow-int8")
+    labels = ["baseline", "channels sparsity 0.5", "recover epochs 1", "int8"]
+    assert [stage.label for stage in row.stages] == labels
+    assert [step["label"] for step in row.steps] == labels
+    assert [step["technique"] for step in row.steps] == ["train", "channels", "recover", "int8"]
+    assert row.steps[0]["summary"].startswith("best epoch ")
+    assert "ended by epochs" in row.steps[0]["summary"]
+    assert "channels kept in" in row.steps[1]["summary"]
+    assert row.steps[3]["summary"].startswith("variant ")
+    assert row.steps[0]["minutes"] > 0
+    assert row.curves.keys() == {"baseline", "recover epochs 1"}
+    assert [epoch["number"] for epoch in row.curves["baseline"]] == [1, 2]
+    assert [epoch["number"] for epoch in row.curves["recover epochs 1"]] == [0, 1]
+
+
+def test_the_test_cards_and_the_frame_are_those_of_the_run(told: Story, plain: PlainRun) -> None:
+    assert told.test == tuple(plain.findings.test.values())
+    assert (told.name, told.metric, told.duration_s, told.links) == ("tiny", "accuracy", 12.5, {"MLflow run": "abc"})
+    assert told.data["examples"].startswith("1,079 train")
+    assert told.data["one example"] == "8 × 8 × 1 uint8"
+    assert told.data["classes"] == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
+    assert "Refused on the way: backwards." in told.notes
+    assert told.trials == ()
+
+
+def test_the_recipe_in_the_story_runs_again(told: Story, plain: PlainRun) -> None:
+    assert validate(yaml.safe_load(told.recipe)) == plain.recipe
+    assert "learning_rate: 0.01" in told.recipe
+    assert "weight_decay" not in told.recipe, "only what the user said"
+
+
+def test_a_story_becomes_a_report_that_names_every_row(told: Story, tmp_path: Path) -> None:
+    page = render(told)
+    assert all(entry.name in page for entry in told.entries)
+    assert page.count("<html") == 1
+
+
+def test_a_summary_worked_by_hand() -> None:
+    plan = {"cuts": [{"keep": [0, 1], "of": 8}, {"keep": [3], "of": 4}], "left_alone": {"head": "the output"}}
+    assert story.summarize(plan, {}) == "3 of 12 channels kept in 2 groups, 1 layers left alone"
+    record = {"curve": [{}, {}, {}], "best_epoch": 2, "stopped": "early stopping"}
+    assert story.summarize({"layers": [{}, {}], "variant": "u8s8"}, record) == (
+        "2 layers factorized, variant u8s8, best epoch 2 of 3, ended by early stopping"
+    )
+    assert story.summarize({}, {}) == ""
+
+
+@pytest.mark.parametrize(("metric", "score"), [("accuracy", -0.25), ("rmse", 0.25)])
+def test_trials_are_told_in_the_metric_s_own_sign(metric: Any, score: float, plain: PlainRun) -> None:
+    trials = (
+        Trial(0, {"train.epochs": 1}, -0.25, ((1, -0.5), (2, -0.25)), "stopped early", 3.0),
+        Trial(1, {"train.epochs": 2}, None, (), "failed", 1.0),
+    )
+    recipe = plain.recipe.model_copy(update={"goal": Goal(metric=metric)})
+    found = dataclasses.replace(plain.findings, recipe=recipe, tuned=Tuned({"train.epochs": 1}, trials))
+    first, failed = story.trials(found)
+    assert (first["score"], first["epochs"], first["state"]) == (score, 2, "stopped early")
+    assert (failed["score"], failed["epochs"]) == (None, 0)
+    assert json.dumps([first, failed])
+
+
+def test_a_search_that_found_nothing_is_noted(plain: PlainRun) -> None:
+    found = dataclasses.replace(plain.findings, tuned=Tuned({}, ()))
+    assert any(note.startswith("No trial of the search finished an epoch") for note in story.notes(found))
+    assert not any("No trial" in note for note in story.notes(plain.findings))
+
+
+def test_what_is_not_proven_on_test_is_noted(plain: PlainRun) -> None:
+    card = plain.findings.test[plain.findings.choice.chosen]
+    drop = dataclasses.replace(card.drop, verdict="within, not proven", needed=4321)
+    (note,) = [note for note in story.notes(with_test(plain.findings, drop=drop)) if "4,321" in note]
+    assert note.startswith(f"{card.name} on test: within 1, though ")
