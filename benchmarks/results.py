@@ -4,8 +4,8 @@
     python benchmarks/results.py fashion_mnist --set data.source=FOLDER
     python benchmarks/results.py cifar10_resnet20 --set data.source=TRAIN --set data.test=TEST --set model.weights=FILE
 
-Runs `paredown optimize conf/NAME.yaml` with the values given by --set (an unchanged run is answered from the store), reads
-the scorecards that it leaves, and puts the rows of NAME between the marks of README.md. Rows of other recipes stay.
+Runs `paredown optimize conf/NAME.yaml` with the values given by --set (an unchanged run is answered from the store),
+reads the scorecards that it leaves, and puts the row of NAME between the marks of README.md. Other rows stay.
 """
 
 from __future__ import annotations

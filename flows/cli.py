@@ -99,23 +99,21 @@ def up(ray: Annotated[bool, typer.Option(help="Also start Ray.")] = True) -> Non
     Given again it starts only what does not run. Everything listens on 127.0.0.1 only; the logs are in services/ of
     the home.
     """
-    from rich.console import Console
+    from flows import machine
+    from flows.execution import screen
 
-    from flows import services
-
-    site = services.up(Console(), with_ray=ray)
-    services.show(site, Console())
+    site = machine.up(screen(), with_ray=ray)
+    machine.show(site, screen())
     raise typer.Exit(1 if site.failures else 0)
 
 
 @app.command(epilog="Example: paredown down")
 def down() -> None:
     """Stops the servers that `paredown up` started, and every process that they started."""
-    from rich.console import Console
+    from flows import machine
+    from flows.execution import screen
 
-    from flows import services
-
-    services.down(Console())
+    machine.down(screen())
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from flows.orphans import stop_orphans
 from flows.servers import check_servers
 from tasks.artifacts import InputError, Workspace
 from tasks.artifacts.quiet import keep_quiet
@@ -42,6 +43,7 @@ def prepare() -> Workspace:
     for name, value in _places(place).items():
         os.environ.setdefault(name, value)
     check_servers(os.environ)
+    stop_orphans(Path(os.environ["PREFECT_HOME"]))
     tracking = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{place / 'mlflow.db'}"
     return Workspace(home=place, tracking_uri=tracking, device=os.environ.get("PAREDOWN_DEVICE", "cpu"))
 

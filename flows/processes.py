@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -157,8 +156,3 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def environment_with(changes: Mapping[str, str], without: Sequence[str]) -> dict[str, str]:
-    """This process's environment, changed."""
-    return {name: value for name, value in os.environ.items() if name not in without} | dict(changes)

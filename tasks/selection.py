@@ -40,7 +40,7 @@ def select(cards: Mapping[str, Scorecard], baseline: str, goal: Goal) -> Choice:
     best = pick(feasible, goal)
     reasons = {digest: sentence or _behind(cards[digest], best, goal) for digest, sentence in flaws.items()}
     reasons[best.candidate] = f"chosen: least {goal.minimize} among the {len(feasible)} that meet the goal"
-    if best.candidate != min(feasible, key=lambda card: cost(card, goal)).candidate:
+    if cost(best, goal) > min(cost(card, goal) for card in feasible):
         reasons[best.candidate] = (
             f"chosen: none of the {len(feasible)} that meet the goal is measurably faster, and it is smaller"
         )
@@ -86,9 +86,10 @@ def flaw(card: Scorecard, goal: Goal) -> str | None:
 
 def _behind(card: Scorecard, best: Scorecard, goal: Goal) -> str:
     if goal.minimize == "bytes":
-        return f"meets the goal, but {best.name} is smaller"
+        is_smaller = best.size.bytes < card.size.bytes
+        return f"meets the goal, but {best.name} is {'smaller' if is_smaller else 'as small and loses no more'}"
     ratios = f"{best.latency.ratio.value:.2f}× against {card.latency.ratio.value:.2f}×"
-    if card.latency.ratio.high >= best.latency.ratio.low:
+    if card.latency.ratio.high >= best.latency.ratio.low and best.size.bytes < card.size.bytes:
         return f"meets the goal and is about as fast ({ratios}), but {best.name} is smaller"
     return f"meets the goal, but {best.name} is faster ({ratios})"
 

@@ -157,7 +157,9 @@ def tune(
         tell(progress.done, progress.total, f"{best}{progress.running} running")
 
     with shown("tune"):
-        return tuning.tune(trial, search, shared, folder, epochs, first, on_progress)
+        tuned = tuning.tune(trial, search, shared, folder, epochs, first, on_progress)
+        tell(len(tuned.trials), len(tuned.trials), tuning.summarize(tuned.trials))
+        return tuned
 
 
 @task(**CACHED, tags=["train"])

@@ -113,6 +113,14 @@ def best_point(trials: tuple[Trial, ...]) -> Point:
     return max(scored, key=lambda trial: (trial.score or 0.0, -trial.number)).point if scored else {}
 
 
+def summarize(trials: tuple[Trial, ...]) -> str:
+    """The trials in a few words; scores without their sign, which only says what is better."""
+    scores = [trial.score for trial in trials if trial.score is not None]
+    best = f"best {abs(max(scores)):.4f}, " if scores else ""
+    early = sum(trial.state == "stopped early" for trial in trials)
+    return f"{best}{len(trials)} trials, {early} stopped early, {len(trials) - len(scores)} failed"
+
+
 def _tuner(
     trial: TrialFunction,
     search: Search,

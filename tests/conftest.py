@@ -27,6 +27,7 @@ for _name, _value in {
     "OMP_NUM_THREADS": "1",
     "PAREDOWN_HOME": f"{_folder}/paredown",
     "PREFECT_HOME": f"{_folder}/prefect",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # tests of steps need no flow around them
     "RAY_AUTH_TOKEN_PATH": f"{_folder}/ray-token",
 }.items():
     os.environ.setdefault(_name, _value)

@@ -65,7 +65,7 @@ def test_the_fastest_that_keeps_the_metric_is_chosen() -> None:
     assert choice.reasons == {
         "fast": "chosen: least latency among the 2 that meet the goal",
         "small": "meets the goal, but FAST is faster (3.00× against 1.50×)",
-        "bad": "accuracy falls by 0.0500, beyond 0.01",
+        "bad": "accuracy gets worse by 0.05, beyond 0.01",
         "base": "what the others are measured against",
     }
 
@@ -97,13 +97,18 @@ def test_speeds_whose_intervals_overlap_are_a_tie_that_bytes_decide() -> None:
     )
     clear = card("clear", ratio=2.2, size=500)
     assert select(cards(clear, nearly), "base", Goal()).chosen == "clear"
-    assert select(cards(fastest, card("twin", ratio=2.0, size=500)), "base", Goal()).chosen == "fastest"
+    twins = select(cards(fastest, card("twin", ratio=2.0, size=500)), "base", Goal())
+    assert twins.chosen == "fastest"
+    assert twins.reasons["twin"] == "meets the goal, but FASTEST is faster (2.08× against 2.00×)"
 
 
 def test_between_equally_small_ones_the_smaller_drop_decides_then_the_order() -> None:
     goal = Goal(minimize="bytes")
     worse, better = card("worse", drop=0.008, size=300), card("better", drop=0.001, size=300)
-    assert select(cards(worse, better), "base", goal).chosen == "better"
+    choice = select(cards(worse, better), "base", goal)
+    assert choice.chosen == "better"
+    assert choice.reasons["better"] == "chosen: least bytes among the 2 that meet the goal"
+    assert choice.reasons["worse"] == "meets the goal, but BETTER is as small and loses no more"
     twin = card("twin", drop=0.001, size=300)
     assert select(cards(better, twin), "base", goal).chosen == "better"
     assert select(cards(twin, better), "base", goal).chosen == "twin"
@@ -147,7 +152,7 @@ def test_nothing_feasible_keeps_the_baseline_and_says_why() -> None:
     choice = select(cards(BAD, no_gain, slower), "base", Goal())
     assert (choice.chosen, choice.meets_goal) == ("base", False)
     assert choice.reasons == {
-        "bad": "accuracy falls by 0.0500, beyond 0.01",
+        "bad": "accuracy gets worse by 0.05, beyond 0.01",
         "same": "not measurably faster than the baseline (no measurable change)",
         "slower": "not measurably faster than the baseline (slower)",
         "base": "kept: no candidate meets the goal",
@@ -175,7 +180,7 @@ def test_every_digest_has_a_reason(goal: Goal) -> None:
 
 
 def test_a_loss_metric_is_named_in_the_reason() -> None:
-    assert flaw(BAD, Goal(metric="rmse", max_drop=0.04)) == "rmse falls by 0.0500, beyond 0.04"
+    assert flaw(BAD, Goal(metric="rmse", max_drop=0.04)) == "rmse gets worse by 0.05, beyond 0.04"
 
 
 def test_the_front_worked_by_hand() -> None:

@@ -135,10 +135,8 @@ def numbers_of(series: pd.Series, dtype: str) -> np.ndarray:
 
 def text_of(series: pd.Series) -> pd.Series:
     """Any column as stripped text, empty where missing; whole numbers have no decimals."""
-    if series.dtype == "str":
-        present = series.fillna("")
-    else:
-        present = series.astype(object).where(series.notna(), "").map(_text)
+    is_text = series.dtype == "str"
+    present = series.fillna("") if is_text else series.astype(object).where(series.notna(), "").map(_text)
     text = present.str.strip()
     return text.mask(text == MISSING, "")
 
