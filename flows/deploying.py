@@ -15,7 +15,7 @@ from flows.services import POOL, WORKER, Site, ask, surroundings
 from tasks.artifacts import digest_of, write_atomically
 
 PREFECT_FILE = Path("deployments/prefect.yaml")
-UNFINISHED = {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}}
+UNFINISHED = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}}
 
 
 def is_deployed(site: Site) -> bool:
@@ -44,21 +44,23 @@ def deploy(site: Site, home: Path) -> bool:
     return answer.returncode == 0
 
 
-def schedule_again(site: Site) -> int:
-    """Gives the runs whose worker is gone to the next one, where they go on from the store; returns how many.
+def settle_runs(site: Site) -> int:
+    """Settles the runs whose worker is gone, and returns how many there were: they go on from the store with the next
+    worker, or were being cancelled and now are.
 
-    Without this a run that was stopped half-way stands as running for ever, and the limit of one run for each
-    deployment would cancel all that follow.
+    Without this they would stand as running for ever, and the limit of one run for each deployment would cancel all
+    that follow.
     """
     api = site.addresses["PREFECT_API_URL"]
     lost = ask(f"{api}/flow_runs/filter", {"flow_runs": UNFINISHED, "work_pools": {"name": {"any_": [POOL]}}})
     runs = json.loads(lost or b"[]")
     for run in runs:
-        state = {
-            "type": "SCHEDULED",
-            "name": "AwaitingRetry",
-            "message": "Its worker ended; it goes on from the store.",
-        }
-        state |= {"state_details": {"scheduled_time": datetime.now(UTC).isoformat()}}
+        state = {"type": "CANCELLED"} if run["state_type"] == "CANCELLING" else _again()
         ask(f"{api}/flow_runs/{run['id']}/set_state", {"state": state, "force": True})
     return len(runs)
+
+
+def _again() -> dict[str, object]:
+    now = {"scheduled_time": datetime.now(UTC).isoformat()}
+    message = "Its worker ended; it goes on from the store."
+    return {"type": "SCHEDULED", "name": "AwaitingRetry", "message": message, "state_details": now}

@@ -136,7 +136,7 @@ def _ensure(service: Service, site: Site, home: Path) -> float:
     if service is WORKER:
         from flows import deploying
 
-        deploying.schedule_again(site)
+        deploying.settle_runs(site)
     site.states[service.name] = "started again" if record else "started"
     now, port = time.time(), site.ports.get(service.name)
     command = [sys.executable, "-m", *service.command(port, home)]

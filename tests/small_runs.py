@@ -39,7 +39,7 @@ def picture_set(store: Store, splits: Mapping[SplitName, np.ndarray], classes: i
 
 
 def table_set(
-    store: Store, splits: Mapping[SplitName, tuple[pd.DataFrame, Sequence[float]]], classes: int = 0
+    store: Store, splits: Mapping[SplitName, tuple[pd.DataFrame, Sequence[float] | np.ndarray]], classes: int = 0
 ) -> Dataset:
     """A frame with its targets for each split → a dataset; without classes it is a regression."""
     parts = {

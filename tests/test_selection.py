@@ -26,7 +26,7 @@ def card(
     needed: int | None = None,
 ) -> Scorecard:
     """A card by its drop, its speed against the baseline and its bytes; the drop's interval is ± spread."""
-    within = "proven within" if drop + spread <= margin else "within, not proven"
+    within: Any = "proven within" if drop + spread <= margin else "within, not proven"
     pace: Any = "faster" if ratio > 1.05 else "slower" if ratio < 0.95 else "no measurable change"
     return Scorecard(
         candidate=name,

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import small_runs
 
-from tasks import steps
+from tasks import baseline, preprocessing, steps
 from tasks.artifacts import Candidate, Estimate, Goal, Latency, Prepared, Split, Step, Workspace
 from tasks.artifacts import identity as asked
 from tasks.artifacts.progress import Update, listening
@@ -100,7 +100,7 @@ def test_two_specs_with_the_same_knobs_differ_by_their_kind() -> None:
 
 def test_keys_are_the_same_in_another_process() -> None:
     code = (
-        "from tasks.artifacts import identity as asked; from tasks.training import TrainSpec; from tasks.artifacts import Goal;"
+        "from tasks.artifacts import Goal, identity as asked; from tasks.training import TrainSpec;"
         "named = {'spec': TrainSpec(epochs=1, batch_size=16), 'goal': Goal(), 'labels': ('b', 'a')};"
         "print(asked.cache_key('fit', named))"
     )
@@ -145,7 +145,7 @@ def test_the_same_call_again_is_answered_from_the_store(
     prepared: Prepared, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = QUICK.model_copy(update={"seed": 101})
-    calls = counted(monkeypatch, steps.baselines, "fit")
+    calls = counted(monkeypatch, baseline, "fit")
     first, again = fit(prepared, workspace, spec), fit(prepared, workspace, spec)
     assert (first.cached, again.cached, calls) == (False, True, ["fit"])
     assert again.value == first.value
@@ -163,7 +163,7 @@ def test_a_harmed_store_entry_is_noticed_and_worked_out_anew(
     harm: str, entry: str, prepared: Prepared, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = QUICK.model_copy(update={"seed": 103, "label_smoothing": len(harm) / 100 + (entry == "record") / 1000})
-    calls = counted(monkeypatch, steps.baselines, "fit")
+    calls = counted(monkeypatch, baseline, "fit")
     first = fit(prepared, workspace, spec)
     digest = first.value.content if entry == "content" else first.value.lineage[0].record
     place = workspace.store.path(digest)
@@ -189,7 +189,7 @@ def test_a_harmed_record_of_an_answer_is_noticed_and_worked_out_anew(
     from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
 
     spec = QUICK.model_copy(update={"seed": 105, "label_smoothing": len(harm) / 100})
-    calls = counted(monkeypatch, steps.baselines, "fit")
+    calls = counted(monkeypatch, baseline, "fit")
     first = fit(prepared, workspace, spec)
     arguments = {"prepared": prepared, "model": SMALL, "augment": (), "spec": spec, "metric": "accuracy"}
     place = Path(PREFECT_LOCAL_STORAGE_PATH.value()) / asked.cache_key("fit", {**arguments, "workspace": workspace})
@@ -229,7 +229,7 @@ def test_a_step_s_error_comes_out_as_it_is(workspace: Workspace) -> None:
 def test_a_step_without_a_key_is_refused_before_it_works(
     prepared: Prepared, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = counted(monkeypatch, steps.preprocessing, "preprocess")
+    calls = counted(monkeypatch, preprocessing, "preprocess")
     with pytest.raises(TypeError, match="not JSON serializable"):
         steps.run(steps.preprocess, prepared.dataset, (object(),), workspace)
     assert calls == []

@@ -241,7 +241,8 @@ def test_domains_are_told_apart_by_their_key() -> None:
             "d": {"choice": [1]},
         }
     )
-    assert [type(domain) for domain in spec.space.values()] == [Uniform, LogUniform, Integers, Choice]
+    kinds = (Uniform, LogUniform, Integers, Choice)
+    assert tuple(map(type, spec.space.values())) == kinds
 
 
 @pytest.mark.parametrize(

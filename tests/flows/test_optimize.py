@@ -162,6 +162,7 @@ def test_an_unchanged_run_is_answered_from_the_store_with_the_same_choice(ran: R
     assert ran.again.findings == ran.first.findings
     assert ran.again.exit_code == ran.first.exit_code
     assert digest_file(ran.again.folder / "model.onnx") == ran.first.findings.product.content
+    assert ran.again.story.duration_s < ran.first.story.duration_s / 2
     # Every step but the one that refuses, and the export that would have followed it.
     assert len(ran.again.reused) == count_steps(ran.recipe) - 2
     assert {"train the baseline", "tune", "evaluate on validation", "test once"} <= set(ran.again.reused)
@@ -190,13 +191,19 @@ def test_nothing_is_left_of_work_that_was_under_way(ran: Ran) -> None:
 # --- killed ---------------------------------------------------------------------------------------------------
 
 
-def paredown(*arguments: str, home: Path, **how: Any) -> subprocess.Popen[str]:
+def paredown(*arguments: str, home: Path) -> subprocess.Popen[str]:
     """The command, in a session of its own, so that what it leaves behind can be found."""
     command = [sys.executable, "-c", "from flows.cli import main; main()", *arguments]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_HOME")}
     environment = {**kept, "PAREDOWN_HOME": str(home)}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(command, env=environment, start_new_session=True, **pipes, **how)
+    return subprocess.Popen(
+        command,
+        env=environment,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def end(group: int) -> None:
