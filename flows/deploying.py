@@ -32,6 +32,11 @@ def _state() -> str:
     return digest_of([PREFECT_FILE.read_text(), os.getcwd(), Recipe.model_json_schema()])
 
 
+def make_pool(site: Site) -> None:
+    """Makes the work pool unless it is there; a worker that made it beside a deployment could lock Prefect's SQLite."""
+    ask(f"{site.addresses['PREFECT_API_URL']}/work_pools/", {"name": POOL, "type": "process"})
+
+
 def deploy(site: Site, home: Path) -> bool:
     """Deploys all that the working directory's file describes; the output is in the log `deployments`."""
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(PREFECT_FILE)]

@@ -43,8 +43,8 @@ def up(console: Console, with_ray: bool = True) -> Site:
         _make_database(workspace, progress)
         _bring_up(servers, site, workspace.home, progress)
         if "PREFECT_API_URL" in site.addresses:
-            _bring_up([WORKER], site, workspace.home, progress)
             _deploy(site, workspace.home, progress)
+            _bring_up([WORKER], site, workspace.home, progress)
     return site
 
 
@@ -174,6 +174,7 @@ def _deploy(site: Site, home: Path, progress: Progress) -> None:
         site.states["deployments"] = "deployed already"
         return
     shown = progress.add_task(f"deploying {deploying.PREFECT_FILE}", total=None)
+    deploying.make_pool(site)
     site.states["deployments"] = "deployed" if deploying.deploy(site, home) else "failed"
     progress.remove_task(shown)
     if site.states["deployments"] == "failed":

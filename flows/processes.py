@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -95,7 +96,7 @@ def stop(folder: Path, name: str, patience: float = 20.0) -> int:
     The first of them are asked (SIGTERM) and may end their own; what is left after `patience` seconds is killed.
 
     Raises:
-        TimeoutError: a process is still there `patience` seconds after SIGKILL; the record is kept.
+        TimeoutError: a process still runs seconds after SIGKILL; the record is kept.
     """
     found = members(folder, name)
     pids = {process.pid for process in found}
@@ -103,15 +104,31 @@ def stop(folder: Path, name: str, patience: float = 20.0) -> int:
         with _gone_is_fine():
             if process.ppid() not in pids:
                 process.terminate()
-    psutil.wait_procs(found, timeout=patience)
-    left = members(folder, name) | {process for process in found if process.is_running()}
+    _wait(found, patience)
+    left = members(folder, name) | {process for process in found if runs(process)}
     for process in left:
         with _gone_is_fine():
             process.kill()
-    if psutil.wait_procs(left, timeout=patience)[1]:
-        raise TimeoutError(f"{name} could not be stopped: process {', '.join(str(each.pid) for each in left)}")
+    if stuck := _wait(left, max(patience, 5.0)):
+        raise TimeoutError(f"{name} could not be stopped: process {', '.join(str(each.pid) for each in stuck)}")
     (folder / f"{name}.json").unlink(missing_ok=True)
     return len(found | left)
+
+
+def _wait(wanted: Iterable[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those that still run when the time is over; returns as soon as none does."""
+    end = time.monotonic() + seconds
+    while (left := [process for process in wanted if runs(process)]) and time.monotonic() < end:
+        time.sleep(0.05)
+    return left
+
+
+def runs(process: psutil.Process) -> bool:
+    """A zombie has ended: it only waits to be noticed, in a container without an init for ever."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @contextmanager

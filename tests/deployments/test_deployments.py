@@ -1,0 +1,164 @@
+"""Deployments: every recipe has one, every file is what it says, and a schedule and a run are seen through a server."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import psutil
+import pytest
+import yaml
+
+from flows import processes
+from flows.recipe import load
+from tasks.artifacts.quiet import keep_quiet
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "deployments"
+PREFECT: dict[str, Any] = yaml.safe_load((FOLDER / "prefect.yaml").read_text())
+DEPLOYMENTS: list[dict[str, Any]] = PREFECT["deployments"]
+IRIS = {
+    "name": "tiny-iris",
+    "data": {"source": "sklearn:iris"},
+    "train": {"epochs": 1},
+    "compress": {"branches": [{"name": "int8", "steps": [{"step": "int8"}]}]},
+    "goal": {"max_drop": 1.0, "minimize": "bytes"},
+}
+
+
+def test_every_recipe_has_one_deployment_and_the_other_way_round() -> None:
+    recipes = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "conf").rglob("*.yaml"))
+    assert sorted(each["parameters"]["recipe"] for each in DEPLOYMENTS) == recipes
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment["name"])
+def test_a_deployment_is_named_after_its_recipe_and_waits_to_be_switched_on(deployment: dict[str, Any]) -> None:
+    parameters = deployment["parameters"]
+    assert load(ROOT / parameters["recipe"], parameters["overrides"]).name == deployment["name"]
+    assert all(schedule["active"] is False for schedule in deployment.get("schedules", []))
+    assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
+    file, name = deployment["entrypoint"].split(":")
+    assert callable(getattr(importlib.import_module(file.removesuffix(".py").replace("/", ".")), name))
+
+
+def test_containers_are_reached_from_this_machine_only_and_agree_with_each_other() -> None:
+    content = yaml.safe_load((FOLDER / "compose.yaml").read_text())
+    services, volumes = content["services"], content["volumes"]
+    assert [port for each in services.values() for port in each.get("ports", [])] == [
+        "127.0.0.1:4200:4200",
+        "127.0.0.1:5000:5000",
+    ]
+    for service in services.values():
+        assert set(service.get("depends_on", ())) <= services.keys()
+        assert {volume.split(":")[0] for volume in service["volumes"]} <= volumes.keys()
+    assert services["worker"]["environment"]["MLFLOW_TRACKING_URI"] == "http://mlflow:5000"
+    assert "--allowed-hosts mlflow:5000," in services["mlflow"]["command"]
+    pool = PREFECT["definitions"]["optimize"]["work_pool"]["name"]
+    assert f"--pool {pool} " in services["worker"]["command"]
+    assert f"work-pool create {pool} " in services["deploy"]["command"][-1]
+
+
+def test_the_image_copies_what_exists() -> None:
+    lines = (FOLDER / "Dockerfile").read_text().splitlines()
+    copied = [name for line in lines if line.startswith("COPY") for name in line.split()[1:-1]]
+    assert {"flows", "tasks", "conf", "deployments", "requirements.lock"} <= set(copied)
+    assert all((ROOT / name).exists() for name in copied)
+    assert lines.index("USER paredown") < lines.index('CMD ["paredown", "--help"]')
+
+
+def test_ray_takes_the_cluster_file() -> None:
+    from ray.autoscaler._private.util import prepare_config, validate_config
+
+    content = yaml.safe_load((FOLDER / "ray-cluster.yaml").read_text())
+    validate_config(prepare_config(content))
+    assert set(content["available_node_types"]) == {"head", "cpu", "gpu"}
+    assert "--env=RAY_AUTH_MODE=token" in content["docker"]["run_options"]
+
+
+def test_the_page_names_files_that_exist() -> None:
+    named = re.findall(r"deployments/[\w.-]+\w|`([\w-]+\.yaml|Dockerfile)`", (FOLDER / "README.md").read_text())
+    assert {name for name in named if name} == {"prefect.yaml", "compose.yaml", "Dockerfile", "ray-cluster.yaml"}
+    assert all((FOLDER / name).exists() for name in named if name)
+
+
+# --- with servers -------------------------------------------------------------------------------------------
+
+
+def paredown(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PAREDOWN_HOME": str(home), "COLUMNS": "150"}
+    del environment["PREFECT_HOME"]
+    command = [sys.executable, "-m", "flows.cli", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def belonging_to(home: Path) -> list[psutil.Process]:
+    names = ("prefect", "mlflow", "ray", "worker")
+    return [process for name in names for process in processes.members(home / "services", name)]
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
+    """Asks the Prefect server of a `paredown up` in a home of its own: (path, body) → answer."""
+    keep_quiet()
+    home = tmp_path_factory.mktemp("site")
+    up = paredown(home, "up", "--no-ray")
+    try:
+        assert up.returncode == 0, up.stdout + up.stderr
+        found = re.search(r"^export PREFECT_API_URL=(\S+) MLFLOW_TRACKING_URI=\S+$", up.stdout, re.MULTILINE)
+        assert found, up.stdout
+
+        def ask(path: str, body: Any = None, method: str | None = None) -> Any:
+            data = None if body is None else json.dumps(body).encode()
+            request = Request(found[1] + path, data, {"Content-Type": "application/json"}, method=method)
+            with urlopen(request, timeout=100) as reply:
+                return json.loads(reply.read() or b"null")
+
+        yield ask
+    finally:
+        down = paredown(home, "down")
+    assert down.returncode == 0, down.stderr
+    assert all(f"stopped {name} " in down.stdout for name in ("worker", "mlflow", "prefect"))
+    assert belonging_to(home) == []
+
+
+def until(answer: Callable[[], Any], seconds: float = 120) -> Any:
+    end = time.monotonic() + seconds
+    while not (found := answer()):
+        assert time.monotonic() < end, "nothing came"
+        time.sleep(0.3)
+    return found
+
+
+def test_up_serves_deployments_schedules_and_runs(api: Callable[..., Any]) -> None:
+    """The slowest test of the project, about a minute: the servers start once for all that is looked at."""
+    deployed = {each["name"]: each for each in api("/deployments/filter", {})}
+    assert deployed.keys() == {each["name"] for each in DEPLOYMENTS}
+
+    digits = deployed["digits"]
+    form = digits["parameter_openapi_schema"]
+    assert form["properties"].keys() == {"recipe", "overrides"}
+    assert {"DataSpec", "TrainSpec", "Compress", "Goal"} <= form["definitions"].keys()
+    assert form["definitions"]["TrainSpec"]["properties"]["epochs"]["description"]
+
+    run = api(f"/deployments/{digits['id']}/create_flow_run", {"parameters": {"recipe": IRIS}})
+    schedule = digits["schedules"][0]
+    api(f"/deployments/{digits['id']}/schedules/{schedule['id']}", {"active": True}, "PATCH")
+    scheduled = {
+        "deployments": {"id": {"any_": [digits["id"]]}},
+        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+    }
+    nights = until(lambda: [each for each in api("/flow_runs/filter", scheduled) if each["auto_scheduled"]])
+    assert {each["expected_start_time"][11:19] for each in nights} == {"03:00:00"}
+    assert nights[0]["parameters"] == {"recipe": "conf/digits.yaml", "overrides": []}
+
+    ended = until(lambda: (now := api(f"/flow_runs/{run['id']}"))["end_time"] and now)
+    assert (ended["name"], ended["state_type"]) == ("tiny-iris", "COMPLETED"), ended["state"]["message"]
