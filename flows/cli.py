@@ -96,8 +96,7 @@ def naming(conf: Path) -> Iterator[None]:
 def up(ray: Annotated[bool, typer.Option(help="Also start Ray.")] = True) -> None:
     """Prefect server, MLflow server, a worker and Ray on this machine, with their addresses; they outlive the command.
 
-    Given again it starts only what does not run. Everything listens on 127.0.0.1 only; the logs are in services/ of
-    the home.
+    Given again it starts only what does not run. All listen on 127.0.0.1 only; logs are in the home's services/.
     """
     from flows import machine
     from flows.execution import screen

@@ -42,6 +42,9 @@ def prepare() -> Workspace:
     keep_quiet()
     for name, value in _places(place).items():
         os.environ.setdefault(name, value)
+    if os.environ.get("RAY_ADDRESS", "local").startswith(("local", "127.0.0.1:")):
+        # Unless this is off, Ray takes the loopback address for the machine's outer one and listens there.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     check_servers(os.environ)
     stop_orphans(Path(os.environ["PREFECT_HOME"]))
     tracking = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{place / 'mlflow.db'}"

@@ -44,12 +44,12 @@ def where(outcome: Outcome, console: Console) -> None:
     """Where to look next."""
     import os
 
-    version = outcome.version
+    version, tracking = outcome.version, outcome.story.links["MLflow"]
     rows = {
         "product": outcome.folder / "model.onnx",
         "report": outcome.folder / "report.html",
         "registry": f"models:/{version.name}/{version.version} ({version.alias})",
-        "MLflow": f"mlflow ui --backend-store-uri {outcome.story.links['MLflow']}",
+        "MLflow": tracking if tracking.startswith("http") else f"mlflow ui --backend-store-uri {tracking}",
         "Prefect": os.environ.get("PREFECT_API_URL")
         or f"PREFECT_HOME={os.environ.get('PREFECT_HOME')} prefect server start",
     }

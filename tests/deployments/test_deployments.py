@@ -94,7 +94,9 @@ def test_the_page_names_files_that_exist() -> None:
 
 
 def paredown(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PAREDOWN_HOME": str(home), "COLUMNS": "150"}
+    # Prefect looks for schedules that were switched on once a minute.
+    often = {"PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5"}
+    environment = {**os.environ, **often, "PAREDOWN_HOME": str(home), "COLUMNS": "150"}
     del environment["PREFECT_HOME"]
     command = [sys.executable, "-m", "flows.cli", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
