@@ -120,7 +120,7 @@ def main() -> None:
     from tasks.artifacts import InputError
 
     try:
-        app()
+        app(prog_name="paredown")
     except InputError as error:
         typer.echo(f"paredown: {error}", err=True)
         sys.exit(2)
