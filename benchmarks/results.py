@@ -23,8 +23,8 @@ from flows.recipe import load
 README = Path("README.md")
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 HEAD = [
-    "| recipe | product | accuracy on test | paired drop on test | latency against the baseline | file |",
-    "|---|---|---|---|---|---|",
+    "| recipe | product | accuracy on test | paired drop on test | latency against the baseline | file | host |",
+    "|---|---|---|---|---|---|---|",
 ]
 
 
@@ -48,9 +48,9 @@ def row(recipe: str, card: dict[str, Any]) -> str:
     drop, latency = card["drop"], card["latency"]
     return (
         f"| `{recipe}` | {card['name']} | {interval(card['score'], 4)}, n = {card['score']['n']:,} "
-        f"| {interval(drop['estimate'], 4)}: {drop['verdict']} {drop['margin']:g} "
+        f"| {interval(drop['estimate'], 4)}: {drop['verdict']} (margin {drop['margin']:g}) "
         f"| {interval(latency['ratio'], 2)}×, {latency['processes']} processes: {latency['verdict']} "
-        f"| {card['size']['bytes'] / 1024:.0f} KB, {card['size_ratio']:.1f}× smaller |"
+        f"| {card['size']['bytes'] / 1024:.0f} KB, {card['size_ratio']:.1f}× smaller | {card['host']} |"
     )
 
 
