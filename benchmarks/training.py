@@ -29,7 +29,7 @@ from scipy import stats
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from tasks.architectures import convnet, resnet20
+from tasks.architectures import convnet, mlp, resnet20
 from tasks.augmentation import Crop, Flip, compose
 from tasks.kernels import loops, objectives
 
@@ -44,6 +44,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     device = torch.device(options.device)
     networks = {
+        "mlp 8x8x1": (mlp((1, 8, 8), 10, width=64, depth=2), (1, 8, 8)),
         "tiny convnet 28x28x1": (convnet((1, 28, 28), 10, width=4, depth=2), (1, 28, 28)),
         "convnet 28x28x1": (convnet((1, 28, 28), 10, width=16, depth=2), (1, 28, 28)),
         "resnet20 32x32x3": (resnet20((3, 32, 32), 10), (3, 32, 32)),
