@@ -32,7 +32,6 @@ class Execution:
     """Steps that are planned; grows as the flow learns more."""
     done: int = 0
     reused: list[str] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
 
     def __call__(self, label: str, step: Any, *arguments: Any) -> Any:
         """The answer of a cached step, with its line in the terminal."""
@@ -53,7 +52,6 @@ class Execution:
             with listening(show):
                 answered = run(step, *arguments)
         self.done += 1
-        self.seconds[label] = answered.seconds
         if answered.cached:
             self.reused.append(label)
         self._line(label, "from the store" if answered.cached else note, answered.seconds)
