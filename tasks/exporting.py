@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import logging
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -55,13 +51,14 @@ def serialize(model: nn.Module, dataset: Dataset, fitted: dict[str, Any], shape:
     import onnx
     from onnx import compose
 
+    from tasks.kernels import runtime
     from tasks.kernels.runtime import prefixes
 
     if dataset.kind == "images":
         prefix = prefixes.image_prefix(dataset.input_shape, dataset.input_dtype, fitted)
     else:
         prefix = prefixes.table_prefix(fitted)
-    core = _trace(model, shape)
+    core = runtime.convert(model, shape)
     prefix.ir_version = core.ir_version
     # A column may have any name: every other name in the graph begins with the part that it belongs to.
     merged = compose.merge_models(
@@ -80,40 +77,6 @@ def serialize(model: nn.Module, dataset: Dataset, fitted: dict[str, Any], shape:
     onnx.helper.set_model_props(merged, metadata)
     onnx.checker.check_model(merged)
     return bytes(merged.SerializeToString(deterministic=True))
-
-
-def _trace(model: nn.Module, shape: tuple[int, ...]) -> onnx.ModelProto:
-    """torch's exporter, with the batch dynamic; what it prints on success is kept from the terminal."""
-    import torch
-
-    from tasks.kernels.runtime import prefixes
-
-    # A batch of 2: an example of 1 would let the exporter specialise on it.
-    example = torch.zeros(2, *shape)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    logging.getLogger("onnxscript").setLevel(logging.ERROR)
-    with (
-        warnings.catch_warnings(),
-        contextlib.redirect_stdout(io.StringIO()),
-        contextlib.redirect_stderr(io.StringIO()),
-    ):
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            model,
-            (example,),
-            dynamo=True,
-            opset_version=prefixes.OPSET,
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
-            input_names=["input"],
-            output_names=["output"],
-            external_data=False,
-            verbose=False,
-        )
-    assert program is not None
-    proto: onnx.ModelProto = program.model_proto
-    for node in proto.graph.node:
-        del node.metadata_props[:]  # stack traces with this machine's paths
-    return proto
 
 
 def _input_names(fitted: dict[str, Any]) -> list[str]:

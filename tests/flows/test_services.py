@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from rich.console import Console
 
@@ -146,8 +147,10 @@ def test_up_starts_once_and_starts_again_what_died(folder: Path) -> None:
 
     dead = records["mlflow"]
     assert dead is not None
+    process = psutil.Process(dead.pid)
     os.kill(dead.pid, signal.SIGKILL)
-    until(lambda: not processes.alive(folder, dead))
+    # Its environment goes before its port does.
+    until(lambda: not processes.runs(process))
     third = bring_up(folder, web("mlflow"), web("prefect"))
     assert third.states == {"mlflow": "started again", "prefect": "running already"}
     assert third.ports == first.ports

@@ -1,5 +1,6 @@
 """ONNX Runtime: runs an ONNX file, describes it, and rewrites it in eight bits. The one door to that runtime."""
 
+from tasks.kernels.runtime.conversion import convert
 from tasks.kernels.runtime.descriptions import Description, Tensor, describe, metadata
 from tasks.kernels.runtime.rewriting import collect_ranges, fuse, quantizable, quantize
 from tasks.kernels.runtime.sessions import Provider, available, open_session, predict
@@ -10,6 +11,7 @@ __all__ = [
     "Tensor",
     "available",
     "collect_ranges",
+    "convert",
     "describe",
     "fuse",
     "metadata",
