@@ -7,54 +7,83 @@ frozen. No name is ever looked at. The idea of dependency groups is that of Fang
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
-from torch import nn
+from torch import fx, nn
 
-from tasks.kernels.flow import Side, Walk
-from tasks.kernels.tracing import trace
+from tasks.kernels.attention import expand
+from tasks.kernels.flow import Walk
+from tasks.kernels.groups import Group as Group
+from tasks.kernels.groups import Place as Place
+from tasks.kernels.groups import Side
+from tasks.kernels.surgery import TOLERANCE, difference
+from tasks.kernels.tracing import TraceError, to_device_of, trace
 
-
-@dataclass(frozen=True)
-class Place:
-    """Where a group's channels lie in one layer: channel c at `start + c * width`, `width` positions long.
-
-    Sides: `out` is the axis that the layer makes, `in` the axis that it reads, `through` the one axis of a
-    layer that treats every channel by itself.
-    """
-
-    layer: str
-    side: Side
-    start: int
-    width: int
-
-
-@dataclass(frozen=True)
-class Group:
-    """Channels that can only be removed together, one by one, from all their places."""
-
-    id: int
-    channels: int
-    places: tuple[Place, ...]
-    frozen: str | None
-    """Why none of them may be removed; None when they may."""
-
-    def layers(self, side: Side) -> tuple[str, ...]:
-        """The names of the layers that hold the group on `side`, in the order of the graph."""
-        return tuple(dict.fromkeys(place.layer for place in self.places if place.side == side))
+FEW = 8
+"""Examples that trial cuts are tried on."""
 
 
 def find_groups(model: nn.Module, example: torch.Tensor) -> list[Group]:
     """The groups of a network, in the order in which they are produced; every layer's output is in one.
 
-    `example` is a batch as the network sees it. The model stays bit-identical. Raises TraceError.
+    `example` is a batch as the network sees it. A group is free when half of it could be cut on trial: what the
+    graph does not show (a number in the code that goes by the width) freezes it, too. The model stays
+    bit-identical. Raises TraceError.
     """
-    traced = trace(model, example)
+    traced = _graph(model, example)
     walk = Walk(traced)
     for node in traced.graph.nodes:
         walk.visit(node)
-    return _grouped(walk)
+    return _tried(model, _grouped(walk), _few(model, example))
+
+
+def _graph(model: nn.Module, example: torch.Tensor) -> fx.GraphModule:
+    """The network's graph, with torch's attention layers written out unless they are used with masks."""
+    try:
+        return trace(model, example, expand)
+    except TraceError:
+        return trace(model, example)
+
+
+def _few(model: nn.Module, example: torch.Tensor) -> torch.Tensor:
+    """The first of the examples, for trials; all of them when the code is written for their number."""
+    few = to_device_of(model, example[:FEW])
+    try:
+        with torch.no_grad():
+            copy.deepcopy(model).eval()(few)
+    except RuntimeError:
+        return example
+    return few
+
+
+def _tried(model: nn.Module, groups: list[Group], example: torch.Tensor) -> list[Group]:
+    """The groups after trial cuts: of all that are free, and of those whose number has a bit set, bit by bit.
+
+    So of any two that the code ties together without the graph's showing it, one is cut without the other. When
+    a trial fails, each group is tried by itself.
+    """
+    free = [group for group in groups if not group.frozen and group.channels > 1]
+    bits = range((len(free) - 1).bit_length())
+    trials = [free, *([group for at, group in enumerate(free) if at >> bit & 1] for bit in bits)]
+    if not any(_failure(model, trial, example) for trial in trials if trial):
+        return groups
+    reasons = {group.id: _failure(model, [group], example) for group in free}
+    return [replace(group, frozen=group.frozen or reasons.get(group.id)) for group in groups]
+
+
+def _failure(model: nn.Module, groups: Sequence[Group], example: torch.Tensor) -> str | None:
+    """What is wrong with the network without every second channel of these groups; None when nothing is."""
+    keep = {group.id: range(0, group.channels, 2) for group in groups}
+    layers = ", ".join(layer for group in groups for layer in group.layers("out"))
+    try:
+        gap = difference(model, groups, keep, example)
+    except (RuntimeError, ValueError, IndexError, AssertionError) as error:
+        return f"the network does not run once {layers} are cut: {(str(error).splitlines() or [''])[0]}"
+    # not a number: the network's own weights are wrong, which is no reason to leave a layer alone
+    return f"cutting {layers} changes more than their channels (difference {gap:.2g})" if gap > TOLERANCE else None
 
 
 def _grouped(walk: Walk) -> list[Group]:

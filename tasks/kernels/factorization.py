@@ -66,6 +66,12 @@ def choose_ranks(layer: nn.Linear | nn.Conv2d, energy: float) -> list[int]:
     return [_rank(torch.linalg.svdvals(unfolding), energy) for unfolding in unfoldings]
 
 
+def full_ranks(layer: nn.Linear | nn.Conv2d) -> list[int]:
+    """The ranks, of the form of `choose_ranks`, at which nothing is lost."""
+    out, into = layer.weight.shape[:2]
+    return [into, out] if kind_of(layer) == "tucker" else [min(into, out)]
+
+
 def _rank(singular: Tensor, energy: float) -> int:
     squares = singular.square()
     kept = squares.cumsum(0) >= energy * squares.sum()

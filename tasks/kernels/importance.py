@@ -2,35 +2,51 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from tasks.kernels.coupling import Group, Place
-from tasks.kernels.layers import BATCH_NORMS
+from tasks.kernels.attention import expand, layer_of
+from tasks.kernels.groups import Group, Place, Side
+from tasks.kernels.layers import BATCH_NORMS, division, filters
 from tasks.kernels.objectives import task_loss
 from tasks.kernels.tracing import to_device_of
+from tasks.kernels.trimming import width
 
 
 def magnitude(model: nn.Module, group: Group) -> Tensor:
     """L2 norm of each channel's filters over all producers of the group (Li et al. 2017 use L1)."""
     squares = [
-        _rows(model.get_submodule(place.layer).weight, place, group.channels).square().sum(1)
-        for place in group.places
-        if place.side == "out"
+        _rows(filters(layer), place, group.channels).square().sum(1) for place, layer in _places(model, group, "out")
     ]
     return torch.stack(squares).sum(0).sqrt()
+
+
+def fpgm(model: nn.Module, group: Group) -> Tensor:
+    """Sum of the distances from a channel's filters to all others of their layer, over all producers.
+
+    The least is nearest to the geometric median, so that the others can stand in for it (He et al. 2019, "Filter
+    Pruning via Geometric Median"). A head's filters count as one.
+    """
+    distances = []
+    for place, layer in _places(model, group, "out"):
+        weight = filters(layer)
+        first = place.start % place.width
+        count = (len(weight) - first) // place.width
+        everything = _rows(weight, replace(place, start=first), count)
+        distances.append(torch.cdist(_rows(weight, place, group.channels), everything).sum(1))
+    return torch.stack(distances).sum(0)
 
 
 def batch_norm(model: nn.Module, group: Group) -> Tensor | None:
     """Sum of the absolute scales of the batch norms on the way (Liu et al. 2017); None without one."""
     scales = [
         _rows(norm.weight, place, group.channels).abs().sum(1)
-        for place in group.places
-        if isinstance(norm := model.get_submodule(place.layer), BATCH_NORMS) and norm.affine
+        for place, norm in _places(model, group, "through")
+        if isinstance(norm, BATCH_NORMS) and norm.affine
     ]
     return torch.stack(scales).sum(0) if scales else None
 
@@ -42,8 +58,10 @@ def taylor(model: nn.Module, groups: Sequence[Group], batches: Iterable[tuple[Te
     score is the mean of the absolute values. The loss is cross-entropy for integer targets, else mean squared
     error. Works on a copy in evaluation mode; `batches` holds pairs (inputs, targets).
     """
-    twin = copy.deepcopy(model).eval().requires_grad_(False)
-    readers = sorted({layer for group in groups for layer in group.layers("in")})
+    if not groups:
+        return []
+    twin = expand(model, [layer for group in groups for layer in group.layers("in")]).eval().requires_grad_(False)
+    readers = sorted({layer for group in groups for layer in _readers(twin, group)})
     gates: dict[str, list[Tensor]] = {}
     for layer in readers:
         twin.get_submodule(layer).register_forward_pre_hook(_gate(gates, layer))
@@ -70,7 +88,7 @@ def _gate(gates: dict[str, list[Tensor]], layer: str) -> Any:
 
     def hook(module: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         value = arguments[0]
-        channels, linear = module.weight.shape[1], isinstance(module, nn.Linear)
+        channels, linear = width(module, "in"), isinstance(module, nn.Linear)
         gate = torch.ones(len(value), channels, device=value.device, requires_grad=True)
         gates.setdefault(layer, []).append(gate)
         between = [1] * (value.ndim - 2)
@@ -85,9 +103,21 @@ def _change(effect: dict[str, Tensor], group: Group) -> Tensor:
     parts = [
         _rows(effect[place.layer].T, place, group.channels).reshape(group.channels, place.width, -1).sum(1)
         for place in group.places
-        if place.side == "in"
+        if place.side == "in" and place.layer in effect
     ]
     return torch.stack(parts).sum(0).T
+
+
+def _readers(model: nn.Module, group: Group) -> list[str]:
+    """The layers that read the group; not those whose groups leave as wholes, for what they make leaves, too."""
+    return [layer for layer in group.layers("in") if not division(model.get_submodule(layer))[1]]
+
+
+def _places(model: nn.Module, group: Group, side: Side) -> Iterator[tuple[Place, Any]]:
+    """The group's places on a side, each with its layer."""
+    for place in group.places:
+        if place.side == side:
+            yield place, layer_of(model, place.layer)
 
 
 def _rows(tensor: Any, place: Place, channels: int) -> Tensor:

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+INSTANCE_NORMS = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
+LAYER_NORMS = (nn.LayerNorm, nn.RMSNorm)
+NORMS_OVER_CHANNELS = (*LAYER_NORMS, nn.GroupNorm)
+"""Norms whose statistics are taken over channels: without some of them the others come out otherwise, too."""
 
 
-def is_known(module: nn.Module) -> bool:
+def is_known(module: Any) -> bool:
     """Whether the layer is of exactly a known class: a subclass may use its weights in its own way."""
-    return type(module) in (nn.Linear, *CONVOLUTIONS, *BATCH_NORMS)
+    if type(module) in LAYER_NORMS:
+        return len(module.normalized_shape) == 1
+    if type(module) is nn.PReLU:
+        return module.num_parameters > 1
+    plain = (nn.Linear, *CONVOLUTIONS, *TRANSPOSED, *BATCH_NORMS, *INSTANCE_NORMS, nn.GroupNorm)
+    return type(module) in plain
 
 
 def by_channel(module: Any) -> bool:
-    """Whether the layer treats every channel by itself: batch norm and depthwise convolution."""
-    if isinstance(module, BATCH_NORMS):
+    """Whether the layer's output channels are its input channels: norms and depthwise convolution."""
+    if isinstance(module, (*BATCH_NORMS, *INSTANCE_NORMS, *NORMS_OVER_CHANNELS, nn.PReLU)):
         return True
     return isinstance(module, CONVOLUTIONS) and module.groups == module.in_channels == module.out_channels > 1
 
@@ -27,9 +38,32 @@ def widths(module: Any, dims: int) -> tuple[int, int, int]:
     """Channels read, channels made, and the axis they lie on in an input of `dims` dimensions."""
     if isinstance(module, nn.Linear):
         return module.in_features, module.out_features, -1
-    if isinstance(module, CONVOLUTIONS):
+    if isinstance(module, (*CONVOLUTIONS, *TRANSPOSED)):
         return module.in_channels, module.out_channels, 1 - module.weight.ndim
-    return module.num_features, module.num_features, 1 - dims
+    if isinstance(module, LAYER_NORMS):
+        return module.normalized_shape[0], module.normalized_shape[0], -1
+    names = {nn.GroupNorm: "num_channels", nn.PReLU: "num_parameters"}
+    width = getattr(module, names.get(type(module), "num_features"))
+    return width, width, 1 - dims
+
+
+def filters(module: Any) -> Tensor:
+    """The weights of a layer that makes channels, one of them after the other on the first axis."""
+    weight: Tensor = module.weight.detach()
+    return weight.transpose(0, 1) if isinstance(module, TRANSPOSED) else weight
+
+
+def division(module: Any) -> tuple[int, bool]:
+    """Into how many equal groups the layer divides its channels, and whether they are cut as wholes.
+
+    Many small groups go one by one; of a few large ones, each loses the channels at the same positions. Either
+    way the groups stay equal. (1, False) when the channels are not divided.
+    """
+    if isinstance(module, nn.GroupNorm):
+        return module.num_groups, module.num_groups >= module.num_channels // module.num_groups
+    if isinstance(module, CONVOLUTIONS):
+        return module.groups, module.groups > 1 and module.groups >= module.in_channels // module.groups
+    return 1, False
 
 
 def weighted(model: nn.Module) -> list[tuple[str, nn.Module]]:
@@ -50,6 +84,12 @@ def is_factorizable(layer: nn.Module) -> bool:
     names = {name for name, _ in layer.named_parameters(recurse=False)}
     plain = type(layer) is nn.Linear or (type(layer) is nn.Conv2d and layer.groups == 1)
     return plain and names <= {"weight", "bias"}
+
+
+def axis_of_tensor(shape: Sequence[int]) -> int:
+    """Where the channels of a parameter by itself lie, counted from the right: on its only axis, or on the last."""
+    wide = [axis for axis, size in enumerate(shape) if size > 1]
+    return wide[0] - len(shape) if len(wide) == 1 else -1
 
 
 def shared(model: nn.Module) -> dict[str, str]:
@@ -73,8 +113,8 @@ def unsafe(traced: fx.GraphModule) -> dict[str, str]:
         odd = [key for key, _ in module.named_parameters(recurse=False) if key not in ("weight", "bias")]
         if odd:
             found[name] = f"it has a parameter {odd[0]} that is not understood"
-        if isinstance(module, CONVOLUTIONS) and module.groups > 1 and not by_channel(module):
-            found[name] = f"it is a convolution in {module.groups} groups"
+        if isinstance(module, TRANSPOSED) and module.groups > 1:
+            found[name] = f"it is a transposed convolution in {module.groups} groups"
     for node in traced.graph.nodes:
         if node.op == "get_attr":
             found[str(node.target).rpartition(".")[0]] = "the network reads its weights directly"

@@ -2,55 +2,56 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
-from tasks.kernels.coupling import Group, Place
-from tasks.kernels.flow import Side
-from tasks.kernels.layers import CONVOLUTIONS
+from tasks.kernels.attention import expand
+from tasks.kernels.groups import Group, Side
+from tasks.kernels.layers import LAYER_NORMS, NORMS_OVER_CHANNELS, TRANSPOSED, division
 from tasks.kernels.tracing import to_device_of
+from tasks.kernels.trimming import kept, trim, trim_tensor, width
 
-_BY_CHANNEL = dict.fromkeys(("weight", "bias", "running_mean", "running_var"), 0)
-_AXES: dict[Side, dict[str, int]] = {
-    "out": {"weight": 0, "bias": 0},
-    "in": {"weight": 1},
-    "through": _BY_CHANNEL,
-}
-"""Which axis of which tensor a side is."""
+TOLERANCE = 1e-3
+"""Largest relative difference between a cut network and its reference that is put down to rounding."""
 
 
 def cut(model: nn.Module, groups: Sequence[Group], keep: Mapping[int, Sequence[int]]) -> nn.Module:
     """A copy of `model` that keeps, of each group whose id is in `keep`, only these channels.
 
-    Raises ValueError for a layer that would lose all its channels, or that has fewer than the group says.
+    Torch's attention layers that lose something are written out as plain layers. Raises ValueError for a layer
+    that would lose all its channels, or that has fewer than the group says.
     """
-    pared = copy.deepcopy(model)
-    lost: dict[tuple[str, Side], set[int]] = {}
-    for place, gone in _removed(groups, keep):
-        lost.setdefault((place.layer, place.side), set()).update(gone)
+    lost = _lost(groups, keep)
+    pared = expand(model, {layer for layer, _ in lost})
     for (layer, side), positions in lost.items():
         try:
-            _trim(pared.get_submodule(layer), side, positions)
+            if side == "tensor":
+                trim_tensor(pared, layer, positions)
+            else:
+                trim(pared.get_submodule(layer), side, positions)
         except ValueError as error:
             raise ValueError(f"layer {layer}: {error}") from None
     return pared
 
 
 def silence(model: nn.Module, groups: Sequence[Group], keep: Mapping[int, Sequence[int]]) -> nn.Module:
-    """A copy of the same size in which every reader gives the removed channels the weight zero.
+    """The reference of a cut: a copy of the same size whose layers take no notice of the removed channels.
 
-    It computes what `cut` computes, whatever the activations between producer and reader are.
+    Every reader gives them the weight zero, and norms over channels take their statistics without them: there,
+    and only there, a cut changes what the network computes from the other channels.
     """
-    silent = copy.deepcopy(model)
-    for place, gone in _removed(groups, keep):
-        if place.side == "in":
-            weight: Any = silent.get_submodule(place.layer).weight
-            with torch.no_grad():
-                weight[:, gone] = 0
+    lost = _lost(groups, keep)
+    silent = expand(model, {layer for layer, _ in lost})
+    for (layer, side), gone in lost.items():
+        module: Any = None if side == "tensor" else silent.get_submodule(layer)
+        if side == "in":
+            _ignore(module, gone)
+        elif isinstance(module, NORMS_OVER_CHANNELS):
+            owner, _, name = layer.rpartition(".")
+            setattr(silent.get_submodule(owner), name, _Reduced(module, gone))
     return silent
 
 
@@ -70,36 +71,39 @@ def difference(
     return float((got - wanted).abs().max() / wanted.abs().max().clamp(min=1e-6))
 
 
-def _removed(groups: Sequence[Group], keep: Mapping[int, Sequence[int]]) -> Iterator[tuple[Place, list[int]]]:
-    """The positions that go, place by place."""
+class _Reduced(nn.Module):
+    """A norm over the channels that stay; the others come out as zeros."""
+
+    def __init__(self, norm: Any, gone: set[int]) -> None:
+        super().__init__()
+        self.stay = kept(norm, "through", gone)
+        self.last, self.norm = isinstance(norm, LAYER_NORMS), norm
+        trim(norm, "through", gone)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        axis, outputs = -1 if self.last else 1, torch.zeros_like(inputs)
+        stay = torch.tensor(self.stay, device=inputs.device)
+        return outputs.index_copy(axis, stay, self.norm(inputs.index_select(axis, stay)))
+
+
+def _lost(groups: Sequence[Group], keep: Mapping[int, Sequence[int]]) -> dict[tuple[str, Side], set[int]]:
+    """The positions that go, by layer and side; the sides `out` come first."""
+    lost: dict[tuple[str, Side], set[int]] = {}
     for group in groups:
         if group.id in keep:
-            gone = sorted(set(range(group.channels)) - set(keep[group.id]))
+            gone = set(range(group.channels)) - set(keep[group.id])
             for place in group.places:
                 starts = (place.start + channel * place.width for channel in gone)
-                yield place, [start + offset for start in starts for offset in range(place.width)]
+                positions = {start + offset for start in starts for offset in range(place.width)}
+                lost.setdefault((place.layer, place.side), set()).update(positions)
+    return dict(sorted(lost.items(), key=lambda item: item[0][1] != "out"))
 
 
-def _trim(module: Any, side: Side, gone: set[int]) -> None:
-    size = module.weight.shape[_AXES[side]["weight"]] if module.weight is not None else module.num_features
-    kept = [position for position in range(size) if position not in gone]
-    if not kept or max(gone, default=0) >= size:
-        raise ValueError(f"{len(gone)} of {size} channels cannot go")
-    for name, axis in _AXES[side].items():
-        tensor = getattr(module, name, None)
-        if tensor is not None:
-            index = torch.tensor(kept, device=tensor.device)
-            trimmed = tensor.detach().index_select(axis, index)
-            is_parameter = isinstance(tensor, nn.Parameter)
-            setattr(module, name, nn.Parameter(trimmed, tensor.requires_grad) if is_parameter else trimmed)
-    for name in _size_names(module, side):
-        setattr(module, name, len(kept))
-
-
-def _size_names(module: nn.Module, side: Side) -> tuple[str, ...]:
-    if isinstance(module, nn.Linear):
-        return ("out_features",) if side == "out" else ("in_features",)
-    if isinstance(module, CONVOLUTIONS):
-        sizes = {"out": ("out_channels",), "in": ("in_channels",)}
-        return sizes.get(side, ("in_channels", "out_channels", "groups"))
-    return ("num_features",)
+def _ignore(module: Any, gone: set[int]) -> None:
+    """Zero weights for these input channels; a group that goes as a whole is ignored by its readers."""
+    groups, whole = division(module)
+    if not whole:
+        share = width(module, "in") // groups
+        with torch.no_grad():
+            weight = module.weight.transpose(0, 1) if not isinstance(module, TRANSPOSED) else module.weight
+            weight[sorted({position % share for position in gone})] = 0

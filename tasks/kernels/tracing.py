@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import inspect
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import fx, nn
 
-_FAILURES = (TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError, IndexError, KeyError)
+_FAILURES = (TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError, IndexError, KeyError, NameError)
 """What code that was written for tensors raises when it meets torch.fx's symbols."""
 
 
@@ -17,17 +19,19 @@ class TraceError(Exception):
     """The network's graph does not follow from its code; the sentence names the part that stopped it."""
 
 
-def trace(model: nn.Module, example: torch.Tensor) -> fx.GraphModule:
+def trace(
+    model: nn.Module, example: torch.Tensor, prepare: Callable[[nn.Module], nn.Module] = copy.deepcopy
+) -> fx.GraphModule:
     """The graph of `model` in evaluation mode; `node.meta["shape"]` is set where a value is a tensor.
 
-    Works on a copy: the model stays bit-identical. Raises TraceError when the code decides by the values of
-    tensors, does not run on `example` or gives more than one tensor, and when a layer with weights takes no
-    part in evaluation (so that what it reads is unknown).
+    Works on the copy that `prepare` makes: the model stays bit-identical. Raises TraceError when the code decides
+    by the values of tensors, does not run on `example` or gives more than one tensor, and when a layer with
+    weights takes no part in evaluation (so that what it reads is unknown).
     """
     tracer = _Tracer()
     try:
-        twin = copy.deepcopy(model).eval()
-        graph = tracer.trace(twin, concrete_args=_defaults(twin) or None)
+        twin = prepare(model).eval()
+        graph = _without_unused(tracer.trace(twin, concrete_args=_defaults(twin) or None))
     except _FAILURES as error:
         where = f"layer {'.'.join(tracer.path)}" if tracer.path else f"the network {type(model).__name__}"
         raise TraceError(f"{where} could not be traced: {error}") from error
@@ -64,6 +68,14 @@ def _check_all_used(model: nn.Module, graph: fx.Graph, tracer: fx.Tracer) -> Non
             raise TraceError(f"layer {name} takes no part when the network evaluates, so what it reads is unknown")
 
 
+def _without_unused(graph: fx.Graph) -> fx.Graph:
+    """Without means that nobody reads, as those of an attention's weights; in-place operations stay."""
+    for node in reversed(graph.nodes):
+        if not node.users and (node.target in ("mean", operator.getitem)):
+            graph.erase_node(node)
+    return graph
+
+
 class _Tracer(fx.Tracer):
     """Remembers in which layer a trace stopped: names stay on `path` when an exception passes through."""
 
@@ -72,7 +84,13 @@ class _Tracer(fx.Tracer):
         self.path: list[str] = []
 
     def call_module(self, m: nn.Module, forward: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        outside, self.path = self.path, self.path_of_module(m).split(".")
+        try:
+            inside = self.path_of_module(m)
+        except NameError:  # made in the code of `forward`, as `nn.Softmax(-1)(scores)` is
+            if list(m.parameters()):
+                raise
+            return forward(*args, **kwargs)
+        outside, self.path = self.path, inside.split(".")
         result = super().call_module(m, forward, args, kwargs)
         self.path = outside
         return result

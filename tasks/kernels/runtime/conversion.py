@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 def convert(model: nn.Module, shape: tuple[int, ...]) -> onnx.ModelProto:
     """The graph of a network in evaluation mode: `input` (batch, *shape) → `output`, as torch's exporter writes it.
 
+    A fake-quantized network becomes a quantized one (QDQ): its weights are stored in int8, its biases in int32.
     What the exporter prints on success is kept from the terminal.
     """
     import torch  # not above: timing processes import this package, and need no torch
 
+    from tasks.kernels import fake_quantization
+    from tasks.kernels.runtime.translation import translations
+
+    quantized = fake_quantization.is_quantized(model)
     # A batch of 2: an example of 1 would let the exporter specialise on it.
     example = torch.zeros(2, *shape)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -34,7 +39,7 @@ def convert(model: nn.Module, shape: tuple[int, ...]) -> onnx.ModelProto:
     ):
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            model,
+            fake_quantization.frozen(model) if quantized else model,
             (example,),
             dynamo=True,
             opset_version=OPSET,
@@ -43,9 +48,12 @@ def convert(model: nn.Module, shape: tuple[int, ...]) -> onnx.ModelProto:
             output_names=["output"],
             external_data=False,
             verbose=False,
+            custom_translation_table=translations() if quantized else None,
         )
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
     for node in proto.graph.node:
         del node.metadata_props[:]  # stack traces with this machine's paths
+    if quantized:
+        del proto.graph.value_info[:]  # a tenth of a small file, for shapes that any reader infers
     return proto

@@ -43,17 +43,33 @@ class Description:
 def describe(model: Path | bytes) -> Description:
     """Counts a file's constants, and its multiply-accumulates on one example (of zeros and empty text)."""
     proto = load(model)
-    session = open_session(model, optimized=False)
-    inputs = tuple(_tensor(item) for item in session.get_inputs())
+    inputs, outputs = interface(model)
     parameters, nonzeros = graphs.count(proto.graph.node, constants(proto), _axis)
     return Description(
         inputs,
-        tuple(_tensor(item) for item in session.get_outputs()),
+        outputs,
         len(model) if isinstance(model, bytes) else model.stat().st_size,
         parameters,
         nonzeros,
         _macs(proto, {tensor.name: _zeros(tensor) for tensor in inputs}),
     )
+
+
+def interface(model: Path | bytes) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """What a file must be given (an initializer among the inputs need not be), and what it answers."""
+    session = open_session(model, optimized=False)
+    return tuple(map(_tensor, session.get_inputs())), tuple(map(_tensor, session.get_outputs()))
+
+
+def batch_of(model: Path | bytes) -> int | None:
+    """How many examples a file insists on at once; None when it takes any number."""
+    shape = open_session(model, optimized=False).get_inputs()[0].shape
+    return shape[0] if shape and isinstance(shape[0], int) else None
+
+
+def count_operators(model: Path | bytes) -> int:
+    """How many operators the graph has, without constants."""
+    return sum(1 for node in load(model).graph.node if node.op_type != "Constant")
 
 
 def metadata(model: Path | bytes) -> dict[str, str]:

@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
+from tasks.kernels import bitmasks
 from tasks.kernels.runtime.sessions import Array, open_session
+
+MASKED = "paredown.storage"
+"""Domain of the nodes that unfold a constant from its bit mask."""
 
 
 def load(model: Path | bytes) -> onnx.ModelProto:
@@ -23,11 +27,14 @@ def dump(proto: onnx.ModelProto) -> bytes:
 
 
 def constants(proto: onnx.ModelProto) -> dict[str, Array]:
-    """Initializers and constant nodes by the name of their tensor."""
+    """Initializers and constant nodes by the name of their tensor; those stored as bit masks are unfolded."""
     found = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
     for node in proto.graph.node:
         if node.op_type == "Constant" and node.attribute[0].name == "value":
             found[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
+        elif node.domain == MASKED:
+            bits, values = (found.pop(name) for name in node.input)
+            found[node.output[0]] = bitmasks.unmask(bits, values, helper.get_node_attr_value(node, "shape"))
     return found
 
 

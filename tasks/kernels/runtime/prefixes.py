@@ -15,33 +15,71 @@ OPSET = 20
 """Of the main domain; torch's exporter writes it, so both halves of a product's graph agree."""
 ML_OPSET = 3
 """Of the domain ai.onnx.ml, which has the one-hot encoder for text."""
+TYPES = {
+    "float16": TensorProto.FLOAT16,
+    "float32": TensorProto.FLOAT,
+    "float64": TensorProto.DOUBLE,
+    "uint8": TensorProto.UINT8,
+}
+"""Types of pixels and features, by their numpy name."""
 
 
-def image_prefix(shape: Sequence[int], dtype: str, fitted: Mapping[str, Any]) -> onnx.ModelProto:
-    """(batch, height, width, channels) raw pixels → (batch, channels, height, width) float32, normalized."""
+def image_prefix(
+    shape: Sequence[int],
+    dtype: str,
+    fitted: Mapping[str, Any] | None,
+    wanted: str = "float32",
+    planes: bool = True,
+    batch: int | str = "batch",
+) -> onnx.ModelProto:
+    """(batch, height, width, channels) raw pixels → what a network takes.
+
+    Args:
+        shape: of one image.
+        dtype: of the raw pixels.
+        fitted: the normalization; None leaves the pixels' values as they are.
+        wanted: the answer's type.
+        planes: whether the answer is (batch, channels, height, width).
+        batch: 1 for a network that takes one example at a time, else the name of a free axis.
+    """
     height, width, channels = shape
-    pixel = TensorProto.UINT8 if dtype == "uint8" else TensorProto.FLOAT
-    constants = [
-        helper.make_tensor(name, TensorProto.FLOAT, (1, channels, 1, 1), fitted[name]) for name in ("gain", "shift")
-    ]
-    nodes = [
-        helper.make_node("Cast", ["input_0"], ["pixels"], to=TensorProto.FLOAT),
-        helper.make_node("Transpose", ["pixels"], ["planes"], perm=[0, 3, 1, 2]),
-        helper.make_node("Mul", ["planes", "gain"], ["scaled"]),
-        helper.make_node("Add", ["scaled", "shift"], ["features"]),
-    ]
-    inputs = [helper.make_tensor_value_info("input_0", pixel, ["batch", height, width, channels])]
-    outputs = [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", channels, height, width])]
-    return _model(nodes, inputs, outputs, constants)
+    axes, order = ((1, channels, 1, 1), (channels, height, width)) if planes else ((1, 1, 1, channels), shape)
+    chain: list[tuple[str, str, dict[str, Any]]] = []
+    if fitted is not None:
+        chain.append(("Cast", "", {"to": TensorProto.FLOAT}))
+    if planes:
+        chain.append(("Transpose", "", {"perm": [0, 3, 1, 2]}))
+    if fitted is not None:
+        chain += [("Mul", "gain", {}), ("Add", "shift", {})]
+    if wanted != (dtype if fitted is None else "float32"):
+        chain.append(("Cast", "", {"to": TYPES[wanted]}))
+    keys = ("gain", "shift") if fitted is not None else ()
+    constants = [helper.make_tensor(key, TensorProto.FLOAT, axes, (fitted or {})[key]) for key in keys]
+    inputs = [helper.make_tensor_value_info("input_0", TYPES[dtype], [batch, height, width, channels])]
+    outputs = [helper.make_tensor_value_info("features", TYPES[wanted], [batch, *order])]
+    return _model(_chain("input_0", chain or [("Identity", "", {})]), inputs, outputs, constants)
 
 
-def table_prefix(fitted: Mapping[str, Any]) -> onnx.ModelProto:
-    """One (batch, 1) input for each raw column → (batch, features) float32, imputed, scaled and one-hot."""
+def stack_prefix(columns: int, wanted: str = "float32", batch: int | str = "batch") -> onnx.ModelProto:
+    """One (batch, 1) float32 input for each column → (batch, columns), their values as they are."""
+    names = [f"input_{index}" for index in range(columns)]
+    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, 1]) for name in names]
+    outputs = [helper.make_tensor_value_info("features", TYPES[wanted], [batch, columns])]
+    nodes = [helper.make_node("Concat", names, ["raw"], axis=1)]
+    nodes.append(helper.make_node("Cast", ["raw"], ["features"], to=TYPES[wanted]))
+    return _model(nodes, inputs, outputs, [])
+
+
+def table_prefix(fitted: Mapping[str, Any], wanted: str = "float32", batch: int | str = "batch") -> onnx.ModelProto:
+    """One (batch, 1) input for each raw column → (batch, features), imputed, scaled and one-hot.
+
+    `wanted` and `batch` are those of `image_prefix`.
+    """
     nodes, inputs, constants, blocks = [], [], [], []
     numbers, categories = fitted["numbers"], fitted["categories"]
     if numbers:
         names = [f"input_{index}" for index in range(len(numbers))]
-        inputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 1]) for name in names]
+        inputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, 1]) for name in names]
         constants += [
             helper.make_tensor(key, TensorProto.FLOAT, (1, len(numbers)), [n[key] for n in numbers])
             for key in ("fill", "gain", "shift")
@@ -58,7 +96,7 @@ def table_prefix(fitted: Mapping[str, Any]) -> onnx.ModelProto:
     constants += [shape] if categories else []
     for index, category in enumerate(categories, start=len(numbers)):
         name, hot, block = f"input_{index}", f"hot_{index}", f"category_{index}"
-        inputs.append(helper.make_tensor_value_info(name, TensorProto.STRING, ["batch", 1]))
+        inputs.append(helper.make_tensor_value_info(name, TensorProto.STRING, [batch, 1]))
         nodes += [
             helper.make_node(
                 "OneHotEncoder",
@@ -71,10 +109,23 @@ def table_prefix(fitted: Mapping[str, Any]) -> onnx.ModelProto:
             helper.make_node("Reshape", [hot, "flat"], [block]),
         ]
         blocks.append(block)
-    nodes.append(helper.make_node("Concat", blocks, ["features"], axis=1))
+    joined = "features" if wanted == "float32" else "joined"
+    nodes.append(helper.make_node("Concat", blocks, [joined], axis=1))
+    if wanted != "float32":
+        nodes.append(helper.make_node("Cast", [joined], ["features"], to=TYPES[wanted]))
     width = len(numbers) + sum(len(category["values"]) for category in categories)
-    outputs = [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", width])]
+    outputs = [helper.make_tensor_value_info("features", TYPES[wanted], [batch, width])]
     return _model(nodes, inputs, outputs, constants)
+
+
+def _chain(start: str, steps: Sequence[tuple[str, str, dict[str, Any]]]) -> list[Any]:
+    """One node after the other from `start` to `features`: (operator, the constant beside the data, attributes)."""
+    nodes, name = [], start
+    for index, (operator, constant, attributes) in enumerate(steps):
+        after = "features" if index == len(steps) - 1 else f"step_{index}"
+        nodes.append(helper.make_node(operator, [name, constant] if constant else [name], [after], **attributes))
+        name = after
+    return nodes
 
 
 def _model(nodes: list[Any], inputs: list[Any], outputs: list[Any], constants: list[Any]) -> onnx.ModelProto:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +15,23 @@ from tasks.kernels import graphs
 from tasks.kernels.quantization import FORMATS, Calibration, Range, Variant, clipped, extremes
 from tasks.kernels.runtime.files import constants, dump, exposed, load
 from tasks.kernels.runtime.sessions import Array
+from tasks.kernels.runtime.tidying import drop_unused, quiet, tidy
+
+HISTOGRAM = 128
+"""Examples whose activations histograms count: some hundred thousand values of each tensor are enough."""
 
 
 def quantizable(model: bytes) -> list[str]:
     """Names of the operators that `quantize` can turn into eight bits, in the graph's order."""
+    return list(layer_names(model))
+
+
+def layer_names(model: bytes) -> dict[str, str]:
+    """The same names, and what the network calls each layer, as far as its weights' names tell."""
     proto = load(model)
-    return graphs.quantizable(proto.graph.node, constants(proto))
+    names = graphs.quantizable(proto.graph.node, constants(proto))
+    weights = {node.name: node.input[1] for node in proto.graph.node if node.name in names}
+    return {name: weights[name].rpartition("/")[2].removesuffix(".weight") for name in names}
 
 
 def fuse(model: bytes) -> bytes:
@@ -33,7 +43,7 @@ def fuse(model: bytes) -> bytes:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.optimized_model_filepath = str(path)
         onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        return dump(_tidy(onnx.shape_inference.infer_shapes(onnx.load(path)), load(model)))
+        return dump(tidy(onnx.shape_inference.infer_shapes(onnx.load(path)), load(model)))
 
 
 def collect_ranges(
@@ -46,7 +56,7 @@ def collect_ranges(
     """Ranges of the activations around `nodes` (names in the fused graph) and the nodes that ride along.
 
     NaN among the values gives NaN as range. Runs `step` examples at a time, so that little memory holds all
-    activations.
+    activations. Histograms (`entropy`, `percentile`) count the first HISTOGRAM examples only.
     """
     proto = load(fused)
     known = constants(proto)
@@ -56,16 +66,28 @@ def collect_ranges(
     names = [name for name in names if name in floats]
     session = exposed(proto, names)
 
-    def parts() -> Iterator[dict[str, Array]]:
-        for batch in batches:
-            for at in range(0, len(next(iter(batch.values()))), step):
-                piece = {name: np.asarray(array[at : at + step]) for name, array in batch.items()}
-                yield dict(zip(names, session.run(names, piece), strict=True))
-
-    full = extremes(parts())
+    step = batch_of(session, step)
+    full = extremes(activations(session, names, batches, step))
     if method == "minmax" or not all(np.isfinite(limits).all() for limits in full.values()):
         return full
-    return clipped(parts(), full, method)
+    parts = activations(session, names, batches, step)
+    return clipped(islice(parts, HISTOGRAM // step), full, method)
+
+
+def batch_of(session: onnxruntime.InferenceSession, usual: int) -> int:
+    """How many examples a file with a fixed batch takes; `usual` where it is dynamic."""
+    fixed = session.get_inputs()[0].shape[:1]
+    return fixed[0] if fixed and isinstance(fixed[0], int) else usual
+
+
+def activations(
+    session: onnxruntime.InferenceSession, names: Sequence[str], batches: Sequence[Mapping[str, Array]], step: int
+) -> Iterator[dict[str, Array]]:
+    """The named tensors on all examples, run `step` at a time."""
+    for batch in batches:
+        for at in range(0, len(next(iter(batch.values()))), step):
+            piece = {name: np.asarray(array[at : at + step]) for name, array in batch.items()}
+            yield dict(zip(names, session.run(list(names), piece), strict=True))
 
 
 def quantize(
@@ -90,7 +112,7 @@ def quantize(
         for name, (low, high) in ranges.items()
     }
     form = FORMATS[variant]
-    with _quiet():
+    with quiet():
         quantizer = QDQQuantizer(
             proto,
             per_channel,
@@ -108,19 +130,7 @@ def quantize(
     written = quantizer.model.model
     _keep_answers_float(written, names)
     del written.graph.value_info[:]
-    return dump(_tidy(written, load(fused)))
-
-
-def _tidy(written: onnx.ModelProto, origin: onnx.ModelProto) -> onnx.ModelProto:
-    """Gives a rewritten file the origin's metadata back, and only the operator sets that it uses."""
-    written.producer_name, written.producer_version = origin.producer_name, origin.producer_version
-    del written.metadata_props[:]
-    written.metadata_props.extend(origin.metadata_props)
-    used = {"", *(node.domain for node in written.graph.node)}
-    kept = [entry for entry in written.opset_import if entry.domain in used]
-    del written.opset_import[:]
-    written.opset_import.extend(kept)
-    return written
+    return dump(tidy(written, load(fused)))
 
 
 def _keep_answers_float(proto: onnx.ModelProto, names: Collection[str]) -> None:
@@ -135,24 +145,4 @@ def _keep_answers_float(proto: onnx.ModelProto, names: Collection[str]) -> None:
                 for index, name in enumerate(field):
                     if name == exact:
                         field[index] = rounded
-    used = {name for node in graph.node for name in node.input}
-    for tensor in [tensor for tensor in graph.initializer if tensor.name not in used]:
-        graph.initializer.remove(tensor)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps the quantizer's remarks, which it makes on the root logger, out of the caller's log."""
-    root, handler = logging.getLogger(), logging.NullHandler()
-
-    def foreign(record: logging.LogRecord) -> bool:
-        return "onnxruntime" not in record.pathname
-
-    # With a handler in place, logging.warning() does not install one of its own for good.
-    root.addHandler(handler)
-    root.addFilter(foreign)
-    try:
-        yield
-    finally:
-        root.removeFilter(foreign)
-        root.removeHandler(handler)
+    drop_unused(graph)

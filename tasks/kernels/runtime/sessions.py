@@ -24,10 +24,15 @@ def available(provider: Provider) -> bool:
 
 
 def open_session(
-    model: Path | bytes, threads: int = 1, provider: Provider = "cpu", optimized: bool = True
+    model: Path | bytes,
+    threads: int = 1,
+    provider: Provider = "cpu",
+    optimized: bool = True,
+    profile: Path | None = None,
 ) -> onnxruntime.InferenceSession:
     """A session with its threads pinned down: `threads` inside an operator, operators one after another.
 
+    With `profile`, every operator is timed into a file whose name begins so; `end_profiling` names it.
     Raises RuntimeError where the runtime cannot give the provider (it would fall back silently).
     """
     options = onnxruntime.SessionOptions()
@@ -35,6 +40,8 @@ def open_session(
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3
+    if profile is not None:
+        options.enable_profiling, options.profile_file_prefix = True, str(profile)
     levels = onnxruntime.GraphOptimizationLevel
     options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimized else levels.ORT_DISABLE_ALL
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if threads > 1 else "0")

@@ -1,0 +1,33 @@
+"""Inheritance: a smaller network starts from the weights of a larger one of the same kind."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+@torch.no_grad()
+def inherit(student: nn.Module, teacher: nn.Module) -> tuple[list[str], dict[str, list[int]]]:
+    """Copies, in place, the leading part of every tensor of the teacher that the student has, no larger, by name.
+
+    Returns:
+        The names of the tensors that the student got, and the teacher's output channels that each of its
+        narrower layers has: what `reconstruction.reconstruct` takes as `kept`.
+    """
+    theirs = teacher.state_dict()
+    inherited: list[str] = []
+    kept: dict[str, list[int]] = {}
+    for name, own in student.state_dict().items():
+        source = theirs.get(name)
+        if (
+            source is None
+            or source.dim() != own.dim()
+            or any(a > b for a, b in zip(own.shape, source.shape, strict=True))
+        ):
+            continue
+        own.copy_(source[tuple(slice(size) for size in own.shape)])
+        inherited.append(name)
+        layer, _, kind = name.rpartition(".")
+        if kind == "weight" and own.dim() > 1 and len(own) < len(source):
+            kept[layer] = list(range(len(own)))
+    return inherited, kept

@@ -1,0 +1,46 @@
+"""Magnitudes: which single weights are the smallest, over layers or in small groups. Counts are exact, ties too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def smallest(weight: Tensor, count: int) -> Tensor:
+    """True at the `count` smallest magnitudes; of equal ones, those that come first."""
+    order = weight.detach().abs().flatten().argsort(stable=True)
+    chosen = torch.zeros(weight.numel(), dtype=torch.bool, device=weight.device)
+    chosen[order[:count]] = True
+    return chosen.view(weight.shape)
+
+
+def beyond(weight: Tensor, kept: int, group: int) -> Tensor:
+    """True at all but the `kept` largest magnitudes of each `group` consecutive inputs of one output.
+
+    The inputs lie along the second axis, (outputs, inputs, …), as in linear layers and convolutions; each
+    position of a kernel has groups of its own (Mishra et al. 2021, "Accelerating Sparse Deep Neural
+    Networks"). Of equal magnitudes the first go. The number of inputs must be a multiple of `group`.
+    """
+    last = weight.detach().abs().movedim(1, -1)
+    groups = last.reshape(*last.shape[:-1], -1, group)
+    order = groups.argsort(dim=-1, stable=True)
+    chosen = torch.zeros_like(groups, dtype=torch.bool).scatter_(-1, order[..., : group - kept], True)
+    return chosen.reshape(last.shape).movedim(-1, 1)
+
+
+def share_out(weights: Sequence[Tensor], total: int, most: Sequence[int]) -> list[int]:
+    """How many zeros each tensor gets when the `total` smallest magnitudes of all go, and no more than its `most`.
+
+    What a tensor may not lose goes elsewhere. Raises ValueError when the tensors may not lose that many.
+    """
+    if total > sum(most):
+        raise ValueError(f"{total} weights should go, but only {sum(most)} may")
+    magnitudes = [weight.detach().abs().flatten().cpu() for weight in weights]
+    for magnitude, limit in zip(magnitudes, most, strict=True):
+        magnitude[magnitude.argsort(stable=True)[limit:]] = torch.inf
+    order = torch.cat(magnitudes).argsort(stable=True)[:total]
+    owners = torch.arange(len(weights)).repeat_interleave(torch.tensor([len(one) for one in magnitudes]))
+    counts: list[int] = owners[order].bincount(minlength=len(magnitudes)).tolist()
+    return counts

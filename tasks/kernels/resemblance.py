@@ -1,0 +1,65 @@
+"""Resemblance: whether numbers can be a sample of others: how far their distributions and their scales differ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+FAR = 0.5
+"""A distance of distribution functions below this is a difference of taste, not of units."""
+SURE = 2.6
+"""In units of the sample's size: an honest random sample is farther in 3 of a million cases (Kolmogorov 1933)."""
+SCALE = 3.0
+"""And their typical deviations must differ by this factor, too: what the ranges of a network would notice."""
+MOST = 2000
+"""Examples that stand for a whole set."""
+
+
+def distance(sample: Array, whole: Array) -> float:
+    """Largest difference of the two empirical distribution functions (Kolmogorov–Smirnov), 0 to 1."""
+    places = np.concatenate([sample, whole])
+    shares = [np.searchsorted(np.sort(values), places, side="right") / len(values) for values in (sample, whole)]
+    return float(np.abs(shares[0] - shares[1]).max())
+
+
+def unlike(sample: Array, whole: Array) -> bool:
+    """Whether `sample` (n,) cannot be a random sample of `whole` (m,): another place, scale or unit.
+
+    Never so for fewer than 8 numbers: too little can be said of them.
+    """
+    if min(len(sample), len(whole)) < 8:
+        return False
+    around = np.median(whole)
+    deviations = [np.abs(values - around) for values in (sample, whole)]
+    farthest = max(distance(sample, whole), distance(*deviations))
+    bound = max(FAR, SURE * np.sqrt(1 / len(sample) + 1 / len(whole)))
+    own = np.abs(sample - np.median(sample))
+    shift, spread, usual = (float(np.median(each)) for each in (deviations[0], own, deviations[1]))
+    off = shift > SCALE * usual or usual > SCALE * spread
+    return farthest >= bound and off
+
+
+def spread_out(count: int) -> NDArray[np.int64]:
+    """Positions of at most MOST examples, evenly over `count`."""
+    return np.unique(np.linspace(0, count - 1, min(count, MOST)).astype(np.int64))
+
+
+def by_image(pixels: Array) -> dict[str, Floats]:
+    """Mean and spread (standard deviation) of each channel in each image: (count, height, width, channels) → (count,).
+
+    Pixels of one image are no independent examples; images are.
+    """
+    flat = np.asarray(pixels, np.float64).reshape(len(pixels), -1, pixels.shape[-1])
+    channels = range(flat.shape[2])
+    means = {f"mean of channel {index} over an image": flat[..., index].mean(1) for index in channels}
+    return means | {f"spread of channel {index} over an image": flat[..., index].std(1) for index in channels}
+
+
+def central(values: Array) -> str:
+    """The middle 90 % in words: `0.31 to 0.62`."""
+    low, high = np.quantile(values, [0.05, 0.95])
+    return f"{low:.3g} to {high:.3g}"

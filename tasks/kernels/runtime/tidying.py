@@ -1,0 +1,46 @@
+"""Tidying: what every rewriting of an ONNX file ends with: the origin's remarks, no left-overs, a quiet log."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+
+import onnx
+
+
+def tidy(written: onnx.ModelProto, origin: onnx.ModelProto) -> onnx.ModelProto:
+    """Gives a rewritten file the origin's metadata back, and only the operator sets that it uses."""
+    written.producer_name, written.producer_version = origin.producer_name, origin.producer_version
+    del written.metadata_props[:]
+    written.metadata_props.extend(origin.metadata_props)
+    used = {"", *(node.domain for node in written.graph.node)}
+    kept = [entry for entry in written.opset_import if entry.domain in used]
+    del written.opset_import[:]
+    written.opset_import.extend(kept)
+    return written
+
+
+def drop_unused(graph: onnx.GraphProto) -> None:
+    """Takes out constants that nothing reads."""
+    used = {name for node in graph.node for name in node.input} | {item.name for item in graph.output}
+    for tensor in [tensor for tensor in graph.initializer if tensor.name not in used]:
+        graph.initializer.remove(tensor)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps the quantizer's remarks, which it makes on the root logger, out of the caller's log."""
+    root, handler = logging.getLogger(), logging.NullHandler()
+
+    def foreign(record: logging.LogRecord) -> bool:
+        return "onnxruntime" not in record.pathname
+
+    # With a handler in place, logging.warning() does not install one of its own for good.
+    root.addHandler(handler)
+    root.addFilter(foreign)
+    try:
+        yield
+    finally:
+        root.removeFilter(foreign)
+        root.removeHandler(handler)

@@ -1,0 +1,48 @@
+"""Ranks by the clock: which are tried, what their factors do, which are kept."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from tasks.kernels import costs, ranks
+from tasks.kernels.factorization import split
+from tasks.kernels.runtime.layers import Layer
+
+
+def test_options_are_what_energy_demands_and_whole_blocks_above() -> None:
+    assert ranks.options([13], [64], 16) == [(13,), (16,), (32,)]
+    assert ranks.options([16], [64], 16) == [(16,), (32,)]
+    assert ranks.options([60], [64], 16) == [(60,)]
+    assert ranks.options([13, 30], [16, 64], 16) == [(13, 30), (13, 32), (13, 48)]
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "chosen"),
+    [
+        (nn.Linear(12, 20), (3, 12), [4]),
+        (nn.Linear(12, 20), (3, 5, 12), [4]),
+        (nn.Conv2d(12, 20, 1, stride=2, padding=1), (3, 12, 7, 7), [5]),
+        (nn.Conv2d(6, 10, 3, stride=2, padding=1), (3, 6, 9, 9), [2, 3]),
+        (nn.Conv2d(6, 10, (3, 5), dilation=2, padding="same"), (3, 6, 9, 9), [2, 3]),
+    ],
+)
+def test_pieces_are_what_the_factors_do(layer: nn.Conv2d, shape: tuple[int, ...], chosen: list[int]) -> None:
+    example = torch.zeros(shape)
+    done = [call for calls in costs.calls(split(layer, chosen), example).values() for call in calls]
+    (whole,) = costs.calls(nn.Sequential(layer), example)["0"]
+    assert ranks.pieces(whole, chosen) == done
+
+
+def test_the_highest_of_equally_fast_ranks_is_kept() -> None:
+    """Rank 16 takes 1 % longer than 13, 32 twice as long; the layer is called twice."""
+    layer = Layer(64, 64, ())
+    times = {13: 1.0, 16: 1.01, 32: 2.0}
+    table = {str(layer): 3.0}
+    for rank, ms in times.items():
+        table |= {str(piece): ms / 2 for piece in ranks.pieces(layer, [rank])}
+    with costs.remembered(table):
+        found = ranks.measure({"a": [layer, layer]}, {"a": [(13,), (16,), (32,)]})["a"]
+    assert found == ranks.Timed([16], 6.0, 2.02)
+    assert found.gain == pytest.approx(1 - 2.02 / 6)
