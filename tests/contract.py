@@ -78,7 +78,8 @@ def _fingerprint(model: Any) -> Any:
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     return (
         {name: (_bits(tensor), _bits(tensor.grad), tensor.requires_grad) for name, tensor in tensors.items()},
-        [(name, type(module), module.training, module.extra_repr()) for name, module in model.named_modules()],
+        # By name: torch makes each traced network a class of its own.
+        [(name, str(type(module)), module.training, module.extra_repr()) for name, module in model.named_modules()],
         [len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules()],
         random,
     )
@@ -148,8 +149,14 @@ def macs(model: nn.Module, inputs: Tensor) -> int:
         nonlocal total
         total += output.numel() * module.weight[0].numel()
 
+    def attended(module: Any, arguments: tuple[Tensor, ...], output: tuple[Tensor, Any]) -> None:
+        nonlocal total
+        total += sum(tensor.numel() for tensor in (*arguments[:3], output[0])) * module.embed_dim
+
     twin = copy.deepcopy(model).eval()
     for module in twin.modules():
+        if isinstance(module, nn.MultiheadAttention):  # it calls none of its parts
+            module.register_forward_hook(attended)
         if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
             module.register_forward_hook(count)
     with torch.no_grad():

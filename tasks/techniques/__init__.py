@@ -10,12 +10,30 @@ from pydantic import Discriminator, Tag
 
 from tasks.artifacts import Spec
 from tasks.techniques.base import Batches, Technique
+from tasks.techniques.blocks import Blocks
 from tasks.techniques.channels import Channels
+from tasks.techniques.clean import Clean
+from tasks.techniques.fp16 import Fp16
 from tasks.techniques.int8 import Int8
 from tasks.techniques.low_rank import LowRank
+from tasks.techniques.pack import Pack
 from tasks.techniques.plugin import PLUGIN, Plugin, load_plugin
+from tasks.techniques.quantize_aware import QuantizeAware
+from tasks.techniques.weight_only import WeightOnly
+from tasks.techniques.weights import Weights
 
-TECHNIQUES: tuple[type[Technique], ...] = (Channels, LowRank, Int8)
+TECHNIQUES: tuple[type[Technique], ...] = (
+    Channels,
+    Blocks,
+    LowRank,
+    Weights,
+    QuantizeAware,
+    Clean,
+    Int8,
+    Fp16,
+    WeightOnly,
+    Pack,
+)
 
 TAGS: dict[str, type[Technique]] = {kind.model_fields["step"].default: kind for kind in TECHNIQUES}
 
@@ -53,11 +71,18 @@ def tag_of(technique: Technique) -> str:
 __all__ = [
     "TECHNIQUES",
     "Batches",
+    "Blocks",
     "Channels",
+    "Clean",
+    "Fp16",
     "Int8",
     "LowRank",
+    "Pack",
     "Plugin",
+    "QuantizeAware",
     "Technique",
+    "WeightOnly",
+    "Weights",
     "any_of",
     "tag_of",
     "technique_of",

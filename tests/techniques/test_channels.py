@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import contract
 import networks
 import pytest
 import torch
@@ -12,11 +13,12 @@ from torch import Tensor, nn
 
 from tasks.architectures import resnet20
 from tasks.artifacts import InputError, Refusal
-from tasks.kernels import importance
+from tasks.kernels import costs, importance, pace
 from tasks.kernels.coupling import find_groups
 from tasks.kernels.objectives import task_loss
+from tasks.kernels.runtime.layers import Layer
 from tasks.techniques import Channels
-from tasks.techniques.channels import rounded
+from tasks.techniques.narrowing import rounded
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +59,7 @@ def test_the_smallest_filters_go() -> None:
     model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2))
     strengths = torch.tensor([5, 1, 9, 2, 8, 3, 7, 4, 6, 0.5, 10, 11, 0.1, 12, 13, 0.2])
     model[0].weight.data = strengths[:, None] * torch.tensor([[1.0, -1.0, 0.0, 0.0]])
-    plan = Channels(sparsity=0.5).plan(model, _batches(torch.randn(3, 4)))
+    plan = Channels(sparsity=0.5, multiple=8).plan(model, _batches(torch.randn(3, 4)))
     assert plan == {
         "cuts": [
             {
@@ -111,7 +113,7 @@ def test_taylor_keeps_what_matters_where_magnitude_is_blind() -> None:
         model[2].weight[:, :8] = 0
     inputs = torch.randn(32, 4, generator=torch.Generator().manual_seed(0))
     kept = {
-        name: Channels(importance=name).plan(model, _batches(inputs))["cuts"][0]["keep"]  # type: ignore[arg-type]
+        name: Channels(importance=name, multiple=8).plan(model, _batches(inputs))["cuts"][0]["keep"]  # type: ignore[arg-type]
         for name in ("magnitude", "taylor")
     }
     assert kept == {"magnitude": list(range(8)), "taylor": list(range(8, 16))}
@@ -125,24 +127,26 @@ def test_uniform_and_global_spreads() -> None:
             layer.weight.fill_(1.0)
         model[2].weight[:24] = 0.01
     batches = _batches(torch.randn(3, 4))
-    assert _cuts(Channels().plan(model, batches)) == {("0",): (16, 32), ("2",): (16, 32)}
-    assert _cuts(Channels(spread="global", sparsity=0.375).plan(model, batches)) == {("2",): (8, 32)}
+    assert _cuts(Channels(multiple=8).plan(model, batches)) == {("0",): (16, 32), ("2",): (16, 32)}
+    assert _cuts(Channels(spread="global", sparsity=0.375, multiple=8).plan(model, batches)) == {("2",): (8, 32)}
 
 
-def test_resnet20_is_cut_inside_its_blocks() -> None:
+def test_resnet20_is_cut_inside_its_blocks_and_along_its_stream() -> None:
     model = resnet20((3, 32, 32), 10).eval()
     inputs = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    plan = Channels(sparsity=0.5).plan(model, _batches(inputs))
+    plan = Channels(sparsity=0.5, multiple=8).plan(model, _batches(inputs))
     widths = {1: 16, 2: 32, 3: 64}
-    assert _cuts(plan) == {
+    stream = ("conv1", *(f"layer{stage}.{block}.conv2" for stage in widths for block in range(3)))
+    inside = {
         (f"layer{stage}.{block}.conv1",): (width // 2, width) for stage, width in widths.items() for block in range(3)
     }
-    assert "pad in layer layer2.0" in plan["left_alone"]["layer1.0.conv2"]
+    assert _cuts(plan) == {stream: (8, 16), **inside}
+    assert "pad in layer layer2.0" in plan["left_alone"]["layer2.0.conv2"]
 
 
 def test_ignored_layers_stay_with_those_that_are_coupled_to_them() -> None:
     model, inputs = networks.residual(0)
-    plan = Channels(ignore=("1.outside",)).plan(model, _batches(inputs))
+    plan = Channels(ignore=("1.outside",), multiple=8).plan(model, _batches(inputs))
     assert set(_cuts(plan)) == {("1.inside.0",), ("2.inside.0",)}
     assert plan["left_alone"]["1.outside.0"] == "ignored"
     assert plan["left_alone"]["0.0"] == "coupled with 1.outside.0, which is ignored"
@@ -153,8 +157,8 @@ def test_ignored_layers_stay_with_those_that_are_coupled_to_them() -> None:
 def test_nothing_to_cut_is_refused_with_the_reasons() -> None:
     narrow = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
     batches = _batches(torch.zeros(3, 4))
-    with pytest.raises(Refusal, match="0: 2 of its 4 channels, in whole blocks, is all of them"):
-        Channels().plan(narrow, batches)
+    with pytest.raises(Refusal, match="0: in whole blocks, all of its 4 channels stay"):
+        Channels(multiple=8).plan(narrow, batches)
     with pytest.raises(Refusal, match="0: no batch norm follows it"):
         Channels(importance="batch_norm").plan(narrow, batches)
     with pytest.raises(Refusal, match="no convolution or linear layer"):
@@ -185,3 +189,74 @@ def test_bad_inputs() -> None:
     for knobs in ({"sparsity": 1.0}, {"sparsity": 0.0}, {"multiple": 0}, {"importance": "chance"}):
         with pytest.raises(ValidationError):
             Channels(**knobs)  # type: ignore[arg-type]
+
+
+def test_a_share_or_a_speedup_decides() -> None:
+    with pytest.raises(ValidationError, match="sparsity: must be absent where speedup is given"):
+        Channels(sparsity=0.5, speedup=2.0)
+    with pytest.raises(ValidationError):
+        Channels(speedup=1.0)
+    asking = {Channels(): True, Channels(multiple=8): False, Channels(speedup=2.0, multiple=8): True}
+    assert all(technique.asks_host is asks for technique, asks in asking.items())
+
+
+def test_without_a_block_of_the_user_the_hosts_own_decides() -> None:
+    """Blocks of 16, so fours in 24. The first layer is faster at every width, the second at 16, and no more below."""
+    model = nn.Sequential(nn.Linear(4, 24), nn.ReLU(), nn.Linear(24, 24), nn.ReLU(), nn.Linear(24, 2))
+    widths = (24, 20, 16, 12, 8, 4)
+    probe = {
+        width: Layer(width, width, (16, 16), (3, 3), (1, 1), (1, 1), (1, 1, 1, 1)) for width in (64, 60, 56, 48, 32)
+    }
+    table = {str(layer): 0.5 if width <= 48 else 1.0 for width, layer in probe.items()}
+    table |= {str(Layer(4, width, ())): width / 24 for width in widths}
+    table |= {str(Layer(width, 24, ())): 1.0 for width in widths}
+    table |= {str(Layer(24, width, ())): 0.5 if width <= 16 else 1.0 for width in widths}
+    table |= {str(Layer(width, 2, ())): 0.5 for width in widths}
+    with costs.remembered(table):
+        plan = Channels().plan(model, _batches(torch.randn(3, 4)))
+    assert _cuts(plan) == {("0",): (12, 24), ("2",): (16, 24)}
+    assert plan["measured"] == {"block": 16, "options": [[*widths], [24, 16]]}
+
+
+def test_fpgm_cuts_what_others_can_stand_in_for() -> None:
+    """Twelve filters are alike, four are not; magnitude would cut those, which are small."""
+    model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2))
+    with torch.no_grad():
+        model[0].weight.copy_(torch.ones(16, 4) * 5 + 0.01 * torch.randn(16, 4))
+        model[0].weight[::4] = torch.eye(4)
+    plan = Channels(importance="fpgm", multiple=4, sparsity=0.75).plan(model, _batches(torch.randn(3, 4)))
+    assert plan["cuts"][0]["keep"] == [0, 4, 8, 12]
+
+
+def test_what_cannot_be_followed_is_refused_by_name_on_demand() -> None:
+    model, inputs = networks.flattened_fixed(0)
+    plan = Channels(multiple=8).plan(model, _batches(inputs))
+    layer = "features.0.0"
+    assert plan["left_alone"][layer].startswith("its channels flow into the method view")
+    with pytest.raises(Refusal, match=f"layer {layer} cannot be followed: its channels flow into the method view"):
+        Channels(multiple=8, unfollowable="refuse").plan(model, _batches(inputs))
+    spared = Channels(multiple=8, unfollowable="refuse", ignore=(layer,)).plan(model, _batches(inputs))
+    assert spared["left_alone"][layer] == "ignored"
+
+
+def _wide(seed: int) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        body = [layer for i in range(2) for layer in (nn.Conv2d(96 if i else 3, 96, 3, padding=1), nn.ReLU())]
+        return nn.Sequential(*body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(96, 5))
+
+
+def test_a_speedup_is_kept_to_or_refused() -> None:
+    batches = _batches(torch.randn(2, 3, 16, 16))
+    technique = Channels(speedup=1.3, multiple=32)
+    table: dict[str, float] = {}
+    with costs.remembered(table):
+        plan = contract.check(technique, _wide, batches)
+        assert plan is not None
+        assert plan["measured"]["measured"] >= 1.3 * pace.SHORT
+        assert all(len(cut["keep"]) in (32, 64) for cut in plan["cuts"])
+        found = plan["measured"]["layers"]
+        assert sum(layer["after"] for layer in found.values()) < sum(layer["before"] for layer in found.values())
+        sentence = r"Sequential cannot be 90 times as fast by cutting 0, 2 .*the most that was measured is \d"
+        with pytest.raises(Refusal, match=sentence):
+            Channels(speedup=90, multiple=32).plan(_wide(0), batches)

@@ -12,18 +12,28 @@ import torch
 from networks import Network
 from torch import nn
 
-from tasks.techniques import TECHNIQUES, Channels, LowRank, Technique
+from tasks.techniques import TECHNIQUES, Blocks, Channels, LowRank, QuantizeAware, Technique, Weights
 
 TABLE: tuple[Technique, ...] = (
-    Channels(),
+    Channels(multiple=8),
     Channels(sparsity=0.4, importance="batch_norm", spread="global", multiple=4),
     Channels(sparsity=0.6, importance="taylor", spread="global", multiple=1),
-    LowRank(energy=0.5),
-    LowRank(energy=0.9, minimum_saving=0.0),
+    Blocks(),
+    Blocks(share=0.9, examples=16),
+    LowRank(ranks="energy", energy=0.5),
+    LowRank(ranks="energy", energy=0.9, minimum_saving=0.0),
+    QuantizeAware(),
+    QuantizeAware(weight_bits=7),
+    Weights(),
+    Weights(sparsity=0.7, spread="layer", minimum=0.1),
+    Weights(pattern="2:4"),
 )
 HANDLED = {
-    Channels: {network.__name__ for network in networks.TRACEABLE},
+    Channels: {network.__name__ for network in networks.CUTTABLE},
+    Blocks: {"residual", "residual_padded", "group_norm"},
     LowRank: {network.__name__ for network in networks.NETWORKS},
+    QuantizeAware: {network.__name__ for network in networks.TRACEABLE},
+    Weights: {network.__name__ for network in networks.NETWORKS},
 }
 """Where the first of a technique's rows has something to do: a refusal there would be a loss."""
 
@@ -91,7 +101,7 @@ def test_one_technique_after_another() -> None:
 
     def thin(seed: int) -> nn.Module:
         model = networks.residual(seed)[0]
-        plan = LowRank(energy=0.6).plan(networks.residual(0)[0], _batches(networks.residual))
+        plan = LowRank(ranks="energy", energy=0.6).plan(networks.residual(0)[0], _batches(networks.residual))
         return LowRank().apply(model, plan)
 
     plan = contract.check(Channels(multiple=4), thin, _batches(networks.residual))

@@ -8,18 +8,19 @@ import contract
 import numpy as np
 import onnx
 import pytest
+import small_graphs
 import small_products
 from pydantic import ValidationError
 
 from tasks.artifacts import InputError, Refusal
 from tasks.kernels import runtime
-from tasks.techniques import Batches, int8
+from tasks.techniques import Batches, Fp16, measuring, quantizing
 from tasks.techniques.int8 import Int8
 
 
 @pytest.fixture(autouse=True)
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(int8, "SECONDS", 0.02)
+    monkeypatch.setattr(measuring, "SECONDS", 0.01)
 
 
 def batches(count: int = 64) -> Batches:
@@ -27,31 +28,47 @@ def batches(count: int = 64) -> Batches:
     return [({"image": images[at : at + 16]}, np.zeros(16)) for at in range(0, count, 16)]
 
 
-def row(variant: str, error: float, ms: float) -> dict[str, Any]:
-    return {"variant": variant, "error": error, "ms": ms}
+def row(variant: str, error: float, speedup: float, loss: float = 0.0) -> dict[str, Any]:
+    return {"variant": variant, "error": error, "speedup": speedup, "loss": loss}
 
 
 def test_choose_the_fastest_within_one_bit() -> None:
     """As without VNNI: u8u8 is exact and slow, u8s8 saturates, seven bits are fast and fine."""
     tried = [
-        row("u8s8_reduced", 0.042, 1.0),
-        row("u8s8", 0.20, 0.98),
-        row("u8u8", 0.03, 1.6),
-        row("s8s8", 0.2, 2.0),
+        row("u8s8_reduced", 0.042, 1.4),
+        row("u8s8", 0.20, 1.43),
+        row("u8u8", 0.03, 0.9),
+        row("s8s8", 0.2, 0.6),
+        row("dynamic", 0.03, 0.4),
     ]
-    assert int8.choose(tried)["variant"] == "u8s8_reduced"
+    assert measuring.choose(tried)["variant"] == "u8s8_reduced"
 
 
 def test_choose_the_most_exact_of_equally_fast_ones() -> None:
-    assert int8.choose([row("u8s8_reduced", 0.042, 1.0), row("u8s8", 0.03, 1.03)])["variant"] == "u8s8"
-    assert int8.choose([row("u8s8_reduced", 0.042, 1.0), row("u8s8", 0.03, 1.3)])["variant"] == "u8s8_reduced"
+    assert measuring.choose([row("u8s8_reduced", 0.042, 1.40), row("u8s8", 0.03, 1.36)])["variant"] == "u8s8"
+    assert measuring.choose([row("u8s8_reduced", 0.042, 1.40), row("u8s8", 0.03, 1.1)])["variant"] == "u8s8_reduced"
 
 
-def test_difference_by_hand() -> None:
+def test_choose_by_loss_too() -> None:
+    """The fastest one loses 1.5 points more than the other; or 0.8, which is noise unless a limit is given."""
+    assert (
+        measuring.choose([row("u8s8", 0.03, 1.4, loss=0.016), row("u8u8", 0.03, 1.1, loss=0.001)])["variant"] == "u8u8"
+    )
+    tried = [row("u8s8", 0.03, 1.4, loss=0.009), row("u8u8", 0.03, 1.1, loss=0.001)]
+    assert measuring.choose(tried)["variant"] == "u8s8"
+    assert measuring.choose(tried, max_loss=0.005)["variant"] == "u8u8"
+    assert measuring.choose(tried, max_loss=0.0)["variant"] == "u8s8"
+
+
+def test_judge_by_hand() -> None:
     """Outputs 0, 2, 2, 0 have standard deviation 1; one of four is off by 2: root of mean square 1."""
-    before, after = np.array([[0.0, 2.0], [2.0, 0.0]]), np.array([[0.0, 2.0], [2.0, 2.0]])
-    assert int8.difference(before, after) == {"error": 1.0, "agreement": 1.0}
-    assert int8.difference(before[:, :1], after[:, :1]) == {"error": 0.0, "agreement": None}
+    before, after = np.array([[0.0, 2.0], [2.0, 0.0]]), np.array([[0.0, 2.0], [2.0, 4.0]])
+    answer = {"error": 2.0, "agreement": 0.5, "accuracy": None, "loss": 0.5}
+    assert measuring.judge(before, after) == answer
+    classes = np.array([1, 1])
+    assert measuring.judge(before, after, classes) == {**answer, "accuracy": 1.0, "loss": -0.5}
+    one = {"error": 0.0, "agreement": None, "accuracy": None, "loss": 0.0}
+    assert measuring.judge(before[:, :1], after[:, :1]) == one
 
 
 @pytest.mark.parametrize("calibration", ["minmax", "entropy", "percentile"])
@@ -59,7 +76,10 @@ def test_contract(calibration: Any) -> None:
     technique = Int8(calibration=calibration, variants=("u8s8", "s8s8"))
     plan = contract.check(technique, lambda seed: small_products.image_file(), batches())
     assert plan is not None
-    assert [tried["variant"] for tried in plan["tried"]] == ["u8s8", "s8s8"]
+    first, *others = ((tried["variant"], tried["per_channel"], tried["calibration"]) for tried in plan["tried"])
+    assert first == ("u8s8", True, calibration)
+    assert others[0] == ("s8s8", True, calibration)
+    assert others[1:] == [(plan["variant"], False, calibration)]
     for tried in plan["tried"]:
         assert tried["error"] < 0.1
         assert tried["agreement"] > 0.9
@@ -71,7 +91,8 @@ def test_contract_on_a_table_with_text() -> None:
     plan = contract.check(Int8(), lambda seed: model, [(small_products.rows(64), None)])
     assert plan is not None
     assert plan["nodes"] == ["first_layer", "middle_layer", "last_layer"]
-    assert [tried["agreement"] for tried in plan["tried"]] == [None] * 4
+    assert {tried["variant"] for tried in plan["tried"]} == {"u8s8_reduced", "u8s8", "u8u8", "s8s8", "dynamic"}
+    assert {tried["agreement"] for tried in plan["tried"]} == {None}
 
 
 def test_ignored_operators_stay_float() -> None:
@@ -88,6 +109,68 @@ def test_ignored_operators_stay_float() -> None:
 def test_an_unknown_name_gets_the_nearest() -> None:
     with pytest.raises(InputError, match="nearest valid choice: first_layer"):
         Int8(ignore=("first_later",)).plan(small_products.table_file(), [(small_products.rows(8), None)])
+
+
+def test_modules_of_the_network_can_be_ignored_by_name() -> None:
+    model = small_graphs.padded_file()
+    plan = Int8(ignore=("block.inside",), variants=("u8s8",), calibration="minmax").plan(model, batches())
+    kept = {node.name: (*node.input, "")[1] for node in onnx.load_from_string(runtime.clean(model)).graph.node}
+    assert {kept[name] for name in plan["nodes"]} == {
+        "network/stem.weight", "network/block.outside.weight", "h.shortcut.weight", "network/head.weight"
+    }  # fmt: skip
+    with pytest.raises(Refusal, match=r"stem, h\.shortcut, head: too small"):
+        Int8(ignore=("block",), variants=("u8s8",), calibration="minmax").plan(model, batches())
+    with pytest.raises(InputError, match=r"nearest valid choice: block\.inside"):
+        Int8(ignore=("block.insider",)).plan(model, batches())
+
+
+def test_pixels_are_read_as_they_are() -> None:
+    """The file begins with the first convolution; the choice is recorded, and replayed by apply."""
+    model = small_graphs.padded_file()
+    plan = contract.check(Int8(variants=("u8s8",), calibration="minmax"), lambda seed: model, batches())
+    assert plan is not None
+    assert [tried["pixels"] for tried in plan["tried"]] == [False, True, True]
+    technique = Int8(variants=("u8s8",))
+    data = technique.apply(model, {**plan, "pixels": True})
+    assert not {"Cast", "Mul"} & set(small_graphs.kinds(data))
+    with pytest.raises(Refusal, match="another graph"):
+        technique.apply(small_products.image_file(), {**plan, "pixels": True})
+
+
+def crowded() -> bytes:
+    """A network in which one layer's first weight is a hundred times the others: one scale cannot hold both."""
+    proto = onnx.load_from_string(small_graphs.padded_file())
+    weight = next(tensor for tensor in proto.graph.initializer if tensor.name == "network/block.outside.weight")
+    values = onnx.numpy_helper.to_array(weight).copy()
+    values[0, 0, 0, 0] = 30
+    weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
+    return bytes(proto.SerializeToString())
+
+
+def test_the_fewest_layers_go_back_to_float() -> None:
+    technique = Int8(variants=("u8s8",), calibration="minmax", per_channel=False, max_loss=0.05)
+    model = crowded()
+    plan = contract.check(technique, lambda seed: model, batches())
+    assert plan is not None
+    assert set(plan["in_float"].values()) == {"block.outside"}
+    assert set(plan["in_float"]).isdisjoint(plan["nodes"])
+    assert max(plan["sensitivity"], key=plan["sensitivity"].get) == "block.outside"
+    assert plan["tried"][0]["loss"] > 0.05 >= plan["tried"][-1]["loss"]
+    assert plan["reason"].startswith("in eight bits the loss is ")
+
+
+def test_a_loss_that_nothing_reaches_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    technique = Int8(variants=("u8s8",), calibration="minmax", per_channel=False, max_loss=0.0)
+    judge = measuring.judge
+    monkeypatch.setattr(measuring, "judge", lambda *arguments: judge(*arguments) | {"loss": 0.02})
+    with pytest.raises(Refusal, match=r"max_loss 0 is out of reach: 0.0200 in eight bits, 0.0200 at best .* cost most"):
+        technique.plan(small_graphs.padded_file(), batches())
+
+
+def test_no_layer_is_ranked_where_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quantizing.Quantizing, "restore", lambda *_: pytest.fail("there is nothing to restore"))
+    plan = Int8(variants=("u8s8",), calibration="minmax", max_loss=1.0).plan(small_graphs.padded_file(), batches())
+    assert "in_float" not in plan
 
 
 @pytest.mark.parametrize(
@@ -123,7 +206,7 @@ def test_a_constant_column_among_others_is_fine() -> None:
 
 
 def test_a_file_that_would_grow_is_refused() -> None:
-    with pytest.raises(Refusal, match="first_layer, middle_layer, last_layer: too small"):
+    with pytest.raises(Refusal, match="first, middle, last: too small"):
         Int8().plan(small_products.table_file(), [(small_products.rows(64), None)])
 
 
@@ -144,3 +227,13 @@ def test_a_plan_of_another_graph_is_refused() -> None:
 def test_no_variants_is_no_choice() -> None:
     with pytest.raises(ValidationError):
         Int8(variants=())
+
+
+def test_a_file_with_a_fixed_batch_of_one() -> None:
+    """As others export it: examples go through it one at a time, for ranges, answers and time."""
+    proto = onnx.load_from_string(small_graphs.padded_file())
+    for item in (*proto.graph.input, *proto.graph.output):
+        item.type.tensor_type.shape.dim[0].dim_value = 1
+    model = proto.SerializeToString()
+    for technique in (Int8(variants=("u8s8",), calibration="percentile"), Fp16()):
+        assert contract.check(technique, lambda seed: model, batches(32)) is not None
