@@ -128,7 +128,9 @@ def _nearest_value(kind: str, context: dict[str, Any], value: Any, default: Any)
     for name, step in (("ge", 0), ("le", 0), ("gt", 1), ("lt", -1)):
         if name in context:
             bound = int(context[name]) if context[name] == int(context[name]) else context[name]
-            return bound + step if step == 0 or isinstance(context[name], int) else default
+            if step == 0 or isinstance(context[name], int):
+                return bound + step
+            return round(bound + step / 100, 6) if default is None else default
     if kind == "int_from_float":
         return round(value)
     if kind == "string_too_long":

@@ -6,12 +6,12 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.branches import Bench, Line, Stage, controls, default_branches, export, walk
-from flows.checks import check
+from flows.branches import Bench, Line, Stage, branches_of, controls, export, walk
+from flows.checks import check, check_file
 from flows.execution import Call
 from flows.recipe import Recipe, value_at, with_point
 from flows.trials import TrainingTrial
-from tasks import ingestion, steps
+from tasks import importing, ingestion, steps
 from tasks.artifacts import (
     Candidate,
     Latency,
@@ -53,11 +53,12 @@ def work(recipe: Recipe, workspace: Workspace, call: Call) -> Findings:
     Raises:
         InputError: the data, the model or a knob is wrong; nothing was trained yet.
     """
+    check_file(recipe)
     prepared = prepare(recipe, workspace, call)
-    check(recipe, prepared)
+    check(recipe, prepared, workspace.store)
     recipe, tuned = tune(recipe, prepared, workspace, call)
     bench = start(recipe, prepared, workspace, call)
-    compress = recipe.compress or default_branches()
+    compress = branches_of(recipe)
     lines = (
         Line("baseline", "baseline", (bench.baseline,)),
         *(walk(branch, "candidate", bench) for branch in compress.branches),
@@ -76,12 +77,13 @@ def work(recipe: Recipe, workspace: Workspace, call: Call) -> Findings:
 
 def count_steps(recipe: Recipe) -> int:
     """How many steps a run has, if no branch is refused on its way."""
-    compress = recipe.compress or default_branches()
+    compress = branches_of(recipe)
     taken = [step for branch in (*compress.branches, *controls(compress)) for step in branch.steps]
     # A step on the torch model is followed by an export; an ONNX technique's answer is a file already.
     exports = sum(1 for step in taken if getattr(step, "form", "torch") == "torch")
-    searches = int(recipe.search is not None and recipe.model.weights is None)
-    return len(taken) + exports + searches + len(("ingest", "preprocess", "baseline", "export", "evaluate", "test"))
+    exports += int(recipe.model.file is None)
+    searches = int(recipe.search is not None and not recipe.model.is_trained)
+    return len(taken) + exports + searches + len(("ingest", "preprocess", "baseline", "evaluate", "test"))
 
 
 def prepare(recipe: Recipe, workspace: Workspace, call: Call) -> Prepared:
@@ -95,7 +97,7 @@ def prepare(recipe: Recipe, workspace: Workspace, call: Call) -> Prepared:
 def tune(recipe: Recipe, prepared: Prepared, workspace: Workspace, call: Call) -> tuple[Recipe, Tuned | None]:
     """The recipe with the best point of its search; untouched when there is nothing to search or to train."""
     search = recipe.search
-    if search is None or recipe.model.weights is not None:
+    if search is None or recipe.model.is_trained:
         return recipe, None
     own = {path: value_at(recipe, path) for path in search.space}
     first = own if all(value is not None for value in own.values()) else {}
@@ -109,15 +111,27 @@ def tune(recipe: Recipe, prepared: Prepared, workspace: Workspace, call: Call) -
 
 def start(recipe: Recipe, prepared: Prepared, workspace: Workspace, call: Call) -> Bench:
     """The baseline, trained or adopted, and everything else that branches need."""
-    if recipe.model.weights is None:
-        arguments = (prepared, recipe.model, recipe.augment, recipe.train, recipe.goal.metric, workspace)
-        model = call("train the baseline", steps.fit, *arguments)
-    else:
-        stamp = digest_file(Path(recipe.model.weights))
-        model = call("load the baseline", steps.adopt, prepared, recipe.model, stamp, workspace)
+    model = first(recipe, prepared, workspace, call)
     bench = Bench(recipe, prepared, Stage("baseline", model, model), host_name(), workspace, call)
     exported = export(model, "baseline", bench)
     return dataclasses.replace(bench, baseline=Stage("baseline", model, exported))
+
+
+def first(recipe: Recipe, prepared: Prepared, workspace: Workspace, call: Call) -> Candidate:
+    """The baseline: an ONNX file, trained weights, or what the training makes."""
+    model = recipe.model
+    found: Candidate
+    if model.file is not None:
+        asked = bool(recipe.preprocess)
+        stamp = importing.stamp(model.file)
+        found = call("load the baseline", steps.bring, prepared, model.file, asked, recipe.export, stamp, workspace)
+    elif model.weights is not None:
+        stamp = digest_file(Path(model.weights))
+        found = call("load the baseline", steps.adopt, prepared, model, stamp, workspace)
+    else:
+        knobs = (prepared, model, recipe.augment, recipe.train, recipe.goal.metric)
+        found = call("train the baseline", steps.fit, *knobs, workspace)
+    return found
 
 
 def measure(lines: tuple[Line, ...], bench: Bench) -> dict[str, Scorecard]:

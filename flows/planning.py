@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.tree import Tree
 
-from flows.branches import controls, default_branches, title
-from flows.checks import check
+from flows.branches import branches_of, controls, is_training, title
+from flows.checks import check, check_file
 from flows.recipe import Recipe
-from tasks import ingestion, modeling, preprocessing
-from tasks.artifacts import Prepared, Workspace, canonical_json
+from tasks import importing, ingestion, modeling, preprocessing
+from tasks.artifacts import Prepared, Store, Workspace, canonical_json
 from tasks.compression import Compress
-from tasks.distillation import Recover
+from tasks.distillation import Teaching
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,6 +30,8 @@ class Plan:
     epoch_seconds: float
     """Seconds of one epoch on this machine, from the forward and backward pass of two batches."""
     parameters: int
+    in_front: str = ""
+    """What an ONNX file of others gets in front of it, in words."""
 
 
 def plan(recipe: Recipe, workspace: Workspace) -> Plan:
@@ -38,13 +40,26 @@ def plan(recipe: Recipe, workspace: Workspace) -> Plan:
     Raises:
         InputError: whatever `optimize` would refuse.
     """
+    check_file(recipe)
     store = workspace.store
     dataset = ingestion.ingest(recipe.data, store)
     prepared = preprocessing.preprocess(dataset, recipe.preprocess, store)
-    check(recipe, prepared)
+    check(recipe, prepared, store)
+    if recipe.model.file is not None:
+        return plan_file(recipe, prepared, store)
     network = modeling.build(*modeling.complete(recipe.model, prepared))
     seconds = seconds_per_example(network, prepared, recipe) * dataset.splits["train"].count
     return Plan(recipe, prepared, seconds, sum(weight.numel() for weight in network.parameters()))
+
+
+def plan_file(recipe: Recipe, prepared: Prepared, store: Store) -> Plan:
+    """The plan of a recipe whose model is an ONNX file: nothing is trained."""
+    from tasks.kernels import runtime
+
+    assert recipe.model.file is not None
+    found = importing.check(recipe.model.file, prepared, bool(recipe.preprocess), recipe.goal, recipe.runtime, store)
+    parameters = runtime.describe(importing.serialize(found, prepared)).parameters
+    return Plan(recipe, prepared, 0.0, parameters, found.front.words)
 
 
 def seconds_per_example(network: nn.Module, prepared: Prepared, recipe: Recipe) -> float:
@@ -87,6 +102,10 @@ def show(plan: Plan, console: Console) -> None:
 def add_baseline(tree: Tree, plan: Plan) -> None:
     """The lines of search and training."""
     recipe = plan.recipe
+    if recipe.model.file is not None:
+        file = f"[cyan]{recipe.model.file}[/], {plan.parameters:,} parameters"
+        tree.add(f"load {file}, as it is; in front of it: {plan.in_front}")
+        return
     factory = recipe.model.factory or modeling.default_factory(plan.prepared)
     network = f"[cyan]{factory}[/], {plan.parameters:,} parameters"
     if recipe.model.weights is not None:
@@ -102,7 +121,7 @@ def add_baseline(tree: Tree, plan: Plan) -> None:
 
 def add_branches(tree: Tree, plan: Plan) -> None:
     """One branch a line, with its steps; then the dense controls."""
-    compress = plan.recipe.compress or default_branches()
+    compress = branches_of(plan.recipe)
     branches = tree.add("compress" + ("" if plan.recipe.compress else " (the default branches)"))
     for branch in compress.branches:
         branches.add(f"{branch.name}: " + " → ".join(map(title, branch.steps)))
@@ -113,9 +132,9 @@ def add_branches(tree: Tree, plan: Plan) -> None:
 def cost(plan: Plan) -> str:
     """Epochs and minutes at most, on this machine."""
     recipe = plan.recipe
-    compress = recipe.compress or default_branches()
-    parts = {"training": recipe.train.epochs if recipe.model.weights is None else 0}
-    if recipe.search and recipe.model.weights is None:
+    compress = branches_of(recipe)
+    parts = {"training": 0 if recipe.model.is_trained else recipe.train.epochs}
+    if recipe.search and not recipe.model.is_trained:
         epochs = min(recipe.search.epochs or recipe.train.epochs, recipe.train.epochs)
         parts["search"] = recipe.search.count * epochs
     recovered = recoveries(compress)
@@ -125,12 +144,12 @@ def cost(plan: Plan) -> str:
     return f"at most {words or 'no training'}: about {minutes:.1f} minutes of training on this machine"
 
 
-def recoveries(compress: Compress) -> list[Recover]:
-    """The recoveries that will run: a prefix that branches share counts once, and so does a control."""
+def recoveries(compress: Compress) -> list[Teaching]:
+    """What will train in branches and controls; a prefix that several share counts once."""
     branches = [*compress.branches, *controls(compress)]
     prefixes = {
         canonical_json([step.model_dump(mode="json") for step in branch.steps[: place + 1]]): step
         for branch in branches
         for place, step in enumerate(branch.steps)
     }
-    return [step for step in prefixes.values() if isinstance(step, Recover)]
+    return [step for step in prefixes.values() if is_training(step)]

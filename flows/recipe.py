@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from flows.documents import put, read_yaml
 from flows.mistakes import explain
@@ -19,6 +19,7 @@ from tasks.ingestion import DataSpec
 from tasks.modeling import ModelSpec
 from tasks.preprocessing import PreprocessStep
 from tasks.spaces import LogUniform, Point, Search, Uniform, corner_points
+from tasks.techniques import TAGS, Plugin
 from tasks.training import TrainSpec
 
 
@@ -48,8 +49,36 @@ class Recipe(Spec):
     runtime: Runtime = Runtime()
     """Where the product will run; latency is measured in this way."""
 
+    @model_validator(mode="after")
+    def _file_is_not_trained(self) -> Recipe:
+        if self.model.file is not None:
+            check_for_file(self)
+        return self
+
 
 SEARCHABLE = ("train.", "model.arguments.", "augment.")
+
+
+def check_for_file(recipe: Recipe) -> None:
+    """Whether a recipe whose model is an ONNX file asks only for what can be done with one.
+
+    Raises:
+        ValueError: around the InputError, as pydantic wants it; it names the section, or the branch and its step.
+    """
+    for name in ("train", "search", "augment"):
+        if getattr(recipe, name) != Recipe.model_fields[name].default:
+            law = "must be left out: model.file is an ONNX file, which is never trained"
+            raise ValueError(InputError(law, path=name))
+    possible = ", ".join(tag for tag, kind in TAGS.items() if kind.form == "onnx")
+    for place, branch in enumerate(recipe.compress.branches if recipe.compress else ()):
+        for index, step in enumerate(branch.steps):
+            kind = step.technique() if isinstance(step, Plugin) else step
+            if getattr(kind, "form", "torch") != "onnx":
+                law = f"needs a torch network, but branch {branch.name!r} begins with the ONNX file of model.file"
+                path = f"compress.branches.{place}.steps.{index}"
+                raise ValueError(
+                    InputError(law, path=path, value=step.model_dump()["step"], nearest=f"one of {possible}")
+                )
 
 
 def load(path: Path, overrides: list[str] | None = None) -> Recipe:

@@ -107,8 +107,9 @@ def register(findings: Findings, parent: str, workspace: Workspace, write: Write
     store, product = workspace.store, findings.product
     dataset = findings.prepared.dataset
     inputs = preprocessing.product_inputs(dataset, "validation", store)
-    inputs = {name: array[:SAMPLE] for name, array in inputs.items()}
     path = store.path(product.content)
+    count = runtime.batch_of(path) or SAMPLE
+    inputs = {name: array[:count] for name, array in inputs.items()}
     tags = scorecard_tags(findings.test[product.digest])
     tags |= {"paredown.candidate": product.digest, "paredown.meets_goal": str(findings.meets_goal).lower()}
     version: Version = write(

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from flows.branches import Line
+from flows.phrases import summarize
 from flows.pipeline import Findings
 from flows.recipe import Recipe
 from tasks.artifacts import LOWER_IS_BETTER, Candidate, Drop, Step, Store
@@ -120,26 +121,9 @@ def step_row(label: str, model: Candidate, store: Store) -> dict[str, Any]:
         "label": label,
         "technique": step.technique,
         "knobs": step.knobs,
-        "summary": summarize(plan, record),
+        "summary": summarize(step.technique, plan, record),
         "minutes": record.get("minutes"),
     }
-
-
-def summarize(plan: dict[str, Any], record: dict[str, Any]) -> str:
-    """A plan or a training in a few words."""
-    words = []
-    if cuts := plan.get("cuts"):
-        kept, whole = sum(len(cut["keep"]) for cut in cuts), sum(cut["of"] for cut in cuts)
-        words.append(f"{kept} of {whole} channels kept in {len(cuts)} groups")
-    if layers := plan.get("layers"):
-        words.append(f"{len(layers)} layers factorized")
-    if variant := plan.get("variant"):
-        words.append(f"variant {variant}")
-    if left := plan.get("left_alone"):
-        words.append(f"{len(left)} layers left alone")
-    if record.get("curve"):
-        words.append(f"best epoch {record['best_epoch']} of {len(record['curve'])}, ended by {record['stopped']}")
-    return ", ".join(words)
 
 
 def last_step(model: Candidate) -> Step:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from tasks import distillation, exporting, modeling, preprocessing, techniques
+from tasks import calibration, distillation, exporting, modeling, preprocessing, students, techniques
 from tasks.artifacts import Candidate, InputError, Prepared, Refusal, Spec, Step, Store, Workspace
 from tasks.augmentation import AugmentStep
 from tasks.baseline import tensors
 from tasks.distillation import Recover
-from tasks.techniques import Plugin, Technique
-from tasks.training import Epoch
+from tasks.students import Distill
+from tasks.techniques import Plugin, Technique, gradual
+from tasks.techniques.gradual import Gradual
+from tasks.training import Epoch, TrainingData
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from tasks.techniques import Batches
 
 BASELINE, CONTROL = "baseline", "dense control"
@@ -28,9 +32,9 @@ AGREEMENT = 0.9
 """Smallest share of examples on which a technique's file must answer as its parent does."""
 
 if TYPE_CHECKING:
-    AnyStep = Technique | Plugin | Recover
+    AnyStep = Technique | Plugin | Recover | Distill
 else:
-    AnyStep = techniques.any_of(*techniques.TECHNIQUES, Recover)
+    AnyStep = techniques.any_of(*techniques.TECHNIQUES, Gradual, Recover, Distill)
 
 
 class Branch(Spec):
@@ -39,7 +43,29 @@ class Branch(Spec):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.+-]*$", max_length=60)
     """What the candidate is called in tables, MLflow and the report."""
     steps: tuple[AnyStep, ...] = Field(min_length=1)
-    """Techniques and recoveries. An export to ONNX is put in where a step needs it, and at the end."""
+    """Techniques and recoveries; `distill` may come first. An export to ONNX is put in where a step needs it, and at
+    the end."""
+
+    @field_validator("steps")
+    @classmethod
+    def _expand_schedules(cls, steps: tuple[Any, ...]) -> tuple[Any, ...]:
+        """A schedule stands for several steps."""
+        return tuple(each for step in steps for each in (_expanded(step) if isinstance(step, Gradual) else (step,)))
+
+    @model_validator(mode="after")
+    def _distill_comes_first(self) -> Branch:
+        for place, step in enumerate(self.steps):
+            if place and isinstance(step, Distill):
+                law = "must be the first step of its branch: its student begins anew, taught by the baseline"
+                raise ValueError(InputError(law, path=f"steps.{place}.step", value=step.step))
+        return self
+
+
+def _expanded(schedule: Gradual) -> tuple[AnyStep, ...]:
+    return tuple(
+        Recover.model_validate(step) if step["step"] == "recover" else techniques.technique_of(step)
+        for step in gradual.expand(schedule)
+    )
 
 
 class Compress(Spec):
@@ -59,12 +85,13 @@ class Compress(Spec):
 
 
 def compress(candidate: Candidate, technique: Technique, prepared: Prepared, store: Store) -> Candidate:
-    """Plans on the calibration split, applies, and records both.
+    """Plans on the calibration split, once that is believed, applies, and records both.
 
     Raises:
         Refusal: the technique cannot handle the model, or its file answers unlike its parent.
         InputError: the calibration data or a knob is wrong.
     """
+    calibration.check(prepared, store)
     if technique.form == "torch":
         return _compress_torch(candidate, technique, prepared, store)
     return _compress_onnx(candidate, technique, prepared, store)
@@ -86,7 +113,7 @@ def _compress_onnx(candidate: Candidate, technique: Technique, prepared: Prepare
     if candidate.form != "onnx":
         raise Refusal(f"{_tag(technique)} acts on ONNX files, but {candidate.name} is a torch model: export it first")
     before = store.get(candidate.content)
-    batches = _onnx_batches(prepared, store)
+    batches = _onnx_batches(before, prepared, store)
     plan = technique.plan(before, batches)
     after: bytes = technique.apply(before, plan)
     inputs = preprocessing.product_inputs(prepared.dataset, "validation", store)
@@ -116,7 +143,7 @@ def recover(
     checkpoint: Path | None = None,
     on_epoch: Callable[[Epoch], bool | None] | None = None,
 ) -> Candidate:
-    """Trains the candidate against the teacher on the train split; validation keeps the best epoch.
+    """Climbs the ladder of `distillation.recover` with the candidate; validation keeps the best rung or epoch.
 
     `checkpoint` and `on_epoch` are those of `baseline.fit`.
     """
@@ -124,24 +151,70 @@ def recover(
         raise Refusal("recover trains torch models, but the steps before it end with an ONNX file")
     store = workspace.store
     student, guide = (modeling.load(each, store).to(workspace.device) for each in (candidate, teacher))
-    knobs = spec.model_dump(mode="json", exclude={"step"})
     result = distillation.recover(
         student,
         guide,
-        tensors(
-            preprocessing.training_arrays(prepared, store),
-            store.get_json(prepared.fitted),
-            augment,
-            workspace.device,
-        ),
+        _training_data(prepared, augment, workspace),
         spec,
+        kept=_kept(candidate, teacher, guide, store),
         metric=metric,
         checkpoint=checkpoint,
         on_epoch=on_epoch,
     )
-    record = store.put_json(dataclasses.asdict(result))
-    step = Step("recover", 1, {**knobs, "teacher": teacher.digest}, None, record, candidate.digest)
+    knobs = {**spec.model_dump(mode="json", exclude={"step"}), "teacher": teacher.digest}
+    step = Step("recover", 2, knobs, None, store.put_json(result.record()), candidate.digest)
     return candidate.after(step, modeling.save(student, store))
+
+
+def distill(
+    teacher: Candidate,
+    spec: Distill,
+    prepared: Prepared,
+    augment: tuple[AugmentStep, ...],
+    metric: str,
+    workspace: Workspace,
+    checkpoint: Path | None = None,
+    on_epoch: Callable[[Epoch], bool | None] | None = None,
+) -> Candidate:
+    """A student of the spec's factory, taught by the teacher; its lineage begins with this step.
+
+    `checkpoint` and `on_epoch` are those of `baseline.fit`.
+
+    Raises:
+        InputError: the factory is wrong, or the student does not suit the data.
+    """
+    if teacher.form != "torch":
+        raise Refusal("distill needs a torch teacher, but the baseline is an ONNX file")
+    store = workspace.store
+    factory, arguments = students.complete(spec, prepared)
+    student = modeling.build(factory, arguments, spec.seed).to(workspace.device)
+    guide = modeling.load(teacher, store).to(workspace.device)
+    data = _training_data(prepared, augment, workspace)
+    result, inherited = students.distill(
+        student, guide, data, spec, metric=metric, checkpoint=checkpoint, on_epoch=on_epoch
+    )
+    knobs = {**spec.model_dump(mode="json", exclude={"step"}), "teacher": teacher.digest}
+    record = store.put_json({**result.record(), "inherited": inherited})
+    step = Step("distill", 1, knobs, None, record, None)
+    return modeling.begin(teacher.name, factory, arguments, step, modeling.save(student, store))
+
+
+def _training_data(prepared: Prepared, augment: tuple[AugmentStep, ...], workspace: Workspace) -> TrainingData:
+    arrays = preprocessing.training_arrays(prepared, workspace.store)
+    return tensors(arrays, workspace.store.get_json(prepared.fitted), augment, workspace.device)
+
+
+def _kept(candidate: Candidate, teacher: Candidate, guide: nn.Module, store: Store) -> dict[str, list[int]] | None:
+    """The teacher's channels that the candidate's layers still have; None when its last step was no technique, or
+    when it does not come from the teacher.
+    """
+    from tasks.kernels.reconstruction import kept_outputs
+
+    own = candidate.lineage[len(teacher.lineage) :]
+    if candidate.lineage[: len(teacher.lineage)] != teacher.lineage or not own or own[-1].plan is None:
+        return None
+    plans = [store.get_json(step.plan) for step in own if step.plan and step.technique == "channels"]
+    return kept_outputs(guide, [plan["cuts"] for plan in plans])
 
 
 def _step(candidate: Candidate, technique: Technique, plan: str, record: str | None) -> Step:
@@ -164,10 +237,11 @@ def _torch_batches(prepared: Prepared, store: Store) -> Batches:
     return [(to_network(inputs[at : at + BATCH]), targets[at : at + BATCH]) for at in parts]
 
 
-def _onnx_batches(prepared: Prepared, store: Store) -> Batches:
+def _onnx_batches(model: bytes, prepared: Prepared, store: Store) -> Batches:
+    from tasks.kernels import runtime
+
+    size = runtime.batch_of(model) or BATCH
     inputs = preprocessing.product_inputs(prepared.dataset, "calibration", store)
     targets = store.get_array(prepared.dataset.splits["calibration"].targets)
-    parts = range(0, len(targets), BATCH)
-    return [
-        ({name: array[at : at + BATCH] for name, array in inputs.items()}, targets[at : at + BATCH]) for at in parts
-    ]
+    parts = range(0, len(targets), size)
+    return [({name: array[at : at + size] for name, array in inputs.items()}, targets[at : at + size]) for at in parts]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -12,11 +13,14 @@ from tasks.artifacts import Candidate, Dataset, Parity, Prepared, Refusal, Spec,
 
 if TYPE_CHECKING:
     import numpy as np
-    import onnx
     from torch import nn
 
 EXAMPLES = 256
 """How many examples each hop is proven on, at most."""
+ROUNDING, AGREEMENT = 0.05, 0.98
+"""What a hop of a quantized network may change. Where sums are added up in another order, a value in the middle
+between two levels goes to the other one, and the layers after it carry that on: measured on trained networks of
+20 and 44 layers, the outputs moved by 0.5 and 1.3 % of their deviation, and 0.05 to 0.35 % of the answers changed."""
 
 
 class Export(Spec):
@@ -48,72 +52,34 @@ def serialize(model: nn.Module, dataset: Dataset, fitted: dict[str, Any], shape:
     `logits` (batch, classes) or `prediction` (batch, 1), with an underscore behind where a column has that name.
     The batch is dynamic; class names are metadata.
     """
-    import onnx
-    from onnx import compose
-
     from tasks.kernels import runtime
-    from tasks.kernels.runtime import prefixes
+    from tasks.kernels.runtime import joining, prefixes
 
     if dataset.kind == "images":
         prefix = prefixes.image_prefix(dataset.input_shape, dataset.input_dtype, fitted)
     else:
         prefix = prefixes.table_prefix(fitted)
-    core = runtime.convert(model, shape)
-    prefix.ir_version = core.ir_version
-    # A column may have any name: every other name in the graph begins with the part that it belongs to.
-    merged = compose.merge_models(
-        compose.add_prefix(prefix, "preprocess/"),
-        compose.add_prefix(core, "network/", rename_nodes=False),
-        [("preprocess/features", "network/input")],
+    target = fitted.get("target")
+    answer = joining.Answer(
+        "output",
+        "prediction" if target else "logits",
+        dataset.outputs,
+        unit=(target["std"], target["mean"]) if target else None,
     )
-    _name_inputs(merged, _input_names(fitted))
-    _name_output(merged, dataset, fitted)
-    domains = {node.domain: prefixes.ML_OPSET if node.domain else prefixes.OPSET for node in merged.graph.node}
-    # Merging lists a domain once for each half; quantizers insist on once.
-    del merged.opset_import[:]
-    merged.opset_import.extend(onnx.helper.make_opsetid(*each) for each in sorted(domains.items()))
-    merged.producer_name = "paredown"
-    metadata = {"classes": json.dumps(dataset.classes), "task": dataset.task, "kind": dataset.kind}
-    onnx.helper.set_model_props(merged, metadata)
-    onnx.checker.check_model(merged)
-    return bytes(merged.SerializeToString(deterministic=True))
+    core = runtime.convert(model, shape)
+    return joining.join(prefix, core, "input", input_names(fitted), answer, remarks(dataset))
 
 
-def _input_names(fitted: dict[str, Any]) -> list[str]:
+def remarks(dataset: Dataset) -> dict[str, str]:
+    """What a product's metadata say of its answers."""
+    return {"classes": json.dumps(dataset.classes), "task": dataset.task, "kind": dataset.kind}
+
+
+def input_names(fitted: dict[str, Any]) -> list[str]:
     """What the product calls `input_0`, `input_1`, … of its preprocessing."""
     if fitted["kind"] == "images":
         return ["image"]
     return [column["name"] for column in (*fitted["numbers"], *fitted["categories"])]
-
-
-def _name_inputs(model: onnx.ModelProto, names: list[str]) -> None:
-    """Gives the inputs their names in the product."""
-    new = {f"preprocess/input_{index}": name for index, name in enumerate(names)}
-    for tensor in model.graph.input:
-        tensor.name = new[tensor.name]
-    for node in model.graph.node:
-        node.input[:] = [new.get(name, name) for name in node.input]
-
-
-def _name_output(model: onnx.ModelProto, dataset: Dataset, fitted: dict[str, Any]) -> None:
-    """Gives the output its name in the product; regression goes back to the target's own unit first."""
-    from onnx import TensorProto, helper
-
-    graph, regression = model.graph, dataset.task == "regression"
-    name = "prediction" if regression else "logits"
-    while name in {tensor.name for tensor in graph.input}:
-        name += "_"
-    if regression:
-        target = fitted["target"]
-        for key in ("std", "mean"):
-            constant = helper.make_tensor(f"network/target_{key}", TensorProto.FLOAT, (1, 1), [target[key]])
-            graph.initializer.append(constant)
-        graph.node.append(helper.make_node("Mul", ["network/output", "network/target_std"], ["network/in_unit"]))
-        graph.node.append(helper.make_node("Add", ["network/in_unit", "network/target_mean"], [name]))
-    else:
-        graph.node.append(helper.make_node("Identity", ["network/output"], [name]))
-    del graph.output[:]
-    graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", dataset.outputs]))
 
 
 def prove(
@@ -121,12 +87,14 @@ def prove(
 ) -> tuple[Parity, ...]:
     """The parity of torch → ONNX (no optimization) → fused (all of it), on the same validation examples.
 
+    Fake-quantized networks are held to `compare_rounded`, all others to `compare`.
+
     Raises:
         Refusal: a hop breaks the tolerance; the sentence names the hop and the difference.
     """
     import torch
 
-    from tasks.kernels import runtime
+    from tasks.kernels import fake_quantization, runtime
 
     inputs = preprocessing.product_inputs(prepared.dataset, "validation", store)
     inputs = {name: array[:EXAMPLES] for name, array in inputs.items()}
@@ -137,10 +105,8 @@ def prove(
         outputs = outputs * fitted["target"]["std"] + fitted["target"]["mean"]
     plain = runtime.predict(data, inputs, optimized=False)
     fused = runtime.predict(data, inputs)
-    hops = (
-        compare("torch → ONNX", outputs, plain, spec.tolerance),
-        compare("ONNX → fused", plain, fused, spec.tolerance),
-    )
+    check = compare_rounded if fake_quantization.is_quantized(model) else partial(compare, tolerance=spec.tolerance)
+    hops = check("torch → ONNX", outputs, plain), check("ONNX → fused", plain, fused)
     for hop in hops:
         if not hop.passed:
             raise Refusal(f"{hop.hop}: outputs differ by {hop.max_difference:.2g} ({hop.law})")
@@ -156,6 +122,18 @@ def compare(hop: str, before: np.ndarray, after: np.ndarray, tolerance: float) -
     agreement = agree(before, after, bound)
     law = f"largest difference at most {tolerance:g} of the largest output"
     return Parity(hop, len(before), difference, agreement, law, difference <= bound)
+
+
+def compare_rounded(hop: str, before: np.ndarray, after: np.ndarray) -> Parity:
+    """The record of one hop of a quantized network; it passes within ROUNDING and with AGREEMENT."""
+    import numpy as np
+
+    difference = np.abs(before - after)
+    spread = max(float(before.std()), 1e-12)
+    agreement = agree(before, after, 3 * ROUNDING * spread)
+    law = f"root mean square at most {ROUNDING:.0%} of the outputs' deviation, same answer on {AGREEMENT:.0%}"
+    sound = float(np.sqrt(np.mean(difference**2))) <= ROUNDING * spread and agreement >= AGREEMENT
+    return Parity(hop, len(before), float(difference.max()), agreement, law, sound)
 
 
 def agree(before: np.ndarray, after: np.ndarray, bound: float) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from tasks import calibration
 from tasks.artifacts import Column, Dataset, InputError, Spec, Split, SplitName, Store, digest_of
 
 if TYPE_CHECKING:
@@ -40,8 +41,12 @@ class DataSpec(Spec):
 
     source: str
     """A .csv, .parquet or .npz file, folder of images or IDX files, sklearn:NAME, package.module:function."""
+    validation: str | None = None
+    """A separate source of validation examples; then none are cut from the main source."""
     test: str | None = None
     """A separate source of test examples; then none are cut from the main source."""
+    calibration: str | None = None
+    """A separate source of examples for techniques to decide by; then none are drawn from train."""
     target: str | None = None
     """The target's column (tables, Parquet images) or array (.npz)."""
     inputs: str | None = None
@@ -65,7 +70,8 @@ def source_stamp(spec: DataSpec) -> str:
     """SHA-256 of the sources as they stand: part of the cache key of `ingest` (see `stamps.stamp_of`)."""
     from tasks.sources.stamps import stamp_of
 
-    return digest_of([stamp_of(source) for source in (spec.source, spec.test) if source is not None])
+    sources = (spec.source, spec.validation, spec.test, spec.calibration)
+    return digest_of([stamp_of(source) for source in sources if source is not None])
 
 
 def ingest(spec: DataSpec, store: Store, on_progress: OnProgress | None = None) -> Dataset:
@@ -79,21 +85,25 @@ def ingest(spec: DataSpec, store: Store, on_progress: OnProgress | None = None) 
     rows = read(request)
     columns = frames.columns_of(rows, request) if rows.kind == "table" else ()
     rows = _usable(rows, columns, request)
-    if spec.test is not None:
-        rows = _with_test(rows, columns, replace(request, source=spec.test, field="data.test"))
+    rows = _with_own_parts(rows, columns, spec, request)
     task = spec.task or targets.task_of(rows.train.targets, rows.kind)
     classes = targets.classes_of(rows.train.targets, task, request)
-    fields = {"test": "data.test" if spec.test else "data.source"}
     parts = {
-        name: targets.numbered(part, classes, name, fields.get(name, "data.source"))
+        name: targets.numbered(part, classes, name, f"data.{name}" if getattr(spec, name, None) else "data.source")
         for name, part in rows.parts.items()
     }
     shares: dict[SplitName, float] = {"validation": spec.split.validation, "test": spec.split.test}
     shares = {name: share for name, share in shares.items() if name not in parts}
     parts = cutting.cut(parts, shares, spec.split.by, spec.split.seed, classes, request)
-    train = parts["train"]
-    chosen = splitting.sample(train.targets, spec.split.calibration, spec.split.seed)
-    parts["calibration"] = train.take(chosen)
+    pool = parts["train"]
+    if spec.calibration is not None:
+        own = _separate(rows, columns, replace(request, source=spec.calibration, field="data.calibration"))
+        pool = targets.numbered(own.train, classes, "calibration", "data.calibration")
+        rows = replace(rows, skipped=rows.skipped + own.skipped)
+        train = parts["train"]
+        calibration.compare(train.inputs, train.targets, pool.inputs, pool.targets, columns, classes)
+    chosen = splitting.sample(pool.targets, spec.split.calibration, spec.split.seed)
+    parts["calibration"] = pool.take(chosen)
     return _stored(spec.source, parts, task, columns, classes, rows.skipped, store)
 
 
@@ -138,24 +148,35 @@ def _usable(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows:
     return rows
 
 
-def _with_test(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows:
-    """`rows` with its test part from another source, which must hold the same kind of examples."""
+def _with_own_parts(rows: Rows, columns: tuple[Column, ...], spec: DataSpec, request: Request) -> Rows:
+    """`rows` with the validation and test parts that have sources of their own."""
+    if spec.validation is not None:
+        own = _separate(rows, columns, replace(request, source=spec.validation, field="data.validation"))
+        rows = replace(rows, validation=own.train, skipped=rows.skipped + own.skipped)
+    if spec.test is not None:
+        own = _separate(rows, columns, replace(request, source=spec.test, field="data.test"))
+        rows = replace(rows, test=own.train, skipped=rows.skipped + own.skipped)
+    return rows
+
+
+def _separate(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows:
+    """Another source, all of it as `train`, which must hold the same kind of examples as `rows`."""
     from tasks.sources import read
 
     height, width, channels = rows.train.inputs.shape[1:] if rows.kind == "images" else (0, 0, 0)
     shape = (height, width, channels) if rows.kind == "images" else None
-    test = read(replace(request, kind=None, shape=shape, drop=(), order=None))
-    if test.kind != rows.kind or len(test.parts) > 1:
-        raise InputError(f"must be one undivided set of {rows.kind}", path="data.test", value=request.source)
-    test = _usable(test, columns, request)
-    if _form(test.train) != _form(rows.train):
+    found = read(replace(request, kind=None, shape=shape, drop=(), order=None))
+    if found.kind != rows.kind or len(found.parts) > 1:
+        raise InputError(f"must be one undivided set of {rows.kind}", path=request.field, value=request.source)
+    found = _usable(found, columns, request)
+    if _form(found.train) != _form(rows.train):
         raise InputError(
             "must hold examples of the same form as data.source",
-            path="data.test",
-            value=_form(test.train),
+            path=request.field,
+            value=_form(found.train),
             nearest=_form(rows.train),
         )
-    return replace(rows, test=test.train, skipped=rows.skipped + test.skipped)
+    return found
 
 
 def _form(examples: Examples) -> str:

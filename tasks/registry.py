@@ -136,7 +136,7 @@ def _find(client: MlflowClient, name: str, marks: Mapping[str, str]) -> ModelVer
 
 
 def _signature(model: Path, inputs: Mapping[str, np.ndarray], expected: np.ndarray) -> ModelSignature:
-    """One named tensor for each input and for the output; the first axis is free.
+    """One named tensor for each input and for the output; the first axis is free, unless the file fixes it.
 
     Tensors, not MLflow's columns: it feeds a column to the file as (batch,), and the file takes (batch, 1).
     """
@@ -146,9 +146,11 @@ def _signature(model: Path, inputs: Mapping[str, np.ndarray], expected: np.ndarr
 
     from tasks.kernels import runtime
 
+    count = runtime.batch_of(model) or -1
+
     def spec(name: str, array: np.ndarray) -> Any:
         kind = np.dtype(object) if array.dtype.kind in "OU" else array.dtype
-        return TensorSpec(kind, (-1, *array.shape[1:]), name)
+        return TensorSpec(kind, (count, *array.shape[1:]), name)
 
     output = runtime.open_session(model).get_outputs()[0].name
     columns = [spec(name, array) for name, array in inputs.items()]

@@ -6,7 +6,7 @@ import inspect
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from prefect.client.schemas.objects import State
 from prefect.context import TaskRunContext
 
 from tasks import baseline as baselines
-from tasks import compression, evaluation, exporting, ingestion, preprocessing, registry, tracking, tuning
+from tasks import compression, evaluation, exporting, importing, ingestion, preprocessing, registry, tracking, tuning
 from tasks.artifacts import (
     LOWER_IS_BETTER,
     Candidate,
@@ -37,10 +37,12 @@ from tasks.artifacts.progress import Update, listening, tell
 from tasks.augmentation import AugmentStep
 from tasks.distillation import Recover
 from tasks.exporting import Export
+from tasks.hosts import costs_kept
 from tasks.ingestion import DataSpec
 from tasks.modeling import ModelSpec
 from tasks.preprocessing import PreprocessStep
 from tasks.spaces import Point, Search
+from tasks.students import Distill
 from tasks.techniques import Technique
 from tasks.training import Epoch, TrainSpec
 from tasks.tuning import TrialFunction, Tuned
@@ -184,12 +186,26 @@ def adopt(prepared: Prepared, model: ModelSpec, stamp: str, workspace: Workspace
     return baselines.adopt(prepared, model, workspace.store)
 
 
+@task(**CACHED, tags=["train"])
+def bring(
+    prepared: Prepared,
+    file: str,
+    asked: bool,
+    spec: Export,
+    stamp: str,
+    workspace: Workspace,
+) -> Candidate:
+    """An ONNX file → the baseline; `stamp` tells one state of the file from another."""
+    return importing.bring(prepared, file, asked, spec, workspace.store)
+
+
 @task(**CACHED, tags=["compress"])
 def compress(
     candidate: Candidate, technique: Technique, prepared: Prepared, host: str, workspace: Workspace
 ) -> Candidate:
     """One technique: plan and apply; `host` is named where the plan depends on it."""
-    return compression.compress(candidate, technique, prepared, workspace.store)
+    with costs_kept(workspace.home) if technique.asks_host else nullcontext():
+        return compression.compress(candidate, technique, prepared, workspace.store)
 
 
 @task(**CACHED, tags=["train"])
@@ -202,19 +218,27 @@ def recover(
     metric: str,
     workspace: Workspace,
 ) -> Candidate:
-    """Trains a candidate against its teacher."""
+    """Repairs a candidate, rung by rung, with the help of its teacher."""
     with shown("recover"):
+        knobs = (spec, prepared, augment, metric, workspace)
         return compression.recover(
-            candidate,
-            teacher,
-            spec,
-            prepared,
-            augment,
-            metric,
-            workspace,
-            resumable(workspace),
-            each_epoch(spec.most_epochs, metric),
+            candidate, teacher, *knobs, resumable(workspace), each_epoch(spec.most_epochs, metric)
         )
+
+
+@task(**CACHED, tags=["train"])
+def distill(
+    teacher: Candidate,
+    spec: Distill,
+    prepared: Prepared,
+    augment: tuple[AugmentStep, ...],
+    metric: str,
+    workspace: Workspace,
+) -> Candidate:
+    """A student of another architecture, taught by the baseline."""
+    with shown("distill"):
+        knobs = (spec, prepared, augment, metric, workspace)
+        return compression.distill(teacher, *knobs, resumable(workspace), each_epoch(spec.most_epochs, metric))
 
 
 @task(**CACHED, tags=["export"])

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from tasks.artifacts import LOWER_IS_BETTER, Refusal, Spec, digest_of, write_atomically
 from tasks.kernels.curves import Curve, Epoch, best_of, minutes_of, standstill
+from tasks.validation import validate
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -222,19 +223,13 @@ class _Run:
 
         None when a loss is not finite, and then nothing changes.
         """
-        from tasks.kernels import loops, measures, objectives
-
         if train_loss is not None and not math.isfinite(train_loss):
             return None
-        data, rate = self.data, self.optimizer.param_groups[0]["lr"]
-        outputs = loops.predict(self.model, data.validation_inputs, data.transform)
-        loss = float(objectives.task_loss(outputs, data.validation_targets))
-        if not math.isfinite(loss):
+        found = validate(self.model, self.data, self.metric)
+        if found is None:
             return None
-        score = measures.measure(self.metric, outputs.cpu().numpy(), data.validation_targets.cpu().numpy())
-        if math.isnan(score):
-            raise Refusal(f"{self.metric} has no value on the validation split: a class is missing there")
-        epoch = Epoch(number, train_loss, loss, score, rate, time.monotonic() - start)
+        rate = self.optimizer.param_groups[0]["lr"]
+        epoch = Epoch(number, train_loss, found.loss, found.score, rate, time.monotonic() - start)
         self.curve = (*self.curve, epoch)
         if best_of(self.curve, self.lower_is_better) is epoch:
             self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}

@@ -13,16 +13,19 @@ import small_runs
 from onnx import numpy_helper
 
 from tasks import compression, exporting, modeling
-from tasks.artifacts import Candidate, Prepared, Refusal, Store, Workspace
+from tasks.artifacts import Candidate, InputError, Prepared, Refusal, Store, Workspace
 from tasks.baseline import fit
 from tasks.compression import Branch, Compress
 from tasks.distillation import Recover
 from tasks.exporting import Export
 from tasks.kernels import runtime
 from tasks.modeling import ModelSpec
-from tasks.techniques import Batches, Channels, Int8, LowRank, Plugin, Technique
+from tasks.students import Distill
+from tasks.techniques import Batches, Channels, Int8, LowRank, Plugin, Technique, Weights
 from tasks.techniques.base import Lowers
 from tasks.training import TrainSpec
+
+CUT = Channels(sparsity=0.5, multiple=4)
 
 
 class Rescaled(Technique):
@@ -86,16 +89,10 @@ def record(candidate: Candidate, bench: Bench) -> dict[str, Any]:
 
 
 def test_a_torch_step_records_knobs_and_plan(bench: Bench) -> None:
-    pared = compress(bench.baseline, Channels(), bench)
+    pared = compress(bench.baseline, CUT, bench)
     step = pared.lineage[-1]
     assert (step.technique, step.version, step.parent) == ("channels", Channels.version, bench.baseline.digest)
-    assert step.knobs == {
-        "sparsity": 0.5,
-        "importance": "magnitude",
-        "spread": "uniform",
-        "multiple": 8,
-        "ignore": [],
-    }
+    assert step.knobs == CUT.model_dump(mode="json", exclude={"step"})
     plan = bench.store.get_json(step.plan or "")
     assert all(len(cut["keep"]) == 8 and cut["of"] == 16 for cut in plan["cuts"])
     assert pared.form == "torch"
@@ -104,12 +101,12 @@ def test_a_torch_step_records_knobs_and_plan(bench: Bench) -> None:
 
 def test_the_parent_stays_as_it_was(bench: Bench) -> None:
     before = bench.store.get(bench.baseline.content)
-    compress(bench.baseline, LowRank(energy=0.5), bench)
+    compress(bench.baseline, LowRank(energy=0.5, ranks="energy"), bench)
     assert bench.store.get(bench.baseline.content) == before
 
 
 def test_the_same_step_gives_the_same_candidate(bench: Bench) -> None:
-    assert compress(bench.baseline, Channels(), bench) == compress(bench.baseline, Channels(), bench)
+    assert compress(bench.baseline, CUT, bench) == compress(bench.baseline, CUT, bench)
 
 
 def test_an_onnx_step_records_the_parity_of_its_hop(bench: Bench) -> None:
@@ -152,7 +149,7 @@ def one_sentence(refusal: pytest.ExceptionInfo[Refusal]) -> str:
 
 
 def test_a_torch_technique_refuses_a_file(bench: Bench) -> None:
-    for technique in (Channels(), LowRank()):
+    for technique in (CUT, LowRank()):
         with pytest.raises(Refusal) as refusal:
             compress(bench.exported, technique, bench)
         assert one_sentence(refusal).startswith(f"{technique.step} acts on torch models")
@@ -176,7 +173,7 @@ def recover(candidate: Candidate, bench: Bench, **knobs: Any) -> Candidate:
 
 
 def test_recovery_brings_the_baseline_s_answers_back(bench: Bench) -> None:
-    pared = compress(bench.baseline, Channels(), bench)
+    pared = compress(bench.baseline, CUT, bench)
     repaired = recover(pared, bench, epochs=6, learning_rate=0.01)
     step, found = repaired.lineage[-1], record(repaired, bench)
     assert (step.technique, step.plan, step.parent) == ("recover", None, pared.digest)
@@ -197,7 +194,7 @@ def zeros() -> Any:
 
 
 def test_recovery_is_deterministic(bench: Bench) -> None:
-    pared = compress(bench.baseline, Channels(), bench)
+    pared = compress(bench.baseline, CUT, bench)
     assert recover(pared, bench).content == recover(pared, bench).content
     assert recover(pared, bench).content != recover(pared, bench, seed=1).content
 
@@ -222,8 +219,99 @@ def test_a_branch_has_a_name_and_steps() -> None:
 
 
 def test_no_file_is_larger_than_its_parent_s_product(bench: Bench) -> None:
-    pared = recover(compress(bench.baseline, Channels(), bench), bench)
+    pared = recover(compress(bench.baseline, CUT, bench), bench)
     exported = exporting.export(pared, bench.prepared, Export(), bench.store)
     small, large = (runtime.describe(bench.store.get(each.content)) for each in (exported, bench.exported))
     assert small.macs < 0.5 * large.macs
     assert small.bytes < large.bytes
+
+
+def test_a_cut_candidate_is_reconstructed_a_trained_one_is_not(bench: Bench) -> None:
+    """Whose channels the layers have is known from the plans; after a training they have answers of their own."""
+    pared = compress(bench.baseline, CUT, bench)
+    rebuilt = recover(pared, bench, until="reconstruct")
+    rungs = {rung["rung"]: rung for rung in record(rebuilt, bench)["rungs"]}
+    assert "left alone" not in rungs["reconstruct"]["note"]
+    assert rungs["reconstruct"]["score"] is not None
+    assert max(rung["score"] for rung in rungs.values()) > rungs["as it is"]["score"]
+    assert "curve" not in record(rebuilt, bench)
+    again = record(recover(rebuilt, bench, until="reconstruct"), bench)["rungs"][2]
+    assert again["score"] is None
+    control = record(recover(bench.baseline, bench, until="reconstruct"), bench)["rungs"][2]
+    assert control["score"] is None
+
+
+def test_channels_that_two_steps_cut_are_still_known(bench: Bench) -> None:
+    pared = compress(
+        compress(bench.baseline, Channels(sparsity=0.5, multiple=2), bench), Channels(sparsity=0.5, multiple=2), bench
+    )
+    rung = record(recover(pared, bench, until="reconstruct"), bench)["rungs"][2]
+    assert rung["score"] is not None
+    assert "left alone" not in rung["note"]
+
+
+# --- distill --------------------------------------------------------------------------------------------------
+
+SMALL = {"factory": "tasks.architectures:convnet", "arguments": {"width": 4, "depth": 1}}
+
+
+def distill(bench: Bench, **knobs: Any) -> Candidate:
+    spec = Distill.model_validate({**SMALL, "epochs": 6, "batch_size": 16, "learning_rate": 0.02, **knobs})
+    return compression.distill(bench.baseline, spec, bench.prepared, (), "accuracy", bench.workspace)
+
+
+def test_a_student_begins_its_own_lineage(bench: Bench) -> None:
+    student = distill(bench)
+    (step,) = student.lineage
+    assert (step.technique, step.version, step.plan, step.parent) == ("distill", 1, None, None)
+    assert step.knobs["teacher"] == bench.baseline.digest
+    assert (student.factory, student.arguments["width"]) == (SMALL["factory"], 4)
+    assert student.arguments["outputs"] == 4
+    found = record(student, bench)
+    assert found["curve"][found["best_epoch"]]["validation_score"] >= 0.9
+    assert [rung["rung"] for rung in found["rungs"]] == ["as it is", "recalibrate", "reconstruct"]
+    assert set(found["inherited"]) <= set(modeling.load(student, bench.store).state_dict())
+    assert distill(bench).content == student.content
+    # It can be compressed like any other.
+    assert compress(student, Channels(sparsity=0.5, multiple=2), bench).lineage[0] == step
+
+
+def test_a_student_of_the_same_kind_starts_from_its_teacher(bench: Bench) -> None:
+    found = record(distill(bench, arguments={"width": 4, "depth": 2}, epochs=1), bench)
+    assert "body.0.weight" in found["inherited"] or len(found["inherited"]) > 4
+
+
+@pytest.mark.parametrize(
+    ("wrong", "path"),
+    [
+        ({"factory": "tasks.architectures:convnit", "arguments": {}}, "factory"),
+        ({"arguments": {"wide": 4}}, "arguments.wide"),
+        ({"factory": "tasks.architectures:resnet", "arguments": {"depth": 9}}, "factory"),
+    ],
+)
+def test_a_wrong_student_is_wrong_input(wrong: dict[str, Any], path: str, bench: Bench) -> None:
+    with pytest.raises(InputError) as error:
+        distill(bench, **wrong)
+    assert error.value.path == path
+
+
+def test_distill_comes_first_in_its_branch() -> None:
+    student = {"step": "distill", **SMALL}
+    assert isinstance(branch([student, {"step": "channels"}]).steps[0], Distill)
+    with pytest.raises(ValueError, match="first step of its branch"):
+        branch([{"step": "channels"}, student])
+
+
+def test_a_file_teaches_nobody(bench: Bench) -> None:
+    spec = Distill.model_validate(SMALL)
+    with pytest.raises(Refusal, match="needs a torch teacher"):
+        compression.distill(bench.exported, spec, bench.prepared, (), "accuracy", bench.workspace)
+
+
+def test_a_schedule_stands_for_its_steps() -> None:
+    branch = Branch.model_validate(
+        {"name": "sparse", "steps": [{"step": "gradual", "sparsity": 0.8, "rounds": 2}, {"step": "pack"}]}
+    )
+    assert [step.step for step in branch.steps] == ["weights", "recover", "weights", "recover", "pack"]
+    assert [step.sparsity for step in branch.steps if isinstance(step, Weights)] == [0.7, 0.8]
+    assert Branch.model_validate(branch.model_dump()) == branch

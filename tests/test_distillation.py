@@ -1,4 +1,4 @@
-"""Recovery: it follows its teacher, never ends worse than it began, and survives a kill."""
+"""Recovery: rung by rung, it follows its teacher, never ends worse than it began, and survives a kill."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from tasks.artifacts import LOWER_IS_BETTER
-from tasks.distillation import Recover, against, recalibrate, recover
+from tasks.distillation import Recover, Recovery, against, recover
 from tasks.kernels import loops
-from tasks.training import Epoch, TrainingData, TrainSpec, train
+from tasks.rungs import recalibrate
+from tasks.training import Epoch, TrainingData, TrainingResult, TrainSpec, train
+from tasks.validation import validate
 
 
 def network(seed: int = 0, width: int = 16) -> nn.Sequential:
@@ -46,6 +48,11 @@ def damaged(teacher: nn.Sequential) -> nn.Sequential:
     return student
 
 
+def trained(result: Recovery) -> TrainingResult:
+    assert result.training is not None
+    return result.training
+
+
 def state(model: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
@@ -56,7 +63,7 @@ def same(one: nn.Module, other: nn.Module) -> bool:
 
 def test_recovery_brings_a_damaged_student_close_to_its_teacher(teacher: nn.Sequential) -> None:
     student, data, before = damaged(teacher), rings(), state(teacher)
-    result = recover(student, teacher, data, Recover(epochs=15, batch_size=32, learning_rate=0.02))
+    result = trained(recover(student, teacher, data, Recover(epochs=15, batch_size=32, learning_rate=0.02)))
     assert result.curve[0].number == 0
     assert result.curve[result.best_epoch].validation_score > result.curve[0].validation_score + 0.03
     agreement = [loops.predict(each, data.validation_inputs, data.transform).argmax(1) for each in (student, teacher)]
@@ -66,12 +73,12 @@ def test_recovery_brings_a_damaged_student_close_to_its_teacher(teacher: nn.Sequ
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "log_loss"])
-def test_recovery_never_ends_worse_than_the_recalibrated_start(teacher: nn.Sequential, metric: str) -> None:
+def test_recovery_never_ends_worse_than_its_best_rung(teacher: nn.Sequential, metric: str) -> None:
     student, data = damaged(teacher), rings()
     start = copy.deepcopy(student)
-    recalibrate(start, data, 32, 0)
+    recover(start, teacher, data, Recover(until="reconstruct", batch_size=32), metric=metric)
     ruin = Recover(epochs=2, batch_size=32, optimizer="sgd", learning_rate=1e6)
-    result = recover(student, teacher, data, ruin, metric=metric)
+    result = trained(recover(student, teacher, data, ruin, metric=metric))
     scores = [epoch.validation_score for epoch in result.curve]
     assert result.curve[result.best_epoch].validation_score == (min if metric in LOWER_IS_BETTER else max)(scores)
     assert result.best_epoch == 0
@@ -98,8 +105,8 @@ def test_a_killed_recovery_ends_with_the_same_bits(teacher: nn.Sequential, tmp_p
     with pytest.raises(KeyboardInterrupt):
         recover(broken, teacher, rings(), spec, checkpoint=tmp_path / "run", on_epoch=kill)
     result = recover(resumed, teacher, rings(), spec, checkpoint=tmp_path / "run")
-    assert result.note == ""
-    assert [epoch.number for epoch in result.curve] == [0, 1, 2, 3, 4]
+    assert trained(result).note == ""
+    assert [epoch.number for epoch in trained(result).curve] == [0, 1, 2, 3, 4]
     assert same(whole, resumed)
 
 
@@ -129,3 +136,86 @@ def test_the_knobs_are_those_of_training_without_early_stopping() -> None:
     spec = Recover(epochs=7, minutes=2.5, seed=3).training()
     assert (spec.epochs, spec.minutes, spec.seed, spec.schedule) == (7, 2.5, 3, "one_cycle")
     assert spec.early_stopping is None
+
+
+# --- rungs ----------------------------------------------------------------------------------------------------
+
+
+def climbed(result: Recovery) -> list[str]:
+    return [rung.rung for rung in result.rungs]
+
+
+def test_each_rung_is_scored_and_the_best_is_left(teacher: nn.Sequential) -> None:
+    student, data = damaged(teacher), rings()
+    result = recover(student, teacher, data, Recover(until="reconstruct", batch_size=32), kept={})
+    assert climbed(result) == ["as it is", "recalibrate", "reconstruct"]
+    assert result.training is None
+    scores = [rung.score for rung in result.rungs]
+    found = validate(student, data, "accuracy")
+    assert found is not None
+    assert found.score == max(score for score in scores if score is not None)
+    # Every layer has its counterpart and the inputs are whole: closed form finds the teacher again.
+    assert found.score == pytest.approx(validate(teacher, data, "accuracy").score, abs=0.01)  # type: ignore[union-attr]
+    assert [rung.best for rung in result.rungs] == [True, True, True]
+    assert result.rungs[2].note == "2 layers on 200 examples"
+
+
+def test_a_rung_that_does_harm_is_climbed_down_again(teacher: nn.Sequential) -> None:
+    """The examples to train on are all alike: what is fitted to them says nothing of the others."""
+    student, data = copy.deepcopy(teacher), rings()
+    alike = TrainingData(
+        data.inputs[:1].repeat(200, 1) + 5,
+        data.targets,
+        data.validation_inputs,
+        data.validation_targets,
+        data.transform,
+    )
+    result = recover(student, teacher, alike, Recover(until="recalibrate", batch_size=32))
+    assert [rung.best for rung in result.rungs] == [True, False]
+    assert same(student, teacher)
+
+
+def test_a_rung_that_does_not_suit_is_left_out_with_a_reason(teacher: nn.Sequential) -> None:
+    bare = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 2))
+    result = recover(bare, teacher, rings(), Recover(until="reconstruct"))
+    assert [rung.score is None for rung in result.rungs] == [False, True, True]
+    assert [rung.note for rung in result.rungs[1:]] == [
+        "it has no batch norm",
+        "nothing changed since its last training, or its layers are not the teacher's",
+    ]
+    other = recover(bare, nn.Linear(2, 2), rings(), Recover(until="reconstruct"), kept={})
+    assert other.rungs[2].note == "none of its layers is one of the teacher's"
+
+
+def test_climbing_ends_within_the_margin(teacher: nn.Sequential) -> None:
+    data = rings()
+    spec = Recover(stop_when_within=0.0, epochs=1, batch_size=32)
+    assert climbed(recover(copy.deepcopy(teacher), teacher, data, spec)) == ["as it is"]
+    repaired = recover(damaged(teacher), teacher, data, spec, kept={})
+    assert climbed(repaired) == ["as it is", "recalibrate", "reconstruct"]
+    assert repaired.training is None
+    loss = recover(copy.deepcopy(teacher), teacher, data, spec, metric="log_loss")
+    assert climbed(loss) == ["as it is"], "the lower the better"
+
+
+def test_a_record_tells_of_rungs_and_training_alike(teacher: nn.Sequential) -> None:
+    short = recover(damaged(teacher), teacher, rings(), Recover(until="recalibrate")).record()
+    assert short.keys() == {"minutes", "rungs"}
+    assert short["minutes"] == pytest.approx(sum(rung["seconds"] for rung in short["rungs"]) / 60)
+    whole = recover(damaged(teacher), teacher, rings(), Recover(epochs=1)).record()
+    assert whole.keys() == {"curve", "best_epoch", "stopped", "minutes", "note", "rungs"}
+    assert whole["minutes"] > sum(epoch["seconds"] for epoch in whole["curve"]) / 60
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "adagrad", "rmsprop"])
+def test_pruned_weights_stay_zero(teacher: nn.Sequential, optimizer: str) -> None:
+    student = copy.deepcopy(teacher)
+    with torch.no_grad():
+        student[3].weight[:, ::2] = 0
+    start = copy.deepcopy(student[3].weight)
+    spec = Recover(epochs=2, batch_size=32, optimizer=optimizer, learning_rate=0.01)  # type: ignore[arg-type]
+    result = recover(student, teacher, rings(), spec, kept={})
+    assert trained(result).best_epoch > 0 or result.rungs[2].best
+    assert (student[3].weight[:, ::2] == 0).all()
+    assert (student[3].weight[:, 1::2] != start[:, 1::2]).any()
+    assert not student[3].weight._backward_hooks

@@ -201,3 +201,15 @@ def test_one_output_agrees_within_the_bound() -> None:
 def test_not_a_number_does_not_pass() -> None:
     broken = np.array([[np.nan, 1.0]])
     assert not exporting.compare("a → b", np.ones((1, 2)), broken, tolerance=0.1).passed
+
+
+def test_a_rounded_hop_worked_by_hand() -> None:
+    before = np.tile(np.array([[2.0, 0.0]]), (100, 1))  # a deviation of 1
+    near = before + np.array([[0.0, 0.04]])
+    hop = exporting.compare_rounded("a → b", before, near)
+    assert dataclasses.replace(hop, law="") == Parity("a → b", 100, 0.04, 1.0, "", True)
+    assert not exporting.compare_rounded("a → b", before, before + 0.06).passed, "6 % of the deviation"
+    turned = before * 0.01
+    turned[:3] = turned[:3, ::-1]
+    assert not exporting.compare_rounded("a → b", before * 0.01, turned).passed, "three answers in a hundred"
+    assert not exporting.compare_rounded("a → b", before, before * np.nan).passed

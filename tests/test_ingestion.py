@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tasks.artifacts import Dataset, Store
+from tasks.artifacts import Dataset, SplitName, Store
 from tasks.ingestion import DataSpec, ingest, source_stamp
 
 ROWS = [f"{age},{job},{left}" for age, job, left in zip(range(20), "ab" * 10, ["yes", "no"] * 10, strict=True)]
@@ -88,13 +88,14 @@ def test_the_task_follows_from_the_targets(tmp_path: Path, store: Store, targets
     assert store.get_array(dataset.splits["train"].targets).dtype == kind
 
 
-def test_a_separate_test_file_is_the_test_part(tmp_path: Path, store: Store) -> None:
-    test = csv(tmp_path, "no,a,3", "yes,b,4", header="left,job,age", name="test.csv")
-    dataset = ingest(DataSpec(source=csv(tmp_path), test=test, target="left"), store)
-    assert counts(dataset) == {"train": 16, "validation": 4, "test": 2, "calibration": 16}
-    frame = store.get_frame(dataset.splits["test"].inputs)
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_a_separate_file_is_that_part(tmp_path: Path, store: Store, part: SplitName) -> None:
+    own = csv(tmp_path, "no,a,3", "yes,b,4", header="left,job,age", name="own.csv")
+    dataset = ingest(DataSpec.model_validate({"source": csv(tmp_path), part: own, "target": "left"}), store)
+    assert counts(dataset) == {"train": 16, "validation": 4, "test": 4, "calibration": 16} | {part: 2}
+    frame = store.get_frame(dataset.splits[part].inputs)
     assert frame.to_dict("list") == {"age": [3, 4], "job": ["a", "b"]}
-    assert store.get_array(dataset.splits["test"].targets).tolist() == [0, 1]
+    assert store.get_array(dataset.splits[part].targets).tolist() == [0, 1]
 
 
 def test_time_and_group_columns_cut_and_are_no_inputs(tmp_path: Path, store: Store) -> None:
@@ -144,10 +145,11 @@ def test_test_images_take_the_shape_of_the_training_images(tmp_path: Path, store
     assert store.get_array(dataset.splits["test"].inputs).shape == (2, 64, 64, 3)
 
 
-def test_the_stamp_covers_the_test_file(tmp_path: Path) -> None:
-    spec = DataSpec(source=csv(tmp_path), test=csv(tmp_path, name="test.csv"), target="left")
+@pytest.mark.parametrize("part", ["validation", "test", "calibration"])
+def test_the_stamp_covers_a_file_of_its_own(tmp_path: Path, part: str) -> None:
+    spec = DataSpec.model_validate({"source": csv(tmp_path), part: csv(tmp_path, name="own.csv"), "target": "left"})
     before = source_stamp(spec)
-    csv(tmp_path, "1,a,no", name="test.csv")
+    csv(tmp_path, "1,a,no", name="own.csv")
     assert source_stamp(spec) != before
 
 

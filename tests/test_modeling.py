@@ -211,7 +211,7 @@ def test_weights_are_loaded_whole_or_not_at_all(change: Any, message: str, tmp_p
         ("tasks.architectures:mlp", {"width": 32}),
     ],
 )
-@pytest.mark.parametrize("technique", [Channels(), LowRank(energy=0.5)])
+@pytest.mark.parametrize("technique", [Channels(), LowRank(ranks="energy", energy=0.5)])
 def test_a_replayed_candidate_is_the_pared_model(
     technique: Technique, factory: str, arguments: dict[str, Any], prepared: Prepared, store: Store
 ) -> None:
@@ -234,7 +234,7 @@ def test_a_longer_way_is_replayed_step_by_step(prepared: Prepared, store: Store,
     start = small_runs.untrained(prepared, workspace.store, CONVNET, width=32, depth=1)
     cut = compression.compress(start, Channels(sparsity=0.5), prepared, store)
     repaired = compression.recover(cut, start, Recover(epochs=1), prepared, (), "accuracy", workspace)
-    thin = compression.compress(repaired, LowRank(energy=0.5), prepared, store)
+    thin = compression.compress(repaired, LowRank(ranks="energy", energy=0.5), prepared, store)
     assert [step.technique for step in thin.lineage] == ["load", "channels", "recover", "low_rank"]
     assert [step.parent for step in thin.lineage[1:]] == [start.digest, cut.digest, repaired.digest]
     model = modeling.load(thin, store)

@@ -18,9 +18,11 @@ from tasks import baseline, preprocessing, steps
 from tasks.artifacts import Candidate, Estimate, Goal, Latency, Prepared, Split, Step, Workspace
 from tasks.artifacts import identity as asked
 from tasks.artifacts.progress import Update, listening
+from tasks.distillation import Recover
 from tasks.ingestion import DataSpec
 from tasks.modeling import ModelSpec
 from tasks.preprocessing import Normalize
+from tasks.students import Distill
 from tasks.training import TrainSpec
 
 SMALL = ModelSpec(arguments={"width": 4, "depth": 1})
@@ -266,6 +268,42 @@ def test_a_killed_step_goes_on_and_leaves_nothing_behind(
     answered = fit(prepared, workspace, spec)
     assert seen == [("first", 1), ("first", 2), ("second", 3)]
     assert not answered.cached
+    assert list(workspace.checkpoints.iterdir()) == []
+
+
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.parametrize("kind", ["recover", "distill"])
+def test_a_killed_recovery_goes_on_and_the_same_again_comes_from_the_store(
+    kind: str, prepared: Prepared, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knobs: dict[str, Any] = {"epochs": 3, "batch_size": 16}
+    if kind == "distill":
+        knobs |= {"factory": "tasks.architectures:convnet", "arguments": {"width": 4, "depth": 1}}
+    spec = {"recover": Recover, "distill": Distill}[kind].model_validate(knobs)
+    baseline = small_runs.untrained(prepared, workspace.store, "tasks.architectures:convnet", width=8, depth=1)
+    before = (baseline, baseline) if kind == "recover" else (baseline,)
+    seen: list[int] = []
+    killed = True
+
+    def each_epoch(*_: Any) -> Callable[[Any], None]:
+        def on_epoch(epoch: Any) -> None:
+            seen.append(epoch.number)
+            if killed and epoch.number == 2:
+                raise RuntimeError("pulled the plug")
+
+        return on_epoch
+
+    def take() -> steps.Answered:
+        return steps.run(getattr(steps, kind), *before, spec, prepared, (), "accuracy", workspace)
+
+    monkeypatch.setattr(steps, "each_epoch", each_epoch)
+    with pytest.raises(RuntimeError, match="pulled the plug"):
+        take()
+    killed = False
+    first, again = take(), take()
+    assert seen == [1, 2, 3]
+    assert (first.cached, again.cached) == (False, True)
+    assert again.value == first.value
     assert list(workspace.checkpoints.iterdir()) == []
 
 

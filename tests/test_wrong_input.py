@@ -228,7 +228,7 @@ ROWS = {
         recipe={"runtime": {"threads": 1000}},
     ),
     "at an end that is excluded": Row(
-        "a.yaml: compress.branches.1.steps.0.sparsity: must be below 1, but got 1; nearest valid choice: 0.5",
+        "a.yaml: compress.branches.1.steps.0.sparsity: must be below 1, but got 1; nearest valid choice: 0.99",
         recipe=steps({"step": "channels", "sparsity": 1}),
     ),
     "whole number at an end that is excluded": Row(
@@ -266,8 +266,9 @@ ROWS = {
         recipe=steps({"step": "recover", "optimizer": "sdg"}),
     ),
     "step unknown": Row(
-        "a.yaml: compress.branches.1.steps.0.step: must be one of channels, low_rank, int8, recover, or "
-        "your own as module:Class, but got 'chanels'; nearest valid choice: channels",
+        "a.yaml: compress.branches.1.steps.0.step: must be one of channels, blocks, low_rank, weights, "
+        "quantize_aware, clean, int8, fp16, weight_only, pack, gradual, recover, distill, or your own as module:Class, "
+        "but got 'chanels'; nearest valid choice: channels",
         recipe=steps({"step": "chanels"}),
     ),
     "step unknown in preprocess": Row(

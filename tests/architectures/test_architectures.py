@@ -51,7 +51,7 @@ def test_one_row_of_outputs_for_each_example(
 
 
 @pytest.mark.parametrize(("factory", "shape", "knobs"), CASES)
-@pytest.mark.parametrize("technique", [Channels(), LowRank(energy=0.5)])
+@pytest.mark.parametrize("technique", [Channels(), LowRank(ranks="energy", energy=0.5)])
 def test_every_network_can_be_pared(
     technique: Channels | LowRank, factory: Callable[..., nn.Module], shape: tuple[int, ...], knobs: dict[str, Any]
 ) -> None:

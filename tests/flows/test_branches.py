@@ -15,7 +15,7 @@ from flows.recipe import validate
 from tasks.artifacts import Candidate, InputError, Refusal, Step
 from tasks.compression import Branch, Compress
 from tasks.distillation import Recover
-from tasks.techniques import Channels, Int8, LowRank, Plugin
+from tasks.techniques import Blocks, Channels, Int8, LowRank, Plugin
 
 
 def compress(*each: Sequence[dict[str, Any]]) -> Compress:
@@ -55,6 +55,29 @@ def test_every_budget_of_recovery_has_its_dense_control() -> None:
     assert len({control.name for control in several}) == 3
 
 
+def test_what_trains_nothing_needs_no_control() -> None:
+    free = {"step": "recover", "until": "reconstruct"}
+    assert controls(compress([CUT, free])) == []
+    (only,) = controls(compress([CUT, free, INT8], [CUT, {**free, "until": "train", "epochs": 2}, free]))
+    assert only.steps == (Recover(epochs=2),)
+
+
+def test_the_control_spends_the_whole_budget() -> None:
+    """The dense baseline is within any margin of itself, and would not be trained at all."""
+    (only,) = controls(compress([CUT, {**recover(2), "stop_when_within": 0.01, "learning_rate": 0.1}]))
+    assert only.steps == (Recover(epochs=2, learning_rate=0.1),)
+
+
+STUDENT = {"step": "distill", "factory": "tasks.architectures:convnet", "arguments": {"width": 4}, "epochs": 2}
+
+
+def test_a_student_s_budget_has_its_control_too() -> None:
+    (only,) = controls(compress([STUDENT, INT8], [CUT, recover(2)]))
+    assert only.steps == (Recover(epochs=2),), "the same as that of a recovery with the same knobs"
+    several = controls(compress([STUDENT, recover(3)]))
+    assert [control.steps for control in several] == [(Recover(epochs=2), Recover(epochs=3))]
+
+
 def test_two_budgets_have_two_names() -> None:
     found = controls(compress([CUT, recover(2)], [CUT, recover(5)]))
     assert len({control.name for control in found}) == 2
@@ -76,6 +99,7 @@ def test_the_default_branches_try_every_technique_alone_and_together() -> None:
     found = {branch.name: [type(step) for step in branch.steps] for branch in default_branches().branches}
     assert found == {
         "int8": [Int8],
+        "shallow-int8": [Blocks, Recover, Int8],
         "narrow": [Channels, Recover],
         "low-rank": [LowRank, Recover],
         "narrow-int8": [Channels, Recover, Int8],
@@ -122,7 +146,7 @@ def test_each_torch_step_is_exported_and_an_onnx_step_goes_on_from_the_export(tm
     call = Pretending()
     line = walk(branch(CUT, recover(1), INT8), "candidate", bench(call, tmp_path))
     assert call.asked == [
-        ("mine: channels", "channels", "torch", ""),
+        ("mine: channels", "channels", "torch", "this host"),
         ("mine: channels → ONNX", "export", "torch", ""),
         ("mine: recover epochs 1", "recover", "torch", ""),
         ("mine: recover epochs 1 → ONNX", "export", "torch", ""),
@@ -168,6 +192,14 @@ def test_recovery_is_taught_by_the_baseline(tmp_path: Path) -> None:
     name, arguments = asked[0]
     assert name == "recover"
     assert arguments[:3] == (pared.model, at.baseline.model, Recover(epochs=1))
+
+
+def test_a_student_is_taught_by_the_baseline(tmp_path: Path) -> None:
+    call = Pretending()
+    line = walk(branch(STUDENT, INT8), "candidate", bench(call, tmp_path))
+    title = "distill epochs 2 factory tasks.architectures:convnet width 4"
+    assert call.asked[0] == (f"mine: {title}", "distill", "torch", "")
+    assert [stage.label for stage in line.stages] == ["baseline", title, "int8"]
 
 
 def test_a_plug_in_is_taken_as_the_technique_that_it_names(tmp_path: Path) -> None:

@@ -147,16 +147,6 @@ def test_a_story_becomes_a_report_that_names_every_row(told: Story, tmp_path: Pa
     assert page.count("<html") == 1
 
 
-def test_a_summary_worked_by_hand() -> None:
-    plan = {"cuts": [{"keep": [0, 1], "of": 8}, {"keep": [3], "of": 4}], "left_alone": {"head": "the output"}}
-    assert story.summarize(plan, {}) == "3 of 12 channels kept in 2 groups, 1 layers left alone"
-    record = {"curve": [{}, {}, {}], "best_epoch": 2, "stopped": "early stopping"}
-    assert story.summarize({"layers": [{}, {}], "variant": "u8s8"}, record) == (
-        "2 layers factorized, variant u8s8, best epoch 2 of 3, ended by early stopping"
-    )
-    assert story.summarize({}, {}) == ""
-
-
 @pytest.mark.parametrize(("metric", "score"), [("accuracy", -0.25), ("rmse", 0.25)])
 def test_trials_are_told_in_the_metric_s_own_sign(metric: Any, score: float, plain: PlainRun) -> None:
     trials = (
