@@ -1,0 +1,203 @@
+"""Compression of a network that others trained, beside the field's tools, in one run on this machine.
+
+    python benchmarks/compression.py --data FOLDER --weights resnet20.th --network resnet20 [--json out.json]
+
+FOLDER holds CIFAR-10 as train.parquet and test.parquet. The network is first fine-tuned for one epoch on these
+images: that is the baseline. Such networks were trained on all the training images, so one half of the test images is
+the validation split, which chooses, and the other half is the test, which is opened for the chosen files only. For
+each margin a tool is given by its fastest file within the margin on validation. All is timed interleaved on one
+thread in fresh processes; a ratio is the baseline's time over the file's: above 1 is faster.
+
+The home (`PAREDOWN_HOME`) keeps what was done: a benchmark that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from comparison import MARGINS, Entry, judge, published, show
+
+from flows import environment
+from flows.recipe import Recipe, validate
+from tasks import baseline as baselines
+from tasks import distillation, modeling, preprocessing, training
+from tasks.artifacts import Workspace
+from tasks.distillation import Recover
+from tasks.kernels.host import host_name
+
+if TYPE_CHECKING:
+    from peers import Task
+    from torch import nn
+
+    from flows.optimize import Outcome
+
+README = Path("README.md")
+FINE_TUNING = training.TrainSpec(
+    epochs=1, optimizer="sgd", learning_rate=0.01, schedule="one_cycle", early_stopping=None
+)
+
+
+def main() -> None:
+    """Runs everything, prints the tables, and writes JSON when asked."""
+    options = read_options()
+    workspace = environment.prepare()
+    folder = workspace.home / "compression" / options.network
+    folder.mkdir(parents=True, exist_ok=True)
+    halve(options.data / "test.parquet", folder)
+    outcome, minutes = pare(recipe(options, folder, fine_tuned(options, folder, workspace)), folder)
+    entries = ours(outcome, workspace, minutes) + theirs(options, outcome, folder, workspace)
+    rows = judge(entries, outcome.findings.prepared, workspace)
+    show(rows, options.network)
+    if options.readme:
+        README.write_text(published(README.read_text(), rows, options.network))
+    if options.json:
+        options.json.write_text(json.dumps({"host": host_name(), "network": options.network, "rows": rows}, indent=1))
+
+
+def read_options() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with train.parquet and test.parquet")
+    parser.add_argument("--weights", type=Path, required=True, help="a trained state dict")
+    parser.add_argument("--network", default="resnet20", help="a name in tasks.architectures")
+    parser.add_argument("--remove", type=int, nargs="+", default=[1, 1, 1, 1], help="blocks that go, rung by rung")
+    parser.add_argument("--epochs", type=int, default=2, help="epochs of recovery on every rung")
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32", help="of the recovery")
+    parser.add_argument("--peers", nargs="*", default=["onnxruntime", "torch-pruning", "nncf"], help="whom to compare")
+    parser.add_argument("--ratio", type=float, default=1.35, help="how many times fewer MACs pruning peers should need")
+    parser.add_argument("--readme", action="store_true", help="put the table into README.md")
+    parser.add_argument("--json", type=Path, help="also write the numbers to this file")
+    return parser.parse_args()
+
+
+def halve(source: Path, folder: Path) -> None:
+    """The test images in two files of the folder: every other one is validation."""
+    import pyarrow.parquet as parquet
+
+    table = parquet.read_table(source)
+    for name, start in (("validation", 0), ("test", 1)):
+        if not (folder / f"{name}.parquet").exists():
+            parquet.write_table(table.take(list(range(start, len(table), 2))), folder / f"{name}.parquet")
+
+
+def recipe(options: argparse.Namespace, folder: Path, weights: Path) -> Recipe:
+    """What Paredown is asked for: int8 alone, and a chain that gets shallower rung by rung, in int8 on each."""
+    chain: list[dict[str, Any]] = []
+    branches = [{"name": "int8", "steps": [{"step": "int8"}]}]
+    for place, count in enumerate(options.remove, start=1):
+        chain += [
+            {"step": "blocks", "remove": count},
+            {"step": "recover", "epochs": options.epochs, "precision": options.precision},
+        ]
+        name = f"{sum(options.remove[:place])} blocks fewer + int8"
+        branches.append({"name": name, "steps": [*chain, {"step": "int8"}]})
+    return validate(
+        {
+            "name": f"compression-{options.network}",
+            "data": {
+                "source": str(options.data / "train.parquet"),
+                "validation": str(folder / "validation.parquet"),
+                "test": str(folder / "test.parquet"),
+                "target": "label",
+            },
+            "preprocess": [{"step": "normalize", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}],
+            "augment": [{"step": "crop", "padding": 4}, {"step": "flip"}],
+            "model": {"factory": f"tasks.architectures:{options.network}", "weights": str(weights)},
+            "compress": {"branches": branches},
+            "goal": {"metric": "accuracy", "max_drop": MARGINS[-1], "minimize": "latency"},
+        }
+    )
+
+
+def fine_tuned(options: argparse.Namespace, folder: Path, workspace: Workspace) -> Path:
+    """The network after one epoch on these images: everyone's baseline."""
+    import torch
+
+    path = folder / "baseline.pt"
+    if not path.exists():
+        from flows.execution import call_plainly
+        from flows.pipeline import prepare
+
+        given = recipe(options, folder, options.weights)
+        prepared = prepare(given, workspace, call_plainly)
+        store = workspace.store
+        network = modeling.load(baselines.adopt(prepared, given.model, store), store)
+        arrays = preprocessing.training_arrays(prepared, store)
+        data = baselines.tensors(arrays, store.get_json(prepared.fitted), given.augment, workspace.device)
+        training.train(network.to(workspace.device), data, FINE_TUNING)
+        torch.save(network.cpu().state_dict(), path)
+    return path
+
+
+def pare(wanted: Recipe, folder: Path) -> tuple[Outcome, float]:
+    """Paredown's whole run, as a user starts it, and the minutes of the first run that came to its end."""
+    from flows.optimize import optimize
+
+    started, record = time.monotonic(), folder / "minutes.json"
+    outcome = optimize(wanted)
+    if not record.exists():
+        record.write_text(json.dumps((time.monotonic() - started) / 60))
+    return outcome, float(json.loads(record.read_text()))
+
+
+def ours(outcome: Outcome, workspace: Workspace, minutes: float) -> list[Entry]:
+    """The files of the branches, and of the dense control, which is no tool but what training alone would give."""
+    tools = {"baseline": "baseline", "candidate": "Paredown", "control": "dense control"}
+    return [
+        Entry(tools[line.role], line.name, workspace.store.path(line.product.content), minutes)
+        for line in outcome.findings.lines
+        if line.product
+    ]
+
+
+def theirs(options: argparse.Namespace, outcome: Outcome, folder: Path, workspace: Workspace) -> list[Entry]:
+    """The files of the peers that are installed, as products; what they made before is not made again."""
+    from peers import Skipped, run
+    from peers.products import dress
+
+    prepared = outcome.findings.prepared
+    fitted = workspace.store.get_json(prepared.fitted)
+    entries = []
+    for peer in options.peers:
+        record = folder / f"{peer}.json"
+        if not record.exists():
+            found: list[list[Any]] = []
+            for result in run(task(options, outcome, workspace), (peer,)):
+                if isinstance(result, Skipped):
+                    print(result.sentence)
+                    continue
+                path = folder / f"{peer}-{len(found)}.onnx"
+                path.write_bytes(dress(result.file, prepared.dataset, fitted))
+                found.append([result.tool, result.name, str(path), result.minutes])
+            record.write_text(json.dumps(found))
+        entries += [Entry(tool, name, Path(path), spent) for tool, name, path, spent in json.loads(record.read_text())]
+    return entries
+
+
+def task(options: argparse.Namespace, outcome: Outcome, workspace: Workspace) -> Task:
+    """What every peer is given: the baseline, the calibration images, and the whole chain's budget of recovery."""
+    import torch
+    from peers import Task
+
+    store, prepared = workspace.store, outcome.findings.prepared
+    network = modeling.load(outcome.findings.lines[0].stages[0].model, store)
+    fitted = store.get_json(prepared.fitted)
+    arrays = preprocessing.training_arrays(prepared, store)
+    data = baselines.tensors(arrays, fitted, outcome.findings.recipe.augment, workspace.device)
+    images = torch.from_numpy(preprocessing.compact(prepared, "calibration", store))
+    budget = Recover(epochs=options.epochs * len(options.remove), precision=options.precision)
+
+    def recover(pruned: nn.Module) -> nn.Module:
+        distillation.recover(pruned.to(workspace.device), network.to(workspace.device), data, budget)
+        return pruned.cpu()
+
+    calibration = preprocessing.to_network(fitted)(images).numpy()
+    return Task(network, prepared.input_shape, calibration, recover, (options.ratio,))
+
+
+if __name__ == "__main__":
+    main()
