@@ -570,7 +570,7 @@ ROWS = {
         recipe=space("train.learning_rate", {"uniform": [1, 0.1]}),
     ),
     "search: logarithm of nothing": Row(
-        "a.yaml: search.space.train.learning_rate.loguniform.0: must be above 0, but got 0",
+        "a.yaml: search.space.train.learning_rate.loguniform.0: must be above 0, but got 0; nearest valid choice: 0.01",
         recipe=space("train.learning_rate", {"loguniform": [0, 1]}),
     ),
     "search: range of text": Row(

@@ -105,13 +105,12 @@ def test_every_hop_of_a_branch_is_in_its_card(job: Job) -> None:
     assert exporting.parity_of(product, job.workspace.store) == card.parity
 
 
-def test_the_product_is_registered_with_its_batch_of_one(job: Job) -> None:
+def test_the_product_is_registered_with_its_batch_of_one(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     from mlflow.pyfunc import load_model
-    from mlflow.tracking import set_tracking_uri
 
     version, file = registry.champion(job.workspace.tracking_uri, "theirs")
     assert version.version == job.outcome.version.version
-    set_tracking_uri(job.workspace.tracking_uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", job.workspace.tracking_uri)
     schema = load_model("models:/theirs@champion").metadata.signature.inputs
     assert [tensor.shape for tensor in schema.inputs] == [(1, 8, 8, 1)]
     assert runtime.batch_of(file) == 1

@@ -141,7 +141,7 @@ def test_knobs_that_contradict(knobs: dict[str, Any], words: str) -> None:
 def test_gradual_by_hand() -> None:
     """Zhu and Gupta's cubic in two rounds: 1 - (1/2)^3 of the final sparsity, then all of it."""
     steps = gradual.expand(Gradual(sparsity=0.8, rounds=2, epochs=3, spread="layer", ignore=("head",)))
-    shared = {"spread": "layer", "minimum": 0.01, "ignore": ["head"]}
+    shared = {"spread": "layer", "ignore": ["head"]}
     assert steps == (
         {"step": "weights", "sparsity": 0.7, **shared},
         {"step": "recover", "epochs": 3},
