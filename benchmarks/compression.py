@@ -174,7 +174,9 @@ def theirs(options: argparse.Namespace, outcome: Outcome, folder: Path, workspac
                 path.write_bytes(dress(result.file, prepared.dataset, fitted))
                 found.append([result.tool, result.name, str(path), result.minutes])
             record.write_text(json.dumps(found))
-        entries += [Entry(tool, name, Path(path), spent) for tool, name, path, spent in json.loads(record.read_text())]
+        made = json.loads(record.read_text())
+        spent = sum(minutes for *_, minutes in made)
+        entries += [Entry(tool, name, Path(path), spent) for tool, name, path, _ in made]
     return entries
 
 
