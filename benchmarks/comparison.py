@@ -120,7 +120,8 @@ def published(readme: str, rows: Sequence[dict[str, Any]], network: str) -> str:
             cells += [f"{each['minutes']:.0f}"]
         table.append(f"| {' | '.join(cells)} |" + "  |" * (8 - len(cells)))
     before, rest = readme.split(begin)
-    return "\n".join([before + begin, *table, end + rest.split(end)[1]])
+    host = f"Host: {host_name()}."
+    return "\n".join([before + begin, *table, "", host, end + rest.split(end)[1]])
 
 
 def line(each: Mapping[str, Any]) -> str:
