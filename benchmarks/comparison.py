@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks import evaluation, preprocessing, selection
+from tasks import evaluation, preprocessing, scoring, selection
 from tasks.artifacts import Estimate, Goal, Prepared, Runtime, Scorecard, SplitName, Workspace
 from tasks.kernels.host import host_name
 
@@ -77,7 +77,7 @@ def products(entries: Mapping[str, Entry]) -> dict[str, evaluation.Product]:
 def pick(cards: Sequence[Scorecard], margin: float) -> Scorecard | None:
     """A tool's best file by the law of selection; None when none is faster and within the margin."""
     goal = Goal(max_drop=margin)
-    judged = [dataclasses.replace(card, drop=evaluation.judge(card.drop.estimate, margin, None)) for card in cards]
+    judged = [dataclasses.replace(card, drop=scoring.judge(card.drop.estimate, margin, None)) for card in cards]
     feasible = [card for card in judged if selection.flaw(card, goal) is None]
     return selection.pick(feasible, goal) if feasible else None
 
@@ -87,7 +87,7 @@ def row(card: Scorecard, margin: float, batched: Estimate, minutes: float) -> di
     return {
         "accuracy": dataclasses.asdict(card.score),
         "drop": dataclasses.asdict(card.drop.estimate),
-        "verdict": evaluation.judge(card.drop.estimate, margin, None).verdict,
+        "verdict": scoring.judge(card.drop.estimate, margin, None).verdict,
         "ratio": dataclasses.asdict(card.latency.ratio),
         f"ratio at batch {BATCH}": dataclasses.asdict(batched),
         "size_ratio": card.size_ratio,

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeGuard
+from typing import Literal
 
 from flows.execution import Call
 from flows.recipe import Recipe
 from tasks import steps
 from tasks.artifacts import Candidate, Prepared, Refusal, Workspace
-from tasks.compression import CONTROL, AnyStep, Branch, Compress
+from tasks.branch import CONTROL, AnyStep, Branch, is_training, title
 from tasks.distillation import Recover, Teaching
 from tasks.students import Distill
-from tasks.techniques import TAGS, Plugin
+from tasks.techniques import Plugin
 
 Role = Literal["baseline", "candidate", "control"]
 
@@ -54,41 +55,12 @@ class Bench:
     call: Call
 
 
-def default_branches() -> Compress:
-    """What a recipe without `compress` tries."""
-    pare = {"step": "channels", "sparsity": 0.5}
-    return Compress.model_validate(
-        {
-            "branches": [
-                {"name": "int8", "steps": [{"step": "int8"}]},
-                {"name": "shallow-int8", "steps": [{"step": "blocks"}, {"step": "recover"}, {"step": "int8"}]},
-                {"name": "narrow", "steps": [pare, {"step": "recover"}]},
-                {"name": "low-rank", "steps": [{"step": "low_rank"}, {"step": "recover"}]},
-                {"name": "narrow-int8", "steps": [pare, {"step": "recover"}, {"step": "int8"}]},
-            ]
-        }
-    )
-
-
-def branches_of(recipe: Recipe) -> Compress:
-    """The recipe's branches, or the defaults: for an ONNX file each technique that acts on one, alone."""
-    if recipe.compress is not None or recipe.model.file is None:
-        return recipe.compress or default_branches()
-    tags = [tag for tag, kind in TAGS.items() if kind.form == "onnx"]
-    return Compress.model_validate({"branches": [{"name": tag, "steps": [{"step": tag}]} for tag in tags]})
-
-
-def controls(compress: Compress) -> list[Branch]:
+def controls(branches: Sequence[Branch]) -> list[Branch]:
     """For every budget of training among the branches, the dense baseline trained on with the same budget."""
-    trained = [tuple(budget(step) for step in branch.steps if is_training(step)) for branch in compress.branches]
+    trained = [tuple(budget(step) for step in branch.steps if is_training(step)) for branch in branches]
     budgets = list(dict.fromkeys(filter(None, trained)))
     names = [CONTROL] if len(budgets) == 1 else [f"{CONTROL} {index + 1}" for index in range(len(budgets))]
     return [Branch(name=name, steps=budget) for name, budget in zip(names, budgets, strict=True)]
-
-
-def is_training(step: AnyStep) -> TypeGuard[Teaching]:
-    """Whether a step can come to training; the rungs of `recover` before it train nothing."""
-    return isinstance(step, Teaching) and step.trains
 
 
 def budget(step: Teaching) -> Recover:
@@ -113,20 +85,27 @@ def walk(branch: Branch, role: Role, bench: Bench) -> Line:
 
 
 def take(step: AnyStep, before: Stage, label: str, bench: Bench) -> Stage:
+    """One step on the last stage, and its export."""
+    model = act(step, before, label, bench)
+    return Stage(title(step), model, export(model, label, bench))
+
+
+def act(step: AnyStep, before: Stage, label: str, bench: Bench) -> Candidate:
     """One step on the last stage; an ONNX technique acts on the stage's exported file."""
     workspace, prepared = bench.workspace, bench.prepared
+    found: Candidate
     if isinstance(step, Teaching):
         arguments = (step, prepared, bench.recipe.augment, bench.recipe.goal.metric, workspace)
         if isinstance(step, Distill):
-            model = bench.call(label, steps.distill, bench.baseline.model, *arguments)
+            found = bench.call(label, steps.distill, bench.baseline.model, *arguments)
         else:
-            model = bench.call(label, steps.recover, before.model, bench.baseline.model, *arguments)
+            found = bench.call(label, steps.recover, before.model, bench.baseline.model, *arguments)
     else:
         technique = step.technique() if isinstance(step, Plugin) else step
         parent = before.exported if technique.form == "onnx" else before.model
         host = bench.host if technique.asks_host else ""
-        model = bench.call(label, steps.compress, parent, technique, prepared, host, workspace)
-    return Stage(title(step), model, export(model, label, bench))
+        found = bench.call(label, steps.compress, parent, technique, prepared, host, workspace)
+    return found
 
 
 def export(model: Candidate, label: str, bench: Bench) -> Candidate:
@@ -137,11 +116,3 @@ def export(model: Candidate, label: str, bench: Bench) -> Candidate:
         f"{label} → ONNX", steps.export, model, bench.prepared, bench.recipe.export, bench.workspace
     )
     return exported
-
-
-def title(step: AnyStep) -> str:
-    """A step in a few words: its tag and the knobs that the recipe names."""
-    knobs = step.model_dump(mode="json", exclude_unset=True)
-    knobs.pop("step", None)
-    knobs.update(knobs.pop("arguments", {}))
-    return " ".join([str(step.model_dump()["step"]), *(f"{name} {value}" for name, value in knobs.items())])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.recipe import Recipe, probes, with_point
+from flows.recipe import Recipe, with_point
+from flows.spaces import probes
 from tasks import evaluation, importing, modeling, students
 from tasks.artifacts import InputError, Prepared, Store, nearest
+from tasks.spaces import Point
 from tasks.students import Distill
 from tasks.techniques.inputs import is_under
 
@@ -53,14 +55,19 @@ def check_network(recipe: Recipe, prepared: Prepared) -> None:
 
 
 def check_searched_models(recipe: Recipe, prepared: Prepared) -> None:
-    """Builds the networks at both ends of every `model.arguments` that is searched."""
-    searched = [path for path in recipe.search.space if path.startswith("model.")] if recipe.search else []
-    for point in probes(recipe.search) if recipe.search and searched else ():
-        spec = with_point(recipe, {path: point[path] for path in searched}).model
+    """Builds the networks at the ends of every `model.arguments` that is searched, under each of its conditions."""
+    space = recipe.search.space if recipe.search else {}
+    tried: list[Point] = []
+    for probe in probes(space):
+        point = {path: value for path, value in probe.items() if path.startswith("model.")}
+        if not point or point in tried:
+            continue
+        tried.append(point)
+        spec = with_point(recipe, point).model
         try:
             modeling.check_shapes(modeling.build(*modeling.complete(spec, prepared)), prepared)
         except InputError as error:
-            place = f"search.space.{error.path}" if error.path in searched else "search.space"
+            place = f"search.space.{error.path}" if error.path in point else "search.space"
             raise InputError(error.law, path=place, value=error.value, nearest=error.nearest) from error
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from tasks.artifacts import Workspace
 from tasks.artifacts.progress import Update, listening
@@ -67,7 +68,7 @@ class Execution:
             TextColumn(f"[dim]{self.done + 1:>2}/{max(self.total, self.done + 1)}[/] {{task.description}}"),
             BarColumn(bar_width=24),
             TextColumn("{task.completed:g}/{task.total}"),
-            TextColumn("[dim]{task.fields[note]}"),
+            TextColumn("[dim]{task.fields[note]}", table_column=Column(no_wrap=False)),
             TimeElapsedColumn(),
             console=self.console,
             transient=True,

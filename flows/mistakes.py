@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from flows.places import Place, locate, tag_of
+from flows.places import Place, locate, tag_of, telling
 from tasks.artifacts import InputError, nearest
 from tasks.techniques.plugin import PLUGIN
 
@@ -79,6 +79,7 @@ def judge(error: Any, place: Place) -> InputError:
     known = list(dict.fromkeys(name for model in place.models for name in model.model_fields))
     if place.unlike:
         keys = list(map(str, place.value)) if isinstance(place.value, Mapping) else []
+        known = [name for name in known if any(name in telling(model) for model in place.models)]
         choice = next(filter(None, (nearest(key, known) for key in keys)), None)
         law = f"must be a mapping with one of the keys {', '.join(known)}"
         return InputError(law, value=place.value, nearest=choice)

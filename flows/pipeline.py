@@ -6,11 +6,15 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.branches import Bench, Line, Stage, branches_of, controls, export, walk
+from flows import joint, searching
+from flows.branches import Bench, Line, Stage, controls, export, walk
 from flows.checks import check, check_file
+from flows.defaults import branches_of
 from flows.execution import Call
-from flows.recipe import Recipe, value_at, with_point
+from flows.joint import Found
+from flows.recipe import Recipe, own_point, settle
 from flows.trials import TrainingTrial
+from flows.weighing import best_of
 from tasks import importing, ingestion, steps
 from tasks.artifacts import (
     Candidate,
@@ -21,6 +25,8 @@ from tasks.artifacts import (
     Workspace,
     digest_file,
 )
+from tasks.branch import CONTROL, Branch, Compress
+from tasks.composition import usable
 from tasks.kernels.host import host_name
 from tasks.selection import Choice, select
 from tasks.tuning import Tuned
@@ -31,7 +37,7 @@ class Findings:
     """Everything that one run worked out."""
 
     recipe: Recipe
-    """With the best point of the search in it."""
+    """With the best point of the search in it, in place of the search."""
     prepared: Prepared
     tuned: Tuned | None
     lines: tuple[Line, ...]
@@ -45,6 +51,8 @@ class Findings:
     meets_goal: bool
     """On validation, and not refuted on test."""
     host: str
+    searched: Found | None = None
+    """The search for branches, if the recipe asks for one."""
 
 
 def work(recipe: Recipe, workspace: Workspace, call: Call) -> Findings:
@@ -58,13 +66,7 @@ def work(recipe: Recipe, workspace: Workspace, call: Call) -> Findings:
     check(recipe, prepared, workspace.store)
     recipe, tuned = tune(recipe, prepared, workspace, call)
     bench = start(recipe, prepared, workspace, call)
-    compress = branches_of(recipe)
-    lines = (
-        Line("baseline", "baseline", (bench.baseline,)),
-        *(walk(branch, "candidate", bench) for branch in compress.branches),
-        *(walk(branch, "control", bench) for branch in controls(compress)),
-    )
-    cards = measure(lines, bench)
+    lines, cards, searched = pare(bench)
     baseline = bench.baseline.exported
     selectable = {line.product.digest: line.product for line in lines if line.product and line.role != "control"}
     choice = select({digest: cards[digest] for digest in selectable}, baseline.digest, recipe.goal)
@@ -72,17 +74,56 @@ def work(recipe: Recipe, workspace: Workspace, call: Call) -> Findings:
     test = confirm(chosen, cards, bench)
     held = choice.meets_goal and test[chosen.digest].drop.verdict != "beyond"
     product = chosen if held else baseline
-    return Findings(recipe, prepared, tuned, lines, cards, choice, product, test, held, bench.host)
+    recipe = with_found(recipe, searched) if searched else recipe
+    return Findings(recipe, prepared, tuned, lines, cards, choice, product, test, held, bench.host, searched)
+
+
+def with_found(recipe: Recipe, found: Found) -> Recipe:
+    """The recipe with the branches that were found among its own, and no search for them."""
+    branches = (*branches_of(recipe).branches, *found.branches)
+    return recipe.model_copy(update={"compress": Compress(branches=branches)})
+
+
+def pare(bench: Bench) -> tuple[tuple[Line, ...], dict[str, Scorecard], Found | None]:
+    """The branches of the recipe with their controls, and those that its search finds, all measured."""
+    compress = branches_of(bench.recipe)
+    lines = (
+        Line("baseline", "baseline", (bench.baseline,)),
+        *(walk(branch, "candidate", bench) for branch in compress.branches),
+        *(walk(branch, "control", bench) for branch in controls(compress.branches)),
+    )
+    cards = measure("evaluate on validation", lines, bench)
+    if compress.search is None:
+        return lines, cards, None
+    found = joint.search(compress.search, lines, cards, bench)
+    more = (*found.lines, *(walk(branch, "control", bench) for branch in more_controls(found, compress)))
+    if more:
+        cards = measure("evaluate what was found", (lines[0], *more), bench) | cards
+    return (*lines, *more), cards, found
+
+
+def more_controls(found: Found, compress: Compress) -> list[Branch]:
+    """The dense control of the best that was found, unless its budget has one."""
+    known = controls(compress.branches)
+    budgets = [branch.steps for branch in known]
+    best = [branch for branch in controls(found.branches[:1]) if branch.steps not in budgets]
+    return [branch.model_copy(update={"name": f"{CONTROL} of {found.branches[0].name}"}) for branch in best]
 
 
 def count_steps(recipe: Recipe) -> int:
     """How many steps a run has, if no branch is refused on its way."""
     compress = branches_of(recipe)
-    taken = [step for branch in (*compress.branches, *controls(compress)) for step in branch.steps]
+    taken = [step for branch in (*compress.branches, *controls(compress.branches)) for step in branch.steps]
     # A step on the torch model is followed by an export; an ONNX technique's answer is a file already.
     exports = sum(1 for step in taken if getattr(step, "form", "torch") == "torch")
     exports += int(recipe.model.file is None)
-    searches = int(recipe.search is not None and not recipe.model.is_trained)
+    searches = 0
+    if recipe.search is not None and not recipe.model.is_trained:
+        searches += 1 + recipe.search.warm_start
+    if compress.search is not None:
+        # What is found comes on top of this.
+        searches += len(usable("torch" if recipe.model.file is None else "onnx", recipe.goal.minimize))
+        searches += 1 + compress.search.warm_start + len(("evaluate what was found",))
     return len(taken) + exports + searches + len(("ingest", "preprocess", "baseline", "evaluate", "test"))
 
 
@@ -95,18 +136,17 @@ def prepare(recipe: Recipe, workspace: Workspace, call: Call) -> Prepared:
 
 
 def tune(recipe: Recipe, prepared: Prepared, workspace: Workspace, call: Call) -> tuple[Recipe, Tuned | None]:
-    """The recipe with the best point of its search; untouched when there is nothing to search or to train."""
+    """The recipe with the best point in place of its search; untouched when there is nothing to search or to train."""
     search = recipe.search
     if search is None or recipe.model.is_trained:
         return recipe, None
-    own = {path: value_at(recipe, path) for path in search.space}
-    first = own if all(value is not None for value in own.values()) else {}
+    own = own_point(recipe, search)
     trial = TrainingTrial(
         recipe.model_copy(update={"compress": None}), prepared, workspace.store.get_json(prepared.fitted)
     )
     epochs = min(search.epochs or recipe.train.epochs, recipe.train.epochs)
-    tuned: Tuned = call("tune", steps.tune, trial, search, first, epochs, prepared, workspace)
-    return with_point(recipe, tuned.best), tuned
+    tuned = searching.search(trial, search, epochs, recipe.name, "", workspace, call, own)
+    return settle(recipe, best_of(tuned.trials, search.minimize, recipe.goal.max_drop)), tuned
 
 
 def start(recipe: Recipe, prepared: Prepared, workspace: Workspace, call: Call) -> Bench:
@@ -134,7 +174,7 @@ def first(recipe: Recipe, prepared: Prepared, workspace: Workspace, call: Call) 
     return found
 
 
-def measure(lines: tuple[Line, ...], bench: Bench) -> dict[str, Scorecard]:
+def measure(label: str, lines: tuple[Line, ...], bench: Bench) -> dict[str, Scorecard]:
     """Validation scorecards of every stage that could be exported, all measured side by side."""
     candidates: dict[str, Candidate] = {}
     digests: set[str] = set()
@@ -146,7 +186,7 @@ def measure(lines: tuple[Line, ...], bench: Bench) -> dict[str, Scorecard]:
                 name = line.name if is_last else f"{line.name}: {stage.label}"
                 name = f"{name} ({place})" if name in candidates else name
                 candidates[name] = stage.exported
-    return _evaluate("evaluate on validation", candidates, "validation", None, bench)
+    return _evaluate(label, candidates, "validation", None, bench)
 
 
 def confirm(chosen: Candidate, cards: dict[str, Scorecard], bench: Bench) -> dict[str, Scorecard]:

@@ -43,10 +43,16 @@ def locate(root: type[BaseModel], error: Any, content: Any) -> Place:
         elif part != "[key]":
             members = [_settled(model, place.value) for model in place.models if _is_named(model, str(part))]
             keys = set(place.value) if isinstance(place.value, Mapping) else set()
-            if not any(keys & model.model_fields.keys() for model in members):
+            if not any(keys & telling(model) for model in members):
                 return Place(place.keys, place.value, place.models, unlike=True)
             place.models = members
     return place
+
+
+def telling(model: type[BaseModel]) -> set[str]:
+    """The keys that show which member of a union is meant: those that it must have; any when it is told by its tag."""
+    must = {name for name, field in model.model_fields.items() if field.is_required()}
+    return set(model.model_fields) if tag_of(model) or not must else must
 
 
 def _child(value: Any, part: int | str) -> list[Any]:

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.tree import Tree
 
-from flows.branches import branches_of, controls, is_training, title
+from flows.branches import controls
 from flows.checks import check, check_file
+from flows.defaults import branches_of
+from flows.outlines import add_search, most_minutes, outlines, whole
 from flows.recipe import Recipe
 from tasks import importing, ingestion, modeling, preprocessing
 from tasks.artifacts import Prepared, Store, Workspace, canonical_json
-from tasks.compression import Compress
+from tasks.branch import Compress, is_training, title
 from tasks.distillation import Teaching
+from tasks.spaces import Search
 
 if TYPE_CHECKING:
     from torch import nn
@@ -112,41 +115,58 @@ def add_baseline(tree: Tree, plan: Plan) -> None:
         tree.add(f"load {network} from {recipe.model.weights}")
         return
     if recipe.search:
-        search = tree.add(f"tune: {recipe.search.count} trials, {recipe.search.algorithm}, {recipe.search.scheduler}")
-        for path, domain in recipe.search.space.items():
-            name, value = next(iter(domain.model_dump().items()))
-            search.add(f"{path}: {name} {list(value)}")
+        add_search(tree, "tune", recipe.search, [f"{path}: {domain}" for path, domain in recipe.search.space.items()])
     tree.add(f"train {network}: at most {recipe.train.epochs} epochs")
 
 
 def add_branches(tree: Tree, plan: Plan) -> None:
-    """One branch a line, with its steps; then the dense controls."""
+    """One branch a line, with its steps; then the dense controls, and the search for more."""
     compress = branches_of(plan.recipe)
-    branches = tree.add("compress" + ("" if plan.recipe.compress else " (the default branches)"))
+    default = not (plan.recipe.compress and plan.recipe.compress.branches)
+    branches = tree.add("compress" + (" (the default branches)" if default else ""))
     for branch in compress.branches:
         branches.add(f"{branch.name}: " + " → ".join(map(title, branch.steps)))
-    for branch in controls(compress):
+    for branch in controls(compress.branches):
         branches.add(f"[dim]{branch.name}: " + " → ".join(map(title, branch.steps)))
+    if compress.search:
+        search = whole(plan.recipe)
+        add_search(branches, "search for more", search, list(outlines(search.space)))
 
 
 def cost(plan: Plan) -> str:
     """Epochs and minutes at most, on this machine."""
-    recipe = plan.recipe
-    compress = branches_of(recipe)
-    parts = {"training": 0 if recipe.model.is_trained else recipe.train.epochs}
-    if recipe.search and not recipe.model.is_trained:
-        epochs = min(recipe.search.epochs or recipe.train.epochs, recipe.train.epochs)
-        parts["search"] = recipe.search.count * epochs
+    recipe, compress = plan.recipe, branches_of(plan.recipe)
     recovered = recoveries(compress)
-    parts["recovery"] = sum(step.most_epochs for step in recovered if not step.minutes)
-    minutes = sum(step.minutes or 0 for step in recovered) + sum(parts.values()) * plan.epoch_seconds / 60
-    words = ", ".join(f"{epochs} epochs of {name}" for name, epochs in parts.items() if epochs)
+    parts = [] if recipe.model.is_trained else [epochs_of("training", recipe.train.epochs, plan)]
+    if recipe.search and not recipe.model.is_trained:
+        parts.append(cost_of_search(recipe.search, plan))
+    parts.append(epochs_of("recovery", sum(step.most_epochs for step in recovered if not step.minutes), plan))
+    parts.append(("", sum(step.minutes or 0 for step in recovered)))
+    if compress.search:
+        budget = whole(recipe).budget
+        parts.append((f"a search for branches ({budget})", most_minutes(recipe, plan.epoch_seconds)))
+    words = ", ".join(said for said, _ in parts if said)
+    minutes = sum(each for _, each in parts)
     return f"at most {words or 'no training'}: about {minutes:.1f} minutes of training on this machine"
+
+
+def epochs_of(name: str, epochs: int, plan: Plan) -> tuple[str, float]:
+    """Epochs in words, none if there are none, and their minutes."""
+    return f"{epochs} epochs of {name}" if epochs else "", epochs * plan.epoch_seconds / 60
+
+
+def cost_of_search(search: Search, plan: Plan) -> tuple[str, float]:
+    """What a search of trainings costs at most, in words and minutes: all its epochs one by one, or its time."""
+    epochs = plan.recipe.train.epochs
+    said, minutes = epochs_of("search", (search.count or 0) * min(search.epochs or epochs, epochs), plan)
+    if search.minutes and (search.count is None or search.minutes < minutes):
+        return f"{search.minutes:g} minutes of search", search.minutes
+    return said, minutes
 
 
 def recoveries(compress: Compress) -> list[Teaching]:
     """What will train in branches and controls; a prefix that several share counts once."""
-    branches = [*compress.branches, *controls(compress)]
+    branches = [*compress.branches, *controls(compress.branches)]
     prefixes = {
         canonical_json([step.model_dump(mode="json") for step in branch.steps[: place + 1]]): step
         for branch in branches

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,16 @@ from pydantic import Field, ValidationError, model_validator
 
 from flows.documents import put, read_yaml
 from flows.mistakes import explain
-from tasks.artifacts import Goal, InputError, Runtime, Spec, nearest
+from flows.spaces import check_space, laid
+from flows.templates import check_templates
+from tasks.artifacts import Goal, InputError, Runtime, Spec
 from tasks.augmentation import AugmentStep
-from tasks.compression import Compress
+from tasks.branch import Compress
 from tasks.exporting import Export
 from tasks.ingestion import DataSpec
 from tasks.modeling import ModelSpec
 from tasks.preprocessing import PreprocessStep
-from tasks.spaces import LogUniform, Point, Search, Uniform, corner_points
+from tasks.spaces import Point, Search, restrict
 from tasks.techniques import TAGS, Plugin
 from tasks.training import TrainSpec
 
@@ -54,9 +55,6 @@ class Recipe(Spec):
         if self.model.file is not None:
             check_for_file(self)
         return self
-
-
-SEARCHABLE = ("train.", "model.arguments.", "augment.")
 
 
 def check_for_file(recipe: Recipe) -> None:
@@ -115,16 +113,28 @@ def validate(content: dict[str, Any], file: str | None = None) -> Recipe:
     except ValidationError as error:
         raise explain(error, content, Recipe, file) from None
     if recipe.search:
-        _check_space(recipe, recipe.search, file)
+        check_space(recipe, recipe.search, file)
+    if recipe.compress and recipe.compress.search:
+        check_templates(recipe, recipe.compress.search, file)
     return recipe
 
 
 def with_point(recipe: Recipe, point: Point) -> Recipe:
-    """The recipe with the values of a search's point; it can be saved and run alone."""
-    content = recipe.model_dump(mode="json", exclude_unset=True)
-    for path, value in point.items():
-        put(content, path, value)
-    return Recipe.model_validate(content)
+    """The recipe with the values of a search's point."""
+    return Recipe.model_validate(laid(recipe.model_dump(mode="json", exclude_unset=True), point))
+
+
+def settle(recipe: Recipe, point: Point) -> Recipe:
+    """The recipe with a point in it and without the search: saved and run alone, it trains just that point."""
+    content = laid(recipe.model_dump(mode="json", exclude_unset=True), point)
+    return Recipe.model_validate({name: section for name, section in content.items() if name != "search"})
+
+
+def own_point(recipe: Recipe, search: Search) -> Point:
+    """The recipe's own values at the paths of its search, also those outside their domains, as far as it names them."""
+    own = {path: value_at(recipe, path) for path in search.space}
+    named = {path: value for path, value in own.items() if value is not None or search.space[path].has(None)}
+    return restrict(named, search.space)
 
 
 def value_at(recipe: Recipe, path: str) -> Any:
@@ -138,46 +148,3 @@ def value_at(recipe: Recipe, path: str) -> Any:
         else:
             return None
     return place
-
-
-def _check_space(recipe: Recipe, search: Search, file: str | None) -> None:
-    for path in search.space:
-        if not path.startswith(SEARCHABLE):
-            first, dot, rest = path.partition(".")
-            near = nearest(first + dot, SEARCHABLE)
-            law = f"must begin with one of {', '.join(SEARCHABLE)}"
-            raise InputError(law, file=file, path=f"search.space.{path}", nearest=near and rest and near + rest)
-    for point in probes(search):
-        content = recipe.model_dump(mode="json")
-        try:
-            for path, value in point.items():
-                put(content, path, value)
-            Recipe.model_validate(content)
-        except ValidationError as error:
-            raise _whole(explain(error, content, Recipe, file, prefix="search.space."), search) from None
-        except InputError as error:
-            place = f"search.space.{error.path}"
-            raise InputError(error.law, file=file, path=place, value=error.value, nearest=error.nearest) from None
-
-
-def _whole(said: InputError, search: Search) -> InputError:
-    """The message itself; one about a number between the ends of a range speaks of the range."""
-    domain = search.space.get((said.path or "").removeprefix("search.space."))
-    if not isinstance(domain, (Uniform, LogUniform)) or said.law != "must be a whole number":
-        return said
-    choice = {"integers": [math.ceil(end) for end in domain.bounds()]}
-    return InputError(
-        "takes whole numbers", file=said.file, path=said.path, value=domain.model_dump(mode="json"), nearest=choice
-    )
-
-
-def probes(search: Search) -> list[Point]:
-    """Points that a space must be good for: both ends of every domain, and one between the ends."""
-    corners = corner_points(search)
-    between = {
-        path: float(f"{low + (high - low) * 0.618:.4g}")
-        for path, domain in search.space.items()
-        if isinstance(domain, (Uniform, LogUniform))
-        for low, high in [domain.bounds()]
-    }
-    return [*corners, {**corners[0], **between}]

@@ -9,13 +9,17 @@ from typing import Any
 
 from flows.branches import Line
 from flows.execution import Write
+from flows.paring import ParingTrial
 from flows.pipeline import Findings
 from flows.recipe import Recipe
 from flows.story import as_yaml, last_step, reasons, record_of
+from flows.trials import TrainingTrial
 from tasks import preprocessing, steps
 from tasks.artifacts import Store, Workspace, digest_of, write_atomically
 from tasks.artifacts.flat import scorecard_metrics, scorecard_tags
 from tasks.registry import Version
+from tasks.tracking import IDENTITY
+from tasks.tuning import Tuned
 
 SAMPLE = 32
 """Examples on which the registered model must predict as ours does."""
@@ -39,11 +43,13 @@ def open_parent(recipe: Recipe, stamp: str, workspace: Workspace, write: Write) 
 
 
 def record(findings: Findings, parent: str, workspace: Workspace, write: Write) -> None:
-    """One child run for each candidate, and the search with its trials under it."""
+    """One child run for each candidate and for each search, with its trials under it."""
     for line in findings.lines:
         record_line(line, findings, parent, workspace, write)
     if findings.tuned is not None:
-        record_search(findings, parent, workspace, write)
+        record_search(TrainingTrial.role, findings.tuned, parent, workspace, write)
+    if findings.searched is not None:
+        record_search(ParingTrial.role, findings.searched.tuned, parent, workspace, write)
 
 
 def record_line(line: Line, findings: Findings, parent: str, workspace: Workspace, write: Write) -> None:
@@ -89,14 +95,11 @@ def plans(line: Line, store: Store) -> dict[str, str]:
     return found
 
 
-def record_search(findings: Findings, parent: str, workspace: Workspace, write: Write) -> None:
-    """The search's run and its trials."""
-    assert findings.tuned is not None
-    tuned = findings.tuned
+def record_search(role: str, tuned: Tuned, parent: str, workspace: Workspace, write: Write) -> None:
+    """A search's run and its trials, from which a later search of this role begins."""
     uri = workspace.tracking_uri
-    search = write(
-        steps.record_child, uri, parent, "search", "search", tuned.best, {}, {}, {}, {}, {"paredown.role": "search"}
-    )
+    tags = {"paredown.role": role} | ({IDENTITY: tuned.identity} if tuned.identity else {})
+    search = write(steps.record_child, uri, parent, role, role, tuned.best, {}, {}, {}, {}, tags)
     write(steps.record_trials, uri, search, tuned.trials)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from flows import misses, tried
 from flows.branches import Line
 from flows.phrases import summarize
 from flows.pipeline import Findings
@@ -33,6 +34,7 @@ def tell(findings: Findings, store: Store, seconds: float, links: dict[str, str]
         entries=tuple(entry(line, findings, store) for line in findings.lines),
         test=tuple(findings.test.values()),
         trials=tuple(trials(findings)),
+        searched=tried.tell(findings),
         metric=recipe.goal.metric,
         links=links,
         notes=notes(findings),
@@ -40,11 +42,11 @@ def tell(findings: Findings, store: Store, seconds: float, links: dict[str, str]
 
 
 def answer(findings: Findings) -> str:
-    """The result in one sentence, with the numbers of the test split."""
+    """The result in a sentence with the numbers of the test split; the nearest miss when nothing meets the goal."""
     goal = findings.recipe.goal
     if not findings.choice.meets_goal:
         wish = f"keeps {goal.metric} within {goal.max_drop:g} and gains on {goal.minimize}"
-        return f"No candidate {wish}: the product is the baseline."
+        return f"No candidate {wish}: the product is the baseline. {misses.nearest(findings)}".strip()
     chosen = findings.test[findings.choice.chosen]
     drop = chosen.drop.estimate
     if not findings.meets_goal:
@@ -55,7 +57,7 @@ def answer(findings: Findings) -> str:
     change = f"{'loses' if drop.value > 0 else 'gains'} {abs(drop.value):.4f}" if drop.value else "loses no"
     speed = f"{chosen.latency.ratio.value:.2f}× as fast as the baseline"
     if chosen.latency.verdict != "faster":
-        speed = f"not measurably faster than the baseline ({chosen.latency.verdict})"
+        speed = f"not measurably faster than the baseline ({chosen.latency.words})"
     test = f"on {drop.n:,} test examples it {change} {goal.metric}: {standing(chosen.drop)}"
     return f"{chosen.name} is {speed} and {chosen.size_ratio:.2f}× smaller; {test}."
 
@@ -150,6 +152,7 @@ def trials(findings: Findings) -> list[dict[str, Any]]:
             "epochs": len(trial.curve),
             "state": trial.state,
             "seconds": trial.seconds,
+            "reason": trial.reason,
         }
         for trial in findings.tuned.trials
     ]
@@ -184,6 +187,8 @@ def notes(findings: Findings) -> tuple[str, ...]:
         found.append(f"Refused on the way: {', '.join(refused)}.")
     if findings.tuned is not None and not findings.tuned.best:
         found.append("No trial of the search finished an epoch; the recipe's own values were used.")
+    if findings.tuned is not None and findings.tuned.broken:
+        found.append(f"The search ended before its budget was spent: {findings.tuned.broken}.")
     return tuple(found)
 
 

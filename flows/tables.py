@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tasks.artifacts import Estimate, Scorecard
@@ -29,6 +30,8 @@ def show(outcome: Outcome, console: Console) -> None:
     console.print()
     console.print(scores(story))
     console.print(reasons(story))
+    if story.searched:
+        console.print(f"[bold]search for branches[/] {escape(story.searched.answer)}", highlight=False)
     console.print(f"[bold]{story.answer}[/]", highlight=False)
     validation = next(entry.card for entry in story.entries if entry.card)
     runs = story.runtime
@@ -85,7 +88,7 @@ def cells(card: Scorecard) -> list[str]:
     return [
         interval(card.score),
         f"{interval(drop.estimate)} [{VERDICT_COLOURS[drop.verdict]}]{verdict(drop)}[/]",
-        f"{interval(latency.ratio, 2)}× [{VERDICT_COLOURS[latency.verdict]}]{latency.verdict}[/]",
+        f"{interval(latency.ratio, 2)}× [{VERDICT_COLOURS[latency.verdict]}]{latency.words}[/]",
         f"{latency.median_ms:.4f}",
         f"{card.size.bytes / 1024:.1f} KB, {card.size_ratio:.2f}×",
     ]

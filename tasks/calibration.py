@@ -1,4 +1,5 @@
-"""Calibration: the examples that techniques decide by are checked against the training data before they are believed.
+"""Calibration: a user's own examples for techniques to decide by are compared with the training data, once, where
+they come in; those that are drawn from the training data need no comparison.
 
 Quantizers take a set of zeros, or of pixels in another unit, without a word, and answer with noise afterwards.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.artifacts import Column, Dataset, InputError, Prepared, SplitName, Store, nearest
+from tasks.artifacts import Column, InputError, nearest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,25 +20,6 @@ CATEGORIES = 64
 """A column with more different texts in training is a name or a number of something: new ones are no fault."""
 
 
-def check(prepared: Prepared, store: Store) -> None:
-    """Compares the calibration split with the train split.
-
-    Raises:
-        InputError: it is empty, all the same or of one class, not finite, or out of the training data's ranges.
-    """
-    dataset = prepared.dataset
-    inputs = {name: read_inputs(dataset, name, store) for name in ("train", "calibration")}
-    targets = {name: store.get_array(dataset.splits[name].targets) for name in ("train", "calibration")}
-    compare(inputs["train"], targets["train"], inputs["calibration"], targets["calibration"], dataset.columns,
-            dataset.classes)  # fmt: skip
-
-
-def read_inputs(dataset: Dataset, split: SplitName, store: Store) -> Any:
-    """A split's raw pixels (count, height, width, channels), or its frame."""
-    get = store.get_frame if dataset.kind == "table" else store.get_array
-    return get(dataset.splits[split].inputs)
-
-
 def compare(
     train: Any,
     train_targets: np.ndarray,
@@ -46,7 +28,13 @@ def compare(
     columns: tuple[Column, ...],
     classes: tuple[str, ...],
 ) -> None:
-    """What `check` says, of raw pixels or frames: `columns` are those of a table, none for images."""
+    """Compares a calibration set with the train split: raw pixels (count, height, width, channels), or frames.
+
+    `columns` are those of a table, none for images.
+
+    Raises:
+        InputError: it is empty, all the same or of one class, not finite, or out of the training data's ranges.
+    """
     from tasks.kernels import resemblance
 
     if not len(targets):

@@ -5,18 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pydantic import Field, field_validator, model_validator
-
-from tasks import calibration, distillation, exporting, modeling, preprocessing, students, techniques
-from tasks.artifacts import Candidate, InputError, Prepared, Refusal, Spec, Step, Store, Workspace
+from tasks import distillation, exporting, modeling, preprocessing, students, techniques
+from tasks.artifacts import Candidate, Prepared, Refusal, Step, Store, Workspace
 from tasks.augmentation import AugmentStep
 from tasks.baseline import tensors
 from tasks.distillation import Recover
 from tasks.students import Distill
-from tasks.techniques import Plugin, Technique, gradual
-from tasks.techniques.gradual import Gradual
+from tasks.techniques import Technique
 from tasks.training import Epoch, TrainingData
 
 if TYPE_CHECKING:
@@ -24,74 +21,19 @@ if TYPE_CHECKING:
 
     from tasks.techniques import Batches
 
-BASELINE, CONTROL = "baseline", "dense control"
-"""What rows that are no branches are called."""
 BATCH = 64
 """Calibration examples in one batch."""
 AGREEMENT = 0.9
 """Smallest share of examples on which a technique's file must answer as its parent does."""
 
-if TYPE_CHECKING:
-    AnyStep = Technique | Plugin | Recover | Distill
-else:
-    AnyStep = techniques.any_of(*techniques.TECHNIQUES, Gradual, Recover, Distill)
-
-
-class Branch(Spec):
-    """One way from the baseline to a candidate: its steps, in order."""
-
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.+-]*$", max_length=60)
-    """What the candidate is called in tables, MLflow and the report."""
-    steps: tuple[AnyStep, ...] = Field(min_length=1)
-    """Techniques and recoveries; `distill` may come first. An export to ONNX is put in where a step needs it, and at
-    the end."""
-
-    @field_validator("steps")
-    @classmethod
-    def _expand_schedules(cls, steps: tuple[Any, ...]) -> tuple[Any, ...]:
-        """A schedule stands for several steps."""
-        return tuple(each for step in steps for each in (_expanded(step) if isinstance(step, Gradual) else (step,)))
-
-    @model_validator(mode="after")
-    def _distill_comes_first(self) -> Branch:
-        for place, step in enumerate(self.steps):
-            if place and isinstance(step, Distill):
-                law = "must be the first step of its branch: its student begins anew, taught by the baseline"
-                raise ValueError(InputError(law, path=f"steps.{place}.step", value=step.step))
-        return self
-
-
-def _expanded(schedule: Gradual) -> tuple[AnyStep, ...]:
-    return tuple(
-        Recover.model_validate(step) if step["step"] == "recover" else techniques.technique_of(step)
-        for step in gradual.expand(schedule)
-    )
-
-
-class Compress(Spec):
-    """The branches that are tried side by side."""
-
-    branches: tuple[Branch, ...] = Field(min_length=1)
-    """Steps that branches share from the start are computed once."""
-
-    @model_validator(mode="after")
-    def _own_names(self) -> Compress:
-        names = [branch.name for branch in self.branches]
-        for place, name in enumerate(names):
-            if name in names[:place] or name == BASELINE or name.startswith(CONTROL):
-                law = f"must differ from other branches, from {BASELINE} and from {CONTROL}"
-                raise ValueError(InputError(law, path=f"branches.{place}.name", value=name))
-        return self
-
 
 def compress(candidate: Candidate, technique: Technique, prepared: Prepared, store: Store) -> Candidate:
-    """Plans on the calibration split, once that is believed, applies, and records both.
+    """Plans on the calibration split, applies, and records both.
 
     Raises:
         Refusal: the technique cannot handle the model, or its file answers unlike its parent.
-        InputError: the calibration data or a knob is wrong.
+        InputError: a knob is wrong.
     """
-    calibration.check(prepared, store)
     if technique.form == "torch":
         return _compress_torch(candidate, technique, prepared, store)
     return _compress_onnx(candidate, technique, prepared, store)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks import scoring
 from tasks.artifacts import (
-    LOWER_IS_BETTER,
     Drop,
     Estimate,
     Goal,
@@ -72,7 +72,7 @@ def evaluate(
     for done, (digest, product) in enumerate(products.items(), start=1):
         outputs[digest] = run(product, inputs, runtime)
         tell(0.4 * done / len(products), f"ran {product.name} on {len(targets)} examples")
-    quality = score(outputs, baseline, targets, goal)
+    quality = scoring.score(outputs, baseline, targets, goal)
     latency = timing or measure_latency(products, baseline, inputs, runtime, tell)
     sizes = {digest: weigh(product, inputs, runtime) for digest, product in products.items()}
     tell(1.0, f"scored {len(products)} products")
@@ -132,76 +132,6 @@ def run(product: Product, inputs: Mapping[str, np.ndarray], runtime: Runtime) ->
     return outputs
 
 
-def score(
-    outputs: Mapping[str, np.ndarray], baseline: str, targets: np.ndarray, goal: Goal
-) -> dict[str, tuple[Estimate, Drop]]:
-    """Each product's metric and its drop against the baseline, both with 95 % intervals.
-
-    Accuracy: Wilson's and Tango's score intervals. Other metrics: a paired bootstrap over the examples.
-    """
-    if goal.metric == "accuracy":
-        return _score_accuracy(outputs, baseline, targets, goal.max_drop)
-    return _score_by_bootstrap(outputs, baseline, targets, goal)
-
-
-def _score_accuracy(
-    outputs: Mapping[str, np.ndarray], baseline: str, targets: np.ndarray, margin: float
-) -> dict[str, tuple[Estimate, Drop]]:
-    from tasks.kernels import measures, statistics
-
-    n = len(targets)
-    right = {digest: measures.correct(found, targets) for digest, found in outputs.items()}
-    scored = {}
-    for digest, hits in right.items():
-        losses, gains = int((right[baseline] & ~hits).sum()), int((hits & ~right[baseline]).sum())
-        low, high = statistics.wilson(int(hits.sum()), n)
-        drop = Estimate((losses - gains) / n, *statistics.paired_difference(losses, gains, n), n)
-        needed = statistics.needed(losses, gains, n, margin)
-        judged = judge(drop, margin, needed) if digest != baseline else no_drop(n, margin)
-        scored[digest] = Estimate(float(hits.mean()), low, high, n), judged
-    return scored
-
-
-def _score_by_bootstrap(
-    outputs: Mapping[str, np.ndarray], baseline: str, targets: np.ndarray, goal: Goal
-) -> dict[str, tuple[Estimate, Drop]]:
-    import numpy as np
-
-    from tasks.kernels import measures, statistics
-
-    n, sign = len(targets), 1 if goal.metric in LOWER_IS_BETTER else -1
-    weighted = {digest: measures.weighted(goal.metric, found, targets) for digest, found in outputs.items()}
-    values = {digest: float(measure(np.ones((n, 1)))[0]) for digest, measure in weighted.items()}
-    if not np.isfinite(list(values.values())).all():
-        raise InputError(
-            f"is not defined on these {n} targets: a class is missing", path="goal.metric", value=goal.metric
-        )
-    resampled = dict(zip(weighted, statistics.bootstrap(list(weighted.values()), n), strict=True))
-    scored = {}
-    for digest, value in values.items():
-        estimate = Estimate(value, *statistics.percentiles(resampled[digest]), n)
-        lost = sign * (resampled[digest] - resampled[baseline])
-        drop = Estimate(sign * (value - values[baseline]), *statistics.percentiles(lost), n)
-        needed = statistics.needed_by_width(drop.value, drop.high, n, goal.max_drop)
-        judged = judge(drop, goal.max_drop, needed) if digest != baseline else no_drop(n, goal.max_drop)
-        scored[digest] = estimate, judged
-    return scored
-
-
-def judge(drop: Estimate, margin: float, needed: int | None) -> Drop:
-    """The verdict on a drop; `needed`, how many examples would prove it, stands only beside `not proven`."""
-    if drop.high <= margin:
-        return Drop(drop, margin, "proven within", None)
-    if drop.value <= margin:
-        return Drop(drop, margin, "within, not proven", needed)
-    return Drop(drop, margin, "beyond", None)
-
-
-def no_drop(n: int, margin: float) -> Drop:
-    """The baseline's drop against itself."""
-    return Drop(Estimate(0.0, 0.0, 0.0, n), margin, "proven within", None)
-
-
 def measure_latency(
     products: Mapping[str, Product],
     baseline: str,
@@ -233,8 +163,9 @@ def measure_latency(
             speed.processes,
             Estimate(speed.ratio, speed.low, speed.high, speed.processes),
             speed.verdict,
+            times.quiet,
         )
-        for digest, speed in latency.compare(times, baseline).items()
+        for digest, speed in latency.compare(times.processes, baseline).items()
     }
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.artifacts import LOWER_IS_BETTER, Goal, Scorecard
 from tasks.kernels import charts
-from tasks.kernels.charts import Bar, Interval, Line, Point, Scale, Trial, Unit, View
+from tasks.kernels.charts import Bar, Frame, Interval, Line, Point, Scale, Trial, Try, Unit, View
+
+if TYPE_CHECKING:
+    from tasks.reporting import Tried
 
 Row = tuple[str, Literal["baseline", "candidate", "control"], bool, Scorecard]
 """Name, role, whether chosen, and what was measured."""
@@ -140,6 +143,29 @@ class Pictures:
         if score is not None:
             hint, score = f"{hint}, {self.unit.score(score)}", score * self.unit.scale
         return Trial(at, score, trial["state"], trial["number"] == best, hint)
+
+    def tradeoff(self, tried: Sequence[Tried], *, narrow: bool = False) -> str:
+        """The drop of the branches that a search tried against their speed-up, or against how much smaller they are."""
+        by_latency = self.goal.minimize == "latency"
+        gain = "speed-up" if by_latency else "size, baseline ÷ this"
+        points = ", points" if self.unit.scale == 100 else ""
+        frame = Frame(
+            f"Drop of {self.goal.metric} against {gain} of the branches that were tried",
+            f"{gain} · better →",
+            f"↑ better · drop of {self.goal.metric}{points}, axis reversed",
+            self.goal.max_drop * self.unit.scale,
+            *((360, 340) if narrow else ()),
+        )
+        measured = ((each, each.speedup if by_latency else each.size_ratio) for each in tried)
+        drawn = [self._try(each, times) for each, times in measured if each.drop is not None and times]
+        return charts.tradeoff(drawn, frame)
+
+    def _try(self, each: Tried, ratio: float) -> Try:
+        kind: Any = "best" if each.best else each.state
+        drop = each.drop or 0.0
+        hint = f"{each.name}: {each.branch}; drop {self.unit.change(drop)}, {charts.ratio(ratio)}"
+        label = each.name if kind in ("own", "best") else ""
+        return Try(label, ratio, drop * self.unit.scale, "finished" if kind in ("given up", "failed") else kind, hint)
 
 
 def _interval(estimate: Any) -> Interval:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
+State = Literal["own", "finished", "stopped early", "given up", "failed"]
+"""How the trial of a branch ended."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,40 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Tried:
+    """A branch that a search tried, or one of the recipe's own beside them."""
+
+    name: str
+    branch: str
+    """Its steps in words."""
+    state: State
+    """`own`: one of the recipe's; `given up`: it could not have beaten what was known."""
+    drop: float | None
+    speedup: float | None
+    bytes: int | None
+    size_ratio: float | None
+    """The baseline's bytes over this one's."""
+    rank: float | None
+    """Above 0 the share that is saved by one that meets the goal, below 0 how far it misses."""
+    epochs: int | None
+    """Of recovery; None where it is not known, as for `seconds`."""
+    seconds: float | None
+    reason: str
+    """Why it was given up or failed, in one line; else empty."""
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A search for branches."""
+
+    answer: str
+    """What it came to, in a few sentences."""
+    tried: tuple[Tried, ...]
+    """The recipe's own branches, then the trials in order."""
+
+
+@dataclass(frozen=True)
 class Story:
     """Everything that a report tells."""
 
@@ -63,8 +99,10 @@ class Story:
     test: tuple[Scorecard, ...]
     """The baseline and the chosen one on the test split: the one time it was opened."""
     trials: tuple[dict[str, Any], ...]
-    """number, point ({path: value}), score (None: failed), epochs, state, seconds; the state is `finished`,
-    `stopped early` or `failed`."""
+    """number, point ({path: value}), score (None: failed), epochs, state, seconds, reason (why it failed); the state
+    is `finished`, `stopped early` or `failed`."""
+    searched: Searched | None
+    """The search for branches; None when there was none."""
     metric: str
     links: dict[str, str]
     notes: tuple[str, ...]

@@ -78,7 +78,7 @@ def flaw(card: Scorecard, goal: Goal) -> str | None:
         if bound is not None and (value > bound if low_is_good else value < bound):
             return f"{name} is {value:.4g}, {'above' if low_is_good else 'below'} the limit {bound:g}"
     if goal.minimize == "latency" and card.latency.verdict != "faster":
-        return f"not measurably faster than the baseline ({card.latency.verdict})"
+        return f"not measurably faster than the baseline ({card.latency.words})"
     if goal.minimize == "bytes" and card.size_ratio <= 1:
         return "not smaller than the baseline"
     return None

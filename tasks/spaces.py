@@ -1,100 +1,233 @@
-"""Spaces: which dotted paths of the recipe a search turns, within which domains, and how it goes about it."""
+"""Spaces: domains at dotted paths, some of which depend on others, and how a search goes about them."""
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Mapping
+from itertools import islice, product
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from tasks.artifacts import InputError, Spec
+from tasks.artifacts import InputError, Spec, nearest
+from tasks.domains import Choice, Domain, Integers, LogUniform, Quantized, Uniform, accepted, is_same
+
+__all__ = [
+    "Budgeted", "Choice", "Domain", "Integers", "LogUniform", "Point", "Quantized", "Resources", "Search", "Space",
+    "Uniform", "applies", "grid", "is_member", "ordered", "restrict", "settings",
+]  # fmt: skip
 
 Point = dict[str, Any]
-"""Dotted path of the recipe → value."""
+"""Dotted path → value; the paths of domains that do not apply are absent."""
+Space = Mapping[str, Domain]
+LARGEST = 100_000
+"""The most trials of a search."""
+DEFAULT_TRIALS = 16
+"""Of a search that is given neither trials nor minutes."""
 
 
-class Choice(Spec):
-    """One of the given values."""
+def applies(domain: Domain, point: Mapping[str, Any]) -> bool:
+    """Whether the domain's conditions hold; one on a path that is absent from the point does not."""
+    return all(
+        path in point and any(is_same(point[path], each) for each in accepted(value))
+        for path, value in domain.when.items()
+    )
 
-    choice: tuple[Any, ...] = Field(min_length=1)
+
+def ordered(space: Space) -> list[str]:
+    """The paths, each after those that it depends on, else in the order of the space.
+
+    Raises:
+        ValueError: conditions go in a circle; its argument is the list of paths, the first one again at the end.
+    """
+    found: list[str] = []
+
+    def visit(path: str, way: list[str]) -> None:
+        if path in way:
+            raise ValueError([*way[way.index(path) :], path])
+        if path not in found:
+            for other in space[path].when:
+                visit(other, [*way, path])
+            found.append(path)
+
+    for path in space:
+        visit(path, [])
+    return found
 
 
-class _Range(Spec):
-    def bounds(self) -> tuple[float, float]:
-        """(low, high)."""
-        low, high = next(iter(self.model_dump().values()))
-        return low, high
+def restrict(point: Mapping[str, Any], space: Space) -> Point:
+    """The part of a point that applies, in the order of `ordered`."""
+    found: Point = {}
+    for path in ordered(space):
+        if path in point and applies(space[path], found):
+            found[path] = point[path]
+    return found
+
+
+def is_member(point: Mapping[str, Any], space: Space) -> bool:
+    """Whether a search over the space could draw the point: exactly the paths that apply, each within its domain."""
+    due = {path for path, domain in space.items() if applies(domain, point)}
+    return due == set(point) and all(space[path].has(point[path]) for path in due)
+
+
+def grid(space: Space) -> list[Point]:
+    """Every combination of the values of an enumerable space, the last path turning fastest.
+
+    Raises:
+        ValueError: there are more than 100,000.
+    """
+
+    def combine(paths: list[str], point: Point) -> Iterator[Point]:
+        if not paths:
+            yield point
+            return
+        path, *rest = paths
+        values = space[path].values() or () if applies(space[path], point) else None
+        for more in [{}] if values is None else ({path: value} for value in values):
+            yield from combine(rest, {**point, **more})
+
+    points = list(islice(combine(ordered(space), {}), LARGEST + 1))
+    if len(points) > LARGEST:
+        raise ValueError(f"must have at most {LARGEST:,} points for a grid")
+    return points
+
+
+def settings(path: str, space: Space) -> list[Point]:
+    """The values of other paths under which a path applies, one way each; empty when there is no such way."""
+    needed: dict[str, list[Any]] = {}
+
+    def need(domain: Domain) -> None:
+        for other, value in domain.when.items():
+            needed.setdefault(other, []).extend(accepted(value))
+            need(space[other])
+
+    need(space[path])
+    ways = (dict(zip(needed, values, strict=True)) for values in product(*needed.values()))
+    found = [way for way in ways if all(applies(space[each], way) for each in (path, *needed))]
+    return [way for place, way in enumerate(found) if way not in found[:place]]
+
+
+class Resources(Spec):
+    """What one trial takes of a machine."""
+
+    cpus: float = Field(default=1, gt=0)
+    """Processor cores; a trial computes with as many threads, at least one."""
+    gpus: float = Field(default=0, ge=0)
+    """GPUs: a fraction below 1, so that trials share one, or a whole number."""
 
     @model_validator(mode="after")
-    def _ordered(self) -> _Range:
-        low, high = self.bounds()
-        if not low < high:
-            raise ValueError(f"the first number must be below the second, but got {[low, high]}")
+    def _share_or_whole(self) -> Resources:
+        if self.gpus > 1 and not self.gpus.is_integer():
+            law = "must be a fraction below 1 or a whole number"
+            raise ValueError(InputError(law, path="gpus", value=self.gpus, nearest=round(self.gpus)))
         return self
 
 
-class Uniform(_Range):
-    """A number between two others."""
+class Budgeted(Spec):
+    """How a search goes about its space, and what it may spend."""
 
-    uniform: tuple[float, float]
-
-
-class LogUniform(_Range):
-    """A positive number between two others, its logarithm uniform."""
-
-    loguniform: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
-
-
-class Integers(_Range):
-    """A whole number from the first to the second, both included."""
-
-    integers: tuple[int, int]
-
-
-Domain = Choice | Uniform | LogUniform | Integers
-
-
-class Search(Spec):
-    """How the space is searched."""
-
-    algorithm: Literal["random", "grid", "tpe"] = "tpe"
-    """`grid` tries every combination of choices; `tpe` learns from the trials before (Optuna)."""
-    scheduler: Literal["asha", "none"] = "asha"
-    """`asha` stops trials early that are behind at the same epoch (Li et al. 2020)."""
-    trials: int = Field(default=16, ge=1, le=100_000)
-    """How many points are tried; a grid has its own number."""
+    algorithm: Literal["grid", "random", "tpe", "gp", "nsga2", "cmaes"] = "tpe"
+    """`grid` tries every combination of a space without continuous domains. `tpe` (Bergstra et al. 2011), `gp` (a
+    Gaussian process), `nsga2` (Deb et al. 2002) and `cmaes` (Hansen 2001) learn from the trials before. `gp` draws
+    domains with a condition at random; `cmaes` takes neither choices nor conditions."""
+    scheduler: Literal["asha", "hyperband", "median", "none"] = "asha"
+    """What stops trials early: `asha` (Li et al. 2020) and `hyperband` (Li et al. 2018) those behind the better part at
+    the same epoch, `median` (Golovin et al. 2017) those below the median of the others."""
+    trials: int | None = Field(default=None, ge=1, le=LARGEST)
+    """How many points are tried, at most. Absent: 16, or with `minutes` as many as fit. A grid has its own number."""
     minutes: float | None = Field(default=None, gt=0)
-    """Time budget; what was found by then counts."""
+    """Time for the search, at most; what was found by then counts."""
     epochs: int | None = Field(default=None, ge=1)
-    """The most epochs of one trial. Absent: as many as `train.epochs`."""
-    seed: int = 0
+    """The most epochs of one trial. Absent: as many as the training under search has."""
+    seed: int = Field(default=0, ge=0)
     """Decides the points."""
-    space: dict[str, Domain] = Field(min_length=1)
-    """Dotted path of the recipe → domain, for example `train.learning_rate: {loguniform: [1e-4, 1e-1]}`."""
-
-    @model_validator(mode="after")
-    def _grid_of_choices(self) -> Search:
-        for path, domain in self.space.items():
-            if self.algorithm == "grid" and not isinstance(domain, Choice):
-                law, choice = "must be a choice, since search.algorithm is grid", {"choice": list(domain.bounds())}
-                got = domain.model_dump(mode="json")
-                raise ValueError(InputError(law, path=f"space.{path}", value=got, nearest=choice))
-        return self
+    concurrency: int | None = Field(default=None, ge=1)
+    """How many trials run at once, at most. Absent: as many as the resources allow."""
+    resources: Resources = Resources()
+    """What one trial takes."""
+    warm_start: bool = True
+    """Whether it begins from what MLflow remembers of earlier searches of the same name."""
+    space: dict[str, Domain] = Field(default_factory=dict)
+    """Dotted path → domain, for example `train.learning_rate: {loguniform: [1e-4, 1e-1]}`, with `when` if it depends
+    on another: `train.momentum: {uniform: [0.5, 0.99], when: {train.optimizer: sgd}}`."""
 
     @property
-    def count(self) -> int:
-        """How many trials there will be."""
-        if self.algorithm != "grid":
-            return self.trials
-        return math.prod(len(domain.choice) for domain in self.space.values() if isinstance(domain, Choice))
+    def count(self) -> int | None:
+        """How many trials there will be at most; None when only time limits them."""
+        if self.algorithm == "grid" and self.space:
+            return len(grid(self.space))
+        return self.trials if self.trials or self.minutes else DEFAULT_TRIALS
+
+    @property
+    def budget(self) -> str:
+        """Trials and minutes in words."""
+        trials = "trials" if self.count is None else f"{self.count} trial{'s' * (self.count > 1)}"
+        return trials + (f" within {self.minutes:g} minutes" if self.minutes else "")
+
+    @model_validator(mode="after")
+    def _space_can_be_searched(self) -> Budgeted:
+        for path, domain in self.space.items():
+            for said in (_wrong_condition(path, self.space), _unsuited(path, domain, self.algorithm)):
+                if said:
+                    raise ValueError(said)
+        try:
+            ordered(self.space)
+            _ = self.count
+        except ValueError as error:
+            circle = error.args[0]
+            law = circle if isinstance(circle, str) else f"has conditions in a circle: {' → '.join(circle)}"
+            raise ValueError(InputError(law, path="space")) from None
+        for path in self.space:
+            if not settings(path, self.space):
+                law = "never applies, because its conditions exclude one another"
+                raise ValueError(InputError(law, path=f"space.{path}.when", value=self.space[path].when))
+        return self
 
 
-def corner_points(search: Search) -> list[Point]:
-    """Points at both ends of every domain, so that a space can be validated before anything runs."""
-    ends = {path: _ends(domain) for path, domain in search.space.items()}
-    size = max(len(values) for values in ends.values())
-    return [{path: values[min(index, len(values) - 1)] for path, values in ends.items()} for index in range(size)]
+class Search(Budgeted):
+    """A search over values of the recipe."""
+
+    space: dict[str, Domain] = Field(min_length=1)
+    """As in every search; paths begin with `train.`, `model.arguments.` or `augment.`"""
+    minimize: Literal["latency", "bytes"] | None = None
+    """A second objective: of the trials within `goal.max_drop` of the best score, the one whose file takes the least of
+    it is the answer. Absent: the best score is. A network beyond `goal.limits` is never trained."""
 
 
-def _ends(domain: Domain) -> tuple[Any, ...]:
-    return domain.choice if isinstance(domain, Choice) else domain.bounds()
+def _wrong_condition(path: str, space: Space) -> InputError | None:
+    for other, value in space[path].when.items():
+        place = f"space.{path}.when.{other}"
+        if other not in space:
+            return InputError("is not a path of the space", path=place, nearest=nearest(other, set(space) - {path}))
+        values = space[other].values()
+        if values is None:
+            law = "must be the path of a choice, integers or quantized, whose values can be named"
+            return InputError(law, path=place, value=str(space[other]))
+        if not accepted(value):
+            return InputError("needs a value", path=place, value=value, nearest=values[0])
+        for each in accepted(value):
+            if not space[other].has(each):
+                law = f"must be a value of {other}: {space[other]}"
+                return InputError(law, path=place, value=each, nearest=_closest(each, space[other]))
+    return None
+
+
+def _closest(value: Any, domain: Domain) -> Any:
+    values = domain.values() or ()
+    if isinstance(value, (int, float)) and all(isinstance(each, (int, float)) for each in values):
+        return min(values, key=lambda each: abs(each - value))
+    return nearest(str(value), map(str, values))
+
+
+def _unsuited(path: str, domain: Domain, algorithm: str) -> InputError | None:
+    got = domain.model_dump(mode="json", exclude_defaults=True)
+    place = f"space.{path}"
+    if algorithm == "grid" and domain.values() is None:
+        law = "must be a choice, integers or quantized, since the algorithm is grid"
+        return InputError(law, path=place, value=got, nearest={"choice": list(domain.ends())})
+    if algorithm == "cmaes" and isinstance(domain, Choice):
+        law = "must be a range of numbers, since the algorithm is cmaes (tpe and nsga2 take choices, too)"
+        return InputError(law, path=place, value=got)
+    if algorithm == "cmaes" and domain.when:
+        law = "must be left out, since the algorithm is cmaes (tpe and nsga2 take conditions)"
+        return InputError(law, path=f"{place}.when", value=domain.when)
+    return None

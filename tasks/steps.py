@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import shutil
 import time
@@ -37,15 +38,18 @@ from tasks.artifacts.progress import Update, listening, tell
 from tasks.augmentation import AugmentStep
 from tasks.distillation import Recover
 from tasks.exporting import Export
+from tasks.headway import Headway
 from tasks.hosts import costs_kept
 from tasks.ingestion import DataSpec
 from tasks.modeling import ModelSpec
 from tasks.preprocessing import PreprocessStep
-from tasks.spaces import Point, Search
+from tasks.spaces import Budgeted, Point
 from tasks.students import Distill
 from tasks.techniques import Technique
+from tasks.tracking import Warm
 from tasks.training import Epoch, TrainSpec
-from tasks.tuning import TrialFunction, Tuned
+from tasks.tuning import Known, Tuned
+from tasks.work import Work
 
 CACHED: dict[str, Any] = {
     "cache_policy": CacheKeyFnPolicy(cache_key_fn=lambda context, parameters: cache_key(context.task.name, parameters)),
@@ -115,10 +119,18 @@ def shown(title: str) -> Iterator[None]:
         if now - last >= 1 or update.done >= update.total:
             last = now
             share = 100 * min(update.done / max(update.total, 1), 1)
-            update_progress_artifact(artifact, progress=share, description=f"{title}: {update.note}")
+            update_progress_artifact(artifact, progress=share, description=described(title, update))
 
     with listening(show):
         yield
+
+
+def described(title: str, update: Update) -> str:
+    """An update in Markdown, as Prefect's UI shows the description of an artifact; figures are a table."""
+    if not update.figures:
+        return f"{title}: {update.note}"
+    rows = "".join(f"| {name} | {value} |\n" for name, value in update.figures.items())
+    return f"{title}\n\n| | |\n|---|---|\n{rows}"
 
 
 def each_epoch(total: int, metric: str) -> Callable[[Epoch], None]:
@@ -147,21 +159,30 @@ def preprocess(dataset: Dataset, steps: tuple[PreprocessStep, ...], workspace: W
 
 
 @task(**CACHED, tags=["search"])
+def remember(experiment: str, role: str, identity: str, search: Budgeted, own: Point, workspace: Workspace) -> Warm:
+    """What earlier searches of the experiment are worth to this one; `own` completes points that lack a path."""
+    past = tracking.past_searches(workspace.tracking_uri, experiment, role)
+    return tracking.warm(past, identity, search.space, own)
+
+
+@task(**CACHED, tags=["search"])
 def tune(
-    trial: TrialFunction, search: Search, first: Point, epochs: int, prepared: Prepared, workspace: Workspace
+    work: Work,
+    search: Budgeted,
+    first: tuple[Point, ...],
+    known: tuple[Known, ...],
+    epochs: int,
+    host: str,
+    workspace: Workspace,
 ) -> Tuned:
-    """A search over points → the best point and every trial."""
+    """A search over points → the best point and every trial; `host` is named where trials measure time."""
     folder = resumable(workspace) or workspace.checkpoints / "search"
-    shared = preprocessing.training_arrays(prepared, workspace.store)
-
-    def on_progress(progress: tuning.Progress) -> None:
-        best = "" if progress.best is None else f"best {abs(progress.best):.4f}, "
-        tell(progress.done, progress.total, f"{best}{progress.running} running")
-
-    with shown("tune"):
-        tuned = tuning.tune(trial, search, shared, folder, epochs, first, on_progress)
+    arrays, needs = work.arrays(workspace.store), work.needs()
+    told: dict[str, Any] = {"first": first, "known": known, "needs": needs, "modules": work.modules}
+    with shown("search"):
+        tuned = tuning.tune(work, search, arrays, workspace, folder, epochs, **told, on_progress=Headway(search, work))
         tell(len(tuned.trials), len(tuned.trials), tuning.summarize(tuned.trials))
-        return tuned
+        return dataclasses.replace(tuned, identity=work.identity)
 
 
 @task(**CACHED, tags=["train"])

@@ -1,4 +1,4 @@
-"""Calibration: a prepared dataset's calibration split against its train split."""
+"""Calibration: a dataset's calibration split against its train split."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ import pytest
 import small_runs
 
 from tasks import calibration, ingestion
-from tasks.artifacts import Dataset, InputError, Prepared, Split, Store
+from tasks.artifacts import Dataset, InputError, Split, Store
 from tasks.ingestion import DataSpec, SplitSpec
-from tasks.preprocessing import preprocess
 
 
 @pytest.fixture
@@ -22,7 +21,15 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path)
 
 
-def pictures(store: Store, pixels: np.ndarray, targets: np.ndarray | None = None) -> Prepared:
+def check(dataset: Dataset, store: Store) -> None:
+    """Compares a dataset's calibration split with its train split."""
+    get = store.get_frame if dataset.kind == "table" else store.get_array
+    parts = (dataset.splits[name] for name in ("train", "calibration"))
+    train, own = ((get(part.inputs), store.get_array(part.targets)) for part in parts)
+    calibration.compare(*train, *own, dataset.columns, dataset.classes)
+
+
+def pictures(store: Store, pixels: np.ndarray, targets: np.ndarray | None = None) -> Dataset:
     """Bright quarters for training, and `pixels` for calibration."""
     splits = {name: small_runs.squares(200, seed) for seed, name in enumerate(("train", "validation", "test"))}
     dataset = small_runs.picture_set(store, {**splits, "calibration": pixels})
@@ -30,13 +37,13 @@ def pictures(store: Store, pixels: np.ndarray, targets: np.ndarray | None = None
         parts = {**dataset.splits}
         parts["calibration"] = dataclasses.replace(parts["calibration"], targets=store.put_array(targets))
         dataset = dataclasses.replace(dataset, splits=parts)
-    return preprocess(dataset, (), store)
+    return dataset
 
 
 def test_an_honest_sample_passes(store: Store) -> None:
     for seed in range(10, 20):
-        calibration.check(pictures(store, small_runs.squares(32, seed)), store)
-    calibration.check(small_runs.prepared_squares(store), store)
+        check(pictures(store, small_runs.squares(32, seed)), store)
+    check(small_runs.prepared_squares(store).dataset, store)
 
 
 @pytest.mark.parametrize("source", ["sklearn:digits", "sklearn:iris", "sklearn:breast_cancer", "sklearn:diabetes"])
@@ -44,7 +51,7 @@ def test_an_honest_sample_passes(store: Store) -> None:
 def test_what_ingestion_draws_passes(source: str, count: int, store: Store) -> None:
     for seed in range(3):
         spec = DataSpec(source=source, split=SplitSpec(calibration=count, seed=seed))
-        calibration.check(preprocess(ingestion.ingest(spec, store), (), store), store)
+        check(ingestion.ingest(spec, store), store)
 
 
 SQUARES = small_runs.squares(40, 9)
@@ -60,7 +67,7 @@ BAD: dict[str, tuple[np.ndarray, str]] = {
 def test_pixels_are_not_believed(name: str, store: Store) -> None:
     pixels, words = BAD[name]
     with pytest.raises(InputError, match=words) as said:
-        calibration.check(pictures(store, pixels), store)
+        check(pictures(store, pixels), store)
     assert said.value.path == "data.calibration"
 
 
@@ -68,22 +75,22 @@ def test_pixels_that_are_no_numbers(store: Store) -> None:
     pixels = SQUARES.astype(np.float32)
     pixels[3, 1, 1, 0] = np.nan
     with pytest.raises(InputError, match="must be finite numbers"):
-        calibration.check(pictures(store, pixels), store)
+        check(pictures(store, pixels), store)
 
 
 def test_one_class_is_refused_where_chance_does_not_explain_it(store: Store) -> None:
     """Four classes of equal share: ten of one class are a case in 262,144, eleven one in a million."""
     with pytest.raises(InputError, match="all 11 are 'class 2'"):
-        calibration.check(pictures(store, SQUARES[:11], np.full(11, 2)), store)
-    calibration.check(pictures(store, SQUARES[:10], np.full(10, 2)), store)
+        check(pictures(store, SQUARES[:11], np.full(11, 2)), store)
+    check(pictures(store, SQUARES[:10], np.full(10, 2)), store)
 
 
 def test_no_examples(store: Store) -> None:
     with pytest.raises(InputError, match="there are none"):
-        calibration.check(pictures(store, SQUARES[:0]), store)
+        check(pictures(store, SQUARES[:0]), store)
 
 
-def people(change: Callable[[pd.DataFrame], pd.DataFrame], store: Store) -> Prepared:
+def people(change: Callable[[pd.DataFrame], pd.DataFrame], store: Store) -> Dataset:
     """Age and town for training, changed for calibration."""
     generator = np.random.default_rng(0)
 
@@ -97,7 +104,7 @@ def people(change: Callable[[pd.DataFrame], pd.DataFrame], store: Store) -> Prep
     dataset: Dataset = small_runs.table_set(
         store, {name: (frame, np.arange(len(frame), dtype="float32")) for name, frame in splits.items()}
     )
-    return preprocess(dataset, (), store)
+    return dataset
 
 
 TABLES: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
@@ -113,11 +120,11 @@ TABLES: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
 def test_columns_are_not_believed(name: str, store: Store) -> None:
     change, words = TABLES[name]
     with pytest.raises(InputError, match=words):
-        calibration.check(people(change, store), store)
+        check(people(change, store), store)
 
 
 def test_an_honest_table_passes(store: Store) -> None:
-    calibration.check(people(lambda frame: frame, store), store)
+    check(people(lambda frame: frame, store), store)
 
 
 def test_own_calibration_data_are_read_and_sampled(tmp_path: Path, store: Store) -> None:

@@ -6,12 +6,13 @@ import dataclasses
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import pytest
 import story as stories
 
 from tasks.artifacts import Drop, Estimate
-from tasks.reporting import Story, render, verdict
+from tasks.reporting import Searched, Story, render, verdict
 
 ALL = (stories.sample, stories.unmet, stories.bare, stories.regression, stories.crowded)
 VOID = {"meta", "br", "line", "circle", "rect", "path"}
@@ -124,6 +125,17 @@ def test_beyond_on_test_is_not_called_met() -> None:
     assert "Goal met" not in said
 
 
+def test_times_that_were_taken_beside_other_work_say_so() -> None:
+    story = stories.sample()
+    busy = tuple(
+        dataclasses.replace(card, latency=dataclasses.replace(card.latency, quiet=False)) for card in story.test
+    )
+    said = words(render(dataclasses.replace(story, test=busy)))
+    head = said[: said.index("The Pareto front")]
+    assert "faster, measured while other work ran" in head
+    assert "measured while other work ran" not in words(render(story))
+
+
 def test_what_is_missing_is_said_plainly() -> None:
     said = words(render(stories.bare()))
     for sentence in (
@@ -183,8 +195,52 @@ def test_trials_that_all_failed_have_no_best() -> None:
 
 def test_best_trial_follows_the_metric() -> None:
     rows = [
-        {"number": n, "point": {"a": n}, "score": s, "epochs": 1, "state": "finished", "seconds": 1.0}
+        {"number": n, "point": {"a": n}, "score": s, "epochs": 1, "state": "finished", "seconds": 1.0, "reason": ""}
         for n, s in ((0, 5.0), (1, 4.0))
     ]
     assert "The best is trial 1" in words(render(dataclasses.replace(stories.regression(), trials=tuple(rows))))
     assert "The best is trial 0" in words(render(dataclasses.replace(stories.sample(), trials=tuple(rows))))
+
+
+def section(story: Story) -> str:
+    """The words of the section Search."""
+    said = words(render(story))
+    return said[said.index("Which branches are tried") : said.index("Parity of each hop")]
+
+
+def test_the_search_for_branches_shows_every_trial_and_how_it_ended() -> None:
+    story = stories.sample()
+    said = section(story)
+    assert stories.FOUND in said
+    assert "All 24 trials and the recipe's own branches" in said
+    for each in stories.tried():
+        assert f"{each.name} {each.branch}" in said
+        assert each.reason in said
+    narrow = (
+        "narrow channels sparsity 0.5 → recover epochs 12 → int8 0.56 points 3.51× 91.2 kB 0.715 – – the recipe's own"
+    )
+    assert narrow in said
+    assert "– – – – 0 1.0 s failed RuntimeError: <no> memory" in said
+    assert "share of latency that is saved" in said
+    drawn = ElementTree.fromstring(re.findall(r"<svg[^>]*aria-label=\"Drop of.*?</svg>", render(story))[0])
+    classes = [node.get("class") for node in drawn.iter() if node.tag in ("rect", "circle")]
+    assert (classes.count("own"), classes.count("trial best"), classes.count("trial")) == (2, 1, 10)
+
+
+def test_a_search_that_found_no_file_has_a_table_and_no_picture() -> None:
+    lost = tuple(each for each in stories.tried() if each.state in ("given up", "failed", "stopped early"))
+    story = dataclasses.replace(stories.sample(), trials=(), searched=Searched("None came to a file.", lost))
+    said = section(story)
+    assert "None came to a file." in said
+    assert "All 13 trials" in said
+    assert "recipe's own" not in said
+    assert "Drop of accuracy against" not in render(story)
+    empty = dataclasses.replace(story, searched=Searched("The search ran no trial.", ()))
+    assert "The search ran no trial." in section(empty)
+    assert "Nothing was searched" not in words(render(empty))
+
+
+def test_what_is_wanted_small_is_drawn_by_its_size() -> None:
+    page = render(dataclasses.replace(stories.regression(), searched=Searched("Done.", stories.tried())))
+    assert "Drop of mae against size, baseline ÷ this" in page
+    assert "share of bytes that is saved" in words(page)

@@ -346,6 +346,13 @@ def test_each_epoch_tells_the_best_so_far() -> None:
         assert best in heard[-1].note
 
 
+def test_what_prefect_shows_of_a_search_is_a_table() -> None:
+    assert steps.described("train", Update(1, 3, "best 0.9")) == "train: best 0.9"
+    assert steps.described("search", Update(7, 16, "best 0.9", {"trials done": "7 of 16", "best so far": "0.9"})) == (
+        "search\n\n| | |\n|---|---|\n| trials done | 7 of 16 |\n| best so far | 0.9 |\n"
+    )
+
+
 def test_shown_outside_a_run_shows_nothing() -> None:
     with steps.shown("work"):
         pass

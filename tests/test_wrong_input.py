@@ -83,6 +83,14 @@ def space(path: str, domain: Any, **search: Any) -> dict[str, Any]:
     return {"search": {"space": {path: domain}, **search}}
 
 
+OPTIMIZER = ("train.optimizer", {"choice": ["sgd", "adam"]})
+
+
+def two(*paths: tuple[str, Any], **search: Any) -> dict[str, Any]:
+    """A recipe with a search over several paths."""
+    return {"search": {"space": dict(paths), **search}}
+
+
 def model(**spec: Any) -> dict[str, Any]:
     """A recipe with a model."""
     return {"model": spec}
@@ -176,11 +184,11 @@ ROWS = {
     ),
     "key unknown in a domain": Row(
         "a.yaml: search.space.train.learning_rate: must be a mapping with one of the keys choice, "
-        "uniform, loguniform, integers, but got {'logunifrm': [0.1, 1]}; nearest valid choice: loguniform",
+        "uniform, loguniform, integers, quantized, but got {'logunifrm': [0.1, 1]}; nearest valid choice: loguniform",
         recipe=space("train.learning_rate", {"logunifrm": [0.1, 1]}),
     ),
     "key of two domains": Row(
-        "a.yaml: search.space.train.learning_rate.uniform: is not a known key; nearest valid choice: choice",
+        "a.yaml: search.space.train.learning_rate.uniform: is not a known key; nearest valid choice: when, choice",
         recipe=space("train.learning_rate", {"uniform": [0.1, 1], "choice": [1]}),
     ),
     "key missing": Row("a.yaml: data.source: is required", recipe={"data": {"target": "label"}}),
@@ -538,9 +546,25 @@ ROWS = {
     ),
     "search: argument that no network has": Row(
         "a.yaml: search.space: tasks.architectures:mlp fails with the arguments {'input_shape': [2], "
-        "'outputs': 2, 'width': 'wide'} (TypeError: empty(): argument 'size' (position 1) must be tuple "
-        "of ints, but found element of type str at pos 0)",
+        "'outputs': 2, 'width': 'wide'} (ValueError: width must be a whole number of at least 1, but got 'wide')",
         recipe=space("model.arguments.width", {"choice": [8, "wide"]}),
+    ),
+    "search: kernel that is even": Row(
+        "a.yaml: search.space: tasks.architectures:convnet fails with the arguments {'input_shape': [3, 8, 8], "
+        "'outputs': 4, 'kernel': 4} (ValueError: kernel must be odd (1, 3, 5, …), but got 4)",
+        recipe={**IMAGES, **space("model.arguments.kernel", {"choice": [3, 4]})},
+    ),
+    "condition: network impossible under it": Row(
+        "a.yaml: search.space: tasks.architectures:convnet fails with the arguments {'input_shape': [3, 8, 8], "
+        "'outputs': 4, 'block': 'separable', 'depth': 5} (ValueError: depth must be at most 4 for images of 8 pixels "
+        "a side, but got 5)",
+        recipe={
+            **IMAGES,
+            **two(
+                ("model.arguments.block", {"choice": ["residual", "separable"]}),
+                ("model.arguments.depth", {"integers": [1, 5], "when": {"model.arguments.block": "separable"}}),
+            ),
+        },
     ),
     "search: value out of range": Row(
         "a.yaml: search.space.train.epochs: must be at least 1, but got 0; nearest valid choice: 1",
@@ -558,7 +582,7 @@ ROWS = {
     ),
     "search: domain that is a number": Row(
         "a.yaml: search.space.train.epochs: must be a mapping with one of the keys choice, uniform, "
-        "loguniform, integers, but got 3",
+        "loguniform, integers, quantized, but got 3",
         recipe=space("train.epochs", 3),
     ),
     "search: range of one number": Row(
@@ -582,9 +606,127 @@ ROWS = {
         recipe=space("train.epochs", {"choice": []}),
     ),
     "search: grid over a range": Row(
-        "a.yaml: search.space.train.learning_rate: must be a choice, since search.algorithm is grid, but "
-        "got {'uniform': [0.1, 1.0]}; nearest valid choice: {'choice': [0.1, 1.0]}",
+        "a.yaml: search.space.train.learning_rate: must be a choice, integers or quantized, since the algorithm is "
+        "grid, but got {'uniform': [0.1, 1.0]}; nearest valid choice: {'choice': [0.1, 1.0]}",
         recipe=space("train.learning_rate", {"uniform": [0.1, 1]}, algorithm="grid"),
+    ),
+    "search: grid without end": Row(
+        "a.yaml: search.space: must have at most 100,000 points for a grid",
+        recipe=space("train.seed", {"integers": [0, 10**9]}, algorithm="grid"),
+    ),
+    "search: steps that do not reach the end": Row(
+        "a.yaml: search.space.train.batch_size.quantized: must come from its first number to its second in whole "
+        "steps of its third, but got [16, 100, 16]; nearest valid choice: [16, 96, 16]",
+        recipe=space("train.batch_size", {"quantized": [16, 100, 16]}),
+    ),
+    "search: fractions in steps for a whole number": Row(
+        "a.yaml: search.space.train.batch_size: must be a whole number, but got 16.5; nearest valid choice: 16",
+        recipe=space("train.batch_size", {"quantized": [16, 17, 0.5]}),
+    ),
+    "search: path of the compression": Row(
+        "a.yaml: search.space.compress.branches.0.steps.0.sparsity: belongs into compress.search.space, as "
+        "<branch>.<step index>.<knob>",
+        recipe=space("compress.branches.0.steps.0.sparsity", {"uniform": [0.1, 0.9]}),
+    ),
+    "search: path inside another": Row(
+        "a.yaml: search.space.train.early_stopping.patience: lies in train.early_stopping, which is searched as well: "
+        "it needs a condition on it; nearest valid choice: when: {train.early_stopping: …}",
+        recipe=two(
+            ("train.early_stopping", {"choice": [None, {"min_delta": 0.1}]}),
+            ("train.early_stopping.patience", {"integers": [1, 9]}),
+        ),
+    ),
+    "search: recipe broken elsewhere by a choice": Row(
+        "a.yaml: search.space: gives a recipe whose augment.0.padding is not a known key, but got "
+        "{'augment.0.step': 'flip'}; nearest valid choice: step, probability",
+        recipe={"augment": [{"step": "crop", "padding": 2}], **space("augment.0.step", {"choice": ["crop", "flip"]})},
+    ),
+    "condition: key mistyped": Row(
+        "a.yaml: search.space.train.momentum.wen: is not a known key; nearest valid choice: when",
+        recipe=two(OPTIMIZER, ("train.momentum", {"uniform": [0, 0.9], "wen": {"train.optimizer": "sgd"}})),
+    ),
+    "condition: wrong range under it": Row(
+        "a.yaml: search.space.train.momentum.uniform.0: must be a number, but got 'low'",
+        recipe=two(OPTIMIZER, ("train.momentum", {"uniform": ["low", 1], "when": {"train.optimizer": "sgd"}})),
+    ),
+    "condition: path unknown": Row(
+        "a.yaml: search.space.train.momentum.when.train.optimiser: is not a path of the space; "
+        "nearest valid choice: train.optimizer",
+        recipe=two(OPTIMIZER, ("train.momentum", {"uniform": [0, 0.9], "when": {"train.optimiser": "sgd"}})),
+    ),
+    "condition: value that cannot be": Row(
+        "a.yaml: search.space.train.momentum.when.train.optimizer: must be a value of train.optimizer: choice "
+        "['sgd', 'adam'], but got 'sdg'; nearest valid choice: sgd",
+        recipe=two(OPTIMIZER, ("train.momentum", {"uniform": [0, 0.9], "when": {"train.optimizer": ["adam", "sdg"]}})),
+    ),
+    "condition: number that cannot be": Row(
+        "a.yaml: search.space.train.momentum.when.train.epochs: must be a value of train.epochs: integers "
+        "[1, 5], but got 7; nearest valid choice: 5",
+        recipe=two(
+            ("train.epochs", {"integers": [1, 5]}),
+            ("train.momentum", {"uniform": [0, 0.9], "when": {"train.epochs": 7}}),
+        ),
+    ),
+    "condition: no value": Row(
+        "a.yaml: search.space.train.momentum.when.train.optimizer: needs a value, but got []; "
+        "nearest valid choice: sgd",
+        recipe=two(OPTIMIZER, ("train.momentum", {"uniform": [0, 0.9], "when": {"train.optimizer": []}})),
+    ),
+    "condition: on a range": Row(
+        "a.yaml: search.space.train.momentum.when.train.learning_rate: must be the path of a choice, integers or "
+        "quantized, whose values can be named, but got 'uniform [0.1, 1]'",
+        recipe=two(
+            ("train.learning_rate", {"uniform": [0.1, 1]}),
+            ("train.momentum", {"uniform": [0, 0.9], "when": {"train.learning_rate": 0.5}}),
+        ),
+    ),
+    "condition: circle": Row(
+        "a.yaml: search.space: has conditions in a circle: train.epochs → train.optimizer → train.epochs",
+        recipe=two(
+            ("train.optimizer", {"choice": ["sgd", "adam"], "when": {"train.epochs": 3}}),
+            ("train.epochs", {"integers": [1, 5], "when": {"train.optimizer": "sgd"}}),
+        ),
+    ),
+    "condition: never met": Row(
+        "a.yaml: search.space.train.momentum.when: never applies, because its conditions exclude one another, but got "
+        "{'train.epochs': 3, 'train.optimizer': 'sgd'}",
+        recipe=two(
+            OPTIMIZER,
+            ("train.epochs", {"integers": [1, 5], "when": {"train.optimizer": "adam"}}),
+            ("train.momentum", {"uniform": [0, 0.9], "when": {"train.optimizer": "sgd", "train.epochs": 3}}),
+        ),
+    ),
+    "condition: value wrong under it alone": Row(
+        "a.yaml: search.space.train.momentum: must be below 1, but got 1.5; nearest valid choice: 0.9",
+        recipe=two(OPTIMIZER, ("train.momentum", {"choice": [0.5, 1.5], "when": {"train.optimizer": "sgd"}})),
+    ),
+    "cmaes: choice": Row(
+        "a.yaml: search.space.train.optimizer: must be a range of numbers, since the algorithm is cmaes (tpe and "
+        "nsga2 take choices, too), but got {'choice': ['sgd', 'adam']}",
+        recipe=two(OPTIMIZER, algorithm="cmaes"),
+    ),
+    "cmaes: condition": Row(
+        "a.yaml: search.space.train.momentum.when: must be left out, since the algorithm is cmaes (tpe and nsga2 take "
+        "conditions), but got {'train.epochs': 2}",
+        recipe=two(
+            ("train.epochs", {"integers": [1, 5]}),
+            ("train.momentum", {"uniform": [0, 0.9], "when": {"train.epochs": 2}}),
+            algorithm="cmaes",
+        ),
+    ),
+    "resources: a GPU and a half": Row(
+        "a.yaml: search.resources.gpus: must be a fraction below 1 or a whole number, but got 1.5; "
+        "nearest valid choice: 2",
+        recipe=two(OPTIMIZER, resources={"gpus": 1.5}),
+    ),
+    "resources: no processor": Row(
+        "a.yaml: search.resources.cpus: must be above 0, but got 0; nearest valid choice: 1",
+        recipe=two(OPTIMIZER, resources={"cpus": 0}),
+    ),
+    "search: algorithm unknown": Row(
+        "a.yaml: search.algorithm: must be one of grid, random, tpe, gp, nsga2, cmaes, but got 'nsga'; "
+        "nearest valid choice: nsga2",
+        recipe=two(OPTIMIZER, algorithm="nsga"),
     ),
 }
 

@@ -1,4 +1,5 @@
-"""Networks out of the box. Each takes `input_shape` (one example) and `outputs`, and knobs for width and depth."""
+"""Networks out of the box. Each takes `input_shape` (one example) and `outputs`, and knobs for width and
+depth, where it suits also for the size of the kernels and the kind of block."""
 
 from tasks.architectures.convnet import convnet
 from tasks.architectures.mlp import mlp

@@ -1,10 +1,14 @@
-"""A small convolutional network for small images: stages of convolution, batch norm and ReLU."""
+"""A small convolutional network for small images: stages of plain, residual or depthwise separable convolutions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from torch import Tensor, nn
+
+from tasks.architectures.knobs import check_count, check_kind, check_odd
+
+BLOCKS = ("plain", "residual", "separable")
 
 
 class GlobalAverage(nn.Module):
@@ -18,26 +22,67 @@ class GlobalAverage(nn.Module):
         return images.mean((2, 3))
 
 
-def convnet(input_shape: Sequence[int], outputs: int, width: int = 16, depth: int = 2) -> nn.Sequential:
-    """`depth` stages of two 3x3 convolutions; the width doubles and the picture halves after each stage.
+class Residual(nn.Module):
+    """Two convolutions and a shortcut past them (He et al. 2016), at the same width."""
+
+    def __init__(self, planes: int, kernel: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(*_plain(planes, planes, kernel), *_plain(planes, planes, kernel)[:-1])
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(batch, planes, height, width) → the same shape."""
+        return nn.functional.relu(self.body(images) + images)
+
+
+def convnet(
+    input_shape: Sequence[int], outputs: int, width: int = 16, depth: int = 2, kernel: int = 3, block: str = "plain"
+) -> nn.Sequential:
+    """`depth` stages of convolutions; the width doubles and the picture halves after each stage.
 
     Args:
         input_shape: (channels, height, width) of one image; at least 2**(depth - 1) pixels a side.
         outputs: how many numbers for one example, at least 1.
         width: channels of the first stage, at least 1.
         depth: stages, at least 1.
+        kernel: pixels a side of a convolution's kernel, odd.
+        block: what a stage is made of. `plain`: two convolutions; `residual`: one, then two with a shortcut past them
+            (He et al. 2016); `separable`: two that are split into one for each channel and one across the channels
+            (Howard et al. 2017), but for the network's first.
+
+    Raises:
+        ValueError: a knob is out of its range, or the image is too small for the depth.
     """
+    check_count("width", width)
+    check_count("depth", depth)
+    check_odd("kernel", kernel)
+    check_kind("block", block, BLOCKS)
+    least = min(input_shape[1:], default=0)
+    if 0 < least < 2 ** (depth - 1):
+        law = f"depth must be at most {least.bit_length()} for images of {least} pixels a side"
+        raise ValueError(f"{law}, but got {depth}")
     layers: list[nn.Module] = []
     channels = input_shape[0]
     for stage in range(depth):
         planes = width * 2**stage
-        layers += [*_convolution(channels, planes), *_convolution(planes, planes)]
+        layers += _stage(channels, planes, kernel, block, is_first=stage == 0)
         if stage < depth - 1:
             layers.append(nn.MaxPool2d(2))
         channels = planes
     return nn.Sequential(*layers, GlobalAverage(), nn.Linear(channels, outputs))
 
 
-def _convolution(channels: int, planes: int) -> list[nn.Module]:
-    convolution = nn.Conv2d(channels, planes, 3, padding=1, bias=False)
+def _stage(channels: int, planes: int, kernel: int, block: str, *, is_first: bool) -> list[nn.Module]:
+    if block == "residual":
+        return [*_plain(channels, planes, kernel), Residual(planes, kernel)]
+    second = _separable if block == "separable" else _plain
+    first = _plain if is_first else second
+    return [*first(channels, planes, kernel), *second(planes, planes, kernel)]
+
+
+def _plain(channels: int, planes: int, kernel: int, groups: int = 1) -> list[nn.Module]:
+    convolution = nn.Conv2d(channels, planes, kernel, padding=kernel // 2, groups=groups, bias=False)
     return [convolution, nn.BatchNorm2d(planes), nn.ReLU(inplace=True)]
+
+
+def _separable(channels: int, planes: int, kernel: int) -> list[nn.Module]:
+    return [*_plain(channels, channels, kernel, groups=channels), *_plain(channels, planes, 1)]

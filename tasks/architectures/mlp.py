@@ -5,11 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from torch import nn
+from torch import Tensor, nn
+
+from tasks.architectures.knobs import check_count, check_kind
+
+BLOCKS = ("plain", "residual")
+
+
+class Residual(nn.Module):
+    """A hidden layer and a shortcut past it, at the same width (as in Gorishniy et al. 2021, without the norm)."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """(batch, width) → the same shape."""
+        answer: Tensor = rows + self.body(rows)
+        return answer
 
 
 def mlp(
-    input_shape: Sequence[int], outputs: int, width: int = 64, depth: int = 2, dropout: float = 0.0
+    input_shape: Sequence[int],
+    outputs: int,
+    width: int = 64,
+    depth: int = 2,
+    dropout: float = 0.0,
+    block: str = "plain",
 ) -> nn.Sequential:
     """`depth` hidden layers of `width` neurons with ReLU.
 
@@ -19,12 +41,22 @@ def mlp(
         width: neurons of each hidden layer, at least 1.
         depth: hidden layers, at least 0 (then it is a linear model).
         dropout: probability of dropping a hidden neuron in training, from 0 to below 1.
+        block: what each hidden layer after the first is: `plain`, or `residual` with a shortcut past it.
+
+    Raises:
+        ValueError: a knob is out of its range.
     """
+    check_count("width", width)
+    check_count("depth", depth, least=0)
+    check_kind("block", block, BLOCKS)
     layers: list[nn.Module] = [nn.Flatten()] if len(input_shape) > 1 else []
     features = prod(input_shape)
-    for _ in range(depth):
-        layers += [nn.Linear(features, width), nn.ReLU(inplace=True)]
-        if dropout:
-            layers.append(nn.Dropout(dropout))
+    for place in range(depth):
+        hidden = _hidden(features, width, dropout)
+        layers += [Residual(nn.Sequential(*hidden))] if place and block == "residual" else hidden
         features = width
     return nn.Sequential(*layers, nn.Linear(features, outputs))
+
+
+def _hidden(features: int, width: int, dropout: float) -> list[nn.Module]:
+    return [nn.Linear(features, width), nn.ReLU(inplace=True), *([nn.Dropout(dropout)] if dropout else [])]

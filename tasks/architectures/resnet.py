@@ -11,15 +11,17 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tasks.architectures.knobs import check_count, check_odd
+
 
 class Block(nn.Module):
-    """Two 3x3 convolutions and a shortcut: the identity, or every second pixel padded with zero channels."""
+    """Two convolutions and a shortcut: the identity, or every second pixel padded with zero channels."""
 
-    def __init__(self, channels: int, planes: int, stride: int) -> None:
+    def __init__(self, channels: int, planes: int, stride: int, kernel: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, planes, 3, stride=stride, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(channels, planes, kernel, stride=stride, padding=kernel // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(planes)
-        self.conv2 = nn.Conv2d(planes, planes, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(planes, planes, kernel, padding=kernel // 2, bias=False)
         self.bn2 = nn.BatchNorm2d(planes)
         self.stride = stride
         self.padding = planes - channels
@@ -40,14 +42,14 @@ class Block(nn.Module):
 class ResNet(nn.Module):
     """Three stages of blocks at widths w, 2w and 4w, global average pooling and one linear layer."""
 
-    def __init__(self, channels: int, outputs: int, depth: int, width: int) -> None:
+    def __init__(self, channels: int, outputs: int, depth: int, width: int, kernel: int) -> None:
         super().__init__()
         blocks = (depth - 2) // 6
-        self.conv1 = nn.Conv2d(channels, width, 3, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(channels, width, kernel, padding=kernel // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
-        self.layer1 = _stage(width, width, blocks, stride=1)
-        self.layer2 = _stage(width, 2 * width, blocks, stride=2)
-        self.layer3 = _stage(2 * width, 4 * width, blocks, stride=2)
+        self.layer1 = _stage(width, width, blocks, stride=1, kernel=kernel)
+        self.layer2 = _stage(width, 2 * width, blocks, stride=2, kernel=kernel)
+        self.layer3 = _stage(2 * width, 4 * width, blocks, stride=2, kernel=kernel)
         self.linear = nn.Linear(4 * width, outputs)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -59,26 +61,29 @@ class ResNet(nn.Module):
         return logits
 
 
-def _stage(channels: int, planes: int, blocks: int, stride: int) -> nn.Sequential:
-    first = Block(channels, planes, stride)
-    return nn.Sequential(first, *(Block(planes, planes, 1) for _ in range(blocks - 1)))
+def _stage(channels: int, planes: int, blocks: int, stride: int, kernel: int) -> nn.Sequential:
+    first = Block(channels, planes, stride, kernel)
+    return nn.Sequential(first, *(Block(planes, planes, 1, kernel) for _ in range(blocks - 1)))
 
 
-def resnet(input_shape: Sequence[int], outputs: int, depth: int = 20, width: int = 16) -> ResNet:
+def resnet(input_shape: Sequence[int], outputs: int, depth: int = 20, width: int = 16, kernel: int = 3) -> ResNet:
     """A residual network of 6n + 2 layers.
 
     Args:
         input_shape: (channels, height, width) of one image.
         outputs: how many numbers for one example.
         depth: layers; 6n + 2 (20, 32, 44, 56, …).
-        width: channels of the first stage.
+        width: channels of the first stage, at least 1.
+        kernel: pixels a side of a convolution's kernel, odd.
 
     Raises:
-        ValueError: when `depth` is not 6n + 2.
+        ValueError: a knob is out of its range; `depth` is not 6n + 2.
     """
-    if depth < 8 or (depth - 2) % 6:
-        raise ValueError(f"depth must be 6n + 2 (8, 14, 20, …), but got {depth}")
-    return ResNet(input_shape[0], outputs, depth, width)
+    check_count("width", width)
+    check_odd("kernel", kernel)
+    if not isinstance(depth, int) or depth < 8 or (depth - 2) % 6:
+        raise ValueError(f"depth must be 6n + 2 (8, 14, 20, …), but got {depth!r}")
+    return ResNet(input_shape[0], outputs, depth, width, kernel)
 
 
 resnet20 = partial(resnet, depth=20)

@@ -50,3 +50,8 @@ class Candidate:
     def after(self, step: Step, content: str, form: Literal["torch", "onnx"] | None = None) -> Candidate:
         """The candidate that `step` makes of this one."""
         return dataclasses.replace(self, lineage=(*self.lineage, step), content=content, form=form or self.form)
+
+
+def read(fields: dict[str, Any]) -> Candidate:
+    """The candidate whose `dataclasses.asdict` this is."""
+    return Candidate(**{**fields, "lineage": tuple(Step(**step) for step in fields["lineage"])})

@@ -69,7 +69,7 @@ def scorecard_tags(card: Scorecard) -> dict[str, str]:
         "paredown.split": card.split,
         "paredown.score": f"{card.metric} {_words(card.score)} examples ({better} is better)",
         "paredown.drop": f"{_words(card.drop.estimate)} examples: {card.drop.verdict} {card.drop.margin:g}",
-        "paredown.speedup": f"{_words(card.latency.ratio)} processes: {card.latency.verdict}",
+        "paredown.speedup": f"{_words(card.latency.ratio)} processes: {card.latency.words}",
         "paredown.latency": f"median {card.latency.median_ms:.4g} ms, p95 {card.latency.p95_ms:.4g} ms",
         "paredown.size": f"{card.size.bytes} bytes, {card.size_ratio:.4g} times smaller than the baseline",
     }

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tasks.artifacts.candidate import Candidate
+from tasks.artifacts.candidate import Candidate, read
 from tasks.artifacts.dataset import Dataset, Prepared
 from tasks.artifacts.scorecard import Latency, Scorecard
 from tasks.artifacts.specs import Spec
@@ -43,7 +43,7 @@ def cache_key(name: str, parameters: Mapping[str, Any]) -> str:
 
 
 def references(answer: Any) -> Iterator[str]:
-    """The digests of the store entries that an answer needs."""
+    """The digests of the store entries that an answer needs; candidates may stand in it as plain fields."""
     if isinstance(answer, Candidate):
         yield answer.content
         for step in answer.lineage:
@@ -53,3 +53,11 @@ def references(answer: Any) -> Iterator[str]:
             yield from (split.inputs, split.targets)
     elif isinstance(answer, Prepared):
         yield from (answer.fitted, *answer.inputs.values(), *references(answer.dataset))
+    elif isinstance(answer, Mapping):
+        is_candidate = {"form", "lineage", "content"} <= answer.keys()
+        yield from references(read(dict(answer)) if is_candidate else list(answer.values()))
+    elif isinstance(answer, (tuple, list)):
+        for each in answer:
+            yield from references(each)
+    elif dataclasses.is_dataclass(answer) and not isinstance(answer, type):
+        yield from references([getattr(answer, field.name) for field in dataclasses.fields(answer)])

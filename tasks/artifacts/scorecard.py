@@ -44,6 +44,13 @@ class Latency:
     ratio: Estimate
     """The baseline's latency over this one's: above 1 is faster. `n` counts processes."""
     verdict: LatencyVerdict
+    quiet: bool = True
+    """Whether no other work of this user's ran on the host meanwhile."""
+
+    @property
+    def words(self) -> str:
+        """The verdict, and what takes from its weight."""
+        return self.verdict if self.quiet else f"{self.verdict}, measured while other work ran"
 
 
 @dataclass(frozen=True)

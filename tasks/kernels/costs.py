@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from tasks.kernels import quiet
 from tasks.kernels.attention import expand
 from tasks.kernels.layers import CONVOLUTIONS, weighted
 from tasks.kernels.runtime.layers import Layer, time_layers
@@ -28,7 +29,7 @@ _table: ContextVar[dict[str, float] | None] = ContextVar("table", default=None)
 
 @contextmanager
 def remembered(table: dict[str, float]) -> Iterator[None]:
-    """Inside, layers in `table` are not measured again, and what is measured is added to it.
+    """Inside, layers in `table` are not measured again, and what is measured undisturbed is added to it.
 
     The table, milliseconds by `str(Layer)`, is JSON; it is good for one host and one version of the runtime.
     """
@@ -42,10 +43,16 @@ def remembered(table: dict[str, float]) -> Iterator[None]:
 def times(layers: Iterable[Layer]) -> dict[Layer, float]:
     """Milliseconds of each distinct layer in ONNX Runtime: one example, one thread (see `time_layers`)."""
     known = _table.get()
-    table = {} if known is None else known
+    known = {} if known is None else known
     wanted = list(dict.fromkeys(layers))
-    new = [layer for layer in wanted if str(layer) not in table]
-    table.update(zip(map(str, new), time_layers(new), strict=True))
+    new = [layer for layer in wanted if str(layer) not in known]
+    found: dict[str, float] = {}
+    if new:
+        with quiet.alone() as undisturbed:
+            found = dict(zip(map(str, new), time_layers(new), strict=True))
+        if undisturbed:
+            known.update(found)
+    table = {**known, **found}
     return {layer: table[str(layer)] for layer in wanted}
 
 

@@ -50,10 +50,10 @@ def _graph(model: nn.Module, example: torch.Tensor) -> fx.GraphModule:
 
 def _few(model: nn.Module, example: torch.Tensor) -> torch.Tensor:
     """The first of the examples, for trials; all of them when the code is written for their number."""
-    few = to_device_of(model, example[:FEW])
+    few = example[:FEW]
     try:
         with torch.no_grad():
-            copy.deepcopy(model).eval()(few)
+            copy.deepcopy(model).eval()(to_device_of(model, few))
     except RuntimeError:
         return example
     return few

@@ -14,6 +14,9 @@ from tasks.kernels.reshaping import Move, Shape, argument, axis_of
 from tasks.kernels.unionfind import ChannelSets
 from tasks.kernels.values import Axis, Flow, Parts, axes_of, words
 
+PADDED = "some of its channels meet the fixed number"
+"""How the reason begins that freezes channels which are followed, but stand beside a number of fixed ones."""
+
 
 class Walk:
     """Visits a traced graph node by node; the nodes need `meta["shape"]`.
@@ -123,7 +126,7 @@ class Walk:
             together = [flow.channels[spot] for spot in spots] or self.sets.new(1)
             self.sets.join(together[:1] * len(together), together)
             if not spots:
-                self.sets.freeze(together, f"some of its channels meet the fixed number that {here} puts beside others")
+                self.sets.freeze(together, f"{PADDED} that {here} puts beside others")
             channels.append(together[0])
         return replace(flow, dim=move.dim, channels=channels)
 

@@ -7,12 +7,10 @@ and takes the answer.
 from __future__ import annotations
 
 import json
-import random
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,20 +20,23 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from tasks.kernels import host, runtime
+from tasks.kernels import host, quiet, runtime
 from tasks.kernels.statistics import ratio_interval
+from tasks.kernels.turns import Floats, interleave, ratio
 
 Array = NDArray[Any]
-Floats = NDArray[np.float64]
-BLOCK_MS = 0.5
-"""A block lasts at least so long, and has at least 3 calls: its median is one with warm caches."""
 RESOLUTION = 0.01
 """A change of less is never called one: three processes that agree by chance make the interval too narrow."""
-FAST = 0.2
-"""Quantile of the calls whose time a ratio compares. With three times as many busy processes as cores, a ratio of
-such quantiles spread from 1.74 to 1.87 where the median of ratios by round spread from 1.7 to 7."""
-ROUNDS = 5
-"""Rounds that every process completes, however slow the models are."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """What several fresh processes measured."""
+
+    processes: list[dict[str, Floats]]
+    """For each process, each model's milliseconds a call, (rounds, calls in a block)."""
+    quiet: bool
+    """Whether nothing else of this user's worked or measured meanwhile (`quiet.alone`)."""
 
 
 @dataclass(frozen=True)
@@ -53,36 +54,6 @@ class Speed:
     verdict: Literal["faster", "slower", "no measurable change"]
 
 
-def interleave(calls: Mapping[str, Callable[[], object]], seconds: float, seed: int = 0) -> dict[str, Floats]:
-    """Milliseconds of single calls, (rounds, calls in a block), in rounds that visit all in random order.
-
-    Every call is warmed up first. Runs for about `seconds` in all, and for at least 5 rounds.
-    """
-    blocks = {name: _block(call) for name, call in calls.items()}
-    order, shuffle = list(calls), random.Random(seed).shuffle
-    times: dict[str, list[Floats]] = {name: [] for name in calls}
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times[order[0]]) < ROUNDS:
-        shuffle(order)
-        for name in order:
-            times[name].append(_time(calls[name], blocks[name]))
-    return {name: np.stack(rounds) for name, rounds in times.items()}
-
-
-def _block(call: Callable[[], object]) -> int:
-    """How many calls a block has, from the fastest of some warm-up calls."""
-    _time(call, 2)
-    return max(3, int(np.ceil(BLOCK_MS / _time(call, 5).min())))
-
-
-def _time(call: Callable[[], object], count: int) -> Floats:
-    marks = [time.perf_counter_ns()]
-    for _ in range(count):
-        call()
-        marks.append(time.perf_counter_ns())
-    return np.diff(np.array(marks)) / 1e6
-
-
 def time_models(
     models: Mapping[str, Path],
     inputs: Mapping[str, Array],
@@ -91,13 +62,13 @@ def time_models(
     processes: int = 3,
     seconds: float = 3.0,
     on_process: Callable[[int], None] | None = None,
-) -> list[dict[str, Floats]]:
-    """For each fresh process, each model's milliseconds a call, (rounds, calls in a block), on one batch.
+) -> Times:
+    """Each model's times on one batch, in fresh processes that run while no work is done on this node.
 
     A process is pinned to `threads` cores, another set for each process as far as there are any. `on_process`
     hears how many are done. Raises RuntimeError with the process's last line when one fails.
     """
-    found = []
+    found, is_quiet = [], True
     for index in range(processes):
         request = {
             "models": {name: str(path.resolve()) for name, path in models.items()},
@@ -106,10 +77,12 @@ def time_models(
             "seconds": seconds,
             "seed": index,
         }
-        found.append(_ask(request, inputs))
+        with quiet.alone() as undisturbed:
+            found.append(_ask(request, inputs))
+        is_quiet = is_quiet and undisturbed
         if on_process is not None:
             on_process(index + 1)
-    return found
+    return Times(found, is_quiet)
 
 
 def peak_memory(
@@ -117,7 +90,8 @@ def peak_memory(
 ) -> float:
     """Highest growth of resident memory, in MiB, of a fresh process that loads the file and runs it."""
     request = {"memory": str(model.resolve()), "threads": threads, "provider": provider, "seed": 0}
-    return float(_ask(request, inputs)["memory"][0])
+    with quiet.working():
+        return float(_ask(request, inputs)["memory"][0])
 
 
 def failure(model: bytes, inputs: Mapping[str, Array]) -> str | None:
@@ -150,11 +124,6 @@ def _speed(processes: Sequence[Mapping[str, Floats]], baseline: str, name: str) 
     middle = statistics.median(float(np.median(times[name])) for times in processes)
     p95 = float(np.percentile(calls, 95))
     return Speed(middle, p95, calls.size, len(processes), value, low, high, verdict)
-
-
-def ratio(baseline: Floats, model: Floats) -> float:
-    """The quotient of the faster calls' times: what else runs on the machine only ever adds to a call."""
-    return float(np.quantile(baseline, FAST) / np.quantile(model, FAST))
 
 
 # The two sides of a fresh process: what is asked in a folder, and the answer in the same folder.

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
+from tasks.kernels.quiet import working
+
 Transform = Callable[[Tensor], Tensor]
 """Compact batch -> what the network sees (float)."""
 Augment = Callable[[Tensor, Generator], Tensor]
@@ -113,20 +115,22 @@ def train_epoch(
     """
     model.train()
     total, seen = torch.zeros((), dtype=torch.float64, device=inputs.device), 0
-    for step, indices in enumerate(batches):
-        for group in optimizer.param_groups:
-            group["lr"] = rate(step)
-        batch = inputs.index_select(0, indices)
-        batch = transform(augment(batch, generator) if augment else batch)
-        with torch.autocast(inputs.device.type, precision, enabled=precision != torch.float32):
-            loss = objective(model, batch, targets.index_select(0, indices))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        total += loss.detach() * len(indices)
-        seen += len(indices)
-        if time.monotonic() >= deadline:
-            break
+    with working() as rest:
+        for step, indices in enumerate(batches):
+            for group in optimizer.param_groups:
+                group["lr"] = rate(step)
+            batch = inputs.index_select(0, indices)
+            batch = transform(augment(batch, generator) if augment else batch)
+            with torch.autocast(inputs.device.type, precision, enabled=precision != torch.float32):
+                loss = objective(model, batch, targets.index_select(0, indices))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            total += loss.detach() * len(indices)
+            seen += len(indices)
+            if time.monotonic() >= deadline:
+                break
+            rest()
     return float(total) / seen
 
 
@@ -148,8 +152,12 @@ def predict(model: nn.Module, inputs: Tensor, transform: Transform, batch_size: 
     Without `batch_size`, a batch holds about a quarter of a million numbers, and at least 32 examples.
     """
     size = batch_size or min(65_536, max(32, 2**18 // max(1, math.prod(inputs.shape[1:]))))
-    with evaluation(model), torch.no_grad():
-        return torch.cat([model(transform(batch)).float() for batch in torch.split(inputs, size)])
+    outputs = []
+    with evaluation(model), torch.no_grad(), working() as rest:
+        for batch in torch.split(inputs, size):
+            outputs.append(model(transform(batch.clone())).float())  # a network may write into what it is given
+            rest()
+    return torch.cat(outputs)
 
 
 def recalibrate_batch_norm(model: nn.Module, batches: Iterable[Tensor]) -> None:
@@ -167,12 +175,13 @@ def recalibrate_batch_norm(model: nn.Module, batches: Iterable[Tensor]) -> None:
     momenta = [layer.momentum for layer in layers]
     if not layers:
         return
-    with evaluation(model), torch.no_grad():
+    with evaluation(model), torch.no_grad(), working() as rest:
         for layer in layers:
             layer.reset_running_stats()
             layer.momentum = None
             layer.train()
         for batch in batches:
             model(batch)
+            rest()
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum

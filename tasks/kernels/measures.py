@@ -110,7 +110,6 @@ _METRICS: dict[str, Callable[[NDArray[np.generic], NDArray[np.generic]], Weighte
     "mae": _mae,
     "rmse": _rmse,
 }
-METRICS = tuple(_METRICS)
 
 
 def weighted(metric: str, outputs: NDArray[np.generic], targets: NDArray[np.generic]) -> Weighted:

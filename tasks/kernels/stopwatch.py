@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor, nn
 from torch.onnx.errors import OnnxExporterError
 
-from tasks.kernels import latency, runtime
+from tasks.kernels import quiet, runtime, turns
 
 SECONDS = 1.0
 """Time spent on each network."""
@@ -21,7 +21,7 @@ class NotConvertibleError(Exception):
 
 
 class Stopwatch:
-    """Times networks against `model` in ONNX Runtime: the first example of `example`, one thread.
+    """Times networks against `model` in ONNX Runtime: the first example of `example`, one thread, no work meanwhile.
 
     Raises NotConvertibleError, as its methods do.
     """
@@ -37,8 +37,9 @@ class Stopwatch:
     def speedups(self, networks: Mapping[str, nn.Module]) -> tuple[float, dict[str, float]]:
         """The model's milliseconds, and how many times as fast each network is, all timed in turns."""
         calls = {"": self._whole, **{name: self._call(network) for name, network in networks.items()}}
-        times = latency.interleave(calls, SECONDS * len(calls))
-        return float(np.median(times[""])), {name: latency.ratio(times[""], times[name]) for name in networks}
+        with quiet.alone():
+            times = turns.interleave(calls, SECONDS * len(calls))
+        return float(np.median(times[""])), {name: turns.ratio(times[""], times[name]) for name in networks}
 
     def _call(self, network: nn.Module) -> Callable[[], object]:
         try:

@@ -62,10 +62,9 @@ def difference(
 
     Raises RuntimeError, as torch does, when the cut network does not run.
     """
-    inputs = to_device_of(model, example)
     with torch.no_grad():
-        wanted = silence(model, groups, keep).eval()(inputs)
-        got = cut(model, groups, keep).eval()(inputs)
+        wanted = silence(model, groups, keep).eval()(to_device_of(model, example))
+        got = cut(model, groups, keep).eval()(to_device_of(model, example))
     if got.shape != wanted.shape:
         return float("inf")
     return float((got - wanted).abs().max() / wanted.abs().max().clamp(min=1e-6))

@@ -48,9 +48,9 @@ def trace(
 
 
 def to_device_of(model: nn.Module, tensor: torch.Tensor) -> torch.Tensor:
-    """The tensor where the model's first parameter lies."""
+    """A copy of the tensor where the model's first parameter lies: a network may write into what it is given."""
     first = next(model.parameters(), None)
-    return tensor if first is None else tensor.to(first.device)
+    return tensor.clone() if first is None else tensor.to(first.device, copy=True)
 
 
 def _defaults(model: nn.Module) -> dict[str, Any]:

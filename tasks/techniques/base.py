@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from tasks.artifacts import Spec
@@ -12,6 +12,8 @@ Lowers = Literal["macs", "nonzero", "bytes", "latency"]
 Batches = Sequence[tuple[Any, Any]]
 """Pairs (inputs, targets). For the form `torch`: float tensors as the network sees them, and target tensors.
 For the form `onnx`: dictionaries of raw numpy arrays by input name, and target arrays."""
+Searched = Mapping[str, Mapping[str, Any]]
+"""Knobs and their domains, as a space writes them."""
 
 
 class Technique(Spec, ABC):
@@ -28,6 +30,8 @@ class Technique(Spec, ABC):
     """What the technique promises to lower."""
     asks_host: ClassVar[bool] = False
     """Whether `plan` measures on this host: then the host is part of the plan's cache key."""
+    searched: ClassVar[Searched | None] = None
+    """The knobs that a search turns when nobody says which, each with its domain; None keeps the technique out."""
 
     @abstractmethod
     def plan(self, model: Any, batches: Batches) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from tasks.artifacts import InputError, Refusal
-from tasks.techniques.base import Batches, Lowers, Technique
+from tasks.techniques.base import Batches, Lowers, Searched, Technique
 from tasks.techniques.inputs import check_names, example_of, is_under
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class Blocks(Technique):
     version: ClassVar[int] = 1
     form: ClassVar[Literal["torch", "onnx"]] = "torch"
     lowers: ClassVar[tuple[Lowers, ...]] = ("macs", "bytes")
+    searched: ClassVar[Searched | None] = {"share": {"uniform": (0.1, 0.7)}}
 
     step: Literal["blocks"] = "blocks"
     speedup: float | None = Field(default=None, gt=1, le=100)

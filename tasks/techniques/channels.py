@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from tasks.artifacts import InputError, Refusal
 from tasks.techniques import narrowing
-from tasks.techniques.base import Batches, Lowers, Technique
+from tasks.techniques.base import Batches, Lowers, Searched, Technique
 from tasks.techniques.inputs import check_names, example_of, is_under
 
 if TYPE_CHECKING:
@@ -55,6 +55,10 @@ class Channels(Technique):
     version: ClassVar[int] = 2
     form: ClassVar[Literal["torch", "onnx"]] = "torch"
     lowers: ClassVar[tuple[Lowers, ...]] = ("macs", "bytes")
+    searched: ClassVar[Searched | None] = {
+        "sparsity": {"uniform": (0.1, 0.75)},
+        "importance": {"choice": ("magnitude", "taylor")},
+    }
 
     step: Literal["channels"] = "channels"
     sparsity: float | None = Field(default=None, gt=0, lt=1)
@@ -139,7 +143,7 @@ class Channels(Technique):
             layers = group.layers("out")
             ignored = next((layer for layer in layers if is_under(layer, self.ignore)), None)
             reason = group.frozen or (f"coupled with {ignored}, which is ignored" if ignored else None)
-            if group.frozen not in (None, OUTPUT) and not ignored and self.unfollowable == "refuse":
+            if not (ignored or _is_followed(group)) and self.unfollowable == "refuse":
                 raise Refusal(f"channels: layer {layers[0]} cannot be followed: {group.frozen}")
             for layer in layers if reason else ():
                 left_alone[layer] = "ignored" if is_under(layer, self.ignore) else str(reason)
@@ -180,6 +184,13 @@ class Channels(Technique):
         if self.multiple is None:
             return narrowing.by_share_here(model, scored, wishes, example)
         return narrowing.by_share(scored, wishes, self.multiple), {}
+
+
+def _is_followed(group: Group) -> bool:
+    """Whether it is known where a group's channels go, though they may have to stay."""
+    from tasks.kernels.flow import PADDED
+
+    return group.frozen is None or group.frozen == OUTPUT or group.frozen.startswith(PADDED)
 
 
 def _kept(scored: narrowing.Scored, widths: list[int], left_alone: dict[str, str]) -> dict[int, list[int]]:

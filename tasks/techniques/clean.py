@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from tasks.artifacts import Refusal
-from tasks.techniques.base import Batches, Lowers, Technique
+from tasks.techniques.base import Batches, Lowers, Searched, Technique
 
 MINIMUM = 0.01
 """Share of the bytes that must be saved when the operators are as many as before."""
@@ -32,6 +32,7 @@ class Clean(Technique):
     version: ClassVar[int] = 1
     form: ClassVar[Literal["torch", "onnx"]] = "onnx"
     lowers: ClassVar[tuple[Lowers, ...]] = ("latency",)
+    searched: ClassVar[Searched | None] = {}
 
     step: Literal["clean"] = "clean"
 

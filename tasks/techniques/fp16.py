@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from tasks.artifacts import InputError, Refusal, nearest
 from tasks.techniques import measuring
-from tasks.techniques.base import Batches, Lowers, Technique
+from tasks.techniques.base import Batches, Lowers, Searched, Technique
 
 
 class Fp16(Technique):
@@ -30,6 +30,7 @@ class Fp16(Technique):
     form: ClassVar[Literal["torch", "onnx"]] = "onnx"
     lowers: ClassVar[tuple[Lowers, ...]] = ("bytes",)
     asks_host: ClassVar[bool] = True
+    searched: ClassVar[Searched | None] = {}
 
     step: Literal["fp16"] = "fp16"
     keep: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tasks.artifacts import InputError, Refusal, nearest
 from tasks.techniques import measuring
-from tasks.techniques.base import Batches, Lowers, Technique
+from tasks.techniques.base import Batches, Lowers, Searched, Technique
 from tasks.techniques.inputs import is_under
 from tasks.techniques.quantizing import Quantizing, setting_of
 
@@ -59,6 +59,7 @@ class Int8(Technique):
     form: ClassVar[Literal["torch", "onnx"]] = "onnx"
     lowers: ClassVar[tuple[Lowers, ...]] = ("bytes", "latency")
     asks_host: ClassVar[bool] = True
+    searched: ClassVar[Searched | None] = {}
 
     step: Literal["int8"] = "int8"
     calibration: Literal["auto", "minmax", "entropy", "percentile"] = "auto"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 from pydantic import Field
 
 from tasks.artifacts import Refusal
-from tasks.techniques.base import Batches, Lowers, Technique
+from tasks.techniques.base import Batches, Lowers, Searched, Technique
 from tasks.techniques.inputs import check_names, example_of, is_under
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class LowRank(Technique):
     version: ClassVar[int] = 2
     form: ClassVar[Literal["torch", "onnx"]] = "torch"
     lowers: ClassVar[tuple[Lowers, ...]] = ("macs", "bytes")
+    searched: ClassVar[Searched | None] = {"energy": {"uniform": (0.5, 0.95)}}
 
     step: Literal["low_rank"] = "low_rank"
     energy: float = Field(default=0.9, gt=0, lt=1)

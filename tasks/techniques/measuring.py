@@ -58,15 +58,16 @@ class Bench:
         """Each file's milliseconds an example (`ms`) and `speedup` against the file before, interleaved."""
         import numpy as np
 
-        from tasks.kernels import latency, runtime
+        from tasks.kernels import quiet, runtime, turns
 
         one = {name: array[:1] for name, array in self.inputs.items()}
         sessions = {name: runtime.open_session(data) for name, data in files.items()}
         calls = {name: partial(session.run, None, one) for name, session in sessions.items()}
         before = partial(runtime.open_session(self.model).run, None, one)
-        times = latency.interleave({"": before, **calls}, (seconds or SECONDS) * (len(files) + 1))
+        with quiet.alone():
+            times = turns.interleave({"": before, **calls}, (seconds or SECONDS) * (len(files) + 1))
         return {
-            name: {"ms": float(np.median(times[name])), "speedup": latency.ratio(times[""], times[name])}
+            name: {"ms": float(np.median(times[name])), "speedup": turns.ratio(times[""], times[name])}
             for name in files
         }
 

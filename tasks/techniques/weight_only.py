@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from tasks.artifacts import InputError, Refusal, nearest
 from tasks.techniques import measuring
-from tasks.techniques.base import Batches, Lowers, Technique
+from tasks.techniques.base import Batches, Lowers, Searched, Technique
 from tasks.techniques.inputs import is_under
 
 
@@ -34,6 +34,7 @@ class WeightOnly(Technique):
     version: ClassVar[int] = 1
     form: ClassVar[Literal["torch", "onnx"]] = "onnx"
     lowers: ClassVar[tuple[Lowers, ...]] = ("bytes",)
+    searched: ClassVar[Searched | None] = {}
     asks_host: ClassVar[bool] = True
 
     step: Literal["weight_only"] = "weight_only"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import contract
 import numpy as np
 import pytest
 import torch
@@ -12,17 +13,23 @@ from torch import nn
 
 from tasks import architectures
 from tasks.architectures import convnet, mlp, resnet, resnet20, resnet32, resnet44, resnet56
-from tasks.kernels import coupling, factorization
-from tasks.techniques import Channels, LowRank
+from tasks.kernels import coupling, factorization, runtime
+from tasks.techniques import Blocks, Channels, LowRank, QuantizeAware, Technique, Weights
 
-IMAGE = (3, 16, 16)
+IMAGE = (3, 8, 8)
 CASES: list[tuple[Callable[..., nn.Module], tuple[int, ...], dict[str, Any]]] = [
     (convnet, IMAGE, {"width": 16, "depth": 2}),
     (convnet, (1, 8, 8), {"width": 16, "depth": 1}),
     (mlp, (12,), {"width": 32, "depth": 2, "dropout": 0.2}),
     (mlp, (1, 4, 4), {"width": 32, "depth": 1}),
     (resnet, IMAGE, {"depth": 8, "width": 16}),
+    (convnet, IMAGE, {"width": 16, "depth": 2, "kernel": 5}),
+    (convnet, IMAGE, {"width": 16, "depth": 2, "block": "residual"}),
+    (convnet, IMAGE, {"width": 16, "depth": 2, "block": "separable"}),
+    (mlp, (12,), {"width": 32, "depth": 3, "dropout": 0.2, "block": "residual"}),
+    (resnet, IMAGE, {"depth": 8, "width": 16, "kernel": 1}),
 ]
+TORCH = (Channels(multiple=4), LowRank(ranks="energy", energy=0.5), QuantizeAware(), Weights(), Blocks(share=0.5))
 
 
 def build(factory: Callable[..., nn.Module], shape: tuple[int, ...], knobs: dict[str, Any]) -> nn.Module:
@@ -51,18 +58,6 @@ def test_one_row_of_outputs_for_each_example(
 
 
 @pytest.mark.parametrize(("factory", "shape", "knobs"), CASES)
-@pytest.mark.parametrize("technique", [Channels(), LowRank(ranks="energy", energy=0.5)])
-def test_every_network_can_be_pared(
-    technique: Channels | LowRank, factory: Callable[..., nn.Module], shape: tuple[int, ...], knobs: dict[str, Any]
-) -> None:
-    model = build(factory, shape, knobs)
-    batch = torch.randn(4, *shape)
-    pared = technique.apply(model, technique.plan(model, [(batch, torch.zeros(4, dtype=torch.int64))]))
-    assert parameters(pared) < parameters(model)
-    assert pared(batch).shape == (4, 5)
-
-
-@pytest.mark.parametrize(("factory", "shape", "knobs"), CASES)
 def test_every_network_can_be_traced_for_groups_and_positions(
     factory: Callable[..., nn.Module], shape: tuple[int, ...], knobs: dict[str, Any]
 ) -> None:
@@ -70,6 +65,37 @@ def test_every_network_can_be_traced_for_groups_and_positions(
     example = torch.randn(2, *shape)
     assert coupling.find_groups(model, example)
     assert factorization.positions(model, example)
+
+
+@pytest.mark.parametrize(("factory", "shape", "knobs"), CASES)
+@pytest.mark.parametrize("technique", TORCH, ids=lambda technique: technique.step)
+def test_every_technique_keeps_its_contract_on_every_network(
+    technique: Technique, factory: Callable[..., nn.Module], shape: tuple[int, ...], knobs: dict[str, Any]
+) -> None:
+    def fresh(seed: int) -> nn.Module:
+        torch.manual_seed(seed)
+        model = factory(input_shape=list(shape), outputs=5, **knobs)
+        with torch.no_grad():
+            model.train()(torch.randn(8, *shape))
+        return model.eval()
+
+    batch = torch.randn(4, *shape, generator=torch.Generator().manual_seed(7))
+    plan = contract.check(technique, fresh, [(batch, torch.arange(4))])
+    has_blocks = factory is resnet or knobs.get("block") == "residual"
+    assert (plan is not None) == (has_blocks or not isinstance(technique, Blocks))
+
+
+@pytest.mark.parametrize(("factory", "shape", "knobs"), CASES[6:9])
+def test_every_kind_of_block_becomes_onnx(
+    factory: Callable[..., nn.Module], shape: tuple[int, ...], knobs: dict[str, Any]
+) -> None:
+    model = build(factory, shape, knobs)
+    batch = torch.randn(3, *shape)
+    with torch.no_grad():
+        wanted = model(batch)
+    file = runtime.convert(model, shape).SerializeToString()
+    (asked,) = runtime.describe(file).inputs
+    np.testing.assert_allclose(runtime.predict(file, {asked.name: batch.numpy()}), wanted, rtol=1e-3, atol=1e-4)
 
 
 def test_convnet_doubles_its_width_and_halves_the_picture() -> None:
@@ -102,6 +128,63 @@ def test_resnets_have_the_published_number_of_parameters(factory: Callable[..., 
 def test_resnet_keeps_the_parameters_names_of_known_checkpoints() -> None:
     names = set(resnet20(input_shape=[3, 32, 32], outputs=10).state_dict())
     assert {"conv1.weight", "bn1.running_mean", "layer1.0.conv1.weight", "layer3.2.bn2.bias", "linear.bias"} <= names
+
+
+@pytest.mark.parametrize(
+    ("factory", "shape", "knobs", "expected"),
+    [
+        (convnet, (3, 8, 8), {"kernel": 5}, [(3, 4, 5), (4, 4, 5), (4, 8, 5), (8, 8, 5)]),
+        (convnet, (3, 8, 8), {"block": "residual"}, [(3, 4, 3), (4, 4, 3), (4, 4, 3), (4, 8, 3), (8, 8, 3), (8, 8, 3)]),
+        (
+            convnet,
+            (3, 8, 8),
+            {"block": "separable", "kernel": 5},
+            [(3, 4, 5), (1, 4, 5), (4, 4, 1), (1, 4, 5), (4, 8, 1), (1, 8, 5), (8, 8, 1)],
+        ),
+        (resnet, (3, 8, 8), {"depth": 8, "kernel": 5}, [(3, 4, 5), (4, 4, 5), (4, 4, 5), (4, 8, 5), (8, 8, 5)]),
+    ],
+)
+def test_convolutions_by_the_knobs(
+    factory: Callable[..., nn.Module],
+    shape: tuple[int, ...],
+    knobs: dict[str, Any],
+    expected: list[tuple[int, int, int]],
+) -> None:
+    model = factory(input_shape=list(shape), outputs=5, width=4, **knobs)
+    kernels = [layer.weight for layer in model.modules() if isinstance(layer, nn.Conv2d)]
+    found = [(kernel.shape[1], kernel.shape[0], kernel.shape[2]) for kernel in kernels]
+    assert found[: len(expected)] == expected, "inputs of one output, outputs, pixels a side"
+
+
+def test_a_shortcut_carries_what_its_layers_do_not_change() -> None:
+    rows = torch.randn(3, 6)
+    model = mlp([6], outputs=2, width=6, depth=2, block="residual")
+    with torch.no_grad():
+        nn.init.zeros_(model[2].body[0].weight)
+        nn.init.zeros_(model[2].body[0].bias)
+        torch.testing.assert_close(model(rows), model[3](model[:2](rows)))
+
+
+@pytest.mark.parametrize(
+    ("factory", "shape", "knobs", "law"),
+    [
+        (convnet, (1, 8, 8), {"kernel": 4}, r"kernel must be odd \(1, 3, 5, …\), but got 4"),
+        (convnet, (1, 8, 8), {"block": "fancy"}, "block must be one of plain, residual, separable, but got 'fancy'"),
+        (convnet, (1, 8, 8), {"width": 0}, "width must be a whole number of at least 1, but got 0"),
+        (convnet, (1, 8, 8), {"depth": 2.5}, "depth must be a whole number of at least 1, but got 2.5"),
+        (convnet, (1, 8, 9), {"depth": 5}, "depth must be at most 4 for images of 8 pixels a side, but got 5"),
+        (mlp, (4,), {"width": "wide"}, "width must be a whole number of at least 1, but got 'wide'"),
+        (mlp, (4,), {"depth": -1}, "depth must be a whole number of at least 0, but got -1"),
+        (mlp, (4,), {"block": "separable"}, "block must be one of plain, residual, but got 'separable'"),
+        (resnet, (3, 8, 8), {"kernel": True}, "kernel must be a whole number of at least 1, but got True"),
+        (resnet, (3, 8, 8), {"width": 0}, "width must be a whole number of at least 1, but got 0"),
+    ],
+)
+def test_a_knob_out_of_its_range_is_named(
+    factory: Callable[..., nn.Module], shape: tuple[int, ...], knobs: dict[str, Any], law: str
+) -> None:
+    with pytest.raises(ValueError, match=law):
+        factory(input_shape=list(shape), outputs=5, **knobs)
 
 
 @pytest.mark.parametrize("depth", [2, 7, 21])

@@ -43,6 +43,8 @@ def test_tags_carry_interval_count_and_host() -> None:
     assert tags["paredown.score"] == "accuracy 0.91 [0.89, 0.93], 95 %, 1000 examples (higher is better)"
     assert tags["paredown.drop"] == "0.004 [-0.002, 0.01], 95 %, 1000 examples: within, not proven 0.005"
     assert tags["paredown.speedup"] == "1.5 [1.4, 1.6], 95 %, 3 processes: faster"
+    busy = dataclasses.replace(CARD, latency=dataclasses.replace(CARD.latency, quiet=False))
+    assert scorecard_tags(busy)["paredown.speedup"].endswith("3 processes: faster, measured while other work ran")
 
 
 def test_nested_values_become_dotted_paths() -> None:

@@ -80,8 +80,13 @@ def test_ray_takes_the_cluster_file() -> None:
 
     content = yaml.safe_load((FOLDER / "ray-cluster.yaml").read_text())
     validate_config(prepare_config(content))
-    assert set(content["available_node_types"]) == {"head", "cpu", "gpu"}
-    assert "--env=RAY_AUTH_MODE=token" in content["docker"]["run_options"]
+    kinds = content["available_node_types"]
+    assert set(kinds) == {"head", "cpu", "gpu"}
+    assert kinds["head"]["resources"] == {"CPU": 0}
+    assert kinds["cpu"]["min_workers"] == kinds["gpu"]["min_workers"] == 0, "they come when a search asks for them"
+    [(there, here)] = content["file_mounts"].items()
+    assert {"--env=RAY_AUTH_MODE=token", f"--env=RAY_AUTH_TOKEN_PATH={there}"} <= set(content["docker"]["run_options"])
+    assert here == ".paredown/ray-token", "where the first command of Paredown makes it"
 
 
 def test_the_page_names_files_that_exist() -> None:

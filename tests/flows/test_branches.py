@@ -10,18 +10,20 @@ import pytest
 import small_runs
 
 from flows import branches
-from flows.branches import Bench, Stage, controls, default_branches, take, title, walk
+from flows.branches import Bench, Stage, controls, take, walk
+from flows.defaults import default_branches
 from flows.recipe import validate
 from tasks.artifacts import Candidate, InputError, Refusal, Step
-from tasks.compression import Branch, Compress
+from tasks.branch import Branch, Compress, title
 from tasks.distillation import Recover
 from tasks.techniques import Blocks, Channels, Int8, LowRank, Plugin
 
 
-def compress(*each: Sequence[dict[str, Any]]) -> Compress:
-    return Compress.model_validate(
+def compress(*each: Sequence[dict[str, Any]]) -> tuple[Branch, ...]:
+    found = Compress.model_validate(
         {"branches": [{"name": f"b{index}", "steps": list(steps)} for index, steps in enumerate(each)]}
     )
+    return found.branches
 
 
 def recover(epochs: int) -> dict[str, Any]:
@@ -104,7 +106,7 @@ def test_the_default_branches_try_every_technique_alone_and_together() -> None:
         "low-rank": [LowRank, Recover],
         "narrow-int8": [Channels, Recover, Int8],
     }
-    (control,) = controls(default_branches())
+    (control,) = controls(default_branches().branches)
     assert control.steps == (Recover(),)
 
 

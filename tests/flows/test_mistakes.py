@@ -27,7 +27,10 @@ RICH: dict[str, Any] = {
             "train.learning_rate": {"loguniform": [1e-3, 1e-1]},
             "train.epochs": {"integers": [1, 9]},
             "train.optimizer": {"choice": ["sgd", "adam"]},
+            "train.momentum": {"uniform": [0.5, 0.9], "when": {"train.optimizer": ["sgd"], "train.batch_size": 64}},
+            "train.batch_size": {"quantized": [32, 96, 32]},
         },
+        "resources": {"cpus": 2, "gpus": 0.5},
     },
     "compress": {
         "branches": [

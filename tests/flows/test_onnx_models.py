@@ -15,7 +15,7 @@ import small_runs
 from rich.console import Console
 
 from flows import optimize, planning, prediction, records
-from flows.branches import branches_of
+from flows.defaults import branches_of
 from flows.execution import write_plainly
 from flows.pipeline import Findings, count_steps, work
 from flows.recipe import Recipe, validate

@@ -17,7 +17,7 @@ from flows.execution import call_plainly
 from flows.recipe import value_at, with_point
 from flows.trials import TrainingTrial
 from tasks import preprocessing
-from tasks.artifacts import Candidate, Goal, InputError, Limits, Prepared, Workspace
+from tasks.artifacts import Candidate, Goal, InputError, Limits
 from tasks.distillation import Recover
 from tasks.kernels import runtime
 from tasks.tuning import Trial, Tuned
@@ -195,7 +195,7 @@ class Answering:
 
 
 def test_the_best_point_of_a_search_goes_into_the_recipe(plain: PlainRun) -> None:
-    recipe = small_runs.tiny_recipe(search={"space": SPACE, "epochs": 9})
+    recipe = small_runs.tiny_recipe(search={"space": SPACE, "epochs": 9, "warm_start": False})
     point = {"train.learning_rate": 0.02, "model.arguments.width": 8}
     tuned = Tuned(point, (Trial(0, point, 0.9, ((1, 0.9),), "finished", 1.0),))
     call = Answering(tuned)
@@ -203,26 +203,27 @@ def test_the_best_point_of_a_search_goes_into_the_recipe(plain: PlainRun) -> Non
     assert found == tuned
     assert settled.train.learning_rate == 0.02
     assert settled.model.arguments == {"width": 8, "depth": 2}
-    assert settled.search == recipe.search
-    ((label, step, trial, search, first, epochs, prepared, _),) = call.asked
-    assert (label, step, search, prepared) == ("tune", "tune", recipe.search, plain.findings.prepared)
-    assert first == {"train.learning_rate": 0.01, "model.arguments.width": 16}, "the recipe's own values"
+    assert settled.search is None, "saved and run alone, it does not search again"
+    ((label, step, trial, search, first, known, epochs, host, _),) = call.asked
+    assert (label, step, search, known, host) == ("search", "tune", recipe.search, (), "")
+    assert first == ({"train.learning_rate": 0.01, "model.arguments.width": 16},), "the recipe's own values"
     assert epochs == 2, "no trial trains longer than the recipe"
     assert isinstance(trial, TrainingTrial)
+    assert trial.prepared == plain.findings.prepared
 
 
 def test_a_search_without_a_result_leaves_the_recipe_as_it_is(plain: PlainRun) -> None:
-    recipe = small_runs.tiny_recipe(search={"space": SPACE})
+    recipe = small_runs.tiny_recipe(search={"space": SPACE, "warm_start": False})
     settled, found = pipeline.tune(recipe, plain.findings.prepared, plain.workspace, Answering(Tuned({}, ())))
     assert found == Tuned({}, ())
-    assert settled == recipe
+    assert settled == small_runs.tiny_recipe(), "its own values, and no search that would run again"
 
 
 def test_no_first_point_where_the_recipe_says_nothing(plain: PlainRun) -> None:
-    recipe = small_runs.tiny_recipe(search={"space": {"train.minutes": {"uniform": [1, 2]}}})
+    recipe = small_runs.tiny_recipe(search={"space": {"train.minutes": {"uniform": [1, 2]}}, "warm_start": False})
     call = Answering(Tuned({}, ()))
     pipeline.tune(recipe, plain.findings.prepared, plain.workspace, call)
-    assert call.asked[0][4] == {}
+    assert call.asked[0][4] == ()
 
 
 def test_there_is_nothing_to_search_without_a_search_or_with_weights(plain: PlainRun) -> None:
@@ -260,66 +261,6 @@ def test_values_at_paths() -> None:
         assert value_at(recipe, nowhere) is None
 
 
-# --- trials ---------------------------------------------------------------------------------------------------
-
-
-def trial(workspace: Workspace, **changes: Any) -> tuple[TrainingTrial, dict[str, np.ndarray], Prepared]:
-    recipe = small_runs.tiny_recipe(
-        data={"source": "memory"},
-        model={"factory": "tasks.architectures:mlp", "arguments": {"width": 8, "depth": 1}},
-        **{"train": {"epochs": 4, "batch_size": 16}, **changes},
-    )
-    prepared = small_runs.prepared_squares(workspace.store)
-    shared = preprocessing.training_arrays(prepared, workspace.store)
-    for array in shared.values():
-        array.flags.writeable = False  # as Ray maps them
-    return TrainingTrial(recipe, prepared, workspace.store.get_json(prepared.fitted)), shared, prepared
-
-
-def test_a_trial_reports_every_epoch_with_a_score(tmp_path: Path) -> None:
-    run, shared, _ = trial(small_runs.workspace(tmp_path))
-    told: list[tuple[int, float]] = []
-    run({"train.learning_rate": 0.01}, shared, lambda *pair: told.append(pair), tmp_path / "trials" / "a")
-    assert [epoch for epoch, _ in told] == [1, 2, 3, 4]
-    assert all(0 <= score <= 1 for _, score in told)
-
-
-def test_a_killed_trial_goes_on_from_its_checkpoint_and_ends_alike(tmp_path: Path) -> None:
-    run, shared, _ = trial(small_runs.workspace(tmp_path))
-    point = {"train.learning_rate": 0.01}
-    whole: list[tuple[int, float]] = []
-    run(point, shared, lambda *pair: whole.append(pair), tmp_path / "whole")
-    told: list[tuple[int, float]] = []
-
-    def die(epoch: int, score: float) -> None:
-        told.append((epoch, score))
-        if epoch == 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run(point, shared, die, tmp_path / "killed")
-    again: list[tuple[int, float]] = []
-    run(point, shared, lambda *pair: again.append(pair), tmp_path / "killed")
-    assert [epoch for epoch, _ in again[:2]] == [3, 4], "training went on after epoch 2"
-    assert sorted(again) == whole, "and what may have been lost on its way is told again"
-
-
-def test_a_trial_trains_no_longer_than_the_search_allows(tmp_path: Path) -> None:
-    space = {"train.learning_rate": {"loguniform": [1e-3, 1e-1]}}
-    run, shared, _ = trial(small_runs.workspace(tmp_path), search={"space": space, "epochs": 2})
-    told: list[int] = []
-    run({}, shared, lambda epoch, score: told.append(epoch), tmp_path / "a")
-    assert told == [1, 2]
-
-
-def test_a_loss_is_reported_with_its_sign_turned(tmp_path: Path) -> None:
-    run, shared, _ = trial(small_runs.workspace(tmp_path), goal={"metric": "log_loss"})
-    told: list[float] = []
-    run({}, shared, lambda epoch, score: told.append(score), tmp_path / "a")
-    assert all(score < 0 for score in told)
-    assert told[-1] > told[0], "higher is better"
-
-
 def test_every_label_of_a_run_is_its_own(plain: PlainRun) -> None:
     labels = Counter(label for label, _, _ in plain.call.calls[: pipeline.count_steps(plain.recipe) - 1])
     assert max(labels.values()) == 1
@@ -340,5 +281,5 @@ def test_stages_of_the_same_words_are_measured_both(plain: PlainRun) -> None:
     lines = (Line("baseline", "baseline", (baseline,)), Line("a", "candidate", (baseline, *stages), "refused"))
     call = Answering({})
     bench = Bench(plain.recipe, plain.findings.prepared, baseline, "here", plain.workspace, call)
-    pipeline.measure(lines, bench)
+    pipeline.measure("evaluate", lines, bench)
     assert list(call.asked[0][2]) == ["baseline", "a: recover", "a: recover (2)"]

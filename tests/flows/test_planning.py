@@ -10,9 +10,11 @@ import pytest
 import small_runs
 from rich.console import Console
 
-from flows import planning
+from flows import outlines, planning
 from flows.recipe import Recipe
+from tasks import composition
 from tasks.artifacts import InputError
+from tasks.branch import CompressionSearch
 
 CUT, REPAIR = small_runs.CUT, small_runs.REPAIR
 TABLE: dict[str, Any] = {"data": {"source": "sklearn:iris"}, "model": {}}
@@ -80,6 +82,13 @@ def test_the_cost_worked_by_hand(tmp_path: Path) -> None:
     found = planning.Plan(searching, found.prepared, 30.0, 1)
     assert "10 epochs of search" in planning.cost(found), "no trial is longer than the training"
     assert "about 7.0 minutes" in planning.cost(found)
+    for more, said in (
+        ({"trials": 5}, "3 minutes of search"),
+        ({}, "3 minutes of search"),
+        ({"trials": 1}, "2 epochs"),
+    ):
+        timed = small_runs.tiny_recipe(search={"space": space, "minutes": 3, **more})
+        assert said in planning.cost(planning.Plan(timed, found.prepared, 30.0, 1))
     bare = small_runs.tiny_recipe(
         model={"weights": "net.pt"}, compress={"branches": [{"name": "a", "steps": [{"step": "int8"}]}]}
     )
@@ -99,6 +108,73 @@ def test_recoveries_count_once_for_each_way_to_them() -> None:
     assert recipe.compress is not None
     # a and b share the first; b's second; c's; the controls of one recovery and of two share theirs.
     assert len(planning.recoveries(recipe.compress)) == 3 + 2
+
+
+NARROW: dict[str, Any] = {"name": "narrow", "steps": [CUT, {"step": "recover", "epochs": 4}, {"step": "int8"}]}
+
+
+def searching(branch: dict[str, Any], **search: Any) -> Recipe:
+    return small_runs.tiny_recipe(compress={"branches": [branch], "search": search})
+
+
+def test_the_search_for_branches_is_shown_with_its_space_and_budget(tmp_path: Path) -> None:
+    text = shown(plan(tmp_path, compress={"search": {"minutes": 30, "concurrency": 2, "resources": {"gpus": 0.5}}}))
+    parts = [
+        "compress (the default branches)",
+        "search for more: trials within 30 minutes, tpe, asha; 1 CPU and 0.5 GPU a trial, at most 2 at once",
+        "reduced by nothing, or up to 2 of ",
+        "finished by int8",
+        "channels.sparsity: uniform [0.1, 0.75]",
+        "recover.epochs: integers [1, 3]",
+        "a search for branches (trials within 30 minutes)",
+    ]
+    places = [text.find(part) for part in parts]
+    assert -1 not in places, parts[places.index(-1)]
+    assert places == sorted(places)
+
+
+def test_templates_are_shown_with_their_domains_and_conditions() -> None:
+    sparsity, importance = {"uniform": [0.2, 0.6]}, {"choice": ["magnitude", "taylor"]}
+    space = {"narrow.0.sparsity": sparsity, "narrow.0.importance": importance}
+    space["narrow.1.epochs"] = {"integers": [1, 6], "when": {"narrow.0.importance": "taylor"}}
+    assert list(outlines.outlines(outlines.whole(searching(NARROW, space=space)).space)) == [
+        "branch: choice ['narrow']",
+        "narrow.0.sparsity: uniform [0.2, 0.6]",
+        "narrow.0.importance: choice ['magnitude', 'taylor']",
+        "narrow.1.epochs: integers [1, 6] when narrow.0.importance is taylor",
+    ]
+
+
+def test_the_cost_of_the_search_for_branches_worked_by_hand() -> None:
+    cut = {"narrow.0.sparsity": {"uniform": [0.2, 0.6]}}
+    timed = {"name": "narrow", "steps": [CUT, {"step": "recover", "minutes": 5}]}
+    # 16 trials of at most 3 epochs of 30 s; 10 of the template's 4; of the 6 of its domain; of 5 minutes.
+    for recipe, minutes in (
+        (searching(NARROW), 16 * 3 * 0.5),
+        (searching(NARROW, epochs=2, trials=8), 8 * 2 * 0.5),
+        (searching(NARROW, trials=10, space=cut), 10 * 4 * 0.5),
+        (searching(NARROW, trials=10, space={"narrow.1.epochs": {"integers": [1, 6]}}), 10 * 6 * 0.5),
+        (searching(timed, trials=10, space=cut), 10 * 5),
+        (searching(NARROW, minutes=7), 7),
+        (searching(NARROW, trials=10, minutes=7), 7),
+        (searching(NARROW, trials=2, minutes=7), 2 * 3 * 0.5),
+    ):
+        assert outlines.most_minutes(recipe, 30.0) == minutes
+
+
+def test_the_cost_says_what_is_searched(tmp_path: Path) -> None:
+    found = planning.Plan(searching(NARROW, trials=10), plan(tmp_path).prepared, epoch_seconds=30.0, parameters=1)
+    # Training 2 epochs, recovery of the branch and of its control 8: 5 minutes; the search 15.
+    assert planning.cost(found) == (
+        "at most 2 epochs of training, 8 epochs of recovery, a search for branches (10 trials): "
+        "about 20.0 minutes of training on this machine"
+    )
+
+
+def test_a_file_is_searched_without_training() -> None:
+    space = composition.space_of(CompressionSearch(), (), "onnx", "bytes")
+    assert next(iter(outlines.outlines(space))) == "reduced by nothing"
+    assert outlines.longest_trial(space, (), 30.0) == 0
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from flows.documents import put, read_yaml
-from flows.recipe import Recipe, load, probes, validate, value_at, with_point
+from flows.recipe import Recipe, load, own_point, settle, validate, value_at, with_point
+from flows.story import as_yaml
 from tasks.artifacts import InputError
-from tasks.spaces import Search
 from tasks.techniques import Channels, Int8
 
 LEAST: dict[str, Any] = {"name": "least", "data": {"source": "a.csv", "target": "b"}}
@@ -100,16 +100,39 @@ def test_a_point_gives_a_recipe_of_its_own() -> None:
     assert with_point(other, {}) == other
 
 
-def test_a_space_is_probed_at_its_ends_and_between() -> None:
-    search = Search.model_validate(
-        {"space": {"a": {"uniform": [0, 1]}, "b": {"choice": ["x", "y", "z"]}, "c": {"loguniform": [1e-5, 1e-4]}}}
-    )
-    assert probes(search) == [
-        {"a": 0.0, "b": "x", "c": 1e-5},
-        {"a": 1.0, "b": "y", "c": 1e-4},
-        {"a": 1.0, "b": "z", "c": 1e-4},
-        {"a": 0.618, "b": "x", "c": 6.562e-5},
-    ]
+def test_a_settled_recipe_is_the_one_that_a_user_would_have_written(tmp_path: Path) -> None:
+    space = {
+        "train.optimizer": {"choice": ["sgd", "adam"]},
+        "train.momentum": {"uniform": [0.5, 0.99], "when": {"train.optimizer": "sgd"}},
+        "model.arguments.width": {"quantized": [8, 32, 8]},
+    }
+    searched = validate({**LEAST, "train": {"epochs": 3}, "search": {"space": space}})
+    found = settle(searched, {"train.optimizer": "sgd", "train.momentum": 0.8, "model.arguments.width": 16})
+    (tmp_path / "found.yaml").write_text(as_yaml(found))
+    train = {"epochs": 3, "optimizer": "sgd", "momentum": 0.8}
+    assert load(tmp_path / "found.yaml") == load(write(tmp_path, train=train, model={"arguments": {"width": 16}}))
+    assert yaml.safe_load(as_yaml(found)) == {**LEAST, "train": train, "model": {"arguments": {"width": 16}}}
+    assert settle(searched, {}) == validate({**LEAST, "train": {"epochs": 3}}), "nothing found: its own values"
+
+
+def test_the_recipe_s_own_point_holds_what_it_names_and_what_applies() -> None:
+    space = {
+        "train.optimizer": {"choice": ["sgd", "adam"]},
+        "train.momentum": {"uniform": [0.5, 0.99], "when": {"train.optimizer": "sgd"}},
+        "train.minutes": {"choice": [None, 1.0]},
+        "model.arguments.width": {"choice": [8, 16]},
+    }
+    for optimizer, more in (("adamw", {}), ("sgd", {"train.momentum": 0.9})):
+        recipe = validate({**LEAST, "train": {"optimizer": optimizer}, "search": {"space": space}})
+        assert recipe.search is not None
+        assert own_point(recipe, recipe.search) == {"train.optimizer": optimizer, **more, "train.minutes": None}
+
+
+def test_a_point_is_laid_from_the_outside_in() -> None:
+    point = {"train.early_stopping.patience": 9, "train.early_stopping": {"min_delta": 0.5}}
+    stopping = with_point(validate(LEAST), point).train.early_stopping
+    assert stopping is not None
+    assert (stopping.patience, stopping.min_delta) == (9, 0.5)
 
 
 def test_a_space_of_good_values_is_accepted() -> None:
@@ -123,3 +146,21 @@ def test_a_space_of_good_values_is_accepted() -> None:
     recipe = validate({**LEAST, "augment": [{"step": "crop"}], "search": {"space": space}})
     assert recipe.search is not None
     assert list(recipe.search.space) == list(space)
+
+
+def test_what_depends_on_another_is_tried_only_where_it_applies() -> None:
+    space = {
+        "augment.0.padding": {"integers": [1, 4], "when": {"augment.0.step": "crop"}},
+        "augment.0.step": {"choice": ["crop", "flip"]},
+        "augment.0.probability": {"uniform": [0.2, 0.8], "when": {"augment.0.step": ["flip"]}},
+        "train.early_stopping": {"choice": [None, {"min_delta": 0.1}]},
+        "train.early_stopping.patience": {
+            "integers": [2, 9],
+            "when": {"train.early_stopping": [{"min_delta": 0.1}]},
+        },
+    }
+    recipe = {**LEAST, "augment": [{"step": "crop"}], "search": {"space": space}}
+    assert validate(recipe).search is not None
+    space["augment.0.padding"] = {"integers": [0, 4], "when": {"augment.0.step": "crop"}}
+    with pytest.raises(InputError, match=r"search\.space\.augment\.0\.padding: must be at least 1, but got 0"):
+        validate(recipe)

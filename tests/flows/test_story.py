@@ -14,7 +14,9 @@ from flows import story
 from flows.pipeline import Findings
 from flows.recipe import validate
 from tasks.artifacts import Goal, Scorecard
+from tasks.artifacts.goal import Limits
 from tasks.reporting import Story, render
+from tasks.selection import select
 from tasks.tuning import Trial, Tuned
 
 if TYPE_CHECKING:
@@ -45,8 +47,10 @@ def refuted(findings: Findings) -> Findings:
 
 
 def nothing_chosen(findings: Findings) -> Findings:
-    choice = dataclasses.replace(findings.choice, chosen=baseline_of(findings), meets_goal=False)
-    goal = Goal(max_drop=0.01, minimize="latency")
+    """The same findings under a goal that no file can meet."""
+    goal = Goal(max_drop=0.01, minimize="latency", limits=Limits(bytes=1))
+    products = [line.product.digest for line in findings.lines if line.product and line.role != "control"]
+    choice = select({digest: findings.cards[digest] for digest in products}, baseline_of(findings), goal)
     recipe = findings.recipe.model_copy(update={"goal": goal})
     return dataclasses.replace(findings, recipe=recipe, choice=choice, meets_goal=False)
 
@@ -76,9 +80,12 @@ def test_the_answer_has_the_numbers_of_the_test(plain: PlainRun) -> None:
 
 
 def test_the_answer_when_nothing_suits_or_the_test_refutes(plain: PlainRun) -> None:
-    assert story.answer(nothing_chosen(plain.findings)) == (
-        "No candidate keeps accuracy within 0.01 and gains on latency: the product is the baseline."
+    said = story.answer(nothing_chosen(plain.findings))
+    assert said.startswith(
+        "No candidate keeps accuracy within 0.01 and gains on latency: the product is the baseline. "
+        "The nearest miss is narrow"
     )
+    assert said.endswith(", above the limit 1.")
     name = plain.findings.test[plain.findings.choice.chosen].name
     assert story.answer(refuted(plain.findings)) == (
         f"{name} was chosen on validation, but on test it loses 0.0312 accuracy, beyond 1: the product is the baseline."
@@ -133,6 +140,7 @@ def test_the_test_cards_and_the_frame_are_those_of_the_run(told: Story, plain: P
     assert told.data["classes"] == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
     assert "Refused on the way: backwards." in told.notes
     assert told.trials == ()
+    assert told.searched is None
 
 
 def test_the_recipe_in_the_story_runs_again(told: Story, plain: PlainRun) -> None:
@@ -151,13 +159,13 @@ def test_a_story_becomes_a_report_that_names_every_row(told: Story, tmp_path: Pa
 def test_trials_are_told_in_the_metric_s_own_sign(metric: Any, score: float, plain: PlainRun) -> None:
     trials = (
         Trial(0, {"train.epochs": 1}, -0.25, ((1, -0.5), (2, -0.25)), "stopped early", 3.0),
-        Trial(1, {"train.epochs": 2}, None, (), "failed", 1.0),
+        Trial(1, {"train.epochs": 2}, None, (), "failed", 1.0, reason="OSError: gone"),
     )
     recipe = plain.recipe.model_copy(update={"goal": Goal(metric=metric)})
     found = dataclasses.replace(plain.findings, recipe=recipe, tuned=Tuned({"train.epochs": 1}, trials))
     first, failed = story.trials(found)
     assert (first["score"], first["epochs"], first["state"]) == (score, 2, "stopped early")
-    assert (failed["score"], failed["epochs"]) == (None, 0)
+    assert (failed["score"], failed["epochs"], failed["reason"]) == (None, 0, "OSError: gone")
     assert json.dumps([first, failed])
 
 
@@ -165,6 +173,9 @@ def test_a_search_that_found_nothing_is_noted(plain: PlainRun) -> None:
     found = dataclasses.replace(plain.findings, tuned=Tuned({}, ()))
     assert any(note.startswith("No trial of the search finished an epoch") for note in story.notes(found))
     assert not any("No trial" in note for note in story.notes(plain.findings))
+    broken = dataclasses.replace(found, tuned=Tuned({}, (), "RuntimeError: no cluster"))
+    (note,) = [note for note in story.notes(broken) if "no cluster" in note]
+    assert note == "The search ended before its budget was spent: RuntimeError: no cluster."
 
 
 def test_what_is_not_proven_on_test_is_noted(plain: PlainRun) -> None:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tasks.kernels import charts
-from tasks.kernels.charts import Bar, Interval, Line, Point, Scale, Trial, View
+from tasks.kernels.charts import Bar, Frame, Interval, Line, Point, Scale, Trial, Try, View
 from tasks.kernels.charts.labels import Anchor, overlap, place
 from tasks.kernels.charts.points import spot
 from tasks.kernels.charts.scales import labelled, scale_of
@@ -173,3 +173,41 @@ def test_forest_clamps_what_is_off_its_scale() -> None:
     whisker = next(node for node in root.iter("line") if node.get("class") == "whisker")
     assert (whisker.get("x1"), whisker.get("x2")) == ("4", "104")
     assert next(root.iter("circle")).get("cx") == "79"
+
+
+FRAME = Frame("tried", "speed-up", "drop", margin=1.0)
+
+
+def tried(gain: float, drop: float, kind: Any = "finished", label: str = "") -> Try:
+    return Try(label, gain, drop, kind, NASTY)
+
+
+def test_tradeoff_has_a_mark_for_each_and_a_band_as_high_as_the_margin() -> None:
+    tries = [
+        tried(1.5, 0.0, "own", NASTY),
+        tried(2.0, 2.0),
+        tried(3.0, 0.5, "best", "found 2"),
+        tried(2.5, 1.0, "stopped early"),
+    ]
+    root = parsed(charts.tradeoff(tries, FRAME))
+    discs = {node.get("class"): float(node.get("cy", "")) for node in root.iter("circle")}
+    assert discs.keys() == {"trial", "trial best", "trial stopped"}
+    assert discs["trial best"] < discs["trial stopped"] < discs["trial"], "less drop is up"
+    band = next(node for node in root.iter("rect") if node.get("class") == "band")
+    assert float(band.get("height", "")) == pytest.approx(discs["trial"] - discs["trial stopped"], abs=0.15)
+    texts = [node.text for node in root.iter("text")]
+    assert "found 2" in texts
+    assert "the goal's margin" in texts
+
+
+def test_tradeoff_keeps_what_is_far_beyond_on_its_edge() -> None:
+    tries = [tried(2.0, 0.1), tried(2.1, 0.2), tried(2.2, 0.3), tried(2.3, 60.0)]
+    root = parsed(charts.tradeoff(tries, FRAME))
+    assert [node.get("class") for node in root.iter("path")].count("off-scale") == 1
+    assert len(list(root.iter("circle"))) == 3
+
+
+def test_tradeoff_of_nothing_is_empty() -> None:
+    assert charts.tradeoff([], FRAME) == ""
+    assert charts.tradeoff([tried(0.0, 1.0), tried(2.0, float("nan"))], FRAME) == ""
+    assert parsed(charts.tradeoff([tried(1.0, 0.0)], Frame("one", "x", "y", margin=0.0))).get("role") == "img"

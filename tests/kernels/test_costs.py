@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import noise
 import numpy as np
 import pytest
 import torch
@@ -54,6 +56,16 @@ def test_what_is_remembered_is_not_measured_again() -> None:
     assert found[known] == 123.0
     assert 0 < found[new] == table[str(new)] < 123.0
     assert costs.times([known])[known] < 123.0, "outside it is forgotten"
+
+
+def test_what_is_measured_beside_other_work_is_not_remembered(tmp_path: Path) -> None:
+    layer, table = Layer(8, 8, ()), dict[str, float]()
+    with noise.own_node(tmp_path), costs.remembered(table):
+        with noise.other_work():
+            assert costs.times([layer])[layer] > 0
+        assert table == {}
+        found = costs.times([layer])
+    assert table == {str(layer): found[layer]}
 
 
 def test_more_work_takes_longer() -> None:

@@ -1,8 +1,7 @@
-"""Timing in turns and in fresh processes."""
+"""Timing in fresh processes, and what it says against a baseline."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +11,7 @@ import small_products
 from onnx import TensorProto, helper, numpy_helper
 
 from tasks.kernels import latency
-
-
-def busy(milliseconds: float) -> None:
-    end = time.perf_counter() + milliseconds / 1000
-    while time.perf_counter() < end:
-        pass
+from tasks.kernels.turns import ratio
 
 
 def product(weights: int) -> bytes:
@@ -32,21 +26,6 @@ def product(weights: int) -> bytes:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
-
-
-def test_interleave_sees_a_factor_of_three() -> None:
-    times = latency.interleave({"slow": lambda: busy(0.6), "fast": lambda: busy(0.2)}, seconds=0.3)
-    assert times["slow"].shape[1] == 3
-    assert times["slow"].shape[0] == times["fast"].shape[0] >= latency.ROUNDS
-    assert latency.ratio(times["slow"], times["fast"]) == pytest.approx(3, rel=0.15)
-    assert times["slow"].min() >= 0.6
-
-
-def test_blocks_of_tiny_calls_are_long_enough() -> None:
-    times = latency.interleave({"tiny": lambda: None}, seconds=0.0)
-    rounds, calls = times["tiny"].shape
-    assert rounds == latency.ROUNDS
-    assert calls > 100
 
 
 def test_compare_by_hand() -> None:
@@ -78,22 +57,17 @@ def test_a_thousandth_is_no_change_however_well_the_processes_agree() -> None:
     assert found["x"].verdict == "no measurable change"
 
 
-def test_one_stall_does_not_move_the_ratio() -> None:
-    base, other = np.ones((9, 3)), np.full((9, 3), 0.5)
-    other[4] = 100.0
-    assert latency.ratio(base, other) == 2.0
-
-
 def test_fresh_processes_time_files_with_text_inputs(tmp_path: Path) -> None:
     paths = {}
     for hidden in (16, 1_000):
         paths[f"hidden {hidden}"] = tmp_path / f"{hidden}.onnx"
         paths[f"hidden {hidden}"].write_bytes(small_products.table_file(hidden))
     heard: list[int] = []
-    found = latency.time_models(paths, small_products.rows(1), processes=2, seconds=0.2, on_process=heard.append)
+    times = latency.time_models(paths, small_products.rows(1), processes=2, seconds=0.2, on_process=heard.append)
     assert heard == [1, 2]
+    found = times.processes
     assert all(times.keys() == paths.keys() for times in found)
-    assert all(latency.ratio(times["hidden 1000"], times["hidden 16"]) > 1.2 for times in found)
+    assert all(ratio(times["hidden 1000"], times["hidden 16"]) > 1.2 for times in found)
 
 
 def test_a_process_that_fails_says_why(tmp_path: Path) -> None:

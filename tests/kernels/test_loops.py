@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
+import threading
 import time
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.optim import lr_scheduler, swa_utils
 
-from tasks.kernels import loops, objectives
+from tasks.kernels import loops, objectives, quiet
 
 CPU = torch.device("cpu")
 
@@ -151,6 +154,52 @@ def test_prediction_is_the_plain_forward_and_leaves_every_mode() -> None:
     assert [module.training for module in model] == [True, False, True, True, True, True]
     assert outputs.shape == (70, 3)
     torch.testing.assert_close(outputs, model.eval()(inputs * 2).detach())
+
+
+class Slow(nn.Linear):
+    """Counts its batches, each of which takes a while; tells when the third has come."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 1)
+        self.batches, self.third = 0, threading.Event()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        time.sleep(0.015)
+        self.batches += 1
+        if self.batches == 3:
+            self.third.set()
+        return super().forward(inputs)
+
+
+@pytest.mark.parametrize("loop", ["train_epoch", "predict", "recalibrate_batch_norm"])
+def test_a_measurement_gets_in_between_two_batches(loop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    slow, inputs, seen = Slow(), torch.ones(60, 1), list[int]()
+
+    def measure() -> None:
+        slow.third.wait(30)
+        with quiet.alone() as heard_nobody:
+            seen.append(slow.batches)
+            time.sleep(0.1)
+            seen.extend((slow.batches, int(heard_nobody)))
+
+    thread = threading.Thread(target=measure)
+    thread.start()
+    if loop == "train_epoch":
+        optimizer = torch.optim.SGD(slow.parameters(), lr=0.1)
+        loops.train_epoch(
+            slow, inputs, inputs, list(torch.arange(60).split(1)), optimizer, objective=objectives.supervised(0.0),
+            rate=lambda step: 0.1, transform=lambda batch: batch, augment=None, generator=torch.Generator(),
+        )  # fmt: skip
+    elif loop == "predict":
+        loops.predict(slow, inputs, lambda batch: batch, batch_size=1)
+    else:
+        loops.recalibrate_batch_norm(nn.Sequential(slow, nn.BatchNorm1d(1)), [inputs[:2]] * 60)
+    thread.join(30)
+    before, after, quietly = seen
+    assert 3 <= before == after < 60
+    assert quietly
+    assert slow.batches == 60
 
 
 def test_layout_changes_strides_and_no_value() -> None:

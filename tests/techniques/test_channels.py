@@ -239,6 +239,15 @@ def test_what_cannot_be_followed_is_refused_by_name_on_demand() -> None:
     assert spared["left_alone"][layer] == "ignored"
 
 
+def test_channels_that_are_padded_are_followed() -> None:
+    """An option-A shortcut: half of the wider channels stand beside fixed zeros, and stay; the others are cut."""
+    model, inputs = networks.residual_padded(0)
+    plan = Channels(multiple=4, unfollowable="refuse").plan(model, _batches(inputs))
+    assert plan == Channels(multiple=4).plan(model, _batches(inputs))
+    assert plan["cuts"]
+    assert any("fixed number that" in reason for reason in plan["left_alone"].values())
+
+
 def _wide(seed: int) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(seed)

@@ -6,16 +6,19 @@ from tasks.kernels.charts.numbers import Unit, count, duration, ratio, significa
 from tasks.kernels.charts.pareto import View, front, pareto
 from tasks.kernels.charts.points import Point
 from tasks.kernels.charts.scales import Interval, Scale, ticks
+from tasks.kernels.charts.tradeoff import Frame, Try, tradeoff
 from tasks.kernels.charts.trials import Trial, scatter
 from tasks.kernels.charts.waterfall import Bar, bars, dots
 
 __all__ = [
     "Bar",
+    "Frame",
     "Interval",
     "Line",
     "Point",
     "Scale",
     "Trial",
+    "Try",
     "Unit",
     "View",
     "bars",
@@ -31,5 +34,6 @@ __all__ = [
     "significant",
     "storage",
     "ticks",
+    "tradeoff",
     "unit_of",
 ]

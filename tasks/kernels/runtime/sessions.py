@@ -10,6 +10,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from tasks.kernels.quiet import working
+
 Array = NDArray[Any]
 Provider = Literal["cpu", "cuda"]
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -73,5 +75,9 @@ def predict(
     step = fixed[0] if fixed and isinstance(fixed[0], int) else batch
     first = [session.get_outputs()[0].name]
     parts = (slice(at, at + step) for at in range(0, len(next(iter(inputs.values()))), step))
-    run = [session.run(first, {name: np.asarray(array[part]) for name, array in inputs.items()}) for part in parts]
-    return np.concatenate([outputs[0] for outputs in run])
+    outputs = []
+    with working() as rest:
+        for part in parts:
+            outputs.append(session.run(first, {name: np.asarray(array[part]) for name, array in inputs.items()})[0])
+            rest()
+    return np.concatenate(outputs)

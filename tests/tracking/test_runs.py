@@ -1,4 +1,4 @@
-"""Tracking on a real SQLite store."""
+"""Runs on a real SQLite store."""
 
 from __future__ import annotations
 
@@ -8,25 +8,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
 from tasks import tracking
 from tasks.artifacts import InputError
-from tasks.tuning import Trial
-
-State = Literal["finished", "stopped early", "failed"]
-
-
-@pytest.fixture(scope="module")
-def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('home')}/new folder/mlflow.db"
-
-
-@pytest.fixture
-def parent(uri: str, request: pytest.FixtureRequest) -> str:
-    return tracking.open_run(uri, request.node.name, "flow", "key", {}, {})
 
 
 def child(uri: str, parent: str, key: str = "a", **changes: object) -> str:
@@ -141,35 +127,6 @@ def test_attach_adds_and_leaves_the_status(uri: str, parent: str) -> None:
     assert run.data.tags["product"] == "int8"
 
 
-def trial(number: int, score: float | None = 0.5, state: State = "finished") -> Trial:
-    curve = () if score is None else ((1, score / 2), (2, score))
-    return Trial(number, {"train.learning_rate": 0.1 * number}, score, curve, state, 60.0)
-
-
-def test_trials_nest_under_their_search_once(uri: str, parent: str) -> None:
-    search = child(uri, parent, "search")
-    tracking.record_trials(uri, search, [trial(0), trial(1, None, "failed")])
-    tracking.record_trials(uri, search, [trial(0), trial(1, None, "failed"), trial(2, 0.7, "stopped early")])
-    client = tracking.connect(uri)
-    place = client.get_run(parent).info.experiment_id
-    runs = client.search_runs([place], f"tags.`mlflow.parentRunId` = '{search}'")
-    by_key = {run.data.tags["paredown.key"]: run for run in runs}
-    assert len(runs) == len(by_key) == 3
-    assert [by_key[key].info.status for key in "012"] == ["FINISHED", "FAILED", "FINISHED"]
-    assert by_key["2"].data.params == {"train.learning_rate": "0.2"}
-    assert by_key["2"].data.metrics == {"score": 0.7, "score.by_epoch": 0.7, "epochs": 2.0, "seconds": 60.0}
-    assert by_key["2"].data.tags["paredown.state"] == "stopped early"
-    assert by_key["0"].info.end_time - by_key["0"].info.start_time == pytest.approx(60_000, abs=5_000)
-    history = client.get_metric_history(search, "trial.score")
-    assert [(point.step, point.value) for point in history] == [(0, 0.5), (2, 0.7)]
-
-
-def test_a_trial_costs_milliseconds(uri: str, parent: str) -> None:
-    started = time.perf_counter()
-    tracking.record_trials(uri, parent, [trial(number) for number in range(40)])
-    assert (time.perf_counter() - started) / 40 < 0.25
-
-
 def test_artifacts_lie_where_they_should(uri: str, parent: str, tmp_path: Path) -> None:
     beside = Path(uri.removeprefix("sqlite:///")).parent / "artifacts"
     tracking.attach(uri, parent, {}, {"a.txt": "a"}, {}, {})
@@ -189,7 +146,7 @@ def test_a_deleted_experiment_is_named(uri: str) -> None:
 
 def test_processes_that_touch_a_new_store_at_once_share_it(tmp_path: Path) -> None:
     code = "import sys; from tasks import tracking; tracking.open_run(*sys.argv[1:], {}, {})"
-    uri, root = f"sqlite:///{tmp_path}/mlflow.db", Path(tracking.__file__).parents[1]
+    uri, root = f"sqlite:///{tmp_path}/mlflow.db", Path(tracking.__file__).parents[2]
     processes = [subprocess.Popen([sys.executable, "-c", code, uri, "e", "n", key], cwd=root) for key in "ab"]
     assert [process.wait(120) for process in processes] == [0, 0]
     client = tracking.connect(uri)
@@ -207,7 +164,7 @@ def test_first_touch_and_a_run_are_silent_and_leave_the_working_folder_alone(tmp
     place, home = tmp_path / "work", tmp_path / "home"
     place.mkdir()
     home.mkdir()
-    environment = os.environ | {"PYTHONPATH": str(Path(tracking.__file__).parents[1]), "HOME": str(home)}
+    environment = os.environ | {"PYTHONPATH": str(Path(tracking.__file__).parents[2]), "HOME": str(home)}
     done = subprocess.run(
         [sys.executable, "-c", code, f"sqlite:///{tmp_path}/store/mlflow.db"],
         cwd=place, env=environment, capture_output=True, text=True, check=False,

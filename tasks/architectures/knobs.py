@@ -1,0 +1,24 @@
+"""Knobs: what a factory says about an argument that it cannot build a network from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def check_count(name: str, value: object, least: int = 1) -> None:
+    """Raises ValueError unless the value is a whole number of at least `least`."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, but got {value!r}")
+
+
+def check_odd(name: str, value: object) -> None:
+    """Raises ValueError unless the value is odd, so that a convolution keeps the picture's size."""
+    check_count(name, value)
+    if isinstance(value, int) and value % 2 == 0:
+        raise ValueError(f"{name} must be odd (1, 3, 5, …), but got {value}")
+
+
+def check_kind(name: str, value: object, kinds: Sequence[str]) -> None:
+    """Raises ValueError unless the value is one of the kinds."""
+    if value not in kinds:
+        raise ValueError(f"{name} must be one of {', '.join(kinds)}, but got {value!r}")

@@ -1,0 +1,17 @@
+"""Tracking: a flow run in MLflow: one parent run, a child per candidate or search, trials under their search.
+
+Every call names its server and its run; nothing depends on MLflow's active run or on its global address.
+Every call may be repeated: a run is found again by its key, and only what it does not hold yet is added.
+"""
+
+from tasks.tracking.client import SQLITE, connect, database_file, quoted
+from tasks.tracking.memory import IDENTITY, PastSearch, Warm, past_searches, warm
+from tasks.tracking.runs import attach, close_run, open_run, record_child
+from tasks.tracking.trials import RUNS, TABLE, record_trials
+from tasks.tracking.writing import LONGEST_TAG, Curve, Status
+
+__all__ = [
+    "IDENTITY", "LONGEST_TAG", "RUNS", "SQLITE", "TABLE", "Curve", "PastSearch", "Status", "Warm", "attach",
+    "close_run", "connect", "database_file", "open_run", "past_searches", "quoted", "record_child", "record_trials",
+    "warm",
+]  # fmt: skip

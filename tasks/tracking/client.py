@@ -1,0 +1,83 @@
+"""Client: MLflow's client at one address, and where experiments and the runs under a run are found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.artifacts import InputError
+from tasks.artifacts.quiet import keep_quiet
+from tasks.artifacts.staging import create_once
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
+
+SQLITE = "sqlite:///"
+
+
+def connect(uri: str) -> MlflowClient:
+    """A client of tracking and registry at one address, without MLflow's chatter; errors still show."""
+    keep_quiet()
+    from mlflow.tracking import MlflowClient
+
+    if uri.startswith(SQLITE):
+        # MLflow's migrations bear no kill and no company.
+        create_once(database_file(uri), lambda new: MlflowClient(f"{SQLITE}{new}").search_experiments(max_results=1))
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def database_file(uri: str) -> Path:
+    """The file of an SQLite address."""
+    return Path(uri.removeprefix(SQLITE).partition("?")[0])
+
+
+def quoted(text: str) -> str:
+    """A string of MLflow's filter language, which has two quotes and no escapes."""
+    if "'" in text and '"' in text:
+        raise InputError("a name must not hold both kinds of quotation marks", value=text)
+    return f'"{text}"' if "'" in text else f"'{text}'"
+
+
+def marks(kind: str, key: str, parent: str | None = None) -> dict[str, str]:
+    """The tags by which a run is found again."""
+    found = {"paredown.kind": kind, "paredown.key": key, "mlflow.source.name": "paredown"}
+    return found | ({"mlflow.parentRunId": parent} if parent else {})
+
+
+def children(client: MlflowClient, experiment: str, parent: str, kind: str, key: str | None = None) -> dict[str, Run]:
+    """The runs of one kind under `parent` by their key: all of them, or the one with `key`."""
+    wanted = f"tags.`mlflow.parentRunId` = '{parent}' and tags.`paredown.kind` = '{kind}'"
+    wanted += f" and tags.`paredown.key` = {quoted(key)}" if key is not None else ""
+    found: dict[str, Run] = {}
+    token = None
+    while True:
+        page = client.search_runs([experiment], wanted, max_results=1000, page_token=token)
+        found |= {run.data.tags["paredown.key"]: run for run in page}
+        token = page.token
+        if not token:
+            return found
+
+
+def place_of(client: MlflowClient, uri: str, name: str, artifact_root: Path | None) -> str:
+    """The experiment's id. Two processes may create it at once: the second finds the first one's.
+
+    Raises:
+        InputError: it was deleted.
+    """
+    from mlflow.exceptions import MlflowException
+
+    location = None
+    if uri.startswith(SQLITE):
+        location = (artifact_root or database_file(uri).parent / "artifacts").absolute().as_uri()
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(client.create_experiment(name, artifact_location=location))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(name)
+    if found.lifecycle_stage == "deleted":
+        raise InputError("the MLflow experiment was deleted: restore it or rename", path="name", value=name)
+    return str(found.experiment_id)

@@ -1,0 +1,89 @@
+"""Runs: one parent run for a flow run, a child per candidate or search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tasks.tracking.client import children, connect, marks, place_of, quoted
+from tasks.tracking.writing import Curve, Status, close, write
+
+
+def open_run(
+    uri: str,
+    experiment: str,
+    name: str,
+    key: str,
+    parameters: Mapping[str, Any],
+    tags: Mapping[str, str],
+    artifact_root: Path | None = None,
+) -> str:
+    """The parent run of one flow run; returns its run id.
+
+    The run with this `key` is taken up again unless it has finished; else a new one begins. Nested parameters
+    become dotted paths; those over 500 characters are cut, and `parameters.json` has them whole. With SQLite
+    a new experiment's artifacts go under `artifact_root` (absent: `artifacts` beside the database); a server
+    decides itself.
+
+    Raises:
+        InputError: the experiment was deleted in MLflow.
+    """
+    client = connect(uri)
+    place = place_of(client, uri, experiment, artifact_root)
+    wanted = f"tags.`paredown.kind` = 'flow' and tags.`paredown.key` = {quoted(key)}"
+    found = client.search_runs([place], f"{wanted} and attributes.status != 'FINISHED'", max_results=1)
+    run = found[0] if found else client.create_run(place, run_name=name, tags=marks("flow", key))
+    if run.info.status != "RUNNING":
+        client.update_run(run.info.run_id, status="RUNNING")
+    write(client, run, parameters=parameters, tags=tags)
+    return str(run.info.run_id)
+
+
+def record_child(
+    uri: str,
+    parent: str,
+    name: str,
+    key: str,
+    parameters: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    curves: Mapping[str, Curve],
+    files: Mapping[str, Path],
+    texts: Mapping[str, str],
+    tags: Mapping[str, str],
+) -> str:
+    """One finished run under `parent`, found again by (parent, key), for a candidate or a search; its run id.
+
+    `files` and `texts` map paths inside the run's artifacts to a file and to content; a curve takes the place
+    of a metric of its name. Recorded again, a number that changed becomes the latest of its name; parameters
+    never change (MLflow refuses).
+
+    Raises:
+        InputError: an artifact's path leaves the run's folder.
+    """
+    client = connect(uri)
+    experiment = client.get_run(parent).info.experiment_id
+    run = children(client, experiment, parent, "child", key).get(key)
+    run = run or client.create_run(experiment, run_name=name, tags=marks("child", key, parent))
+    write(client, run, parameters, metrics, curves, files, texts, tags)
+    close(client, run, "FINISHED")
+    return str(run.info.run_id)
+
+
+def attach(
+    uri: str,
+    run: str,
+    files: Mapping[str, Path],
+    texts: Mapping[str, str],
+    metrics: Mapping[str, float],
+    tags: Mapping[str, str],
+) -> None:
+    """Adds to a run that is there; its status stays. Raises InputError as `record_child` does."""
+    client = connect(uri)
+    write(client, client.get_run(run), metrics=metrics, files=files, texts=texts, tags=tags)
+
+
+def close_run(uri: str, run: str, status: Status) -> None:
+    """Ends a run; one that ended in this way already keeps its time."""
+    client = connect(uri)
+    close(client, client.get_run(run), status)

@@ -1,0 +1,167 @@
+"""Running: a search from its first point to what it found, on this machine's Ray or on a cluster."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.artifacts import InputError, Workspace
+from tasks.spaces import Budgeted, Point
+from tasks.tuning import schedulers, watching
+from tasks.tuning.cluster import check_resources, connect
+from tasks.tuning.depot import TRIALS, open_depot
+from tasks.tuning.desk import TrialFunction, in_one_line, seat
+from tasks.tuning.history import History
+from tasks.tuning.results import Known, Progress, Tuned, best_point
+from tasks.tuning.searchers import Searcher
+
+if TYPE_CHECKING:
+    import numpy as np
+
+STARTS = 4
+"""How often a trial is started, at most, when its worker or its node is lost."""
+SETTINGS = {
+    # An interrupt must reach the caller; Tune would end the search as if all were well.
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # Tune's own record of the search, which is not used: once, at the end.
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
+
+
+def tune(
+    trial: TrialFunction,
+    search: Budgeted,
+    shared: Mapping[str, np.ndarray],
+    workspace: Workspace,
+    folder: Path,
+    epochs: int,
+    *,
+    first: Sequence[Point] = (),
+    known: Sequence[Known] = (),
+    needs: Sequence[str] = (),
+    modules: Sequence[str] = (),
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Tuned:
+    """Searches for the point with the best score.
+
+    A search that was killed, at any moment, goes on from `folder`: trials that ended are not run again, those under
+    way go on from what they left in their own folders, and the algorithm knows what it knew. A trial that fails, or
+    whose worker is lost four times, costs that trial only. What breaks the search itself is raised only when nothing
+    was found yet; else it is named in the answer.
+
+    Args:
+        trial: runs one point.
+        shared: arrays that every trial reads; they go into the object store once and are mapped, not copied.
+        workspace: the driver's.
+        folder: where the search's state is kept; the same for the same search, and no other's.
+        epochs: the most epochs of one trial, for the scheduler.
+        first: points to try first, in order; they may lie outside the space. A grid has its own points.
+        known: trials of earlier searches; the algorithm is told, they are not run.
+        needs: store entries that a trial reads.
+        modules: the user's own top-level modules, which go to the nodes of a cluster with the code.
+        on_progress: called after every change; what it raises ends the search.
+
+    Raises:
+        InputError: the resources are more than a node has, or the cluster does not answer.
+    """
+    import ray
+
+    folder.mkdir(parents=True, exist_ok=True)
+    history = History(folder / "history.jsonl", first, known)
+    broken = ""
+    try:
+        searcher = Searcher(search, history.first, history.known)
+        searcher.replay(history)
+        limit = search.minutes * 60 if search.minutes else None
+        watch = watching.Watch(searcher, history, folder / TRIALS, search.count, limit, on_progress)
+        if trials_left(search, history) and not watch.is_time_up():
+            with ray_of(modules):
+                check_resources(search.resources.cpus, search.resources.gpus)
+                depot = open_depot(workspace, folder, needs)
+                run(watch, search, epochs, folder, seat(trial, ray.put(shared), depot, search.resources))
+        for entry in history.under_way():
+            history.end(entry.number)
+    except InputError:
+        raise
+    except Exception as error:  # whatever broke the search, what it found is kept
+        if not best_point(history.trials()):
+            raise
+        broken = in_one_line(error)
+    finally:
+        history.close()
+    trials = history.trials()
+    return Tuned(best_point(trials), trials, broken)
+
+
+def trials_left(search: Budgeted, history: History) -> int:
+    """How many trials are still to be run, those that were interrupted included; -1 for as many as the time allows."""
+    ended = len(history.entries) - len(history.under_way())
+    return -1 if search.count is None else max(search.count - ended, 0)
+
+
+@contextmanager
+def ray_of(modules: Sequence[str]) -> Iterator[None]:
+    """Ray, connected; what was connected before stays connected."""
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    connect(modules)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def run(
+    watch: watching.Watch, search: Budgeted, epochs: int, folder: Path, seated: Callable[[dict[str, Any]], None]
+) -> None:
+    """Has Tune run the trials that are left, within the time that is left."""
+    from ray import tune as ray_tune
+
+    scheduler = schedulers.scheduler_of(search.scheduler, epochs)
+    schedulers.replay(scheduler, watch.history)
+    place = (folder / "ray").resolve()
+    shutil.rmtree(place, ignore_errors=True)
+    resources = {"cpu": search.resources.cpus, "gpu": search.resources.gpus}
+    with environment(SETTINGS):
+        ray_tune.run(
+            seated,
+            name="search",
+            search_alg=watching.search_algorithm(watch),
+            scheduler=scheduler,
+            callbacks=[watching.callback(watch)],
+            num_samples=trials_left(search, watch.history),
+            stop=watching.deadline(watch),
+            resources_per_trial={name: amount for name, amount in resources.items() if amount},
+            max_concurrent_trials=search.concurrency,
+            max_failures=STARTS - 1,
+            raise_on_failed_trial=False,
+            reuse_actors=True,
+            storage_path=str(place),
+            trial_dirname_creator=lambda each: each.trial_id,
+            verbose=0,
+        )
+    shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """Has this process's environment say so inside the block."""
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,181 @@
+"""Searchers: which point comes next.
+
+Optuna's samplers (TPE, Gaussian process, NSGA-II, CMA-ES, random) through Optuna's own ask-and-tell interface, in a
+define-by-run space, so that conditional domains work with all of them. Ray Tune's `OptunaSearch` (2.60) is passed by:
+with a define-by-run space it refuses points whose score is known, it tells the sampler a trial's last score instead of
+its best one, it can only begin with points of the space, and a score that is no number leaves its trial open.
+
+Every sampler is seeded and is asked and told in an order that the history keeps: asked and told the same again, it is
+in the same state again. So with one trial at a time an interrupted search goes on with exactly the points that it would
+have tried without the interruption; with several at once, the order in which they end is in the machine's hands.
+A Gaussian process takes as long for that as it took before.
+
+One score decides. A front of several objectives is read from what the trials measured, afterwards.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tasks.artifacts import digest_of
+from tasks.domains import is_same
+from tasks.spaces import Budgeted, Choice, Domain, LogUniform, Point, applies, grid, is_member, ordered
+from tasks.tuning.history import History
+from tasks.tuning.results import Known
+
+if TYPE_CHECKING:
+    import optuna
+
+REPEATS = 100
+"""So many points in a row that were tried before, and the space counts as exhausted."""
+
+
+class Searcher:
+    """Chooses points and learns from their scores; a point is chosen once."""
+
+    def __init__(self, search: Budgeted, first: Sequence[Point] = (), known: Sequence[Known] = ()) -> None:
+        """Begins with the `first` points, in order, also with those outside the space; a grid has its own points."""
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._search = search
+        is_grid = search.algorithm == "grid"
+        self._given = deque(grid(search.space) if is_grid else _distinct(first))
+        self._study = optuna.create_study(direction="maximize", sampler=_sampler(search))
+        self._asked: list[tuple[Point, optuna.Trial | None]] = []
+        """By number; no Optuna trial belongs to a point that was given."""
+        self._scores: dict[str, float | None] = {}
+        """By the digest of the point, of every point so far."""
+        for each in known:
+            self._learn(each.point, each.score)
+
+    def ask(self) -> Point | None:
+        """The next point; None when there is none that was not tried."""
+        if self._given:
+            return self._note(self._given.popleft(), None)
+        if self._search.algorithm == "grid":
+            return None
+        for _ in range(REPEATS):
+            trial = self._study.ask()
+            point = _draw(self._search.space, trial)
+            digest = digest_of(point)
+            if digest not in self._scores:
+                return self._note(point, trial)
+            self._close(trial, self._scores[digest])
+        return None
+
+    def tell(self, number: int, score: float | None) -> None:
+        """The score of the point that was asked for as the `number`-th, from 0; None when it has none."""
+        point, trial = self._asked[number]
+        if trial is not None:
+            self._scores[digest_of(point)] = score
+            self._close(trial, score)
+        elif score is not None:
+            self._learn(point, score)
+
+    def replay(self, history: History) -> None:
+        """Asks and tells the same as before. A point that does not come out as it did then counts as given."""
+        for event, number in history.order:
+            entry = history.entries[number]
+            if event == "ended":
+                self.tell(number, entry.score if entry.state != "failed" else None)
+            elif (point := self.ask()) != entry.point:
+                if point is not None:
+                    self._drop()
+                self._note(entry.point, None)
+
+    def _note(self, point: Point, trial: optuna.Trial | None) -> Point:
+        self._asked.append((point, trial))
+        self._scores.setdefault(digest_of(point), None)
+        return point
+
+    def _drop(self) -> None:
+        point, trial = self._asked.pop()
+        self._scores.pop(digest_of(point), None)
+        if trial is not None:
+            self._close(trial, None)
+
+    def _learn(self, point: Point, score: float) -> None:
+        """Tells the sampler of a point that it did not draw itself, if it could have."""
+        from optuna.trial import create_trial
+
+        self._scores[digest_of(point)] = score
+        space = self._search.space
+        if space and is_member(point, space):
+            domains = {path: distribution_of(space[path]) for path in point}
+            places = {path: _place(space[path], value) for path, value in point.items()}
+            self._study.add_trial(create_trial(params=places, distributions=domains, value=score))
+
+    def _close(self, trial: optuna.Trial, score: float | None) -> None:
+        from optuna.trial import TrialState
+
+        self._study.tell(trial, score, TrialState.FAIL if score is None else TrialState.COMPLETE)
+
+
+def distribution_of(domain: Domain) -> Any:
+    """Optuna's distribution: of the value's place among the domain's values, or of the number itself."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    values = domain.values()
+    if values is None:
+        low, high = domain.ends()
+        return FloatDistribution(low, high, log=isinstance(domain, LogUniform))
+    places = range(len(values))
+    return CategoricalDistribution(tuple(places)) if isinstance(domain, Choice) else IntDistribution(0, places[-1])
+
+
+def _draw(space: Mapping[str, Domain], trial: optuna.Trial) -> Point:
+    point: Point = {}
+    for path in ordered(space):
+        domain = space[path]
+        if applies(domain, point):
+            drawn, values = _suggest(trial, path, domain), domain.values()
+            point[path] = drawn if values is None else values[drawn]
+    return point
+
+
+def _suggest(trial: optuna.Trial, path: str, domain: Domain) -> Any:
+    from optuna.distributions import CategoricalDistribution, IntDistribution
+
+    distribution = distribution_of(domain)
+    if isinstance(distribution, CategoricalDistribution):
+        return trial.suggest_categorical(path, distribution.choices)
+    if isinstance(distribution, IntDistribution):
+        return trial.suggest_int(path, distribution.low, distribution.high)
+    return trial.suggest_float(path, distribution.low, distribution.high, log=distribution.log)
+
+
+def _place(domain: Domain, value: Any) -> Any:
+    """The inverse of what `_draw` does with what was suggested."""
+    values = domain.values()
+    if values is None:
+        return value
+    if isinstance(values, range):
+        return int(value) - values[0]
+    return next(place for place, each in enumerate(values) if is_same(each, value))
+
+
+def _sampler(search: Budgeted) -> Any:
+    """Optuna's sampler; a quarter of the trials, at most 10, are drawn at random before it begins to learn."""
+    from optuna import samplers
+
+    seed, start = search.seed, max(2, min(10, (search.count or 40) // 4))
+    match search.algorithm:
+        case "tpe":
+            return samplers.TPESampler(seed=seed, n_startup_trials=start)
+        case "gp":
+            return samplers.GPSampler(
+                seed=seed, n_startup_trials=start, independent_sampler=samplers.RandomSampler(seed=seed)
+            )
+        case "nsga2":
+            # Optuna's population of 50 would never see a second generation in a small search.
+            return samplers.NSGAIISampler(seed=seed, population_size=max(4, start))
+        case "cmaes":
+            return samplers.CmaEsSampler(seed=seed, n_startup_trials=start, warn_independent_sampling=False)
+    return samplers.RandomSampler(seed=seed)
+
+
+def _distinct(points: Sequence[Point]) -> list[Point]:
+    return list({digest_of(point): point for point in points}.values())

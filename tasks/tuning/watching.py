@@ -1,0 +1,161 @@
+"""Watching: between Tune, which runs the trials, and the searcher, the history and whoever listens."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tasks.artifacts import digest_of
+from tasks.tuning.desk import TOLD, last_line
+from tasks.tuning.history import History
+from tasks.tuning.results import Progress
+from tasks.tuning.searchers import Searcher
+
+
+class Watch:
+    """The search under way; all of it happens in the driver's thread."""
+
+    def __init__(
+        self,
+        searcher: Searcher,
+        history: History,
+        folder: Path,
+        total: int | None,
+        limit: float | None,
+        listener: Callable[[Progress], None] | None,
+    ) -> None:
+        """
+        Args:
+            folder: the folders of the trials; one is removed when its trial has ended.
+            limit: seconds of the whole search.
+            listener: is told of every change, once a turn of Tune.
+        """
+        self.searcher, self.history, self.folder = searcher, history, folder
+        self.total, self.limit, self.listener = total, limit, listener
+        self._interrupted = deque(entry.number for entry in history.under_way())
+        self._numbers: dict[str, int] = {}
+        self._running: set[int] = set()
+        self._causes: dict[int, str] = {}
+        self._over: list[tuple[int, bool]] = []
+        self._has_news = False
+
+    def next(self, trial_id: str) -> dict[str, Any] | None:
+        """The configuration of the next trial; None when there are no more. Interrupted ones come first."""
+        if self._interrupted:
+            number = self._interrupted.popleft()
+        else:
+            point = self.searcher.ask()
+            if point is None:
+                return None
+            number = self.history.ask(point)
+        self._numbers[trial_id] = number
+        return {"point": self.history.entries[number].point}
+
+    def start(self, trial_id: str) -> None:
+        """A trial runs."""
+        self.history.run_clock()
+        self._running.add(self._numbers[trial_id])
+        self._has_news = True
+
+    def hear(self, trial_id: str, result: dict[str, Any]) -> None:
+        """A trial told something."""
+        self.history.hear(self._numbers[trial_id], json.loads(result[TOLD]))
+        self._has_news = True
+
+    def is_time_up(self) -> bool:
+        """Whether the search has had its time."""
+        return self.limit is not None and self.history.seconds >= self.limit
+
+    def lose(self, trial_id: str, error: str) -> None:
+        """A trial lost its worker and is started anew; the last line of the error says why."""
+        self._causes[self._numbers[trial_id]] = last_line(error)
+
+    def end(self, trial_id: str, has_died: bool) -> None:
+        """A trial is over, from the next `settle` on: what is raised here Tune takes for the trial's fault."""
+        self._over.append((self._numbers[trial_id], has_died))
+
+    def settle(self) -> None:
+        """Writes down which trials are over, teaches the searcher, and tells the listener if there is news."""
+        for number, has_died in self._over:
+            self._close(number, has_died)
+        if self.listener and (self._has_news or self._over):
+            self.listener(self.progress())
+        self._has_news, self._over = False, []
+
+    def _close(self, number: int, has_died: bool) -> None:
+        entry = self.history.entries[number]
+        died = f"its worker was lost each time it was started ({self._causes.get(number) or 'no cause is known'})"
+        self.history.end(number, died if has_died else "")
+        self.searcher.tell(number, entry.score if entry.state != "failed" else None)
+        self._running.discard(number)
+        shutil.rmtree(self.folder / digest_of(entry.point), ignore_errors=True)
+
+    def progress(self) -> Progress:
+        """Where the search stands."""
+        entries = self.history.entries
+        ended = [entry.state for entry in entries if entry.state is not None]
+        best = max((entry.score for entry in entries if entry.score is not None), default=None)
+        left = None if self.limit is None else max(self.limit - self.history.seconds, 0.0)
+        return Progress(len(self._running), len(ended), ended.count("stopped early"), self.total, best, left)
+
+
+def search_algorithm(watch: Watch) -> Any:
+    """The watch as what Tune asks for points."""
+    from ray.tune.search import Searcher as TuneSearcher
+
+    class Algorithm(TuneSearcher):  # type: ignore[misc]
+        def suggest(self, trial_id: str) -> Any:
+            return watch.next(trial_id) or TuneSearcher.FINISHED
+
+        def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+            watch.end(trial_id, error)
+
+        def save(self, checkpoint_path: str) -> None:
+            Path(checkpoint_path).touch()  # the history has everything
+
+        def restore(self, checkpoint_path: str) -> None:
+            raise NotImplementedError
+
+    return Algorithm(metric="score", mode="max")
+
+
+def deadline(watch: Watch) -> Any:
+    """The watch as what Tune asks whether to stop; Tune's own time limit would count the start of the workers."""
+    from ray.tune import Stopper
+    from ray.tune.stopper import NoopStopper
+
+    class Deadline(Stopper):  # type: ignore[misc]
+        def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+            return False
+
+        def stop_all(self) -> bool:
+            return watch.is_time_up()
+
+        def __reduce__(self) -> Any:
+            return NoopStopper, ()  # in Tune's own record of the search, which nobody reads
+
+    return Deadline()
+
+
+def callback(watch: Watch) -> Any:
+    """The watch as what Tune tells of its trials."""
+    from ray.tune import Callback
+
+    class Watcher(Callback):  # type: ignore[misc]
+        def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+            watch.start(trial.trial_id)
+
+        def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Any, **_: Any) -> None:
+            watch.hear(trial.trial_id, result)
+
+        def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+            watch.lose(trial.trial_id, trial.get_error() or "")
+
+        def on_step_end(self, iteration: int, trials: list[Any], **_: Any) -> None:
+            watch.settle()
+
+    return Watcher()

@@ -1,0 +1,103 @@
+"""Paring: one trial of a compression search at a desk of its own, without Ray."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import small_runs
+from small_desk import Desk
+
+from flows.paring import ParingTrial
+from flows.recipe import Recipe
+from tasks.artifacts import Refusal
+from tasks.artifacts.candidate import read
+from tasks.kernels import runtime
+
+if TYPE_CHECKING:
+    from conftest import PlainRun
+
+
+@pytest.fixture
+def desk(plain: PlainRun, tmp_path: Path) -> Any:
+    return Desk(plain.workspace, tmp_path)
+
+
+def trial_of(plain: PlainRun, **changes: Any) -> ParingTrial:
+    """The tiny recipe's: it wants few bytes and may lose anything."""
+    findings = plain.findings
+    baseline = findings.lines[0].stages[0]
+    score = findings.cards[baseline.exported.digest].score.value
+    recipe = small_runs.tiny_recipe()
+    trial = ParingTrial(recipe, findings.prepared, baseline.model, baseline.exported, score, 0.0)
+    return dataclasses.replace(trial, **changes)
+
+
+NARROW = {
+    "reduce": "channels",
+    "channels.sparsity": 0.5,
+    "channels.importance": "magnitude",
+    "recover.epochs": 2,
+    "recover.learning_rate": 0.003,
+    "recover.temperature": 4.0,
+    "finish": "int8",
+}
+
+
+def test_a_branch_is_walked_recovered_and_ranked(plain: PlainRun, desk: Any) -> None:
+    trial_of(plain)(NARROW, desk)
+    assert list(desk.curve) == [1, 2, 3], "two epochs, then the file"
+    (answer,) = desk.answers
+    assert [label.partition(" ")[0] for label, _ in answer["stages"]] == ["channels", "recover", "int8"]
+    rank, measured = desk.curve[3], desk.measured[-1]
+    assert answer["rank"] == rank
+    candidates = [read(fields) for _, fields in answer["stages"]]
+    product = plain.workspace.store.path(candidates[-1].content)
+    assert runtime.describe(product).bytes == measured["bytes"]
+    baseline = plain.findings.cards[plain.findings.lines[0].stages[0].exported.digest]
+    # Bytes are what the goal wants least of: the rank is the share of them that is saved.
+    assert rank == pytest.approx(1 - measured["bytes"] / baseline.size.bytes)
+    assert {candidate.content for candidate in candidates} <= desk.needed
+    assert all(plain.workspace.store.holds(digest) for digest in desk.needed)
+    assert (desk.folder / "1.pt").exists(), "the recovery's checkpoint"
+
+
+def test_epochs_are_ranked_by_what_the_network_loses(plain: PlainRun, desk: Any) -> None:
+    strict = Recipe.model_validate(
+        small_runs.tiny_recipe().model_dump(mode="json") | {"goal": {"max_drop": 0.0, "minimize": "bytes"}}
+    )
+    trial = trial_of(plain, recipe=strict, score=2.0)  # nobody reaches twice the best accuracy
+    trial(NARROW, desk)
+    for rank, measured in list(zip(desk.curve.values(), desk.measured, strict=True))[:2]:
+        assert rank == pytest.approx(-measured["drop"] / 2.0)
+        assert 1.0 <= measured["drop"] <= 2.0
+
+
+def test_what_cannot_beat_the_best_is_given_up_before_it_trains(plain: PlainRun, desk: Any) -> None:
+    trial_of(plain, bar=0.99)(NARROW, desk)
+    (answer,) = desk.answers
+    assert answer["refusal"].startswith("given up before its recovery: ")
+    (rank,) = desk.curve.values()
+    assert 0 < rank <= 0.99
+    assert desk.measured[0]["speedup"] > 0
+    assert not list(desk.folder.iterdir()), "nothing was trained"
+
+
+def test_a_branch_without_training_reports_its_file_alone(plain: PlainRun, desk: Any) -> None:
+    trial_of(plain)({"reduce": "nothing", "finish": "int8"}, desk)
+    assert list(desk.curve) == [1]
+    assert [label for label, _ in desk.answers[0]["stages"]] == ["int8"]
+
+
+def test_a_template_of_the_recipe_is_filled(plain: PlainRun, desk: Any) -> None:
+    trial_of(plain)({"branch": "narrow", "narrow.0.sparsity": 0.25}, desk)
+    labels = [label for label, _ in desk.answers[0]["stages"]]
+    assert labels == ["channels sparsity 0.25", "recover epochs 1"]
+
+
+def test_a_technique_that_refuses_ends_the_trial_with_its_sentence(plain: PlainRun, desk: Any) -> None:
+    with pytest.raises(Refusal, match="block"):
+        trial_of(plain)({**NARROW, "reduce": "blocks", "blocks.share": 0.5}, desk)
+    assert desk.answers == []

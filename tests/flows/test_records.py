@@ -1,0 +1,42 @@
+"""What a flow writes to MLflow of its searches is what a later search begins from."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from prefect.serializers import JSONSerializer
+
+from flows.execution import write_plainly
+from flows.paring import ParingTrial
+from flows.records import record_search
+from flows.trials import TrainingTrial
+from tasks import tracking
+from tasks.artifacts import Workspace
+from tasks.spaces import Uniform
+from tasks.tracking import Warm, past_searches, warm
+from tasks.tuning import Known, Trial, Tuned
+
+POINT = {"train.momentum": 0.5}
+TUNED = Tuned(POINT, (Trial(0, POINT, 0.9, ((1, 0.9),), "finished", 1.0),), identity="same data")
+SEARCH, BRANCH_SEARCH = TrainingTrial.role, ParingTrial.role
+SPACE = {"train.momentum": Uniform(uniform=(0, 1))}
+
+
+def test_a_recorded_search_warms_the_next_of_its_role(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, f"sqlite:///{tmp_path}/mlflow.db")
+    parent = tracking.open_run(workspace.tracking_uri, "digits", "digits", "key", {}, {})
+    record_search(SEARCH, TUNED, parent, workspace, write_plainly)
+    record_search(BRANCH_SEARCH, dataclasses.replace(TUNED, identity=""), parent, workspace, write_plainly)
+    record_search(SEARCH, TUNED, parent, workspace, write_plainly)
+    (search,) = past_searches(workspace.tracking_uri, "digits", SEARCH)
+    assert warm([search], "same data", SPACE) == Warm(known=(Known(POINT, 0.9),))
+    assert warm([search], "other data", SPACE) == Warm(first=(POINT,))
+    (branches,) = past_searches(workspace.tracking_uri, "digits", BRANCH_SEARCH)
+    assert branches.identity == ""
+
+
+def test_what_is_remembered_comes_back_from_the_store_of_a_cached_step() -> None:
+    serializer = JSONSerializer()
+    for answer in (Warm(), Warm((Known({"a": [1, None], "b": True}, 0.5),), ({"a": 1.0},))):
+        assert serializer.loads(serializer.dumps(answer)) == answer

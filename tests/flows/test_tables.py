@@ -1,0 +1,40 @@
+"""The last screen: what a search for branches came to stands under the candidates."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from pathlib import Path
+from typing import Any
+
+import story as stories
+from rich.console import Console
+
+from flows import tables
+from flows.optimize import Outcome
+from tasks.registry import Version
+from tasks.reporting import Searched, Story
+
+
+def shown(story: Story) -> str:
+    nothing: Any = None
+    told = dataclasses.replace(story, links={"MLflow": "http://127.0.0.1:5000"})
+    console = Console(file=io.StringIO(), width=200)
+    tables.show(Outcome(told, nothing, Path("reports"), Version("tiny", 3, "champion", "abc"), 0), console)
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    return " ".join(text.split())
+
+
+def test_the_search_is_told_before_the_answer() -> None:
+    said = shown(stories.sample())
+    assert said.index(f"search for branches {stories.FOUND}") < said.index(stories.ANSWER)
+    assert "models:/tiny/3 (champion)" in said
+
+
+def test_without_a_search_nothing_is_said_of_it() -> None:
+    assert "search for branches" not in shown(dataclasses.replace(stories.sample(), searched=None))
+
+
+def test_brackets_in_what_broke_a_search_are_shown() -> None:
+    broken = Searched("It ended before its budget was spent: OSError: [Errno 28] [/] full.", ())
+    assert "OSError: [Errno 28] [/] full." in shown(dataclasses.replace(stories.sample(), searched=broken))

@@ -1,0 +1,74 @@
+"""Scoring: metrics and paired drops of two models, and the verdicts on them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tasks import scoring
+from tasks.artifacts import Drop, Estimate, Goal, InputError
+
+BASE, OTHER = "a" * 64, "b" * 64
+
+
+def logits_of(answers: np.ndarray) -> np.ndarray:
+    return np.eye(2)[answers] * 4
+
+
+def test_drop_of_accuracy_by_hand() -> None:
+    """Of 400, the second loses 3 that the first has and gains 1: a drop of half a point."""
+    targets = np.zeros(400, dtype=np.int64)
+    first, second = targets.copy(), targets.copy()
+    first[:10] = 1
+    second[1:13] = 1  # right on example 0; wrong on 10, 11, 12
+    scored = scoring.score({BASE: logits_of(first), OTHER: logits_of(second)}, BASE, targets, Goal(max_drop=0.02))
+    estimate, drop = scored[OTHER]
+    assert estimate.value == pytest.approx(0.97)
+    assert drop.estimate.value == pytest.approx(0.005)
+    assert drop.verdict == "within, not proven" if drop.estimate.high > 0.02 else "proven within"
+    strict = scoring.score({BASE: logits_of(first), OTHER: logits_of(second)}, BASE, targets, Goal(max_drop=0.004))
+    assert (strict[OTHER][1].verdict, strict[OTHER][1].needed) == ("beyond", None)
+
+
+def test_270_equal_answers_do_not_prove_one_point() -> None:
+    targets = np.zeros(270, dtype=np.int64)
+    outputs = {BASE: logits_of(targets), OTHER: logits_of(targets)}
+    drop = scoring.score(outputs, BASE, targets, Goal(max_drop=0.01))[OTHER][1]
+    assert (drop.estimate.value, drop.verdict, drop.needed) == (0.0, "within, not proven", 381)
+
+
+@pytest.mark.parametrize(("metric", "worse"), [("mae", 0.3), ("rmse", 0.3), ("log_loss", None), ("roc_auc", None)])
+def test_positive_is_worse_whatever_the_metric(metric: str, worse: float | None) -> None:
+    generator = np.random.default_rng(0)
+    if metric in ("mae", "rmse"):
+        targets = generator.normal(size=300)
+        good, bad = targets[:, None] + 0.1, targets[:, None] + 0.4
+    else:
+        targets = generator.integers(0, 2, 300)
+        good = logits_of(targets) + generator.normal(size=(300, 2))
+        bad = good + 3 * generator.normal(size=(300, 2))
+    goal = Goal.model_validate({"metric": metric, "max_drop": 0.001})
+    scored = scoring.score({BASE: good, OTHER: bad}, BASE, targets, goal)
+    estimate, drop = scored[OTHER]
+    assert drop.estimate.value > 0
+    assert drop.verdict == "beyond"
+    assert estimate.low <= estimate.value <= estimate.high
+    assert abs(drop.estimate.value) == pytest.approx(abs(estimate.value - scored[BASE][0].value))
+    if worse is not None:
+        assert (drop.estimate.low, drop.estimate.high) == pytest.approx((worse, worse))
+    turned = scoring.score({BASE: bad, OTHER: good}, BASE, targets, goal)[OTHER][1]
+    assert turned.verdict == "proven within"
+
+
+def test_judge_has_three_verdicts() -> None:
+    assert scoring.judge(Estimate(0.002, -0.01, 0.009, 9), 0.01, 5) == Drop(
+        Estimate(0.002, -0.01, 0.009, 9), 0.01, "proven within", None
+    )
+    assert scoring.judge(Estimate(0.002, -0.01, 0.02, 9), 0.01, 5).needed == 5
+    assert scoring.judge(Estimate(0.02, 0.01, 0.03, 9), 0.01, 5).verdict == "beyond"
+
+
+def test_roc_auc_needs_every_class() -> None:
+    outputs = {BASE: logits_of(np.zeros(20, dtype=np.int64))}
+    with pytest.raises(InputError, match="a class is missing"):
+        scoring.score(outputs, BASE, np.zeros(20, dtype=np.int64), Goal(metric="roc_auc"))

@@ -1,0 +1,261 @@
+"""Running: real searches by Ray Tune on trials that take no time."""
+
+from __future__ import annotations
+
+import gc
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tasks import tuning
+from tasks.artifacts import InputError, Refusal, Workspace
+from tasks.artifacts.quiet import keep_quiet
+from tasks.spaces import Point, Search
+from tasks.tuning import Desk, Known, Progress, TrialFunction, Tuned
+from tasks.tuning.cluster import AS_RAY
+from tasks.tuning.depot import TRIALS
+
+pytestmark = pytest.mark.usefixtures("cluster")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """One Ray for all searches of this module, which is told of a GPU that no trial computes on."""
+    import ray
+
+    keep_quiet()
+    ray.init(address="local", num_cpus=2, num_gpus=1, include_dashboard=False, **AS_RAY)
+    yield
+    ray.shutdown()
+
+
+def search(**changes: Any) -> Search:
+    """One worker at a time, because each takes seconds to start."""
+    quick = {"algorithm": "random", "scheduler": "none", "trials": 3, "concurrency": 1}
+    return Search.model_validate(quick | changes)
+
+
+# A function inside a function travels to the workers by value: they need not find this module.
+def parabola(epochs: int = 2) -> TrialFunction:
+    """Best at x = 3; each epoch comes a little nearer."""
+
+    def trial(point: Point, desk: Desk) -> None:
+        for epoch in range(1, epochs + 1):
+            desk.report(epoch, float(desk.shared["offset"][0]) - (point["x"] - 3) ** 2 - 1 / epoch)
+
+    return trial
+
+
+def tune(trial: TrialFunction, spec: Search, folder: Path, *, epochs: int = 2, **more: Any) -> Tuned:
+    home = Workspace(folder / "home", "sqlite:///none")
+    return tuning.tune(trial, spec, {"offset": np.array([10.0])}, home, folder / "search", epochs, **more)
+
+
+def test_a_random_search_tries_the_recipe_s_own_point_first_and_finds_the_best(tmp_path: Path) -> None:
+    heard: list[Progress] = []
+    spec = search(space={"x": {"uniform": [-10, 10]}, "y": {"integers": [1, 2]}}, trials=4, concurrency=2)
+    found = tune(parabola(), spec, tmp_path, first=[{"x": 3.0, "y": 2}], on_progress=heard.append)
+    assert len(found.trials) == 4
+    first = found.trials[0]
+    assert (first.number, first.point, first.state) == (0, {"x": 3.0, "y": 2}, "finished")
+    assert first.curve == ((1, 9.0), (2, 9.5))
+    assert first.score == 9.5
+    assert found.best == {"x": 3.0, "y": 2}, "no random point is nearer"
+    assert all(-10 <= trial.point["x"] <= 10 and trial.point["y"] in (1, 2) for trial in found.trials)
+    assert len({trial.point["x"] for trial in found.trials}) == 4
+    assert heard[-1] == Progress(0, 4, 0, 4, 9.5, None)
+    assert max(each.running for each in heard) >= 1
+    assert found.broken == ""
+
+
+def test_a_grid_tries_every_combination_once(tmp_path: Path) -> None:
+    spec = search(algorithm="grid", space={"x": {"choice": [1, 3]}, "kind": {"choice": ["a", "b"]}})
+    found = tune(parabola(), spec, tmp_path)
+    assert [(trial.point["x"], trial.point["kind"]) for trial in found.trials] == [
+        (1, "a"),
+        (1, "b"),
+        (3, "a"),
+        (3, "b"),
+    ]
+    assert found.best == {"x": 3, "kind": "a"}, "between equals the earlier one"
+
+
+@pytest.mark.parametrize("scheduler", ["asha", "median", "hyperband"])
+def test_schedulers_stop_what_is_behind(tmp_path: Path, scheduler: str) -> None:
+    def trial(point: Point, desk: Desk) -> None:
+        for epoch in range(1, 10):
+            desk.report(epoch, point["score"])
+        desk.answer({"came": "to its end"})
+
+    spec = search(scheduler=scheduler, trials=7, space={"score": {"uniform": [0, 1]}})
+    first = [{"score": score} for score in (0.8, 0.81, 0.82, 0.83, 0.1, 0.84, 0.85)]
+    found = tune(trial, spec, tmp_path, first=first, epochs=9)
+    assert [each.state for each in found.trials] == ["stopped early" if n == 4 else "finished" for n in range(7)]
+    assert found.trials[4].curve == ((1, 0.1),)
+    assert all(len(each.curve) == 9 and each.answer for each in found.trials if each.number != 4)
+
+
+def test_trials_that_fail_are_told_run_once_and_passed_over(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    begun.mkdir()
+
+    def trial(point: Point, desk: Desk) -> None:
+        (begun / f"{point['x']}-{time.monotonic_ns()}").touch()
+        if point["x"] == 0:
+            raise MemoryError("before the first epoch,\n  in two lines")
+        if point["x"] == 3:
+            return
+        if point["x"] == 4:
+            raise Refusal("layer c1 cannot be cut")
+        desk.report(1, float(point["x"]))
+        if point["x"] == 2:
+            raise RuntimeError("after it")
+        desk.report(2, math.nan)
+
+    spec = search(algorithm="grid", space={"x": {"choice": [0, 1, 2, 3, 4]}})
+    found = tune(trial, spec, tmp_path)
+    assert [(each.state, each.score, each.reason) for each in found.trials] == [
+        ("failed", None, "MemoryError: before the first epoch, in two lines"),
+        ("finished", 1.0, ""),
+        ("failed", 2.0, "RuntimeError: after it"),
+        ("failed", None, "it reported no score"),
+        ("failed", None, "layer c1 cannot be cut"),
+    ]
+    assert found.best == {"x": 2}, "what it scored before it failed counts"
+    assert len(list(begun.iterdir())) == 5
+
+
+def test_a_trial_whose_worker_dies_is_started_anew_where_it_was(tmp_path: Path) -> None:
+    def trial(point: Point, desk: Desk) -> None:
+        mark = desk.folder / "epoch"
+        done = int(mark.read_text()) if mark.exists() else 0
+        for epoch in range(done + 1, 4):
+            mark.write_text(str(epoch))
+            desk.report(epoch, float(epoch) + point["x"])
+            if epoch == 2 and point["x"] == 1:
+                os._exit(1)
+            if point["x"] == 2:
+                os._exit(1)
+
+    def starts_and_dies(point: Point, desk: Desk) -> None:
+        if point["x"] == 2:
+            os._exit(1)
+        trial(point, desk)
+
+    spec = search(algorithm="grid", space={"x": {"choice": [1, 2]}})
+    found = tune(starts_and_dies, spec, tmp_path, epochs=3)
+    lost, dead = found.trials
+    assert (lost.state, [epoch for epoch, _ in lost.curve], lost.score) == ("finished", [1, 2, 3], 4.0)
+    assert (dead.state, dead.score) == ("failed", None)
+    assert dead.reason.startswith("its worker was lost each time it was started (")
+
+
+def test_a_search_in_which_all_fail_ends_with_nothing_but_ends(tmp_path: Path) -> None:
+    def trial(point: Point, desk: Desk) -> None:
+        raise ValueError("never")
+
+    found = tune(trial, search(algorithm="tpe", trials=2, space={"x": {"uniform": [0, 1]}}), tmp_path)
+    assert found.best == {}
+    assert [each.state for each in found.trials] == ["failed", "failed"]
+
+
+def test_a_desk_has_its_own_folder_threads_arrays_and_numbers(tmp_path: Path) -> None:
+    working_directory = Path.cwd()
+
+    def trial(point: Point, desk: Desk) -> None:
+        import torch
+
+        measured = {
+            "threads": torch.get_num_threads(),
+            "writable": desk.shared["offset"].flags.writeable,
+            "empty": not list(desk.folder.iterdir()),
+            "in the home": Path(desk.folder).parent == tmp_path / "search" / "trials",
+            "same store": desk.workspace.home == tmp_path / "home",
+            "gpu": desk.workspace.device == "cuda",
+            "visible": os.environ.get("CUDA_VISIBLE_DEVICES") == "0",
+            "moved": Path.cwd() != working_directory,
+        }
+        (desk.folder / "checkpoint").write_text("x")
+        desk.report(1, 0.5, {**measured, "drop": 0.25})
+        desk.report(2, 0.25, {"drop": 0.5})
+        desk.answer({"stages": [["int8", {"digest": "d"}]]})
+
+    spec = search(trials=2, resources={"cpus": 2, "gpus": 0.5}, space={"x": {"uniform": [0, 1]}})
+    found = tune(trial, spec, tmp_path)
+    same = {"writable": 0, "empty": 1, "in the home": 1, "same store": 1, "moved": 0, "drop": 0.25}
+    for each in found.trials:
+        assert each.measured == {"threads": 2, "gpu": 1, "visible": 1} | same
+        assert each.answer == {"stages": [["int8", {"digest": "d"}]]}
+    assert list((tmp_path / "search" / TRIALS).iterdir()) == [], "nobody needs a folder whose trial has ended"
+
+
+def test_time_alone_can_limit_a_search(tmp_path: Path) -> None:
+    def trial(point: Point, desk: Desk) -> None:
+        for epoch in range(1, 100):
+            time.sleep(0.05)
+            desk.report(epoch, point["x"])
+
+    heard: list[Progress] = []
+    spec = search(trials=None, minutes=0.05, space={"x": {"uniform": [0, 1]}})
+    assert spec.count is None
+    found = tune(trial, spec, tmp_path, epochs=100, on_progress=heard.append)
+    assert found.trials
+    assert "stopped early" in {each.state for each in found.trials}
+    assert heard[-1].total is None
+    assert heard[-1].seconds_left is not None
+    assert 0 <= heard[-1].seconds_left < 3
+    again = tune(trial, spec, tmp_path, epochs=100)
+    assert again == found, "its time is spent"
+
+
+def test_what_breaks_a_search_leaves_what_it_found(tmp_path: Path) -> None:
+    def break_at(count: int) -> Any:
+        def listen(progress: Progress) -> None:
+            if progress.done == count:
+                raise OSError("the disk is full")
+
+        return listen
+
+    spec = search(algorithm="tpe", trials=5, space={"x": {"uniform": [-10, 10]}})
+    with pytest.raises(OSError, match="disk"):
+        tune(parabola(), spec, tmp_path / "early", on_progress=break_at(0))
+    found = tune(parabola(), spec, tmp_path / "late", on_progress=break_at(2))
+    assert found.broken == "OSError: the disk is full"
+    assert found.best in [each.point for each in found.trials[:2]]
+    rest = tune(parabola(), spec, tmp_path / "late")
+    assert rest.trials[:2] == found.trials[:2], "it goes on where it was"
+    assert (len(rest.trials), rest.broken) == (5, "")
+
+
+def test_an_interrupt_reaches_the_caller(tmp_path: Path) -> None:
+    def interrupt(progress: Progress) -> None:
+        if progress.done == 1:
+            raise KeyboardInterrupt
+
+    spec = search(space={"x": {"uniform": [0, 1]}})
+    interrupted = False
+    try:
+        tune(parabola(), spec, tmp_path, on_progress=interrupt)
+    except KeyboardInterrupt:
+        interrupted = True
+    assert interrupted
+    gc.collect()  # this module's Ray stays up, and what the interrupt left in it goes with the last reference
+    assert len(tune(parabola(), spec, tmp_path).trials) == 3
+
+
+def test_known_trials_are_not_run(tmp_path: Path) -> None:
+    spec = search(algorithm="tpe", trials=3, space={"x": {"choice": [1, 2, 3]}})
+    found = tune(parabola(), spec, tmp_path, known=[Known({"x": 1}, 0.0), Known({"x": 2}, 0.5)])
+    assert [each.point for each in found.trials] == [{"x": 3}]
+
+
+def test_what_cannot_be_run_is_refused_before_anything_is(tmp_path: Path) -> None:
+    space = {"x": {"uniform": [0, 1]}}
+    with pytest.raises(InputError, match="no more than one node has"):
+        tune(parabola(), search(space=space, resources={"gpus": 2}), tmp_path)
