@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from flows.modules import modules_of
 from flows.recipe import Recipe, with_point
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class TrainingTrial:
     """A `Work`: point → validation score, higher is better. A network beyond the goal's limits is not trained."""
+
+    role: ClassVar[str] = "search"
 
     recipe: Recipe
     prepared: Prepared
@@ -61,8 +63,6 @@ class TrainingTrial:
             # Epochs from before a kill may have been lost on their way to the search.
             if epoch.number not in desk.curve:
                 on_epoch(epoch)
-
-    role = "search"
 
     @property
     def identity(self) -> str:

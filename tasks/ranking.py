@@ -20,9 +20,8 @@ class Standing:
 
 
 def standing(card: Scorecard, goal: Goal) -> Standing:
-    """Where a measured file stands; a goal that wants proof looks at the worse end of the drop's interval."""
-    drop = card.drop.estimate.high if goal.proof == "proven" else card.drop.estimate.value
-    return Standing(drop, saving(card, goal), excess(card, goal))
+    """Where a measured file stands; its drop is the one that the goal's proof looks at."""
+    return Standing(goal.judged(card.drop.estimate), saving(card, goal), excess(card, goal))
 
 
 def rank(standing: Standing, goal: Goal, scale: float) -> float:

@@ -67,7 +67,9 @@ def flaw(card: Scorecard, goal: Goal) -> str | None:
     drop = card.drop
     if drop.verdict == "beyond":
         return f"{goal.metric} gets worse by {drop.estimate.value:.4g}, beyond {goal.max_drop:g}"
-    if goal.proof == "proven" and drop.verdict != "proven within":
+    if goal.judged(drop.estimate) > goal.max_drop:
+        if goal.proof == "likely":
+            return f"the drop is within {goal.max_drop:g}, but in more than one of five such samples it would not be"
         needed = f"; about {drop.needed} examples would prove it" if drop.needed else ""
         return f"the drop is within {goal.max_drop:g} but not proven by {drop.estimate.n} examples{needed}"
     for name, value, bound, low_is_good in (

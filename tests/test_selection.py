@@ -128,6 +128,17 @@ def test_an_estimate_is_enough_unless_proof_is_asked_for() -> None:
     assert (nobody.chosen, nobody.meets_goal) == ("base", False)
 
 
+def test_what_is_likely_lies_between_an_estimate_and_a_proof() -> None:
+    # With an interval of 0.02 to either side its 80 % bound is 0.8416 / 1.96 * 0.02 = 0.0086 above the estimate.
+    near, far = card("near", drop=0.002, ratio=3.0, spread=0.02), card("far", drop=0.001, ratio=2.0, spread=0.02)
+    assert select(cards(near, far), "base", Goal(proof="proven")).chosen == "base"
+    choice = select(cards(near, far), "base", Goal(proof="likely"))
+    assert choice.chosen == "far"
+    assert choice.reasons["near"] == (
+        "the drop is within 0.01, but in more than one of five such samples it would not be"
+    )
+
+
 @pytest.mark.parametrize(
     ("limits", "kept", "reason"),
     [

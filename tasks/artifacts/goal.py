@@ -6,9 +6,12 @@ from typing import Literal
 
 from pydantic import Field
 
+from tasks.artifacts.scorecard import Estimate
 from tasks.artifacts.specs import Spec
 
 Metric = Literal["accuracy", "f1", "log_loss", "roc_auc", "mae", "rmse"]
+SHARES = {"estimate": 0.0, "likely": 0.8416 / 1.96, "proven": 1.0}
+"""Of the way from an estimate to the upper end of its 95 % interval: normal quantiles 0.8 and 0.975."""
 LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "mae", "rmse"})
 
 
@@ -33,8 +36,13 @@ class Goal(Spec):
     minimize: Literal["latency", "bytes"] = "latency"
     """What the product should have least of."""
     limits: Limits = Limits()
-    proof: Literal["estimate", "proven"] = "estimate"
-    """`estimate` accepts a drop whose estimate is within `max_drop`; `proven` wants its interval within, too."""
+    proof: Literal["estimate", "likely", "proven"] = "estimate"
+    """`estimate` accepts a drop whose estimate is within `max_drop`; near the margin, that holds on new data about
+    every other time. `likely` wants it to hold four times in five, `proven` the whole interval within."""
+
+    def judged(self, drop: Estimate) -> float:
+        """The loss that `proof` wants within `max_drop`: the estimate, its 80 % bound, or its interval's upper end."""
+        return drop.value + SHARES[self.proof] * (drop.high - drop.value)
 
 
 class Runtime(Spec):

@@ -12,6 +12,7 @@ from small_desk import Desk
 
 from flows.paring import ParingTrial
 from flows.recipe import Recipe
+from tasks import compression
 from tasks.artifacts import Refusal
 from tasks.artifacts.candidate import read
 from tasks.kernels import runtime
@@ -89,6 +90,24 @@ def test_a_branch_without_training_reports_its_file_alone(plain: PlainRun, desk:
     trial_of(plain)({"reduce": "nothing", "finish": "int8"}, desk)
     assert list(desk.curve) == [1]
     assert [label for label, _ in desk.answers[0]["stages"]] == ["int8"]
+
+
+def test_what_cannot_be_finished_ahead_is_recovered_all_the_same(
+    plain: PlainRun, desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, asked = compression.compress, list[str]()
+
+    def refuse_once(candidate: Any, technique: Any, *others: Any) -> Any:
+        asked.append(technique.step)
+        if asked.count("int8") == 1 and technique.step == "int8":
+            raise Refusal("int8: too many answers change")
+        return real(candidate, technique, *others)
+
+    monkeypatch.setattr(compression, "compress", refuse_once)
+    trial_of(plain)(NARROW | {"recover.epochs": 1}, desk)
+    assert asked == ["channels", "int8", "int8"]
+    assert list(desk.curve) == [1, 2]
+    assert [label.partition(" ")[0] for label, _ in desk.answers[0]["stages"]] == ["channels", "recover", "int8"]
 
 
 def test_a_template_of_the_recipe_is_filled(plain: PlainRun, desk: Any) -> None:
