@@ -65,7 +65,7 @@ def cost(card: Scorecard, goal: Goal) -> float:
 def flaw(card: Scorecard, goal: Goal) -> str | None:
     """The first law of the goal that the candidate breaks, in one sentence; None when it meets them all."""
     drop = card.drop
-    if drop.verdict == "beyond":
+    if drop.estimate.value > goal.max_drop:
         return f"{goal.metric} gets worse by {drop.estimate.value:.4g}, beyond {goal.max_drop:g}"
     if goal.judged(drop.estimate) > goal.max_drop:
         if goal.proof == "likely":

@@ -164,7 +164,7 @@ def test_an_unchanged_run_is_answered_from_the_store_with_the_same_choice(ran: R
     assert digest_file(ran.again.folder / "model.onnx") == ran.first.findings.product.content
     # Every step but the one that refuses, and the export that would have followed it.
     assert len(ran.again.reused) == count_steps(ran.recipe) - 2
-    assert {"train the baseline", "tune", "evaluate on validation", "test once"} <= set(ran.again.reused)
+    assert {"train the baseline", "search", "evaluate on validation", "test once"} <= set(ran.again.reused)
 
 
 def test_what_branches_share_came_from_the_store_already_in_the_first_run(ran: Ran) -> None:

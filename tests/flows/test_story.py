@@ -48,7 +48,7 @@ def refuted(findings: Findings) -> Findings:
 
 def nothing_chosen(findings: Findings) -> Findings:
     """The same findings under a goal that no file can meet."""
-    goal = Goal(max_drop=0.01, minimize="latency", limits=Limits(bytes=1))
+    goal = Goal(max_drop=1.0, minimize="latency", limits=Limits(bytes=1))
     products = [line.product.digest for line in findings.lines if line.product and line.role != "control"]
     choice = select({digest: findings.cards[digest] for digest in products}, baseline_of(findings), goal)
     recipe = findings.recipe.model_copy(update={"goal": goal})
@@ -82,7 +82,7 @@ def test_the_answer_has_the_numbers_of_the_test(plain: PlainRun) -> None:
 def test_the_answer_when_nothing_suits_or_the_test_refutes(plain: PlainRun) -> None:
     said = story.answer(nothing_chosen(plain.findings))
     assert said.startswith(
-        "No candidate keeps accuracy within 0.01 and gains on latency: the product is the baseline. "
+        "No candidate keeps accuracy within 1 and gains on latency: the product is the baseline. "
         "The nearest miss is narrow"
     )
     assert said.endswith(", above the limit 1.")
