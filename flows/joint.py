@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flows import searching
-from flows.branches import Bench, Line, Stage, act, export
+from flows.branches import Bench, Line, Stage, act, export, walk
 from flows.defaults import branches_of
 from flows.paring import ParingTrial
 from tasks import composition, ranking, techniques
@@ -30,7 +30,10 @@ class Found:
 
 
 def search(asked: CompressionSearch, lines: Sequence[Line], cards: dict[str, Scorecard], bench: Bench) -> Found:
-    """Spends the search's budget, knowing how the recipe's own branches (`lines`, measured in `cards`) did."""
+    """Spends the search's budget, knowing how the recipe's own branches (`lines`, measured in `cards`) did.
+
+    A branch that was ahead of all others when it was stopped is walked to its end afterwards.
+    """
     branches = branches_of(bench.recipe).branches
     model, goal = bench.baseline.model, bench.recipe.goal
     try:
@@ -60,12 +63,30 @@ def search(asked: CompressionSearch, lines: Sequence[Line], cards: dict[str, Sco
         bench.call,
         known=[Known(point, ranks[name]) for name, point in points.items() if point is not None],
     )
-    best = sorted(filter(is_walked, tuned.trials), key=lambda trial: -(trial.answer or {})["rank"])[: asked.keep]
+    best = sorted(filter(is_walked, tuned.trials), key=rank_of, reverse=True)[: asked.keep]
+    found = [(trial, line_of(trial, bench)) for trial in best]
+    ahead = promising(tuned.trials, max([trial.bar, *map(rank_of, best)]))
+    if ahead is not None:
+        found = [(ahead, walk(composition.branch_of(ahead.point, name(ahead), branches), "candidate", bench)), *found]
     return Found(
         tuned,
-        tuple(composition.branch_of(trial.point, name(trial), branches) for trial in best),
-        tuple(line_of(trial, bench) for trial in best),
+        tuple(composition.branch_of(trial.point, name(trial), branches) for trial, _ in found),
+        tuple(line for _, line in found),
     )
+
+
+def rank_of(trial: Trial) -> float:
+    """The rank of the file that a trial came to."""
+    return float((trial.answer or {})["rank"])
+
+
+def promising(trials: Sequence[Trial], bar: float) -> Trial | None:
+    """The best of the trials that the end of the time, or the scheduler, stopped ahead of the bar: it is worth its end.
+
+    One that was given up is none: its score is what it would have saved if it lost nothing.
+    """
+    ahead = [trial for trial in trials if trial.answer is None and trial.score is not None and trial.score > bar]
+    return max(ahead, key=lambda trial: trial.score or 0.0, default=None)
 
 
 def name(trial: Trial) -> str:

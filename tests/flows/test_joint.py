@@ -1,0 +1,36 @@
+"""The joint search: which of its trials become candidates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flows.joint import is_walked, name, promising, rank_of
+from tasks.tuning import Trial
+
+
+def trial(number: int, score: float | None, answer: dict[str, Any] | None = None) -> Trial:
+    return Trial(number, {"n": number}, score, (), "stopped early", 1.0, {}, answer)
+
+
+WALKED = trial(0, 0.6, {"stages": [], "rank": 0.6})
+GIVEN_UP = trial(1, 0.9, {"refusal": "given up before its recovery"})
+
+
+def test_a_trial_that_was_stopped_ahead_of_all_is_worth_its_end() -> None:
+    stopped = [trial(2, 0.65), trial(3, 0.7), trial(4, None)]
+    found = promising([WALKED, GIVEN_UP, *stopped], 0.6)
+    assert found is stopped[1], "not the one that was given up: its score is no more than a hope"
+
+
+def test_what_was_stopped_behind_stays_where_it_is() -> None:
+    assert promising([WALKED, GIVEN_UP, trial(2, 0.6)], 0.6) is None
+    assert promising([], 0.0) is None
+    assert promising([trial(2, -0.1)], 0.0) is None, "beyond the goal"
+
+
+def test_only_what_came_to_a_file_has_a_rank() -> None:
+    assert is_walked(WALKED)
+    assert rank_of(WALKED) == 0.6
+    assert not is_walked(GIVEN_UP)
+    assert not is_walked(trial(2, 0.7))
+    assert name(WALKED) == "found 1"
