@@ -34,7 +34,8 @@ def search(asked: CompressionSearch, lines: Sequence[Line], cards: dict[str, Sco
 
     A branch that was ahead of all others when it was stopped is walked to its end afterwards.
     """
-    branches = branches_of(bench.recipe).branches
+    compress = branches_of(bench.recipe)
+    branches = compress.branches
     model, goal = bench.baseline.model, bench.recipe.goal
     try:
         without = () if asked.space else tuple(refused(bench))
@@ -42,16 +43,16 @@ def search(asked: CompressionSearch, lines: Sequence[Line], cards: dict[str, Sco
     except Refusal as refusal:
         return Found(Tuned({}, (), broken=str(refusal)), (), ())
     score = cards[bench.baseline.exported.digest].score.value
-    products = {line.name: cards[line.product.digest] for line in lines if line.product}
+    products = {line.name: cards[line.product.digest] for line in lines if line.product and line.role == "candidate"}
     ranks = {name: ranking.rank(ranking.standing(card, goal), goal, score) for name, card in products.items()}
     points = {branch.name: composition.point_of(branch, space) for branch in branches if branch.name in ranks}
     trial = ParingTrial(
-        bench.recipe.model_copy(update={"compress": branches_of(bench.recipe)}),
+        bench.recipe.model_copy(update={"compress": compress}),
         bench.prepared,
         model,
         bench.baseline.exported,
         score,
-        max(0.0, *ranks.values()),
+        max([0.0, *ranks.values()]),
     )
     tuned = searching.search(
         trial,

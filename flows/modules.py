@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from flows.recipe import Recipe
 from tasks.tuning.cluster import top_level
 
-IMPORT = re.compile(r"[A-Za-z_][\w.]*:\w+")
-
 
 def modules_of(recipe: Recipe) -> tuple[str, ...]:
     """The top-level modules of a recipe's import strings, Paredown's own left out."""
     content = recipe.model_dump(mode="json", include={"model", "preprocess", "augment", "compress"})
-    return top_level(text for text in texts(content) if IMPORT.fullmatch(text))
+    return top_level(texts(content))
 
 
 def texts(content: Any) -> Iterator[str]:
