@@ -36,7 +36,7 @@ class Execution:
 
     def __call__(self, label: str, step: Any, *arguments: Any) -> Any:
         """The answer of a cached step, with its line in the terminal."""
-        from tasks.steps import run
+        from tasks.policy import run
 
         note, last = "", time.monotonic()
         with self._bar() as bar:

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
-import shutil
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import nullcontext
 from typing import Any
-from uuid import UUID
 
-from prefect import Task, task
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.cache_policies import CacheKeyFnPolicy
-from prefect.client.schemas.objects import State
-from prefect.context import TaskRunContext
+from prefect import task
 
 from tasks import baseline as baselines
 from tasks import compression, evaluation, exporting, importing, ingestion, preprocessing, registry, tracking, tuning
 from tasks.artifacts import (
-    LOWER_IS_BETTER,
     Candidate,
     Dataset,
     Goal,
@@ -33,116 +21,24 @@ from tasks.artifacts import (
     SplitName,
     Workspace,
 )
-from tasks.artifacts.identity import cache_key, references
-from tasks.artifacts.progress import Update, listening, tell
+from tasks.artifacts.progress import tell
 from tasks.augmentation import AugmentStep
+from tasks.display import each_epoch, shown
 from tasks.distillation import Recover
 from tasks.exporting import Export
 from tasks.headway import Headway
 from tasks.hosts import costs_kept
 from tasks.ingestion import DataSpec
 from tasks.modeling import ModelSpec
+from tasks.policy import CACHED, OUTWARD, resumable
 from tasks.preprocessing import PreprocessStep
 from tasks.spaces import Budgeted, Point
 from tasks.students import Distill
 from tasks.techniques import Technique
 from tasks.tracking import Warm
-from tasks.training import Epoch, TrainSpec
+from tasks.training import TrainSpec
 from tasks.tuning import Known, Tuned
 from tasks.work import Work
-
-CACHED: dict[str, Any] = {
-    "cache_policy": CacheKeyFnPolicy(cache_key_fn=lambda context, parameters: cache_key(context.task.name, parameters)),
-    "persist_result": True,
-    "result_serializer": "json",
-}
-"""Answered from the store when nothing that the step takes has changed, also after a crash."""
-OUTWARD: dict[str, Any] = {"persist_result": False, "retries": 2, "retry_delay_seconds": 2}
-"""Writes to a server: always done, safe to repeat."""
-
-
-@dataclass(frozen=True)
-class Answered:
-    """A step's answer, whether it came from the store, and how many seconds it took."""
-
-    value: Any
-    cached: bool
-    seconds: float
-
-
-def run(step: Task[..., Any], *arguments: Any) -> Answered:
-    """Calls a cached step; an answer whose store entries are gone or altered is worked out anew.
-
-    Raises:
-        Whatever the step raises.
-    """
-    workspace = next(each for each in arguments if isinstance(each, Workspace))
-    # Made here first: Prefect only logs an error when a key cannot be made, and goes on without the cache.
-    key = cache_key(step.name, inspect.signature(step.fn).bind(*arguments).arguments)
-    started = time.monotonic()
-    # Prefect types a call for both worlds; called from a flow that is not async, it answers at once.
-    state: State[Any] = step(*arguments, return_state=True)  # type: ignore[assignment]
-    answer, cached = state.result(), state.name == "Cached"
-    if cached and not all(map(workspace.store.holds, references(answer))):
-        answer, cached = step.with_options(refresh_cache=True)(*arguments), False
-    # The answer is safe only now; until here a crash would have gone on from this place.
-    discard(workspace.checkpoints / key)
-    return Answered(answer, cached, time.monotonic() - started)
-
-
-def resumable(workspace: Workspace) -> Path | None:
-    """Where the step that runs keeps what a crash must not take; None outside a flow run, where nothing is cached."""
-    context = TaskRunContext.get()
-    return workspace.checkpoints / cache_key(context.task.name, context.parameters) if context else None
-
-
-def discard(place: Path) -> None:
-    """Removes a file or a folder, if it is there."""
-    if place.is_dir():
-        shutil.rmtree(place)
-    else:
-        place.unlink(missing_ok=True)
-
-
-@contextmanager
-def shown(title: str) -> Iterator[None]:
-    """Shows the updates of long work as a progress artifact in Prefect's UI, at most once a second."""
-    if TaskRunContext.get() is None:
-        yield
-        return
-    artifact: UUID = create_progress_artifact(progress=0.0, description=title)  # type: ignore[assignment]
-    last = time.monotonic()
-
-    def show(update: Update) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= 1 or update.done >= update.total:
-            last = now
-            share = 100 * min(update.done / max(update.total, 1), 1)
-            update_progress_artifact(artifact, progress=share, description=described(title, update))
-
-    with listening(show):
-        yield
-
-
-def described(title: str, update: Update) -> str:
-    """An update in Markdown, as Prefect's UI shows the description of an artifact; figures are a table."""
-    if not update.figures:
-        return f"{title}: {update.note}"
-    rows = "".join(f"| {name} | {value} |\n" for name, value in update.figures.items())
-    return f"{title}\n\n| | |\n|---|---|\n{rows}"
-
-
-def each_epoch(total: int, metric: str) -> Callable[[Epoch], None]:
-    """Tells the progress of a training, with this epoch's and the best validation score so far."""
-    scores: list[float] = []
-    best = min if metric in LOWER_IS_BETTER else max
-
-    def on_epoch(epoch: Epoch) -> None:
-        scores.append(epoch.validation_score)
-        tell(epoch.number, total, f"validation {metric} {scores[-1]:.4f}, best {best(scores):.4f}")
-
-    return on_epoch
 
 
 @task(**CACHED, tags=["data"])

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import small_runs
 
-from tasks import baseline, preprocessing, steps
+from tasks import baseline, display, policy, preprocessing, steps
 from tasks.artifacts import Candidate, Estimate, Goal, Latency, Prepared, Split, Step, Workspace
 from tasks.artifacts import identity as asked
 from tasks.artifacts.progress import Update, listening
@@ -138,8 +138,8 @@ def prepared(workspace: Workspace) -> Prepared:
     return small_runs.prepared_squares(workspace.store)
 
 
-def fit(prepared: Prepared, workspace: Workspace, spec: TrainSpec = QUICK) -> steps.Answered:
-    return steps.run(steps.fit, prepared, SMALL, (), spec, "accuracy", workspace)
+def fit(prepared: Prepared, workspace: Workspace, spec: TrainSpec = QUICK) -> policy.Answered:
+    return policy.run(steps.fit, prepared, SMALL, (), spec, "accuracy", workspace)
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -209,13 +209,13 @@ def test_a_harmed_record_of_an_answer_is_noticed_and_worked_out_anew(
 @pytest.mark.usefixtures("prefect_server")
 def test_answers_keep_their_types(workspace: Workspace) -> None:
     spec = DataSpec(source="sklearn:iris")
-    dataset = steps.run(steps.ingest, spec, "stamp", workspace).value
-    again = steps.run(steps.ingest, spec, "stamp", workspace)
+    dataset = policy.run(steps.ingest, spec, "stamp", workspace).value
+    again = policy.run(steps.ingest, spec, "stamp", workspace)
     assert again.cached
     assert again.value == dataset
     assert again.value.columns == dataset.columns
     assert isinstance(again.value.splits["train"], Split)
-    assert steps.run(steps.preprocess, again.value, (), workspace).value.dataset == dataset
+    assert policy.run(steps.preprocess, again.value, (), workspace).value.dataset == dataset
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -224,7 +224,7 @@ def test_a_step_s_error_comes_out_as_it_is(workspace: Workspace) -> None:
 
     for _ in range(2):  # and it is not remembered as an answer
         with pytest.raises(InputError, match="sklearn:digits"):
-            steps.run(steps.ingest, DataSpec(source="sklearn:digitz"), "stamp", workspace)
+            policy.run(steps.ingest, DataSpec(source="sklearn:digitz"), "stamp", workspace)
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -233,7 +233,7 @@ def test_a_step_without_a_key_is_refused_before_it_works(
 ) -> None:
     calls = counted(monkeypatch, preprocessing, "preprocess")
     with pytest.raises(TypeError, match="not JSON serializable"):
-        steps.run(steps.preprocess, prepared.dataset, (object(),), workspace)
+        policy.run(steps.preprocess, prepared.dataset, (object(),), workspace)
     assert calls == []
 
 
@@ -241,7 +241,7 @@ def test_a_step_without_a_key_is_refused_before_it_works(
 
 
 def test_outside_a_run_nothing_is_kept(workspace: Workspace) -> None:
-    assert steps.resumable(workspace) is None
+    assert policy.resumable(workspace) is None
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -293,8 +293,8 @@ def test_a_killed_recovery_goes_on_and_the_same_again_comes_from_the_store(
 
         return on_epoch
 
-    def take() -> steps.Answered:
-        return steps.run(getattr(steps, kind), *before, spec, prepared, (), "accuracy", workspace)
+    def take() -> policy.Answered:
+        return policy.run(getattr(steps, kind), *before, spec, prepared, (), "accuracy", workspace)
 
     monkeypatch.setattr(steps, "each_epoch", each_epoch)
     with pytest.raises(RuntimeError, match="pulled the plug"):
@@ -312,7 +312,7 @@ def test_discard_takes_files_and_folders_and_minds_nothing(tmp_path: Path) -> No
     file.write_text("x")
     (folder / "inside").mkdir(parents=True)
     for place in (file, folder, tmp_path / "nothing"):
-        steps.discard(place)
+        policy.discard(place)
         assert not place.exists()
 
 
@@ -339,7 +339,7 @@ def test_each_epoch_tells_the_best_so_far() -> None:
     for metric, best in (("accuracy", "best 0.9000"), ("rmse", "best 0.5000")):
         heard.clear()
         with listening(heard.append):
-            on_epoch = steps.each_epoch(3, metric)
+            on_epoch = display.each_epoch(3, metric)
             for number, score in enumerate((0.5, 0.9, 0.7), start=1):
                 on_epoch(Epoch(number, 1.0, 1.0, score, 0.1, 1.0))
         assert [(update.done, update.total) for update in heard] == [(1, 3), (2, 3), (3, 3)]
@@ -347,12 +347,12 @@ def test_each_epoch_tells_the_best_so_far() -> None:
 
 
 def test_what_prefect_shows_of_a_search_is_a_table() -> None:
-    assert steps.described("train", Update(1, 3, "best 0.9")) == "train: best 0.9"
-    assert steps.described("search", Update(7, 16, "best 0.9", {"trials done": "7 of 16", "best so far": "0.9"})) == (
+    assert display.described("train", Update(1, 3, "best 0.9")) == "train: best 0.9"
+    assert display.described("search", Update(7, 16, "best 0.9", {"trials done": "7 of 16", "best so far": "0.9"})) == (
         "search\n\n| | |\n|---|---|\n| trials done | 7 of 16 |\n| best so far | 0.9 |\n"
     )
 
 
 def test_shown_outside_a_run_shows_nothing() -> None:
-    with steps.shown("work"):
+    with display.shown("work"):
         pass
