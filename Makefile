@@ -8,7 +8,7 @@ run: .venv/installed
 	$(BIN)/paredown optimize conf/digits.yaml
 
 test: .venv/installed
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile
 
 check: .venv/installed
 	$(BIN)/ruff check .

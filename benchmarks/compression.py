@@ -1,7 +1,9 @@
 """Compression of a network that others trained, beside the field's tools, in one run on this machine.
 
     python benchmarks/compression.py --data FOLDER --weights resnet20.th --network resnet20 [--json out.json]
+    python benchmarks/compression.py … --minutes 30 --peers
 
+With `--minutes`, a joint search over steps, order, knobs and recovery goes beside the branches that are fixed.
 FOLDER holds CIFAR-10 as train.parquet and test.parquet. The network is first fine-tuned for one epoch on these
 images: that is the baseline. Such networks were trained on all the training images, so one half of the test images is
 the validation split, which chooses, and the other half is the test, which is opened for the chosen files only. For
@@ -24,6 +26,7 @@ from comparison import MARGINS, Entry, judge, published, show
 
 from flows import environment
 from flows.recipe import Recipe, validate
+from flows.tried import words
 from tasks import baseline as baselines
 from tasks import distillation, modeling, preprocessing, training
 from tasks.artifacts import Workspace
@@ -50,7 +53,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     halve(options.data / "test.parquet", folder)
     outcome, minutes = pare(recipe(options, folder, fine_tuned(options, folder, workspace)), folder)
-    entries = ours(outcome, workspace, minutes) + theirs(options, outcome, folder, workspace)
+    entries = ours(outcome, workspace, minutes, options.minutes) + theirs(options, outcome, folder, workspace)
     rows = judge(entries, outcome.findings.prepared, workspace)
     show(rows, options.network)
     if options.readme:
@@ -68,6 +71,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--remove", type=int, nargs="+", default=[1, 1, 1, 1], help="blocks that go, rung by rung")
     parser.add_argument("--epochs", type=int, default=2, help="epochs of recovery on every rung")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32", help="of the recovery")
+    parser.add_argument("--minutes", type=float, help="of a joint search for further branches, which the chain's join")
     parser.add_argument("--peers", nargs="*", default=["onnxruntime", "torch-pruning", "nncf"], help="whom to compare")
     parser.add_argument("--ratio", type=float, default=1.35, help="how many times fewer MACs pruning peers should need")
     parser.add_argument("--readme", action="store_true", help="put the table into README.md")
@@ -96,6 +100,7 @@ def recipe(options: argparse.Namespace, folder: Path, weights: Path) -> Recipe:
         ]
         name = f"{sum(options.remove[:place])} blocks fewer + int8"
         branches.append({"name": name, "steps": [*chain, {"step": "int8"}]})
+    search = options.minutes and {"minutes": options.minutes, "epochs": options.epochs}
     return validate(
         {
             "name": f"compression-{options.network}",
@@ -108,8 +113,8 @@ def recipe(options: argparse.Namespace, folder: Path, weights: Path) -> Recipe:
             "preprocess": [{"step": "normalize", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}],
             "augment": [{"step": "crop", "padding": 4}, {"step": "flip"}],
             "model": {"factory": f"tasks.architectures:{options.network}", "weights": str(weights)},
-            "compress": {"branches": branches},
-            "goal": {"metric": "accuracy", "max_drop": MARGINS[-1], "minimize": "latency"},
+            "compress": {"branches": branches, "search": search},
+            "goal": {"metric": "accuracy", "max_drop": MARGINS[-1], "minimize": "latency", "proof": "likely"},
         }
     )
 
@@ -145,14 +150,19 @@ def pare(wanted: Recipe, folder: Path) -> tuple[Outcome, float]:
     return outcome, float(json.loads(record.read_text()))
 
 
-def ours(outcome: Outcome, workspace: Workspace, minutes: float) -> list[Entry]:
-    """The files of the branches, and of the dense control, which is no tool but what training alone would give."""
+def ours(outcome: Outcome, workspace: Workspace, minutes: float, budget: float | None) -> list[Entry]:
+    """The files of the branches, of those that a search found within its budget of minutes, and of the dense control,
+    which is no tool but what training alone would give."""
     tools = {"baseline": "baseline", "candidate": "Paredown", "control": "dense control"}
-    return [
-        Entry(tools[line.role], line.name, workspace.store.path(line.product.content), minutes)
-        for line in outcome.findings.lines
-        if line.product
-    ]
+    searched = outcome.findings.searched
+    found = {branch.name: f"{branch.name}: {words(branch)}" for branch in searched.branches} if searched else {}
+    entries = []
+    for line in (line for line in outcome.findings.lines if line.product):
+        tool, name, spent = tools[line.role], line.name, minutes
+        if line.name in found:
+            tool, name, spent = "Paredown, joint search", found[line.name], budget or 0.0
+        entries.append(Entry(tool, name, workspace.store.path(line.product.content), spent))
+    return entries
 
 
 def theirs(options: argparse.Namespace, outcome: Outcome, folder: Path, workspace: Workspace) -> list[Entry]:

@@ -6,8 +6,9 @@
 on digits a search does in a minute with two at once as with one. Both are counted from one end of a trial to a later
 one of the same search, so that the start of its workers, which a search pays once, is left out. `memory`: MB of its own
 (USS) by which the process of a trial grows when the trial reads 200 MB of shared arrays. `tracking`: seconds to write
-100 and 1,000 made-up trials to MLflow on a new SQLite database. What is compared is interleaved; values are means over
-the repeats with 95 % intervals by Student's t (of a ratio, on the logarithms).
+100 and 1,000 made-up trials to MLflow on a new SQLite database, at once and as a search does it: in 20 batches while it
+runs, and once more when all is over. What is compared is interleaved; values are means over the repeats with 95 %
+intervals by Student's t (of a ratio, on the logarithms).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from tasks.artifacts import Estimate, Workspace
 from tasks.kernels.host import host_name
 from tasks.kernels.statistics import ratio_interval
 from tasks.spaces import Point, Search
+from tasks.tracking.recorder import SearchRun
 from tasks.tuning import Desk, Progress, Trial, TrialFunction, Tuned
 from tasks.tuning.running import ray_of
 
@@ -38,6 +40,8 @@ Arrays = Mapping[str, np.ndarray]
 DRAWN = {"x": {"uniform": [0, 1]}}
 BLOCK = 25_000_000
 """Numbers of eight bytes: 200 MB."""
+BATCHES = 20
+"""Five minutes of a search."""
 
 
 @dataclass(frozen=True)
@@ -152,21 +156,34 @@ def memory(options: argparse.Namespace, workspace: Workspace) -> list[Cost]:
 
 
 def tracking_of(options: argparse.Namespace, workspace: Workspace) -> list[Cost]:
-    """Seconds to write made-up trials, each time to a new database."""
-    found: dict[int, list[float]] = {count: [] for count in options.records}
+    """Seconds to write made-up trials, each time to a new database, at once or also in batches before."""
+    found: dict[tuple[int, int], list[float]] = {(count, 0): [] for count in options.records}
+    found |= {(count, BATCHES): [] for count in options.records}
     for _ in range(options.repeats):
-        for count, seconds in found.items():
-            seconds.append(write(made_up(count), workspace))
-    return [Cost(f"writing {count:,} trials to MLflow", "s", mean_interval(found[count])) for count in found]
+        for (count, batches), seconds in found.items():
+            seconds.append(write(made_up(count), workspace, batches))
+    return [
+        Cost(
+            f"writing {count:,} trials to MLflow {f'in {batches} batches and again' if batches else 'at once'}",
+            "s",
+            mean_interval(seconds),
+        )
+        for (count, batches), seconds in found.items()
+    ]
 
 
-def write(trials: Sequence[Trial], workspace: Workspace) -> float:
+def write(trials: Sequence[Trial], workspace: Workspace, batches: int) -> float:
     """Seconds to record the trials under the run of a search that is there."""
     with tempfile.TemporaryDirectory(dir=workspace.home) as folder:
         uri = f"{tracking.SQLITE}{folder}/mlflow.db"
         parent = tracking.open_run(uri, "costs", "run", "key", {}, {})
         run = tracking.record_child(uri, parent, "search", "search", {}, {}, {}, {}, {}, {})
+        under_way = SearchRun(uri, parent, "search", "")
+        under_way.add(())
         started = time.monotonic()
+        for batch in range(batches):
+            under_way.add(trials[batch * len(trials) // batches : (batch + 1) * len(trials) // batches])
+        under_way.close("FINISHED")
         tracking.record_trials(uri, run, trials)
         return time.monotonic() - started
 

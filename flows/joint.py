@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from flows import searching
@@ -12,9 +13,11 @@ from flows.branches import Bench, Line, Stage, act, export, walk
 from flows.defaults import branches_of
 from flows.paring import ParingTrial
 from tasks import composition, ranking, techniques
-from tasks.artifacts import Refusal, Scorecard
+from tasks.artifacts import Goal, Refusal, Scorecard, Store
 from tasks.artifacts.candidate import read
 from tasks.branch import FOUND, Branch, CompressionSearch
+from tasks.spaces import Space
+from tasks.techniques import Technique
 from tasks.tuning import Known, Trial, Tuned
 
 
@@ -34,39 +37,56 @@ def search(asked: CompressionSearch, lines: Sequence[Line], cards: dict[str, Sco
 
     A branch that was ahead of all others when it was stopped is walked to its end afterwards.
     """
-    compress = branches_of(bench.recipe)
-    branches = compress.branches
-    model, goal = bench.baseline.model, bench.recipe.goal
+    own = branches_of(bench.recipe).branches
+    branches = tuple(settled(branch, lines, bench.workspace.store) for branch in own)
     try:
         without = () if asked.space else tuple(refused(bench))
-        space = composition.space_of(asked, branches, model.form, goal.minimize, without)
+        space = composition.space_of(asked, branches, bench.baseline.model.form, bench.recipe.goal.minimize, without)
     except Refusal as refusal:
         return Found(Tuned({}, (), broken=str(refusal)), (), ())
     score = cards[bench.baseline.exported.digest].score.value
-    products = {line.name: cards[line.product.digest] for line in lines if line.product and line.role == "candidate"}
-    ranks = {name: ranking.rank(ranking.standing(card, goal), goal, score) for name, card in products.items()}
-    points = {branch.name: composition.point_of(branch, space) for branch in branches if branch.name in ranks}
-    trial = ParingTrial(
-        bench.recipe.model_copy(update={"compress": compress}),
-        bench.prepared,
-        model,
-        bench.baseline.exported,
-        score,
-        max([0.0, *ranks.values()]),
-    )
+    ranks = ranks_of(lines, cards, score, bench.recipe.goal)
+    longest = composition.longest(space, branches)
+    trial = trial_of(branches, score, max([0.0, *ranks.values()]), longest, bench)
     tuned = searching.search(
         trial,
         asked.model_copy(update={"space": space}),
-        composition.longest(space, branches) + 1,
+        longest + 1,
         bench.recipe.name,
         bench.host,
         bench.workspace,
         bench.call,
-        known=[Known(point, ranks[name]) for name, point in points.items() if point is not None],
+        known=list(known(branches, ranks, space)),
     )
-    best = sorted(filter(is_walked, tuned.trials), key=rank_of, reverse=True)[: asked.keep]
+    return gathered(tuned, trial.bar, asked.keep, branches, bench)
+
+
+def ranks_of(lines: Sequence[Line], cards: dict[str, Scorecard], score: float, goal: Goal) -> dict[str, float]:
+    """The rank of each of the recipe's branches that came to a file; `score` is the baseline's."""
+    products = {line.name: cards[line.product.digest] for line in lines if line.product and line.role == "candidate"}
+    return {name: ranking.rank(ranking.standing(card, goal), goal, score) for name, card in products.items()}
+
+
+def trial_of(branches: tuple[Branch, ...], score: float, bar: float, longest: int, bench: Bench) -> ParingTrial:
+    """What the search runs for a point."""
+    compress = branches_of(bench.recipe).model_copy(update={"branches": branches})
+    recipe = bench.recipe.model_copy(update={"compress": compress})
+    return ParingTrial(recipe, bench.prepared, bench.baseline.model, bench.baseline.exported, score, bar, longest)
+
+
+def known(branches: Sequence[Branch], ranks: dict[str, float], space: Space) -> Iterator[Known]:
+    """The recipe's own branches that are points of the space."""
+    for branch in branches:
+        point = composition.point_of(branch, space, branches)
+        if branch.name in ranks and point is not None:
+            yield Known(point, ranks[branch.name])
+
+
+def gathered(tuned: Tuned, bar: float, keep: int, branches: Sequence[Branch], bench: Bench) -> Found:
+    """What a search brought: its best files, and the branch that was ahead of them when the search ended."""
+    best = sorted(filter(is_walked, tuned.trials), key=rank_of, reverse=True)[:keep]
     found = [(trial, line_of(trial, bench)) for trial in best]
-    ahead = promising(tuned.trials, max([trial.bar, *map(rank_of, best)]))
+    ahead = promising(tuned.trials, max([bar, *map(rank_of, best)]))
     if ahead is not None:
         found = [(ahead, walk(composition.branch_of(ahead.point, name(ahead), branches), "candidate", bench)), *found]
     return Found(
@@ -74,6 +94,17 @@ def search(asked: CompressionSearch, lines: Sequence[Line], cards: dict[str, Sco
         tuple(composition.branch_of(trial.point, name(trial), branches) for trial, _ in found),
         tuple(line for _, line in found),
     )
+
+
+def settled(branch: Branch, lines: Sequence[Line], store: Store) -> Branch:
+    """A branch of the recipe with the choices between variants that were made as it was walked."""
+    line = next(line for line in lines if line.name == branch.name)
+    made = [stage.model.lineage[-1].plan for stage in line.stages[1:]]
+    plans = [store.get_json(plan) if plan else None for plan in made]
+    # A branch that was refused on its way has fewer stages than steps.
+    pairs = zip_longest(branch.steps, plans)
+    steps = [step.settled(plan) if plan and isinstance(step, Technique) else step for step, plan in pairs]
+    return branch.model_copy(update={"steps": tuple(steps)})
 
 
 def rank_of(trial: Trial) -> float:

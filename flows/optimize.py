@@ -73,6 +73,7 @@ def run(recipe: Recipe, workspace: Workspace, call: Call, write: Write) -> Outco
     clock = Stopwatch()
     uri = workspace.tracking_uri
     parent = records.open_parent(recipe, ingestion.source_stamp(recipe.data), workspace, write)
+    workspace = dataclasses.replace(workspace, run=parent)
     try:
         findings = work(recipe, workspace, call)
         records.record(findings, parent, workspace, write)

@@ -24,7 +24,7 @@ def add_search(tree: Tree, label: str, search: Budgeted, lines: Sequence[str]) -
     resources = search.resources
     share = f"{resources.cpus:g} CPU" + (f" and {resources.gpus:g} GPU" if resources.gpus else "")
     at_once = f"at most {search.concurrency} at once" if search.concurrency else "as many at once as fit"
-    way = f"{search.algorithm}, {search.scheduler}; {share} a trial, {at_once}"
+    way = f"{search.way}; {share} a trial, {at_once}"
     branch = tree.add(f"{label}: {search.budget}, {way}")
     for line in lines:
         branch.add(escape(line))

@@ -13,7 +13,7 @@ from flows.walking import GivenUp, Walk
 from tasks import composition, ranking
 from tasks.artifacts import Candidate, Prepared, Store, digest_of
 from tasks.artifacts.identity import identity, references
-from tasks.branch import FOUND
+from tasks.branch import BASELINE, FOUND
 from tasks.kernels.host import host_name
 from tasks.spaces import Point
 
@@ -28,7 +28,7 @@ class ParingTrial:
     """A `Work`: point → rank (`ranking.rank`).
 
     Before it trains, a branch is finished and timed as it is: one that cannot beat `bar`, however well it recovers,
-    is given up. Each epoch of recovery is reported; the last report is that of the file.
+    is given up. Each epoch of training is reported; the last report, at `longest` + 1, is that of the file.
     """
 
     role: ClassVar[str] = "search for branches"
@@ -43,6 +43,8 @@ class ParingTrial:
     """Of the baseline on validation."""
     bar: float
     """The best rank so far: what is not faster or smaller than that is of no use."""
+    longest: int
+    """The most epochs of training that a branch of the search may have."""
 
     def __call__(self, point: Point, desk: Desk) -> None:
         """Walks the point's branch."""
@@ -51,15 +53,16 @@ class ParingTrial:
         try:
             card = walk.go(branch)
         except GivenUp as reason:
-            # Less than this it would have saved, had it lost nothing: the search learns from that as well.
+            # Less than this it would have saved, had it lost nothing: the search learns from that as well. It does so
+            # at epoch 0, where no scheduler looks: branches that train would seem to be behind it.
             desk.answer({"refusal": str(reason)})
-            desk.report(1, self.rank(walk.ahead), walk.measured)
+            desk.report(0, self.rank(walk.ahead), walk.measured)
             return
         standing = ranking.standing(card, self.recipe.goal)
         stages = [[label, dataclasses.asdict(candidate)] for label, candidate in walk.stages]
         needs = {digest for _, candidate in walk.stages for digest in references(candidate)}
         desk.answer({"stages": stages, "rank": self.rank(standing)}, sorted(needs))
-        desk.report(walk.epochs + 1, self.rank(standing), walk.measured | {"drop": card.drop.estimate.value})
+        desk.report(self.longest + 1, self.rank(standing), walk.measured | {"drop": card.drop.estimate.value})
 
     def rank(self, standing: ranking.Standing) -> float:
         """The rank under the recipe's goal."""
@@ -78,8 +81,12 @@ class ParingTrial:
         return modules_of(self.recipe)
 
     def arrays(self, store: Store) -> Mapping[str, np.ndarray]:
-        """None: the store maps them."""
-        return {}
+        """The baseline's answers on validation, so that no trial runs it again; the examples are in the store."""
+        from tasks import evaluation, preprocessing
+
+        product = evaluation.Product(self.exported.digest, BASELINE, store.path(self.exported.content), ())
+        inputs = preprocessing.product_inputs(self.prepared.dataset, "validation", store)
+        return {BASELINE: evaluation.run(product, inputs, self.recipe.runtime)}
 
     def needs(self) -> Sequence[str]:
         """The data but for the test split, and the baseline in both its forms."""

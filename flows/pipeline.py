@@ -13,8 +13,9 @@ from flows.defaults import branches_of
 from flows.execution import Call
 from flows.joint import Found
 from flows.recipe import Recipe, own_point, settle
+from flows.tradeoffs import best_of
 from flows.trials import TrainingTrial
-from flows.weighing import best_of
+from flows.weighing import is_timed
 from tasks import importing, ingestion, steps
 from tasks.artifacts import (
     Candidate,
@@ -145,8 +146,10 @@ def tune(recipe: Recipe, prepared: Prepared, workspace: Workspace, call: Call) -
         recipe.model_copy(update={"compress": None}), prepared, workspace.store.get_json(prepared.fitted)
     )
     epochs = min(search.epochs or recipe.train.epochs, recipe.train.epochs)
-    tuned = searching.search(trial, search, epochs, recipe.name, "", workspace, call, own)
-    return settle(recipe, best_of(tuned.trials, search.minimize, recipe.goal.max_drop)), tuned
+    host = host_name() if is_timed(recipe) else ""
+    tuned = searching.search(trial, search, epochs, recipe.name, host, workspace, call, own)
+    tuned = dataclasses.replace(tuned, best=best_of(tuned.trials, tuned.cost, recipe.goal.max_drop))
+    return settle(recipe, tuned.best), tuned
 
 
 def start(recipe: Recipe, prepared: Prepared, workspace: Workspace, call: Call) -> Bench:

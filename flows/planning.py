@@ -158,7 +158,10 @@ def epochs_of(name: str, epochs: int, plan: Plan) -> tuple[str, float]:
 def cost_of_search(search: Search, plan: Plan) -> tuple[str, float]:
     """What a search of trainings costs at most, in words and minutes: all its epochs one by one, or its time."""
     epochs = plan.recipe.train.epochs
-    said, minutes = epochs_of("search", (search.count or 0) * min(search.epochs or epochs, epochs), plan)
+    each = min(search.epochs or epochs, epochs)
+    if search.algorithm == "pbt":
+        each = -(-each // search.generations)
+    said, minutes = epochs_of("search", (search.count or 0) * each, plan)
     if search.minutes and (search.count is None or search.minutes < minutes):
         return f"{search.minutes:g} minutes of search", search.minutes
     return said, minutes

@@ -18,7 +18,7 @@ from tasks import preprocessing, steps
 from tasks.artifacts import Store, Workspace, digest_of, write_atomically
 from tasks.artifacts.flat import scorecard_metrics, scorecard_tags
 from tasks.registry import Version
-from tasks.tracking import IDENTITY
+from tasks.tracking import search_tags
 from tasks.tuning import Tuned
 
 SAMPLE = 32
@@ -96,9 +96,9 @@ def plans(line: Line, store: Store) -> dict[str, str]:
 
 
 def record_search(role: str, tuned: Tuned, parent: str, workspace: Workspace, write: Write) -> None:
-    """A search's run and its trials, from which a later search of this role begins."""
+    """A search's run and its trials, from which a later search of this role begins; what it has already stays."""
     uri = workspace.tracking_uri
-    tags = {"paredown.role": role} | ({IDENTITY: tuned.identity} if tuned.identity else {})
+    tags = search_tags(role, tuned.identity)
     search = write(steps.record_child, uri, parent, role, role, tuned.best, {}, {}, {}, {}, tags)
     write(steps.record_trials, uri, search, tuned.trials)
 

@@ -38,6 +38,8 @@ def check_space(recipe: Recipe, search: Search, file: str | None) -> None:
     """
     for path in search.space:
         check_path(path, search, file)
+    if search.algorithm == "pbt":
+        check_population(recipe, search, file)
     for point in probes(search.space):
         content = {"augment": [], **recipe.model_dump(mode="json", exclude_unset=True)}
         try:
@@ -65,6 +67,29 @@ def check_path(path: str, search: Search, file: str | None) -> None:
         if path.startswith(outer + ".") and outer not in search.space[path].when:
             law = f"lies in {outer}, which is searched as well: it needs a condition on it"
             raise InputError(law, file=file, path=place, nearest=f"when: {{{outer}: …}}")
+
+
+def check_population(recipe: Recipe, search: Search, file: str | None) -> None:
+    """Whether the recipe's training can be cut into stages, which change what is searched. Raises InputError."""
+    train, why = recipe.train, "since search.algorithm is pbt"
+    epochs = min(search.epochs or train.epochs, train.epochs)
+    if train.schedule != "constant":
+        law = f"must be constant, {why}, which finds the schedule itself"
+        raise InputError(law, file=file, path="train.schedule", value=train.schedule, nearest="constant")
+    if train.early_stopping is not None:
+        law = f"must be null, {why}: a network that stands still may go on with other values"
+        raise InputError(law, file=file, path="train.early_stopping", nearest="null")
+    if train.minutes is not None:
+        law = f"must be left out, {why}: its stages are counted in epochs"
+        raise InputError(law, file=file, path="train.minutes", value=train.minutes)
+    if train.changes:
+        raise InputError(f"must be left out, {why}, which finds the changes itself", file=file, path="train.changes")
+    if search.generations > epochs:
+        law = f"must be at most the epochs of a training, which are {epochs}"
+        raise InputError(law, file=file, path="search.generations", value=search.generations, nearest=epochs)
+    if "train.momentum" in search.space and train.optimizer != "sgd":
+        law = f"is sgd's alone, and train.optimizer is {train.optimizer}"
+        raise InputError(law, file=file, path="search.space.train.momentum")
 
 
 def probes(space: Space) -> list[Point]:

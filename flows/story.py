@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from flows import misses, tried
+from flows import misses, tradeoffs, tried
 from flows.branches import Line
 from flows.phrases import summarize
 from flows.pipeline import Findings
@@ -16,6 +16,7 @@ from tasks.artifacts import LOWER_IS_BETTER, Candidate, Drop, Step, Store
 from tasks.kernels.host import host
 from tasks.reporting import Entry, Story
 from tasks.reporting import Stage as MeasuredStage
+from tasks.tuning import EXCESS, Trial
 
 
 def tell(findings: Findings, store: Store, seconds: float, links: dict[str, str]) -> Story:
@@ -38,6 +39,7 @@ def tell(findings: Findings, store: Store, seconds: float, links: dict[str, str]
         metric=recipe.goal.metric,
         links=links,
         notes=notes(findings),
+        weighed=tradeoffs.tell(findings.tuned, recipe.goal) if findings.tuned else None,
     )
 
 
@@ -144,18 +146,22 @@ def trials(findings: Findings) -> list[dict[str, Any]]:
     if findings.tuned is None:
         return []
     sign = -1 if findings.recipe.goal.metric in LOWER_IS_BETTER else 1
-    return [
-        {
-            "number": trial.number,
-            "point": trial.point,
-            "score": None if trial.score is None else sign * trial.score,
-            "epochs": len(trial.curve),
-            "state": trial.state,
-            "seconds": trial.seconds,
-            "reason": trial.reason,
-        }
-        for trial in findings.tuned.trials
-    ]
+    return [trial_row(trial, sign, findings.tuned.cost) for trial in findings.tuned.trials]
+
+
+def trial_row(trial: Trial, sign: int, cost: str | None) -> dict[str, Any]:
+    """One trial; what was beyond the limits was not trained, so that its score says nothing."""
+    over = trial.measured.get(EXCESS)
+    return {
+        "number": trial.number,
+        "point": trial.point,
+        "score": None if trial.score is None or over else sign * trial.score,
+        "cost": trial.measured.get(cost or ""),
+        "epochs": 0 if over else len(trial.curve),
+        "state": trial.state,
+        "seconds": trial.seconds,
+        "reason": f"beyond the limits by {over:.0%}" if over else trial.reason,
+    }
 
 
 def describe_data(findings: Findings) -> dict[str, str]:

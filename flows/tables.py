@@ -30,6 +30,8 @@ def show(outcome: Outcome, console: Console) -> None:
     console.print()
     console.print(scores(story))
     console.print(reasons(story))
+    if story.weighed:
+        console.print(f"[bold]search[/] {escape(story.weighed.answer)}", highlight=False)
     if story.searched:
         console.print(f"[bold]search for branches[/] {escape(story.searched.answer)}", highlight=False)
     console.print(f"[bold]{story.answer}[/]", highlight=False)

@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from flows.modules import modules_of
 from flows.recipe import Recipe, with_point
 from flows.spaces import laid
-from flows.weighing import UNFIT, excess, is_weighed, weigh
-from tasks.artifacts import LOWER_IS_BETTER, Prepared, Store, digest_of
+from flows.weighing import UNFIT, is_timed, is_weighed, weigh
+from tasks.artifacts import LOWER_IS_BETTER, Prepared, Refusal, Store, digest_of
 from tasks.artifacts.identity import identity
+from tasks.kernels.host import host_name
 from tasks.spaces import Point
 from tasks.training import Epoch
-from tasks.tuning import Desk
+from tasks.tuning import EXCESS, Desk
+from tasks.tuning.stages import EPOCHS, ends, origin
 
 if TYPE_CHECKING:
     import numpy as np
+
+CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,10 @@ class TrainingTrial:
     """The fitted preprocessing, because a worker need not have the store."""
 
     def __call__(self, point: Point, desk: Desk) -> None:
-        """Trains with the point's values; a trial that was killed goes on from its checkpoint."""
+        """Trains with the point's values; a trial that was killed goes on from its checkpoint.
+
+        A stage of a population goes on from where the stage before it ended, and reports its own epochs.
+        """
         from tasks import baseline, modeling, training
 
         recipe = with_point(self.recipe, point)
@@ -40,8 +47,12 @@ class TrainingTrial:
 
         measured: dict[str, float] = {}
 
+        before = origin(point, self.stages)
+        trained = before[EPOCHS] if before else 0
+
         def on_epoch(epoch: Epoch) -> None:
-            desk.report(epoch.number, sign * epoch.validation_score, measured)
+            if epoch.number > trained:
+                desk.report(epoch.number, sign * epoch.validation_score, measured)
 
         spec = recipe.train
         if recipe.search and recipe.search.epochs:
@@ -50,29 +61,47 @@ class TrainingTrial:
         network = modeling.build(*modeling.complete(recipe.model, self.prepared), seed=spec.seed)
         if is_weighed(recipe):
             measured |= weigh(network, recipe, self.prepared, self.fitted, desk.workspace.store, desk.folder)
-            if over := excess(measured, recipe.goal.limits):
-                desk.report(1, UNFIT * (1 + over), measured)
+            if over := recipe.goal.limits.excess(measured["bytes"], measured["latency_ms"]):
+                desk.report(1, UNFIT * (1 + over), measured | {EXCESS: over})
                 return
         network.to(device)
         data = baseline.tensors(desk.shared, self.fitted, recipe.augment, device)
-        checkpoint = desk.folder / "checkpoint.pt"
         result = training.train(
-            network, data, spec, metric=recipe.goal.metric, checkpoint=checkpoint, on_epoch=on_epoch
+            network,
+            data,
+            spec,
+            metric=recipe.goal.metric,
+            checkpoint=desk.folder / CHECKPOINT,
+            on_epoch=on_epoch,
+            origin=(trained, desk.folder_of(before) / CHECKPOINT) if before else None,
         )
         for epoch in result.curve:
             # Epochs from before a kill may have been lost on their way to the search.
             if epoch.number not in desk.curve:
                 on_epoch(epoch)
+        if self.stages and result.stopped == "diverged":
+            raise Refusal(f"the loss is not finite in epoch {len(result.curve) + 1}, and no stage can go on from there")
+
+    @property
+    def stages(self) -> list[int]:
+        """The epochs after which the stages of a population end; none where each trial is a training of its own."""
+        search, epochs = self.recipe.search, self.recipe.train.epochs
+        if search is None or search.algorithm != "pbt":
+            return []
+        return ends(min(search.epochs or epochs, epochs), search.generations)
 
     @property
     def identity(self) -> str:
-        """The data, the network, how it is trained and judged, but for the values that are searched."""
+        """The data, the network, how it is trained and judged, but for the values that are searched; and what a latency
+        depends on, where one counts.
+        """
         search = self.recipe.search
         parts = {"model", "train", "augment", "goal"}
         content = laid(
             self.recipe.model_dump(mode="json", include=parts), dict.fromkeys(search.space if search else ())
         )
-        return digest_of([content, search and search.epochs, identity(self.prepared)])
+        clock = [host_name(), self.recipe.runtime.model_dump(mode="json")] if is_timed(self.recipe) else []
+        return digest_of([content, search and search.epochs, identity(self.prepared), *clock])
 
     @property
     def modules(self) -> Sequence[str]:

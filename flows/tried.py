@@ -72,7 +72,7 @@ def trial_row(trial: Trial, baseline: Scorecard, findings: Findings, is_best: bo
     answer = trial.answer or {}
     state, is_walked = state_of(trial), joint.is_walked(trial)
     # The last report of a trial that came to a file is that of the file; one that was given up trained nothing.
-    epochs = 0 if state == "given up" else max((epoch for epoch, _ in trial.curve), default=0) - is_walked
+    epochs = 0 if state == "given up" else len(trial.curve) - is_walked
     measured = trial.measured
     size = measured.get("bytes")
     branch = composition.branch_of(trial.point, joint.name(trial), tuple(own(findings).values()))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from flows.gauging import Gauge
 from tasks import ranking
-from tasks.artifacts import LOWER_IS_BETTER, Candidate, Latency, Refusal, Scorecard, Workspace
-from tasks.branch import AnyStep, Branch, is_training, title
+from tasks.artifacts import LOWER_IS_BETTER, Candidate, Latency, Refusal, Scorecard
+from tasks.branch import BASELINE, AnyStep, Branch, is_training, title
 from tasks.distillation import Recover, Teaching
 from tasks.students import Distill
 from tasks.techniques import Plugin
@@ -28,12 +30,16 @@ class Walk:
 
     def __init__(self, trial: ParingTrial, desk: Desk) -> None:
         self.trial, self.desk, self.workspace = trial, desk, desk.workspace
+        answers, store = desk.shared[BASELINE], desk.workspace.store
+        self.gauge = Gauge(trial.recipe, trial.prepared, trial.exported, answers, store)
         self.stages: list[tuple[str, Candidate]] = []
         """What each step made: its title and the candidate."""
         self.epochs = 0
-        """Epochs of recovery so far."""
+        """Epochs of training so far."""
         self.before = 0
         """Those of earlier steps."""
+        self.most = 1
+        """Those of the whole branch."""
         self.ahead = ranking.Standing(0.0, 0.0)
         """What the branch saves if it loses nothing."""
         self.latency: Latency | None = None
@@ -49,11 +55,12 @@ class Walk:
         """
         place = next((place for place, step in enumerate(branch.steps) if is_training(step)), len(branch.steps))
         front, rest = branch.steps[:place], branch.steps[place:]
+        self.most = sum(step.most_epochs for step in rest if is_training(step))
         model = self.take_all(front, self.trial.baseline)
         if rest and not isinstance(rest[0], Distill):
             self.look_ahead(model, [step for step in rest if not is_training(step)])
         model = self.take_all(rest, model)
-        return self.evaluate(model)
+        return self.judge(model)
 
     def look_ahead(self, model: Candidate, steps: Sequence[AnyStep]) -> None:
         """Finishes and times the branch as if recovery were done: its weights do not change its time.
@@ -63,21 +70,22 @@ class Walk:
         """
         stages = list(self.stages)
         try:
-            card = self.evaluate(self.take_all(steps, model))
+            product = self.export(self.take_all(steps, model))
         except Refusal:
             return  # what cannot be finished yet may be so after its recovery
         finally:
             self.stages = stages
-        standing = ranking.standing(card, self.trial.recipe.goal)
-        self.ahead = dataclasses.replace(standing, drop=0.0)
+        gauge, goal = self.gauge, self.trial.recipe.goal
+        latency, size = gauge.time(product), gauge.size(product)
+        self.latency, self.measured = latency, {"speedup": latency.ratio.value, "bytes": size}
+        self.ahead = ranking.ahead(latency, size, gauge.size(gauge.baseline) / size, goal)
         if self.trial.rank(self.ahead) <= self.trial.bar:
-            saved = f"{card.latency.ratio.value:.2f}× as fast, {card.size.bytes:,} bytes"
+            saved = f"{latency.ratio.value:.2f}× as fast, {size:,} bytes"
             raise GivenUp(f"given up before its recovery: {saved} would not beat what is known")
-        self.latency = card.latency
 
-    def evaluate(self, model: Candidate) -> Scorecard:
-        """The scorecard of the model's file on validation; timed unless that was done."""
-        card = evaluate(self.export(model), self.trial, self.workspace, self.latency)
+    def judge(self, model: Candidate) -> Scorecard:
+        """The scorecard of the model's file on validation."""
+        card = self.gauge.judge(self.export(model), self.latency)
         self.measured = {"speedup": card.latency.ratio.value, "bytes": card.size.bytes}
         return card
 
@@ -102,13 +110,17 @@ class Walk:
         return compression.recover(model, trial.baseline, step, *knobs)
 
     def on_epoch(self, epoch: Epoch) -> None:
-        """Reports where the branch would stand if its file lost what the network loses."""
+        """Reports where the branch would stand if its file lost what the network loses.
+
+        It does so at the place that the epoch has in the longest training of the search: branches are compared at the
+        same share of their learning rate's way, for in the middle of it all score worse than at its end.
+        """
         sign = 1 if self.trial.recipe.goal.metric in LOWER_IS_BETTER else -1
         drop = sign * (epoch.validation_score - self.trial.score)
         self.epochs = self.before + epoch.number
-        self.desk.report(
-            self.epochs, self.trial.rank(dataclasses.replace(self.ahead, drop=drop)), self.measured | {"drop": drop}
-        )
+        place = math.ceil(self.trial.longest * self.epochs / self.most)
+        rank = self.trial.rank(dataclasses.replace(self.ahead, drop=drop))
+        self.desk.report(place, rank, self.measured | {"drop": drop})
 
     def compress(self, step: AnyStep, model: Candidate) -> Candidate:
         """One technique; what acts on a file gets one."""
@@ -132,23 +144,3 @@ class Walk:
             return model
         with quiet.working():
             return exporting.export(model, self.trial.prepared, self.trial.recipe.export, self.workspace.store)
-
-
-def evaluate(product: Candidate, trial: ParingTrial, workspace: Workspace, latency: Latency | None) -> Scorecard:
-    """A file's scorecard on validation against the baseline; timed unless its latency is known."""
-    from tasks import evaluation, preprocessing
-    from tasks.kernels import quiet
-
-    recipe, store, baseline = trial.recipe, workspace.store, trial.exported
-    products = {
-        each.digest: evaluation.Product(each.digest, each.name, store.path(each.content), ())
-        for each in (baseline, product)
-    }
-    inputs = preprocessing.product_inputs(trial.prepared.dataset, "validation", store)
-    targets = store.get_array(trial.prepared.dataset.splits["validation"].targets)
-    timing = dict.fromkeys(products, latency) if latency else None
-    with quiet.working():
-        cards = evaluation.evaluate(
-            products, baseline.digest, inputs, targets, recipe.goal, recipe.runtime, "validation", None, timing
-        )
-    return cards[product.digest]

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from flows.recipe import Recipe
-from tasks.artifacts import Limits, Prepared, Store
-from tasks.spaces import Point
-from tasks.tuning import Trial, best_point
+from tasks.artifacts import Prepared, Store
 
 if TYPE_CHECKING:
     from torch import nn
 
-COSTS = {"latency": "latency_ms", "bytes": "bytes"}
-"""What a search minimizes → the name of the number."""
 UNFIT = -1e6
 """The score of a network that keeps the goal's limits only just not: below every score that a metric gives."""
 
@@ -24,6 +19,11 @@ def is_weighed(recipe: Recipe) -> bool:
     """Whether trials must know what their networks cost."""
     limits = recipe.goal.limits
     return bool(recipe.search and (recipe.search.minimize or limits.bytes or limits.latency_ms))
+
+
+def is_timed(recipe: Recipe) -> bool:
+    """Whether a latency counts in trials, which is another on another host."""
+    return bool(recipe.search and (recipe.search.minimize == "latency" or recipe.goal.limits.latency_ms))
 
 
 def weigh(
@@ -42,21 +42,3 @@ def weigh(
     )
     milliseconds = latency.compare(times.processes, "")[""].median_ms
     return {"bytes": float(path.stat().st_size), "latency_ms": milliseconds}
-
-
-def excess(measured: dict[str, float], limits: Limits) -> float:
-    """How far the limits are exceeded, each as a share of itself; 0 keeps them."""
-    pairs = [(measured["bytes"], limits.bytes), (measured["latency_ms"], limits.latency_ms)]
-    return sum(max(0.0, value / bound - 1) for value, bound in pairs if bound)
-
-
-def best_of(trials: Sequence[Trial], minimize: Literal["latency", "bytes"] | None, margin: float) -> Point:
-    """The best point; with something to minimize, of those within the margin of the best score the one with the
-    least of it.
-    """
-    if minimize is None:
-        return best_point(trials)
-    weighed = [trial for trial in trials if trial.score is not None and COSTS[minimize] in trial.measured]
-    best = max((trial.score or 0.0 for trial in weighed), default=0.0)
-    good = [trial for trial in weighed if (trial.score or 0.0) >= best - margin]
-    return min(good, key=lambda trial: trial.measured[COSTS[minimize]]).point if good else best_point(trials)

@@ -67,6 +67,9 @@ class CompressionSearch(Budgeted):
 
     @model_validator(mode="after")
     def _algorithm_suits(self) -> CompressionSearch:
+        if self.algorithm == "pbt":
+            law = "finds values that change while a network trains, and a branch is more than one training"
+            raise ValueError(InputError(law, path="algorithm", value=self.algorithm, nearest="tpe"))
         if not self.space and self.algorithm in ("grid", "cmaes"):
             law = "needs compress.search.space: the steps themselves are choices, and their knobs depend on them"
             raise ValueError(InputError(law, path="algorithm", value=self.algorithm, nearest="tpe"))

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from tasks.artifacts import InputError, Refusal, Spec, nearest
 from tasks.branch import AnyStep, Branch, CompressionSearch, is_training
+from tasks.distillation import Recover
 from tasks.spaces import Choice, Domain, Point, is_member
 from tasks.techniques import TAGS, Plugin, Technique
 
@@ -29,6 +30,8 @@ RECOVERY: Mapping[str, Mapping[str, Any]] = {
     "learning_rate": {"loguniform": (3e-4, 1e-2)},
     "temperature": {"loguniform": (1.0, 8.0)},
 }
+KEPT = ("batch_size", "optimizer", "schedule", "hard_weight", "precision", "seed")
+"""Knobs of a recovery that are not searched."""
 DOMAIN: TypeAdapter[Domain] = TypeAdapter(Domain)
 
 
@@ -56,17 +59,31 @@ def space_of(
 
 
 def branch_of(point: Point, name: str, branches: Sequence[Branch]) -> Branch:
-    """The branch that a point describes."""
+    """The branch that a point describes, in a search of a recipe with these branches."""
     if BRANCH in point:
         return _filled(point, name, next(branch for branch in branches if branch.name == point[BRANCH]))
     order = [] if point[REDUCE] == NOTHING else point[REDUCE].split(", ")
     finish = [] if point[FINISH] == NOTHING else [point[FINISH]]
+    habits = _habits(branches)
     parts = [*order, *([RECOVER] if order else []), *finish]
-    return Branch.model_validate({"name": name, "steps": [{"step": part, **_knobs(point, part)} for part in parts]})
+    steps = [{"step": part, **habits.get(part, {}), **_knobs(point, part)} for part in parts]
+    return Branch.model_validate({"name": name, "steps": steps})
 
 
-def point_of(branch: Branch, space: Mapping[str, Domain]) -> Point | None:
-    """The point that describes a branch; None when no point of the space does."""
+def _habits(branches: Sequence[Branch]) -> dict[str, Point]:
+    """Tag → the knobs that are not searched, as the recipe's first step of that tag has them: of recoveries, and of
+    what finishes a file."""
+    found: dict[str, Point] = {}
+    for step in (step for branch in branches for step in branch.steps):
+        if isinstance(step, Recover) and step.trains:
+            found.setdefault(RECOVER, step.model_dump(include=set(KEPT), exclude_unset=True))
+        elif isinstance(step, Technique) and step.form == "onnx":
+            found.setdefault(_tag(step), step.model_dump(exclude={"step"}, exclude_unset=True))
+    return found
+
+
+def point_of(branch: Branch, space: Mapping[str, Domain], branches: Sequence[Branch]) -> Point | None:
+    """The point that describes one of the recipe's branches; None when no point of the space does."""
     if BRANCH in space:
         prefix = f"{branch.name}."
         paths = [path for path in space if path.startswith(prefix)]
@@ -80,11 +97,11 @@ def point_of(branch: Branch, space: Mapping[str, Domain]) -> Point | None:
         point = {REDUCE: ", ".join(order) or NOTHING, FINISH: tags[-1] if space[FINISH].has(tags[-1]) else NOTHING}
         knobs = {f"{tag}.{knob}": value for tag, step in zip(tags, branch.steps, strict=True) for knob, value in step}
         point |= {path: value for path, value in knobs.items() if path in space}
-    return point if is_member(point, space) and _says_the_same(branch, point) else None
+    return point if is_member(point, space) and _says_the_same(branch, point, branches) else None
 
 
-def _says_the_same(branch: Branch, point: Point) -> bool:
-    again = branch_of(point, branch.name, [branch])
+def _says_the_same(branch: Branch, point: Point, branches: Sequence[Branch]) -> bool:
+    again = branch_of(point, branch.name, branches)
     return again.model_dump() == branch.model_dump()
 
 

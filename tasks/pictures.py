@@ -12,7 +12,7 @@ from tasks.kernels import charts
 from tasks.kernels.charts import Bar, Frame, Interval, Line, Point, Scale, Trial, Try, Unit, View
 
 if TYPE_CHECKING:
-    from tasks.reporting import Tried
+    from tasks.reporting import Tried, Weighed
 
 Row = tuple[str, Literal["baseline", "candidate", "control"], bool, Scorecard]
 """Name, role, whether chosen, and what was measured."""
@@ -148,17 +148,37 @@ class Pictures:
         """The drop of the branches that a search tried against their speed-up, or against how much smaller they are."""
         by_latency = self.goal.minimize == "latency"
         gain = "speed-up" if by_latency else "size, baseline ÷ this"
+        measured = ((each, each.speedup if by_latency else each.size_ratio) for each in tried)
+        drawn = [self._try(each, times) for each, times in measured if each.drop is not None and times]
+        return charts.tradeoff(drawn, self._frame(gain, "the branches that were tried", narrow))
+
+    def weighed(self, trials: Sequence[dict[str, Any]], weighed: Weighed, *, narrow: bool = False) -> str:
+        """The drop of the trials against the best of them, against how much less than that one they cost."""
+        known = [trial for trial in trials if trial["score"] is not None and trial["cost"]]
+        if not known:
+            return ""
+        sign = 1 if self.lower_is_better else -1
+        best = min(known, key=lambda trial: sign * trial["score"])
+        gain = f"{'latency' if weighed.cost == 'latency_ms' else 'size'}, trial {best['number']} ÷ this"
+        drawn = []
+        for trial in known:
+            times, drop = best["cost"] / trial["cost"], sign * (trial["score"] - best["score"])
+            name = f"trial {trial['number']}"
+            kind: Any = "best" if trial["number"] == weighed.taken else trial["state"]
+            hint = f"{name}: {trial['state']}; {self.unit.score(trial['score'])}, {charts.ratio(times)}"
+            label = name if trial["number"] in (weighed.taken, *weighed.front) else ""
+            drawn.append(Try(label, times, drop * self.unit.scale, kind, hint))
+        return charts.tradeoff(drawn, self._frame(gain, f"{len(known)} trials", narrow))
+
+    def _frame(self, gain: str, tried: str, narrow: bool) -> Frame:
         points = ", points" if self.unit.scale == 100 else ""
-        frame = Frame(
-            f"Drop of {self.goal.metric} against {gain} of the branches that were tried",
+        return Frame(
+            f"Drop of {self.goal.metric} against {gain} of {tried}",
             f"{gain} · better →",
             f"↑ better · drop of {self.goal.metric}{points}, axis reversed",
             self.goal.max_drop * self.unit.scale,
             *((360, 340) if narrow else ()),
         )
-        measured = ((each, each.speedup if by_latency else each.size_ratio) for each in tried)
-        drawn = [self._try(each, times) for each, times in measured if each.drop is not None and times]
-        return charts.tradeoff(drawn, frame)
 
     def _try(self, each: Tried, ratio: float) -> Try:
         kind: Any = "best" if each.best else each.state

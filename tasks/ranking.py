@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tasks.artifacts import Goal, Scorecard
+from tasks.artifacts import Goal, Latency, Scorecard
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,14 @@ class Standing:
 
 def standing(card: Scorecard, goal: Goal) -> Standing:
     """Where a measured file stands; its drop is the one that the goal's proof looks at."""
-    return Standing(goal.judged(card.drop.estimate), saving(card, goal), excess(card, goal))
+    hoped = ahead(card.latency, card.size.bytes, card.size_ratio, goal)
+    return replace(hoped, drop=goal.judged(card.drop.estimate))
+
+
+def ahead(latency: Latency, size: int, size_ratio: float, goal: Goal) -> Standing:
+    """Where a file of so many bytes would stand if it lost nothing; `size_ratio` is that of `Scorecard`."""
+    excess = goal.limits.excess(size, latency.median_ms, latency.ratio.value)
+    return Standing(0.0, saving(latency, size_ratio, goal), excess)
 
 
 def rank(standing: Standing, goal: Goal, scale: float) -> float:
@@ -37,20 +44,9 @@ def rank(standing: Standing, goal: Goal, scale: float) -> float:
     return -miss if miss > 0 else standing.saving
 
 
-def saving(card: Scorecard, goal: Goal) -> float:
+def saving(latency: Latency, size_ratio: float, goal: Goal) -> float:
     """The share that is saved; a latency that is not measurably lower saves nothing."""
     if goal.minimize == "bytes":
-        return 1 - 1 / card.size_ratio
-    gained = 1 - 1 / card.latency.ratio.value
-    return gained if card.latency.verdict == "faster" else min(gained, 0.0)
-
-
-def excess(card: Scorecard, goal: Goal) -> float:
-    """How far the limits are exceeded, each as a share of itself."""
-    limits = goal.limits
-    pairs = [
-        (limits.bytes, card.size.bytes),
-        (limits.latency_ms, card.latency.median_ms),
-        (limits.speedup and 1 / limits.speedup, 1 / card.latency.ratio.value),
-    ]
-    return sum(max(0.0, value / bound - 1) for bound, value in pairs if bound)
+        return 1 - 1 / size_ratio
+    gained = 1 - 1 / latency.ratio.value
+    return gained if latency.verdict == "faster" else min(gained, 0.0)

@@ -81,6 +81,20 @@ class Searched:
 
 
 @dataclass(frozen=True)
+class Weighed:
+    """The second objective of a search for how the baseline is trained."""
+
+    cost: str
+    """`latency_ms` or `bytes`: what was minimized beside the score."""
+    taken: int
+    """The number of the trial whose values were used."""
+    front: tuple[int, ...]
+    """The trials that no other beats in both, the least cost first."""
+    answer: str
+    """Which was taken, and why."""
+
+
+@dataclass(frozen=True)
 class Story:
     """Everything that a report tells."""
 
@@ -99,13 +113,15 @@ class Story:
     test: tuple[Scorecard, ...]
     """The baseline and the chosen one on the test split: the one time it was opened."""
     trials: tuple[dict[str, Any], ...]
-    """number, point ({path: value}), score (None: failed), epochs, state, seconds, reason (why it failed); the state
-    is `finished`, `stopped early` or `failed`."""
+    """number, point ({path: value}), score (None: it has none), cost (None: not measured, or there is none), epochs,
+    state, seconds, reason (why it has no score); the state is `finished`, `stopped early` or `failed`."""
     searched: Searched | None
     """The search for branches; None when there was none."""
     metric: str
     links: dict[str, str]
     notes: tuple[str, ...]
+    weighed: Weighed | None = None
+    """Where the trials have two objectives."""
 
 
 def render(story: Story) -> str:
@@ -128,7 +144,7 @@ def render(story: Story) -> str:
             chosen=chosen,
             headline=headline,
             status=_status(chosen, headline),
-            best=_best(story, pictures.lower_is_better),
+            best=story.weighed.taken if story.weighed else _best(story, pictures.lower_is_better),
             pictures=pictures,
             limits=story.goal.limits.model_dump(exclude_none=True),
         )

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from tasks.artifacts import InputError, Spec, nearest
+from tasks.artifacts import InputError, Spec
 from tasks.domains import Choice, Domain, Integers, LogUniform, Quantized, Uniform, accepted, is_same
+from tasks.mismatches import unsuited, wrong_condition
 
 __all__ = [
     "Budgeted", "Choice", "Domain", "Integers", "LogUniform", "Point", "Quantized", "Resources", "Search", "Space",
@@ -23,6 +24,8 @@ LARGEST = 100_000
 """The most trials of a search."""
 DEFAULT_TRIALS = 16
 """Of a search that is given neither trials nor minutes."""
+COSTS = {"latency": "latency_ms", "bytes": "bytes"}
+"""What a search minimizes → the name of the measured number."""
 
 
 def applies(domain: Domain, point: Mapping[str, Any]) -> bool:
@@ -125,13 +128,15 @@ class Resources(Spec):
 class Budgeted(Spec):
     """How a search goes about its space, and what it may spend."""
 
-    algorithm: Literal["grid", "random", "tpe", "gp", "nsga2", "cmaes"] = "tpe"
+    algorithm: Literal["grid", "random", "tpe", "gp", "nsga2", "cmaes", "pbt"] = "tpe"
     """`grid` tries every combination of a space without continuous domains. `tpe` (Bergstra et al. 2011), `gp` (a
     Gaussian process), `nsga2` (Deb et al. 2002) and `cmaes` (Hansen 2001) learn from the trials before. `gp` draws
-    domains with a condition at random; `cmaes` takes neither choices nor conditions."""
+    domains with a condition at random; `cmaes` takes neither choices nor conditions. `pbt` (Jaderberg et al. 2017)
+    finds values that change while a network trains."""
     scheduler: Literal["asha", "hyperband", "median", "none"] = "asha"
     """What stops trials early: `asha` (Li et al. 2020) and `hyperband` (Li et al. 2018) those behind the better part at
-    the same epoch, `median` (Golovin et al. 2017) those below the median of the others."""
+    the same epoch, `median` (Golovin et al. 2017) those below the median of the others. `pbt` stops none: it has others
+    go on in their place."""
     trials: int | None = Field(default=None, ge=1, le=LARGEST)
     """How many points are tried, at most. Absent: 16, or with `minutes` as many as fit. A grid has its own number."""
     minutes: float | None = Field(default=None, gt=0)
@@ -158,6 +163,16 @@ class Budgeted(Spec):
         return self.trials if self.trials or self.minutes else DEFAULT_TRIALS
 
     @property
+    def cost(self) -> str | None:
+        """The name of the measured number that is minimized beside the score."""
+        return None
+
+    @property
+    def way(self) -> str:
+        """How it goes about its space, in words."""
+        return f"{self.algorithm}, {self.scheduler}"
+
+    @property
     def budget(self) -> str:
         """Trials and minutes in words."""
         trials = "trials" if self.count is None else f"{self.count} trial{'s' * (self.count > 1)}"
@@ -166,7 +181,7 @@ class Budgeted(Spec):
     @model_validator(mode="after")
     def _space_can_be_searched(self) -> Budgeted:
         for path, domain in self.space.items():
-            for said in (_wrong_condition(path, self.space), _unsuited(path, domain, self.algorithm)):
+            for said in (wrong_condition(path, self.space), unsuited(path, domain, self.algorithm)):
                 if said:
                     raise ValueError(said)
         try:
@@ -189,45 +204,46 @@ class Search(Budgeted):
     space: dict[str, Domain] = Field(min_length=1)
     """As in every search; paths begin with `train.`, `model.arguments.` or `augment.`"""
     minimize: Literal["latency", "bytes"] | None = None
-    """A second objective: of the trials within `goal.max_drop` of the best score, the one whose file takes the least of
-    it is the answer. Absent: the best score is. A network beyond `goal.limits` is never trained."""
+    """A second objective beside the score: the algorithm looks for the front of both, and of the trials within
+    `goal.max_drop` of the best score, the one whose file takes the least of it is the answer. The scheduler goes by the
+    score alone. Absent: the best score is the answer. A network beyond `goal.limits` is never trained."""
+    population: int = Field(default=8, ge=2, le=1000)
+    """How many networks `pbt` trains side by side; the better quarter is copied to the worse quarter's places."""
+    generations: int = Field(default=5, ge=1, le=1000)
+    """Into how many stages `pbt` divides the epochs: after each of them the networks are compared."""
 
+    @property
+    def count(self) -> int | None:
+        """As in every search; each stage of each network of a population is a trial."""
+        if self.algorithm != "pbt":
+            return super().count
+        return min(self.trials or LARGEST, self.population * self.generations)
 
-def _wrong_condition(path: str, space: Space) -> InputError | None:
-    for other, value in space[path].when.items():
-        place = f"space.{path}.when.{other}"
-        if other not in space:
-            return InputError("is not a path of the space", path=place, nearest=nearest(other, set(space) - {path}))
-        values = space[other].values()
-        if values is None:
-            law = "must be the path of a choice, integers or quantized, whose values can be named"
-            return InputError(law, path=place, value=str(space[other]))
-        if not accepted(value):
-            return InputError("needs a value", path=place, value=value, nearest=values[0])
-        for each in accepted(value):
-            if not space[other].has(each):
-                law = f"must be a value of {other}: {space[other]}"
-                return InputError(law, path=place, value=each, nearest=_closest(each, space[other]))
-    return None
+    @property
+    def way(self) -> str:
+        """As in every search."""
+        if self.algorithm != "pbt":
+            return super().way
+        return f"pbt, a population of {self.population} through {self.generations} generations"
 
+    @property
+    def cost(self) -> str | None:
+        """As in every search."""
+        return COSTS[self.minimize] if self.minimize else None
 
-def _closest(value: Any, domain: Domain) -> Any:
-    values = domain.values() or ()
-    if isinstance(value, (int, float)) and all(isinstance(each, (int, float)) for each in values):
-        return min(values, key=lambda each: abs(each - value))
-    return nearest(str(value), map(str, values))
+    @model_validator(mode="after")
+    def _algorithm_takes_both(self) -> Search:
+        if self.minimize and self.algorithm == "cmaes":
+            law = "takes one objective only, and minimize is a second one"
+            raise ValueError(InputError(law, path="algorithm", value=self.algorithm, nearest="tpe or nsga2"))
+        return self
 
-
-def _unsuited(path: str, domain: Domain, algorithm: str) -> InputError | None:
-    got = domain.model_dump(mode="json", exclude_defaults=True)
-    place = f"space.{path}"
-    if algorithm == "grid" and domain.values() is None:
-        law = "must be a choice, integers or quantized, since the algorithm is grid"
-        return InputError(law, path=place, value=got, nearest={"choice": list(domain.ends())})
-    if algorithm == "cmaes" and isinstance(domain, Choice):
-        law = "must be a range of numbers, since the algorithm is cmaes (tpe and nsga2 take choices, too)"
-        return InputError(law, path=place, value=got)
-    if algorithm == "cmaes" and domain.when:
-        law = "must be left out, since the algorithm is cmaes (tpe and nsga2 take conditions)"
-        return InputError(law, path=f"{place}.when", value=domain.when)
-    return None
+    @model_validator(mode="after")
+    def _population_suits(self) -> Search:
+        if self.algorithm == "pbt" and self.scheduler not in ("asha", "none"):
+            law = "must be none, since the algorithm is pbt, which has others go on in the place of those behind"
+            raise ValueError(InputError(law, path="scheduler", value=self.scheduler, nearest="none"))
+        if self.algorithm == "pbt" and self.minimize:
+            law = "must be left out, since the algorithm is pbt: what it changes makes no file smaller or faster"
+            raise ValueError(InputError(law, path="minimize", value=self.minimize))
+        return self

@@ -57,7 +57,7 @@ def preprocess(dataset: Dataset, steps: tuple[PreprocessStep, ...], workspace: W
 @task(**CACHED, tags=["search"])
 def remember(experiment: str, role: str, identity: str, search: Budgeted, own: Point, workspace: Workspace) -> Warm:
     """What earlier searches of the experiment are worth to this one; `own` completes points that lack a path."""
-    past = tracking.past_searches(workspace.tracking_uri, experiment, role)
+    past = tracking.past_searches(workspace.tracking_uri, experiment, role, but=workspace.run)
     return tracking.warm(past, identity, search.space, own)
 
 
@@ -71,13 +71,20 @@ def tune(
     host: str,
     workspace: Workspace,
 ) -> Tuned:
-    """A search over points → the best point and every trial; `host` is named where trials measure time."""
+    """A search over points → the best point and every trial; `host` is named where trials measure time.
+
+    Its trials are in MLflow while it runs, if the workspace names the flow's run.
+    """
     folder = resumable(workspace) or workspace.checkpoints / "search"
     arrays, needs = work.arrays(workspace.store), work.needs()
     told: dict[str, Any] = {"first": first, "known": known, "needs": needs, "modules": work.modules}
+    told["on_progress"] = Headway(search, work)
     with shown("search"):
-        tuned = tuning.tune(work, search, arrays, workspace, folder, epochs, **told, on_progress=Headway(search, work))
-        tell(len(tuned.trials), len(tuned.trials), tuning.summarize(tuned.trials))
+        with tracking.recording(workspace.tracking_uri, workspace.run, work.role, work.identity) as recorder:
+            tuned = tuning.tune(work, search, arrays, workspace, folder, epochs, **told, on_trials=recorder)
+            recorder(tuned.trials)
+        count, note = len(tuned.trials), tuning.summarize(tuned.trials)
+        tell(count, count, note + (f", not in MLflow yet ({recorder.trouble})" if recorder.trouble else ""))
         return dataclasses.replace(tuned, identity=work.identity)
 
 

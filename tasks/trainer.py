@@ -58,8 +58,9 @@ class Trainer:
 
         from tasks.kernels import loops
 
-        data, spec = self.data, self.spec
         number, start = self.curve[-1].number + 1 if self.curve else 1, time.monotonic()
+        data, spec = self.data, self.spec.at(number)
+        loops.turn(self.optimizer, momentum=spec.momentum, weight_decay=spec.weight_decay)
         with loops.seeded(spec.seed, number, data.inputs.device) as generator:
             batches = loops.shuffled_batches(len(data.inputs), spec.batch_size, generator)
             loss = loops.train_epoch(
@@ -69,7 +70,7 @@ class Trainer:
                 batches,
                 self.optimizer,
                 objective=self.objective,
-                rate=lambda step: self._rate(number - 1 + step / len(batches), start),
+                rate=lambda step: self._rate(spec.learning_rate, number - 1 + step / len(batches), start),
                 transform=data.transform,
                 augment=data.augment,
                 generator=generator,
@@ -81,15 +82,15 @@ class Trainer:
     def _seconds_left(self) -> float:
         return math.inf if self.spec.minutes is None else 60 * (self.spec.minutes - minutes_of(self.curve))
 
-    def _rate(self, epochs: float, start: float) -> float:
-        """The learning rate after so many epochs, in an epoch that began at `start`."""
+    def _rate(self, peak: float, epochs: float, start: float) -> float:
+        """The learning rate after so many epochs, in an epoch that began at `start`, of a schedule with that peak."""
         from tasks.kernels import loops
 
         progress = epochs / self.spec.epochs
         if self.spec.minutes is not None:
             clock = minutes_of(self.curve) + (time.monotonic() - start) / 60
             progress = max(progress, min(1.0, clock / self.spec.minutes))
-        return loops.learning_rate(self.spec.schedule, self.spec.learning_rate, progress)
+        return loops.learning_rate(self.spec.schedule, peak, progress)
 
     def validate(self, number: int, train_loss: float | None, start: float) -> Epoch | None:
         """Adds the epoch to the curve, and keeps its weights when it is the best so far.
@@ -152,15 +153,19 @@ class Trainer:
         return ""
 
 
-def identity_of(trainer: Trainer, keep_start: bool) -> str:
-    """Digest of what decides the training's bits: spec, metric, starting parameters, shapes and targets."""
+def identity_of(trainer: Trainer, keep_start: bool, spec: TrainSpec | None = None) -> str:
+    """Digest of what decides the training's bits: spec, metric, starting parameters, shapes and targets.
+
+    Args:
+        spec: another training's, alike in all else; by default the trainer's own.
+    """
     from tasks.kernels.checkpoints import fingerprint
 
     data = trainer.data
     return digest_of(
         {
             "version": 1,
-            "spec": trainer.spec.model_dump(mode="json"),
+            "spec": (spec or trainer.spec).model_dump(mode="json"),
             "metric": trainer.metric,
             "keep_start": keep_start,
             "state": [[name, list(tensor.shape)] for name, tensor in trainer.model.state_dict().items()],

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.artifacts import Spec
+from tasks.changes import Change, held, wrong
 from tasks.kernels.curves import Curve, Epoch, minutes_of
 from tasks.trainer import Trainer, identity_of
 
@@ -63,6 +64,24 @@ class TrainSpec(Spec):
     """Arithmetic of the training steps; weights and validation stay in float32."""
     seed: int = Field(default=0, ge=0)
     """Seed of the shuffling, the augmentation and dropout."""
+    changes: dict[int, Change] = Field(default_factory=dict, exclude_if=lambda changes: not changes)
+    """Epoch, counted from 1 → values that hold from it on, until the next change: `{4: {learning_rate: 0.03}}` changes
+    the learning rate before the fourth epoch trains."""
+
+    @model_validator(mode="after")
+    def _changes_apply(self) -> TrainSpec:
+        if said := wrong(self.changes, self.epochs, self.optimizer):
+            raise ValueError(said)
+        return self
+
+    def at(self, epoch: int) -> TrainSpec:
+        """The same with the values that hold in an epoch, counted from 1."""
+        return self.model_copy(update=held(self.changes, epoch))
+
+    def until(self, epoch: int) -> TrainSpec:
+        """The first epochs of this training, as one of their own."""
+        changes = {start: change for start, change in self.changes.items() if start <= epoch}
+        return self.model_copy(update={"epochs": min(epoch, self.epochs), "changes": changes})
 
 
 @dataclass(frozen=True)
@@ -107,6 +126,7 @@ def train(
     checkpoint: Path | None = None,
     on_epoch: Callable[[Epoch], bool | None] | None = None,
     keep_start: bool = False,
+    origin: tuple[int, Path] | None = None,
 ) -> TrainingResult:
     """Trains `model` in place and leaves the weights of the best validation epoch in it, in evaluation mode.
 
@@ -121,6 +141,10 @@ def train(
             deletes it.
         on_epoch: called after every epoch that this call trained; True asks to stop.
         keep_start: whether the starting weights take part, as epoch 0: the result is never worse than they.
+        origin: a number of epochs, and the checkpoint of a training that had `spec.until` so many and ended: this
+            one goes on from there. It ends with the same bits as without it if the schedule is constant and
+            neither early stopping nor `minutes` ends it. Not read where `checkpoint` goes on; one that is absent,
+            or another training's, is passed over.
 
     Raises:
         Refusal: the loss is not finite in the first epoch (later, the best epoch before it is kept), nothing
@@ -129,6 +153,9 @@ def train(
     trainer = Trainer(model, data, spec, metric, objective)
     identity = identity_of(trainer, keep_start) if checkpoint else ""
     note = trainer.resume(checkpoint, identity) if checkpoint else ""
+    if origin and not trainer.curve:
+        epochs, path = origin
+        trainer.resume(path, identity_of(trainer, keep_start, spec.until(epochs)))
     if keep_start and not trainer.curve:
         trainer.validate(0, None, time.monotonic())
     stopped = trainer.verdict()

@@ -22,15 +22,15 @@ Path(_folder, "ray-token").chmod(0o600)
 for _name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL", "RAY_ADDRESS"):
     os.environ.pop(_name, None)  # a test never writes to a developer's real servers
 
-for _name, _value in {
-    # Small tensors on two cores: a second thread costs more than it brings, and tests run beside each other.
-    "OMP_NUM_THREADS": "1",
+# Small tensors on two cores: a second thread costs more than it brings, and tests run beside each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Never those of a developer, nor of the process that started this one to share its tests.
+os.environ |= {
     "PAREDOWN_HOME": f"{_folder}/paredown",
     "PREFECT_HOME": f"{_folder}/prefect",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # tests of steps need no flow around them
     "RAY_AUTH_TOKEN_PATH": f"{_folder}/ray-token",
-}.items():
-    os.environ.setdefault(_name, _value)
+}
 keep_quiet()
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tasks.artifacts import Workspace
+from tasks.artifacts import Workspace, digest_of
+from tasks.spaces import Point
 
 
 class Desk:
@@ -29,6 +30,10 @@ class Desk:
         self.measured.append(measured or {})
         if epoch == self.dies_at:
             raise KeyboardInterrupt
+
+    def folder_of(self, point: Point) -> Path:
+        """The folder beside this one that is called like the point's digest."""
+        return self.folder.parent / digest_of(point)
 
     def answer(self, value: dict[str, Any], needs: Iterable[str] = ()) -> None:
         """Keeps it, as JSON gives it back."""

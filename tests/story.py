@@ -8,7 +8,7 @@ from typing import Any
 
 from tasks.artifacts import Drop, Estimate, Goal, Latency, Parity, Runtime, Scorecard, Size
 from tasks.artifacts.goal import Limits
-from tasks.reporting import Entry, Searched, Stage, Story, Tried
+from tasks.reporting import Entry, Searched, Stage, Story, Tried, Weighed
 
 HOST = "xeon-8375c avx512-vnni 2 cores ort 1.31"
 ANSWER = (
@@ -201,6 +201,7 @@ def trials(count: int = 16) -> tuple[dict[str, Any], ...]:
                 "number": number,
                 "point": point,
                 "score": known,
+                "cost": None,
                 "epochs": done,
                 "state": state,
                 "seconds": done * 21.4,
@@ -274,6 +275,14 @@ def sample() -> Story:
             "product": "products/cifar10-resnet20/model.onnx",
         },
         notes=("int8 was measured in two variants on this host; the one without saturation was kept.",),
+    )
+
+
+def weighed() -> Story:
+    """A search with two objectives."""
+    rows = tuple(row | {"cost": 0.02 * (row["point"]["train.batch"] / 32) + 0.001 * row["number"]} for row in trials())
+    return dataclasses.replace(
+        sample(), trials=rows, weighed=Weighed("latency_ms", 4, (0, 4, 6, 14), "Trial 4 is taken, <as> told.")
     )
 
 

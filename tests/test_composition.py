@@ -54,7 +54,21 @@ def test_a_point_is_a_branch_with_its_steps_in_order_and_back() -> None:
         Recover(epochs=2, learning_rate=0.001, temperature=2.0),
         Int8(),
     )
-    assert point_of(branch, space) == POINT
+    assert point_of(branch, space, ()) == POINT
+
+
+def test_what_is_not_searched_of_a_recovery_stays_as_the_recipe_has_it() -> None:
+    recovery = {"step": "recover", "epochs": 2, "learning_rate": 0.001, "precision": "bfloat16", "batch_size": 64}
+    channels = {"step": "channels", "sparsity": 0.4}
+    (own,) = branches({"name": "own", "steps": [channels, recovery, {"step": "int8"}]})
+    _, found, _ = branch_of({**POINT, "reduce": "channels", "recover.epochs": 3}, "found 1", (own,)).steps
+    assert found == Recover(epochs=3, learning_rate=0.001, temperature=2.0, precision="bfloat16", batch_size=64)
+
+
+def test_a_file_is_finished_as_the_recipe_does_it() -> None:
+    (own,) = branches({"name": "own", "steps": [{"step": "int8", "variants": ["u8u8"]}]})
+    (found,) = branch_of({"reduce": "nothing", "finish": "int8"}, "found 1", (own,)).steps
+    assert found == Int8(variants=("u8u8",))
 
 
 def test_every_order_of_one_or_two_reductions_can_be_drawn() -> None:
@@ -105,7 +119,7 @@ def test_what_has_refused_the_network_is_left_out() -> None:
 )
 def test_a_branch_that_the_space_does_not_have_is_no_point(steps: list[dict[str, Any]]) -> None:
     (branch,) = branches({"name": "x", "steps": steps})
-    assert point_of(branch, free()) is None
+    assert point_of(branch, free(), ()) is None
 
 
 def test_the_epochs_are_those_of_the_search() -> None:
@@ -136,10 +150,10 @@ def test_a_point_names_its_branch_and_fills_its_knobs() -> None:
 
 def test_the_recipe_s_own_branches_are_points_where_their_values_are_in_the_space() -> None:
     given, space = templates()
-    assert point_of(given[0], space) == {"branch": "narrow", "narrow.0.sparsity": 0.5}
-    assert point_of(given[1], space) == {"branch": "a.b + c", "a.b + c.0.share": 0.3}
+    assert point_of(given[0], space, given) == {"branch": "narrow", "narrow.0.sparsity": 0.5}
+    assert point_of(given[1], space, given) == {"branch": "a.b + c", "a.b + c.0.share": 0.3}
     (elsewhere,) = branches({**DEEP, "steps": [{"step": "blocks", "share": 0.9}]})
-    assert point_of(elsewhere, space) is None
+    assert point_of(elsewhere, space, given) is None
 
 
 def test_epochs_are_counted_over_the_steps_of_a_template() -> None:

@@ -59,5 +59,12 @@ def test_limits_count_as_shares_of_themselves() -> None:
     assert ranked(card(), Goal.model_validate({"limits": {"bytes": 100, "latency_ms": 2.0, "speedup": 2.0}})) == 0.5
 
 
+def test_a_speed_up_that_is_not_known_keeps_its_limit() -> None:
+    limits = Goal.model_validate({"limits": {"bytes": 80, "speedup": 4.0}}).limits
+    assert limits.excess(100, 9.0) == pytest.approx(0.25)
+    assert limits.excess(100, 9.0, 2.0) == pytest.approx(1.25)
+    assert limits.excess(80, 9.0, 4.0) == 0
+
+
 def test_misses_add_up() -> None:
     assert rank(Standing(0.05, -0.5, 0.25), GOAL, 0.8) == pytest.approx(-(0.05 + 0.5 + 0.25))

@@ -14,7 +14,7 @@ import story as stories
 from tasks.artifacts import Drop, Estimate
 from tasks.reporting import Searched, Story, render, verdict
 
-ALL = (stories.sample, stories.unmet, stories.bare, stories.regression, stories.crowded)
+ALL = (stories.sample, stories.unmet, stories.bare, stories.regression, stories.crowded, stories.weighed)
 VOID = {"meta", "br", "line", "circle", "rect", "path"}
 
 
@@ -200,6 +200,30 @@ def test_best_trial_follows_the_metric() -> None:
     ]
     assert "The best is trial 1" in words(render(dataclasses.replace(stories.regression(), trials=tuple(rows))))
     assert "The best is trial 0" in words(render(dataclasses.replace(stories.sample(), trials=tuple(rows))))
+
+
+def test_trials_with_two_objectives_show_their_front_and_what_was_taken() -> None:
+    page = render(stories.weighed())
+    said = words(page)
+    assert "Trial 4 is taken, <as> told." in said
+    assert "The best is" not in said
+    assert said.count("finished, on the front") + said.count("stopped early, on the front") == 4
+    assert "latency, ms" in said
+    drawn = ElementTree.fromstring(
+        re.findall(r"<svg[^>]*aria-label=\"Drop of accuracy against latency.*?</svg>", page)[0]
+    )
+    named = [node.text for node in drawn.iter("text") if "name" in (node.get("class") or "")]
+    assert sorted(named) == ["trial 0", "trial 14", "trial 4", "trial 6"]
+    hints = {node.text for node in drawn.iter("title")}
+    assert "trial 4: finished; 92.41\N{NARROW NO-BREAK SPACE}%, 3.92×" in hints, "0.094 ms of the best one over 0.024"
+
+
+def test_trials_that_were_not_trained_are_in_the_table_alone() -> None:
+    story = stories.weighed()
+    beyond = tuple(row | {"score": None, "reason": "beyond the limits by 20%"} for row in story.trials)
+    page = render(dataclasses.replace(story, trials=beyond))
+    assert "beyond the limits by 20%" in words(page)
+    assert "Drop of accuracy against latency" not in page
 
 
 def section(story: Story) -> str:

@@ -179,6 +179,16 @@ def test_how_many_trials_there_will_be(changes: dict[str, Any], count: int | Non
     assert search(**changes).budget == words
 
 
+def test_a_population_has_a_trial_for_each_stage_of_each_member() -> None:
+    space = {"train.learning_rate": {"uniform": [0, 1]}}
+    assert search(space, algorithm="pbt").count == 8 * 5
+    assert search(space, algorithm="pbt", population=6, generations=4, minutes=3).count == 24
+    assert search(space, algorithm="pbt", population=6, generations=4, trials=9).count == 9
+    assert search(space, algorithm="pbt", trials=99).count == 40
+    assert search(space, algorithm="pbt").way == "pbt, a population of 8 through 5 generations"
+    assert search(space, population=6).way == "tpe, asha"
+
+
 def test_a_search_survives_its_own_json() -> None:
     spec = search(resources={"gpus": 0.25}, concurrency=3)
     assert Search.model_validate_json(spec.model_dump_json()) == spec

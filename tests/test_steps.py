@@ -48,7 +48,7 @@ def latency(ms: float) -> Latency:
 
 def test_where_things_are_is_no_part_of_the_key(tmp_path: Path) -> None:
     here, there = (small_runs.workspace(tmp_path / name) for name in ("here", "there"))
-    there = dataclasses.replace(there, device="cuda:1", tracking_uri="http://127.0.0.1:5000")
+    there = dataclasses.replace(there, device="cuda:1", tracking_uri="http://127.0.0.1:5000", run="c0ffee")
     assert asked.identity(here) is None
     keys = {asked.cache_key("fit", {"model": SMALL, "workspace": place}) for place in (here, there)}
     assert len(keys) == 1

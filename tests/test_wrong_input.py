@@ -91,6 +91,15 @@ def two(*paths: tuple[str, Any], **search: Any) -> dict[str, Any]:
     return {"search": {"space": dict(paths), **search}}
 
 
+def population(
+    path: str = "train.learning_rate", domain: Any = None, train: Any = None, search: Any = None
+) -> dict[str, Any]:
+    """A recipe with a population, good but for what is given."""
+    constant = {"epochs": 10, "schedule": "constant", "early_stopping": None}
+    space = {path: domain or {"uniform": [0.1, 0.9]}}
+    return {"train": constant | (train or {}), "search": {"algorithm": "pbt", "space": space} | (search or {})}
+
+
 def model(**spec: Any) -> dict[str, Any]:
     """A recipe with a model."""
     return {"model": spec}
@@ -714,6 +723,11 @@ ROWS = {
             algorithm="cmaes",
         ),
     ),
+    "cmaes: two objectives": Row(
+        "a.yaml: search.algorithm: takes one objective only, and minimize is a second one, but got 'cmaes'; "
+        "nearest valid choice: tpe or nsga2",
+        recipe=two(("train.learning_rate", {"uniform": [0.1, 0.2]}), algorithm="cmaes", minimize="latency"),
+    ),
     "resources: a GPU and a half": Row(
         "a.yaml: search.resources.gpus: must be a fraction below 1 or a whole number, but got 1.5; "
         "nearest valid choice: 2",
@@ -723,8 +737,89 @@ ROWS = {
         "a.yaml: search.resources.cpus: must be above 0, but got 0; nearest valid choice: 1",
         recipe=two(OPTIMIZER, resources={"cpus": 0}),
     ),
+    "changes: before the second epoch": Row(
+        "a.yaml: train.changes.1: must be an epoch from 2 to train.epochs, which is 30; nearest valid choice: 2",
+        recipe={"train": {"changes": {1: {"learning_rate": 0.1}}}},
+    ),
+    "changes: after the last epoch": Row(
+        "a.yaml: train.changes.9: must be an epoch from 2 to train.epochs, which is 4; nearest valid choice: 4",
+        recipe={"train": {"epochs": 4, "changes": {3: {"weight_decay": 0}, 9: {"learning_rate": 0.1}}}},
+    ),
+    "changes: no epoch": Row(
+        "a.yaml: train.changes.late: must be a whole number, but got 'late'",
+        recipe={"train": {"changes": {"late": {"learning_rate": 0.1}}}},
+    ),
+    "changes: nothing changes": Row(
+        "a.yaml: train.changes.3: needs at least one of learning_rate, weight_decay, momentum",
+        recipe={"train": {"changes": {3: {}}}},
+    ),
+    "changes: name mistyped": Row(
+        "a.yaml: train.changes.3.learning_rat: is not a known key; nearest valid choice: learning_rate",
+        recipe={"train": {"changes": {3: {"learning_rat": 0.1}}}},
+    ),
+    "changes: value that cannot be": Row(
+        "a.yaml: train.changes.3.momentum: must be below 1, but got 1; nearest valid choice: 0.99",
+        recipe={"train": {"optimizer": "sgd", "changes": {3: {"momentum": 1}}}},
+    ),
+    "changes: momentum of adam": Row(
+        "a.yaml: train.changes.3.momentum: is sgd's alone, and train.optimizer is adam, but got 0.5",
+        recipe={"train": {"optimizer": "adam", "changes": {3: {"momentum": 0.5}}}},
+    ),
+    "pbt: path that is fixed when training begins": Row(
+        "a.yaml: search.space.train.learning_rates: pbt changes values while a network trains: only "
+        "train.learning_rate, train.weight_decay, train.momentum (tpe searches the others); "
+        "nearest valid choice: train.learning_rate",
+        recipe=population(path="train.learning_rates"),
+    ),
+    "pbt: another scheduler": Row(
+        "a.yaml: search.scheduler: must be none, since the algorithm is pbt, which has others go on in the place of "
+        "those behind, but got 'median'; nearest valid choice: none",
+        recipe=population(search={"scheduler": "median"}),
+    ),
+    "pbt: minimize": Row(
+        "a.yaml: search.minimize: must be left out, since the algorithm is pbt: what it changes makes no file smaller "
+        "or faster, but got 'bytes'",
+        recipe=population(search={"minimize": "bytes"}),
+    ),
+    "pbt: schedule": Row(
+        "a.yaml: train.schedule: must be constant, since search.algorithm is pbt, which finds the schedule itself, "
+        "but got 'cosine'; nearest valid choice: constant",
+        recipe=population(train={"schedule": "cosine"}),
+    ),
+    "pbt: early stopping": Row(
+        "a.yaml: train.early_stopping: must be null, since search.algorithm is pbt: a network that stands still may go "
+        "on with other values; nearest valid choice: null",
+        recipe=population(train={"early_stopping": {}}),
+    ),
+    "pbt: minutes of training": Row(
+        "a.yaml: train.minutes: must be left out, since search.algorithm is pbt: its stages are counted in epochs, but "
+        "got 2.0",
+        recipe=population(train={"minutes": 2}),
+    ),
+    "pbt: changes": Row(
+        "a.yaml: train.changes: must be left out, since search.algorithm is pbt, which finds the changes itself",
+        recipe=population(train={"changes": {3: {"learning_rate": 0.1}}}),
+    ),
+    "pbt: more generations than epochs": Row(
+        "a.yaml: search.generations: must be at most the epochs of a training, which are 3, but got 5; "
+        "nearest valid choice: 3",
+        recipe=population(search={"epochs": 3}),
+    ),
+    "pbt: momentum of adamw": Row(
+        "a.yaml: search.space.train.momentum: is sgd's alone, and train.optimizer is adamw",
+        recipe=population(path="train.momentum"),
+    ),
+    "pbt: range that the recipe refuses": Row(
+        "a.yaml: search.space.train.weight_decay: must be at least 0, but got -1.0; nearest valid choice: 0",
+        recipe=population(path="train.weight_decay", domain={"uniform": [-1, 1]}),
+    ),
+    "pbt: for branches": Row(
+        "a.yaml: compress.search.algorithm: finds values that change while a network trains, and a branch is more than "
+        "one training, but got 'pbt'; nearest valid choice: tpe",
+        recipe={"compress": {"search": {"algorithm": "pbt"}}},
+    ),
     "search: algorithm unknown": Row(
-        "a.yaml: search.algorithm: must be one of grid, random, tpe, gp, nsga2, cmaes, but got 'nsga'; "
+        "a.yaml: search.algorithm: must be one of grid, random, tpe, gp, nsga2, cmaes, pbt, but got 'nsga'; "
         "nearest valid choice: nsga2",
         recipe=two(OPTIMIZER, algorithm="nsga"),
     ),

@@ -25,6 +25,17 @@ class Limits(Spec):
     speedup: float | None = Field(default=None, gt=0)
     """Smallest ratio of the baseline's latency to the product's."""
 
+    def excess(self, size: float, latency_ms: float, speedup: float | None = None) -> float:
+        """How far a file exceeds the bounds, each as a share of itself, in all; 0 keeps them.
+
+        Args:
+            size: bytes, as `latency_ms` above 0.
+            speedup: as the bound of that name; None, where it is not known, keeps it.
+        """
+        slowness, slowest = (1 / ratio if ratio else None for ratio in (speedup, self.speedup))
+        pairs = ((size, self.bytes), (latency_ms, self.latency_ms), (slowness, slowest))
+        return sum(max(0.0, value / bound - 1) for value, bound in pairs if value and bound)
+
 
 class Goal(Spec):
     """As good as the baseline within `max_drop`, and the least of `minimize`."""

@@ -11,13 +11,15 @@ from tasks.artifacts.store import Store
 
 @dataclass(frozen=True)
 class Workspace:
-    """The home folder, the tracking server and the device of one run."""
+    """The home folder, the tracking server, the device and the tracked run of one flow."""
 
     home: Path
     """Everything Paredown writes lies under it."""
     tracking_uri: str
     device: str = "cpu"
     """torch's device for training: `cpu`, `cuda`, `cuda:1`, …"""
+    run: str = ""
+    """MLflow's run of this flow, under which a search is written while it runs; empty: it is not."""
 
     @property
     def store(self) -> Store:

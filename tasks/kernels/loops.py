@@ -84,6 +84,14 @@ def make_optimizer(
     raise ValueError(f"no optimizer is called {name!r}")
 
 
+def turn(optimizer: torch.optim.Optimizer, *, momentum: float, weight_decay: float) -> None:
+    """Gives an optimizer of `make_optimizer` other values in mid-training; `momentum` is sgd's alone."""
+    for group in optimizer.param_groups:
+        group["weight_decay"] = weight_decay
+        if isinstance(optimizer, torch.optim.SGD):
+            group["momentum"] = momentum
+
+
 def arrange(model: nn.Module, *, channels_last: bool) -> None:
     """Lays the weights of 2-D convolutions out channels-last, which trains faster, or plainly."""
     layout = torch.channels_last if channels_last else torch.contiguous_format

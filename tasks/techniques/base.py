@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from tasks.artifacts import Spec
 
@@ -43,3 +43,8 @@ class Technique(Spec, ABC):
     @abstractmethod
     def apply(self, model: Any, plan: dict[str, Any]) -> Any:
         """Acts on a copy and returns it; the model that came in stays as it was. Needs no data; deterministic."""
+
+    def settled(self, plan: dict[str, Any]) -> Self:
+        """The same without the choices between variants that the plan made: what a plan for a like model, on the same
+        host, need not try again. Here: the same."""
+        return self

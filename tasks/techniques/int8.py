@@ -119,6 +119,11 @@ class Int8(Technique):
         ranges = {name: (low, high) for name, (low, high) in plan["ranges"].items()}
         return variants.build(source.graph, plan["nodes"], ranges, setting)
 
+    def settled(self, plan: dict[str, Any]) -> Int8:
+        """With the number format, the grain and the calibration that the plan chose."""
+        choices = {"variants": (plan["variant"],), "per_channel": plan["per_channel"]}
+        return self.model_copy(update=choices | ({"calibration": plan["calibration"]} if plan["calibration"] else {}))
+
     def _formats(self) -> list[Setting]:
         """Every format, with the first of the other choices."""
         from tasks.kernels.runtime.variants import Setting

@@ -5,7 +5,8 @@ Every call may be repeated: a run is found again by its key, and only what it do
 """
 
 from tasks.tracking.client import SQLITE, connect, database_file, quoted
-from tasks.tracking.memory import IDENTITY, PastSearch, Warm, past_searches, warm
+from tasks.tracking.memory import IDENTITY, PastSearch, Warm, past_searches, search_tags, warm
+from tasks.tracking.recorder import recording
 from tasks.tracking.runs import attach, close_run, open_run, record_child
 from tasks.tracking.trials import RUNS, TABLE, record_trials
 from tasks.tracking.writing import LONGEST_TAG, Curve, Status
@@ -13,5 +14,5 @@ from tasks.tracking.writing import LONGEST_TAG, Curve, Status
 __all__ = [
     "IDENTITY", "LONGEST_TAG", "RUNS", "SQLITE", "TABLE", "Curve", "PastSearch", "Status", "Warm", "attach",
     "close_run", "connect", "database_file", "open_run", "past_searches", "quoted", "record_child", "record_trials",
-    "warm",
+    "recording", "search_tags", "warm",
 ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from tasks.artifacts import InputError
 from tasks.artifacts.quiet import keep_quiet
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 SQLITE = "sqlite:///"
+PATIENCE = 3.0
+"""Seconds that a server has to answer; MLflow's own client would try for minutes."""
 
 
 def connect(uri: str) -> MlflowClient:
@@ -30,6 +33,29 @@ def connect(uri: str) -> MlflowClient:
 def database_file(uri: str) -> Path:
     """The file of an SQLite address."""
     return Path(uri.removeprefix(SQLITE).partition("?")[0])
+
+
+def answers(uri: str) -> bool:
+    """Whether there is somebody to ask; a database other than SQLite is believed."""
+    from http.client import HTTPException
+    from ssl import SSLError
+    from urllib.error import HTTPError
+    from urllib.request import urlopen
+
+    if uri.startswith(SQLITE):
+        return database_file(uri).exists()
+    parts = urlsplit(uri)
+    if parts.scheme not in ("http", "https"):
+        return True
+    # Credentials and certificates are the client's own matter: an answer that asks for them is one.
+    path, netloc = parts.path.rstrip("/") + "/health", parts.netloc.rpartition("@")[2]
+    try:
+        urlopen(parts._replace(netloc=netloc, path=path, query="", fragment="").geturl(), timeout=PATIENCE).close()
+    except HTTPError:
+        return True
+    except (OSError, HTTPException) as error:
+        return isinstance(getattr(error, "reason", None), SSLError)
+    return True
 
 
 def quoted(text: str) -> str:
@@ -57,6 +83,13 @@ def children(client: MlflowClient, experiment: str, parent: str, kind: str, key:
         token = page.token
         if not token:
             return found
+
+
+def child(client: MlflowClient, parent: str, name: str, key: str) -> Run:
+    """The child run of `parent` with this key: the one that is there, or a new one."""
+    experiment = client.get_run(parent).info.experiment_id
+    found = children(client, experiment, parent, "child", key).get(key)
+    return found or client.create_run(experiment, run_name=name, tags=marks("child", key, parent))
 
 
 def place_of(client: MlflowClient, uri: str, name: str, artifact_root: Path | None) -> str:

@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from tasks.artifacts import digest_of
 from tasks.spaces import Point, Space, is_member, restrict
-from tasks.tracking.client import SQLITE, connect, database_file, quoted
+from tasks.tracking.client import answers, connect, quoted
 from tasks.tracking.trials import TABLE, TABLES, from_table
 from tasks.tuning import Known, Trial
 
@@ -25,13 +24,11 @@ IDENTITY = "paredown.search"
 SEARCHES = 20
 """So many searches are looked back upon."""
 MOST_KNOWN = 1000
-PATIENCE = 3.0
-"""Seconds that a server has to answer; MLflow's own client would try for minutes."""
 
 
 @dataclass(frozen=True)
 class PastSearch:
-    """A search that ended."""
+    """A search that ended, or was killed: the trials that had ended until then."""
 
     identity: str
     """Two searches of one identity, which is not empty, have scores that can be compared."""
@@ -70,8 +67,9 @@ def warm(past: Sequence[PastSearch], identity: str, space: Space, own: Mapping[s
 
 
 def _finished(search: PastSearch) -> list[Known]:
-    scored = [(trial.point, trial.score) for trial in search.trials if trial.state == "finished"]
-    return [Known(point, score) for point, score in scored if score is not None and math.isfinite(score)]
+    ended = [trial for trial in search.trials if trial.state == "finished"]
+    scored = [(trial.point, trial.score, trial.measured) for trial in ended]
+    return [Known(point, score, told) for point, score, told in scored if score is not None and math.isfinite(score)]
 
 
 def _best(search: PastSearch, space: Space, own: Mapping[str, Any]) -> tuple[Point, ...]:
@@ -81,15 +79,23 @@ def _best(search: PastSearch, space: Space, own: Mapping[str, Any]) -> tuple[Poi
     return tuple({digest_of(point): point for point in points if is_member(point, space)}.values())
 
 
-def past_searches(uri: str, experiment: str, role: str) -> tuple[PastSearch, ...]:
+def search_tags(role: str, identity: str) -> dict[str, str]:
+    """The tags by which a later search finds this one."""
+    return {"paredown.role": role} | ({IDENTITY: identity} if identity else {})
+
+
+def past_searches(uri: str, experiment: str, role: str, but: str = "") -> tuple[PastSearch, ...]:
     """The searches that were recorded in an experiment with the tag `paredown.role`, the latest first, at most 20.
 
     None, where there is nothing to read: the server does not answer, the experiment is not there yet or was
     deleted. A search whose table is not there, or cannot be read, is left out.
+
+    Args:
+        but: a flow's run; what is under it is the same search, killed and taken up again, and no past one.
     """
     from mlflow.exceptions import MlflowException
 
-    if not _answers(uri):
+    if not answers(uri):
         return ()
     client = connect(uri)
     try:
@@ -101,7 +107,8 @@ def past_searches(uri: str, experiment: str, role: str) -> tuple[PastSearch, ...
         runs = client.search_runs([place.experiment_id], wanted, max_results=SEARCHES, order_by=latest)
     except MlflowException:
         return ()
-    found = ((run, _trials(client, run)) for run in runs)
+    past = (run for run in runs if run.data.tags.get("mlflow.parentRunId") != (but or None))
+    found = ((run, _trials(client, run)) for run in past)
     return tuple(PastSearch(run.data.tags.get(IDENTITY, ""), trials) for run, trials in found if trials)
 
 
@@ -113,26 +120,3 @@ def _trials(client: MlflowClient, run: Run) -> tuple[Trial, ...]:
             return from_table(Path(client.download_artifacts(run.info.run_id, TABLE, folder)).read_text("utf-8"))
     except (MlflowException, OSError, KeyError, TypeError, ValueError):
         return ()
-
-
-def _answers(uri: str) -> bool:
-    """Whether there is somebody to ask; a database other than SQLite is believed."""
-    from http.client import HTTPException
-    from ssl import SSLError
-    from urllib.error import HTTPError
-    from urllib.request import urlopen
-
-    if uri.startswith(SQLITE):
-        return database_file(uri).exists()
-    parts = urlsplit(uri)
-    if parts.scheme not in ("http", "https"):
-        return True
-    # Credentials and certificates are the client's own matter: an answer that asks for them is one.
-    path, netloc = parts.path.rstrip("/") + "/health", parts.netloc.rpartition("@")[2]
-    try:
-        urlopen(parts._replace(netloc=netloc, path=path, query="", fragment="").geturl(), timeout=PATIENCE).close()
-    except HTTPError:
-        return True
-    except (OSError, HTTPException) as error:
-        return isinstance(getattr(error, "reason", None), SSLError)
-    return True

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tasks.tracking.client import children, connect, marks, place_of, quoted
+from tasks.tracking.client import child, connect, marks, place_of, quoted
 from tasks.tracking.writing import Curve, Status, close, write
 
 
@@ -62,9 +62,7 @@ def record_child(
         InputError: an artifact's path leaves the run's folder.
     """
     client = connect(uri)
-    experiment = client.get_run(parent).info.experiment_id
-    run = children(client, experiment, parent, "child", key).get(key)
-    run = run or client.create_run(experiment, run_name=name, tags=marks("child", key, parent))
+    run = child(client, parent, name, key)
     write(client, run, parameters, metrics, curves, files, texts, tags)
     close(client, run, "FINISHED")
     return str(run.info.run_id)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.tracking.client import children, connect, marks
 from tasks.tracking.writing import close, write
-from tasks.tuning import Trial
+from tasks.tuning import Trial, best_point
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 TABLE = "trials.json"
 TABLES = "mlflow.loggedArtifacts"
 """The tag by which MLflow's pages know the tables of a run."""
+BEST = "paredown.best"
+"""The tag with the best point so far; as parameters, which MLflow never changes, it is written when all is over."""
 COLUMNS = ("number", "state", "score", "seconds", "epochs", "point", "measured", "curve", "reason")
 RUNS = 20
 """So many trials of a search get a run of their own."""
@@ -39,13 +41,20 @@ def record_trials(uri: str, parent: str, trials: Sequence[Trial]) -> None:
     """
     client = connect(uri)
     search = client.get_run(parent)
-    shown_as = {TABLES: json.dumps([{"path": TABLE, "type": "table"}])}
-    write(client, search, curves=curves(trials), texts={TABLE: as_table(trials)}, tags=shown_as)
+    record_table(client, search, trials, trials)
     known = children(client, search.info.experiment_id, parent, "trial")
     for trial in notable(trials):
         run = known.get(str(trial.number))
         if run is None or run.info.status == "RUNNING":
             _record_run(client, search, run, trial)
+
+
+def record_table(client: MlflowClient, search: Run, trials: Sequence[Trial], new: Sequence[Trial]) -> None:
+    """The table of `trials`, the best point among them as a tag, and the curves' points of those that are `new`."""
+    tags = {TABLES: json.dumps([{"path": TABLE, "type": "table"}])}
+    best = best_point(trials)
+    tags |= {BEST: json.dumps(best, default=str)} if best else {}
+    write(client, search, curves=curves(new), texts={TABLE: as_table(trials)}, tags=tags)
 
 
 def _record_run(client: MlflowClient, search: Run, run: Run | None, trial: Trial) -> None:

@@ -1,7 +1,9 @@
 """Tuning: a search over points of a space, whose trials are plain callables. The only code that knows Ray."""
 
 from tasks.tuning.desk import Desk, TrialFunction
-from tasks.tuning.results import Known, Progress, Trial, Tuned, best_point, summarize
+from tasks.tuning.results import EXCESS, Known, Progress, Trial, Tuned, best_point, summarize
 from tasks.tuning.running import tune
 
-__all__ = ["Desk", "Known", "Progress", "Trial", "TrialFunction", "Tuned", "best_point", "summarize", "tune"]
+__all__ = [
+    "EXCESS", "Desk", "Known", "Progress", "Trial", "TrialFunction", "Tuned", "best_point", "summarize", "tune",
+]  # fmt: skip

@@ -111,6 +111,7 @@ class Site:
             StoreError: an entry is missing or altered.
         """
         self._depot, self._trial = depot, trial
+        self._visited: list[Path] = []
         self._saved: dict[str, tuple[int, int]] = {}
         self.folder = inside(
             depot.folder / TRIALS if self.sees_home else self.workspace.checkpoints / depot.token, trial
@@ -150,10 +151,20 @@ class Site:
         for digest in _answer(self._depot.keeper.lacks.remote(list(digests))):
             _answer(self._depot.keeper.take.remote(digest, read(self.workspace.store.path(digest))))
 
+    def visit(self, trial: str) -> Path:
+        """The folder of another trial as of its last `save`, to be read; on a node of its own a copy for this trial."""
+        if self.sees_home:
+            return inside(self._depot.folder / TRIALS, trial)
+        folder = inside(self.workspace.checkpoints / self._depot.token, f"{self._trial}-{trial}")
+        self._visited.append(folder)
+        self._bring(trial, folder)
+        return folder
+
     def leave(self) -> None:
-        """Removes this node's copy of the trial's folder; what was not saved is lost."""
+        """Removes this node's copies of the trial's folder and of those that it visited; what was not saved is lost."""
         if not self.sees_home:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            for folder in (self.folder, *self._visited):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _fetch(self) -> None:
         if self._depot.keeper is None:
@@ -163,9 +174,12 @@ class Site:
             if not store.holds(digest):
                 [entry] = _answer(self._depot.keeper.entry.remote(digest))
                 put_verified(store, digest, _answer(entry))
-        kept = _answer(self._depot.keeper.files.remote(self._trial))
-        lay_down(self.folder, kept, kept)
-        self._saved = {name: _stamp(self.folder / name) for name in kept}
+        self._saved = {name: _stamp(self.folder / name) for name in self._bring(self._trial, self.folder)}
+
+    def _bring(self, trial: str, folder: Path) -> Files:
+        kept: Files = _answer(self._depot.keeper.files.remote(trial))
+        lay_down(folder, kept, kept)
+        return kept
 
 
 def _answer(reference: Any) -> Any:

@@ -54,6 +54,13 @@ class Desk:
         self._site.save()
         self._send({"measured": {name: float(value) for name, value in measured.items()}})
 
+    def folder_of(self, point: Point) -> Path:
+        """The folder of another trial of this search, to be read, as it was at that trial's last report.
+
+        It may be gone, or there may be nothing in it.
+        """
+        return self._site.visit(digest_of(point))
+
     def answer(self, value: dict[str, Any], needs: Iterable[str] = ()) -> None:
         """What the trial made, as JSON: its score is that of the report that follows.
 

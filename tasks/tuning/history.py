@@ -69,7 +69,7 @@ class History:
         self._clock: float | None = None
         self._stream = file.open("a", buffering=1)
         if not whole:
-            points = [[each.point, each.score] for each in known]
+            points = [[each.point, each.score, dict(each.measured)] for each in known]
             self._write({"event": "begun", "first": list(first), "known": points})
 
     def close(self) -> None:
@@ -117,7 +117,7 @@ class History:
         self.spent = event["at"]
         if event["event"] == "begun":
             self.first = event["first"]
-            self.known = [Known(point, score) for point, score in event["known"]]
+            self.known = [Known(*each) for each in event["known"]]
         elif event["event"] == "asked":
             self.entries.append(Entry(len(self.entries), event["point"]))
             self.order.append(("asked", len(self.entries) - 1))

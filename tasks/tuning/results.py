@@ -9,6 +9,8 @@ from typing import Any, Literal
 from tasks.spaces import Point
 
 State = Literal["finished", "stopped early", "failed"]
+EXCESS = "excess"
+"""The measured number of a trial that was not run because it lies beyond the goal's limits: how far, above 0."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Known:
 
     point: Point
     score: float
+    measured: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,14 @@ class Tuned:
     """What a search found: the best point (empty when no trial has a score) and every trial."""
 
     best: Point
+    """Of the best score; with a cost, once the goal's margin has decided, of the trial that is taken."""
     trials: tuple[Trial, ...]
     broken: str = ""
     """What ended the search before its budget was spent; empty when nothing did."""
     identity: str = ""
     """Searches of the same identity, unless it is empty, have scores that can be compared."""
+    cost: str | None = None
+    """The name of the measured number that was minimized beside the score."""
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.artifacts import InputError, Workspace
-from tasks.spaces import Budgeted, Point
+from tasks.spaces import Budgeted, Point, Search
 from tasks.tuning import schedulers, watching
 from tasks.tuning.cluster import check_resources, connect
 from tasks.tuning.depot import TRIALS, open_depot
 from tasks.tuning.desk import TrialFunction, in_one_line, seat
 from tasks.tuning.history import History
-from tasks.tuning.results import Known, Progress, Tuned, best_point
+from tasks.tuning.populations import Population
+from tasks.tuning.results import Known, Progress, Trial, Tuned, best_point
 from tasks.tuning.searchers import Searcher
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def tune(
     needs: Sequence[str] = (),
     modules: Sequence[str] = (),
     on_progress: Callable[[Progress], None] | None = None,
+    on_trials: Callable[[Sequence[Trial]], None] | None = None,
 ) -> Tuned:
     """Searches for the point with the best score.
 
@@ -60,12 +62,15 @@ def tune(
         shared: arrays that every trial reads; they go into the object store once and are mapped, not copied.
         workspace: the driver's.
         folder: where the search's state is kept; the same for the same search, and no other's.
-        epochs: the most epochs of one trial, for the scheduler.
+        epochs: the most epochs of one trial, for the scheduler; of a whole training, for a population.
         first: points to try first, in order; they may lie outside the space. A grid has its own points.
-        known: trials of earlier searches; the algorithm is told, they are not run.
+        known: trials of earlier searches; the algorithm is told, they are not run. A population takes none.
         needs: store entries that a trial reads.
         modules: the user's own top-level modules, which go to the nodes of a cluster with the code.
         on_progress: called after every change; what it raises ends the search.
+        on_trials: called with the trials that ended since it was called last, at first with those that ended before
+            this process took the search up; what it raises ends the search. It sees no trial that the end of the
+            search cuts short.
 
     Raises:
         InputError: the resources are more than a node has, or the cluster does not answer.
@@ -76,10 +81,10 @@ def tune(
     history = History(folder / "history.jsonl", first, known)
     broken = ""
     try:
-        searcher = Searcher(search, history.first, history.known)
+        searcher = searcher_of(search, epochs, history)
         searcher.replay(history)
         limit = search.minutes * 60 if search.minutes else None
-        watch = watching.Watch(searcher, history, folder / TRIALS, search.count, limit, on_progress)
+        watch = watching.Watch(searcher, history, folder / TRIALS, search.count, limit, on_progress, on_trials)
         if trials_left(search, history) and not watch.is_time_up():
             with ray_of(modules):
                 check_resources(search.resources.cpus, search.resources.gpus)
@@ -96,7 +101,14 @@ def tune(
     finally:
         history.close()
     trials = history.trials()
-    return Tuned(best_point(trials), trials, broken)
+    return Tuned(best_point(trials), trials, broken, cost=search.cost)
+
+
+def searcher_of(search: Budgeted, epochs: int, history: History) -> Searcher | Population:
+    """What chooses the points of a search whose longest training has so many epochs."""
+    if isinstance(search, Search) and search.algorithm == "pbt":
+        return Population(search, epochs, history.first)
+    return Searcher(search, history.first, history.known)
 
 
 def trials_left(search: Budgeted, history: History) -> int:
@@ -126,7 +138,8 @@ def run(
     """Has Tune run the trials that are left, within the time that is left."""
     from ray import tune as ray_tune
 
-    scheduler = schedulers.scheduler_of(search.scheduler, epochs)
+    # A population's stages are compared by the searcher, which has others go on in their place.
+    scheduler = schedulers.scheduler_of("none" if search.algorithm == "pbt" else search.scheduler, epochs)
     schedulers.replay(scheduler, watch.history)
     place = (folder / "ray").resolve()
     shutil.rmtree(place, ignore_errors=True)

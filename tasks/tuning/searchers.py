@@ -10,20 +10,27 @@ in the same state again. So with one trial at a time an interrupted search goes 
 have tried without the interruption; with several at once, the order in which they end is in the machine's hands.
 A Gaussian process takes as long for that as it took before.
 
-One score decides. A front of several objectives is read from what the trials measured, afterwards.
+One score decides, or, where the search names a cost, two objectives: the highest score and the lowest cost. TPE then
+is its multi-objective form (Ozaki et al. 2022), the Gaussian process takes what adds most to the front's hypervolume
+(Daulton et al. 2020), NSGA-II (Deb et al. 2002) sorts by dominance. A trial without its cost teaches nothing there. One
+beyond the goal's limits was never trained: told as it is, its low cost would put it on the front, and told as failed it
+would not say where the limits are. How far it exceeds them goes to the sampler as a constraint instead, so that those
+within stand before those beyond, and these in the order of their excess.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tasks.artifacts import digest_of
 from tasks.domains import is_same
 from tasks.spaces import Budgeted, Choice, Domain, LogUniform, Point, applies, grid, is_member, ordered
 from tasks.tuning.history import History
-from tasks.tuning.results import Known
+from tasks.tuning.results import EXCESS, Known
 
 if TYPE_CHECKING:
     import optuna
@@ -32,24 +39,46 @@ REPEATS = 100
 """So many points in a row that were tried before, and the space counts as exhausted."""
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What a sampler is told of a point."""
+
+    values: tuple[float, ...]
+    """The score, and the cost where there is one."""
+    constraints: Mapping[str, float] = field(default_factory=dict)
+    """Kept where they are not above 0. Optuna's Gaussian process wants the same ones of all points."""
+
+
 class Searcher:
     """Chooses points and learns from their scores; a point is chosen once."""
 
+    waits = False
+    """Whether there will be a next point when trials under way have ended, though there is none now."""
+
     def __init__(self, search: Budgeted, first: Sequence[Point] = (), known: Sequence[Known] = ()) -> None:
-        """Begins with the `first` points, in order, also with those outside the space; a grid has its own points."""
+        """Begins with the `first` points, in order, also with those outside the space; a grid has its own points.
+
+        Where there is a cost, a known point whose cost is not known may be tried.
+        """
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._search = search
         is_grid = search.algorithm == "grid"
         self._given = deque(grid(search.space) if is_grid else _distinct(first))
-        self._study = optuna.create_study(direction="maximize", sampler=_sampler(search))
+        directions = ["maximize", "minimize"] if search.cost else ["maximize"]
+        self._study = optuna.create_study(directions=directions, sampler=_sampler(search))
         self._asked: list[tuple[Point, optuna.Trial | None]] = []
         """By number; no Optuna trial belongs to a point that was given."""
-        self._scores: dict[str, float | None] = {}
+        self._lessons: dict[str, Lesson | None] = {}
         """By the digest of the point, of every point so far."""
         for each in known:
-            self._learn(each.point, each.score)
+            if lesson := self._lesson(each.score, each.measured):
+                self._learn(each.point, lesson)
+
+    def released(self, number: int) -> list[Point]:
+        """The points whose folders nobody needs any more because the `number`-th trial has ended: its own."""
+        return [self._asked[number][0]]
 
     def ask(self) -> Point | None:
         """The next point; None when there is none that was not tried."""
@@ -61,26 +90,28 @@ class Searcher:
             trial = self._study.ask()
             point = _draw(self._search.space, trial)
             digest = digest_of(point)
-            if digest not in self._scores:
+            if digest not in self._lessons:
                 return self._note(point, trial)
-            self._close(trial, self._scores[digest])
+            self._close(trial, self._lessons[digest])
         return None
 
-    def tell(self, number: int, score: float | None) -> None:
-        """The score of the point that was asked for as the `number`-th, from 0; None when it has none."""
+    def tell(self, number: int, score: float | None, measured: Mapping[str, float]) -> None:
+        """What came of the point that was asked for as the `number`-th, from 0: its score, None when it has none, and
+        the numbers that go with it, by name."""
         point, trial = self._asked[number]
+        lesson = self._lesson(score, measured)
         if trial is not None:
-            self._scores[digest_of(point)] = score
-            self._close(trial, score)
-        elif score is not None:
-            self._learn(point, score)
+            self._lessons[digest_of(point)] = lesson
+            self._close(trial, lesson)
+        elif lesson is not None:
+            self._learn(point, lesson)
 
     def replay(self, history: History) -> None:
         """Asks and tells the same as before. A point that does not come out as it did then counts as given."""
         for event, number in history.order:
             entry = history.entries[number]
             if event == "ended":
-                self.tell(number, entry.score if entry.state != "failed" else None)
+                self.tell(number, entry.score if entry.state != "failed" else None, entry.measured)
             elif (point := self.ask()) != entry.point:
                 if point is not None:
                     self._drop()
@@ -88,30 +119,54 @@ class Searcher:
 
     def _note(self, point: Point, trial: optuna.Trial | None) -> Point:
         self._asked.append((point, trial))
-        self._scores.setdefault(digest_of(point), None)
+        self._lessons.setdefault(digest_of(point), None)
         return point
 
     def _drop(self) -> None:
         point, trial = self._asked.pop()
-        self._scores.pop(digest_of(point), None)
+        self._lessons.pop(digest_of(point), None)
         if trial is not None:
             self._close(trial, None)
 
-    def _learn(self, point: Point, score: float) -> None:
+    def _lesson(self, score: float | None, measured: Mapping[str, float]) -> Lesson | None:
+        cost = self._search.cost
+        if score is None or cost is None:
+            return None if score is None else Lesson((score,))
+        if not math.isfinite(measured.get(cost, math.nan)):
+            return None
+        excess = measured.get(EXCESS, 0.0)
+        if excess > 0:
+            # TPE and NSGA-II do not look at it; a Gaussian process must not see a number far from all scores.
+            lessons = [lesson for lesson in self._lessons.values() if lesson and lesson.constraints[EXCESS] <= 0]
+            score = min((lesson.values[0] for lesson in lessons), default=0.0)
+        return Lesson((score, measured[cost]), {EXCESS: excess})
+
+    def _learn(self, point: Point, lesson: Lesson) -> None:
         """Tells the sampler of a point that it did not draw itself, if it could have."""
         from optuna.trial import create_trial
 
-        self._scores[digest_of(point)] = score
+        self._lessons[digest_of(point)] = lesson
         space = self._search.space
         if space and is_member(point, space):
-            domains = {path: distribution_of(space[path]) for path in point}
-            places = {path: _place(space[path], value) for path, value in point.items()}
-            self._study.add_trial(create_trial(params=places, distributions=domains, value=score))
+            self._study.add_trial(
+                create_trial(
+                    params={path: _place(space[path], value) for path, value in point.items()},
+                    distributions={path: distribution_of(space[path]) for path in point},
+                    values=lesson.values,
+                    constraints=dict(lesson.constraints),
+                    system_attrs=_origin(self._study.sampler),
+                )
+            )
 
-    def _close(self, trial: optuna.Trial, score: float | None) -> None:
+    def _close(self, trial: optuna.Trial, lesson: Lesson | None) -> None:
         from optuna.trial import TrialState
 
-        self._study.tell(trial, score, TrialState.FAIL if score is None else TrialState.COMPLETE)
+        if lesson is None:
+            self._study.tell(trial, state=TrialState.FAIL)
+            return
+        for name, value in lesson.constraints.items():
+            trial.set_constraint(name, value)
+        self._study.tell(trial, lesson.values, TrialState.COMPLETE)
 
 
 def distribution_of(domain: Domain) -> Any:
@@ -175,6 +230,13 @@ def _sampler(search: Budgeted) -> Any:
         case "cmaes":
             return samplers.CmaEsSampler(seed=seed, n_startup_trials=start, warn_independent_sampling=False)
     return samplers.RandomSampler(seed=seed)
+
+
+def _origin(sampler: Any) -> dict[str, int]:
+    """What makes a trial that NSGA-II did not draw one of its first generation; it passes over those of none."""
+    from optuna.samplers import NSGAIISampler
+
+    return {sampler._get_generation_key(): 0} if isinstance(sampler, NSGAIISampler) else {}
 
 
 def _distinct(points: Sequence[Point]) -> list[Point]:

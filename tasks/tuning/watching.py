@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tasks.artifacts import digest_of
 from tasks.tuning.desk import TOLD, last_line
 from tasks.tuning.history import History
-from tasks.tuning.results import Progress
+from tasks.tuning.populations import Population
+from tasks.tuning.results import Progress, Trial
 from tasks.tuning.searchers import Searcher
 
 
@@ -21,30 +22,33 @@ class Watch:
 
     def __init__(
         self,
-        searcher: Searcher,
+        searcher: Searcher | Population,
         history: History,
         folder: Path,
         total: int | None,
         limit: float | None,
         listener: Callable[[Progress], None] | None,
+        recorder: Callable[[Sequence[Trial]], None] | None,
     ) -> None:
         """
         Args:
-            folder: the folders of the trials; one is removed when its trial has ended.
+            folder: the folders of the trials; one is removed when the searcher releases it.
             limit: seconds of the whole search.
             listener: is told of every change, once a turn of Tune.
+            recorder: is given the trials that ended, each once; at first those that ended before this process began.
         """
         self.searcher, self.history, self.folder = searcher, history, folder
-        self.total, self.limit, self.listener = total, limit, listener
+        self.total, self.limit, self.listener, self.recorder = total, limit, listener, recorder
         self._interrupted = deque(entry.number for entry in history.under_way())
         self._numbers: dict[str, int] = {}
         self._running: set[int] = set()
         self._causes: dict[int, str] = {}
         self._over: list[tuple[int, bool]] = []
+        self._ended = [entry.number for entry in history.entries if entry.state is not None]
         self._has_news = False
 
     def next(self, trial_id: str) -> dict[str, Any] | None:
-        """The configuration of the next trial; None when there are no more. Interrupted ones come first."""
+        """The configuration of the next trial; None when there is none, at least now. Interrupted ones come first."""
         if self._interrupted:
             number = self._interrupted.popleft()
         else:
@@ -79,20 +83,24 @@ class Watch:
         self._over.append((self._numbers[trial_id], has_died))
 
     def settle(self) -> None:
-        """Writes down which trials are over, teaches the searcher, and tells the listener if there is news."""
+        """Writes down which trials are over, teaches the searcher, and tells listener and recorder if there is news."""
         for number, has_died in self._over:
             self._close(number, has_died)
         if self.listener and (self._has_news or self._over):
             self.listener(self.progress())
-        self._has_news, self._over = False, []
+        if self.recorder and self._ended:
+            self.recorder([self.history.entries[number].trial() for number in self._ended])
+        self._has_news, self._over, self._ended = False, [], []
 
     def _close(self, number: int, has_died: bool) -> None:
         entry = self.history.entries[number]
         died = f"its worker was lost each time it was started ({self._causes.get(number) or 'no cause is known'})"
         self.history.end(number, died if has_died else "")
-        self.searcher.tell(number, entry.score if entry.state != "failed" else None)
+        self.searcher.tell(number, entry.score if entry.state != "failed" else None, entry.measured)
         self._running.discard(number)
-        shutil.rmtree(self.folder / digest_of(entry.point), ignore_errors=True)
+        self._ended.append(number)
+        for point in self.searcher.released(number):
+            shutil.rmtree(self.folder / digest_of(point), ignore_errors=True)
 
     def progress(self) -> Progress:
         """Where the search stands."""
@@ -109,7 +117,8 @@ def search_algorithm(watch: Watch) -> Any:
 
     class Algorithm(TuneSearcher):  # type: ignore[misc]
         def suggest(self, trial_id: str) -> Any:
-            return watch.next(trial_id) or TuneSearcher.FINISHED
+            # None has Tune ask again after its next turn; while a searcher waits, trials are under way.
+            return watch.next(trial_id) or (None if watch.searcher.waits else TuneSearcher.FINISHED)
 
         def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
             watch.end(trial_id, error)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from flows.joint import is_walked, name, promising, rank_of
+from flows.branches import Line, Stage
+from flows.joint import is_walked, name, promising, rank_of, settled
+from tasks.artifacts import Candidate, Step, Store
+from tasks.branch import Branch
+from tasks.techniques import Int8
 from tasks.tuning import Trial
 
 
@@ -34,3 +39,22 @@ def test_only_what_came_to_a_file_has_a_rank() -> None:
     assert not is_walked(GIVEN_UP)
     assert not is_walked(trial(2, 0.7))
     assert name(WALKED) == "found 1"
+
+
+def test_a_branch_keeps_the_variants_that_were_chosen_as_it_was_walked(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    plan = store.put_json({"variant": "u8s8", "per_channel": True, "calibration": "minmax"})
+    steps = [{"step": "channels", "sparsity": 0.5}, {"step": "recover", "epochs": 1}, {"step": "int8"}]
+    branch = Branch.model_validate({"name": "narrow", "steps": steps})
+
+    def stage(label: str, made: str | None) -> Stage:
+        step = Step(label, 1, {}, made, None, None)
+        candidate = Candidate("narrow", "onnx", "", {}, (step,), "0" * 64)
+        return Stage(label, candidate, candidate)
+
+    walked = (stage("train", None), stage("channels", store.put_json({"cuts": []})), stage("recover", None))
+    narrow, recover, int8 = settled(branch, [Line("narrow", "candidate", (*walked, stage("int8", plan)))], store).steps
+    assert (narrow, recover) == branch.steps[:2]
+    assert int8 == Int8(variants=("u8s8",), per_channel=True, calibration="minmax")
+    refused = Line("narrow", "candidate", walked, "int8: it would grow")
+    assert settled(branch, [refused], store) == branch

@@ -121,7 +121,11 @@ def test_mlflow_has_one_parent_with_a_child_for_each_row_and_trials_under_the_se
             assert metrics["validation.accuracy"] == pytest.approx(card.score.value)
             assert metrics["size.bytes"] == card.size.bytes
     assert children["backwards"].data.tags["paredown.reason"].startswith("channels sparsity 0.5: channels acts on")
-    trials = ran.runs("trial", children["search"].info.run_id)
+    search = children["search"]
+    assert search.info.end_time <= children["baseline"].info.start_time, "it was written while it ran"
+    scores = ran.client.get_metric_history(search.info.run_id, "trial.score")
+    assert sorted(point.step for point in scores) == [0, 1], "and at the end of the flow only what it lacked"
+    trials = ran.runs("trial", search.info.run_id)
     assert len(trials) == 2
     tuned = ran.first.findings.tuned
     assert tuned is not None

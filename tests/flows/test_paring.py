@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def desk(plain: PlainRun, tmp_path: Path) -> Any:
-    return Desk(plain.workspace, tmp_path)
+    return Desk(plain.workspace, tmp_path, trial_of(plain).arrays(plain.workspace.store))
 
 
 def trial_of(plain: PlainRun, **changes: Any) -> ParingTrial:
@@ -32,7 +32,7 @@ def trial_of(plain: PlainRun, **changes: Any) -> ParingTrial:
     baseline = findings.lines[0].stages[0]
     score = findings.cards[baseline.exported.digest].score.value
     recipe = small_runs.tiny_recipe()
-    trial = ParingTrial(recipe, findings.prepared, baseline.model, baseline.exported, score, 0.0)
+    trial = ParingTrial(recipe, findings.prepared, baseline.model, baseline.exported, score, 0.0, 2)
     return dataclasses.replace(trial, **changes)
 
 
@@ -72,9 +72,9 @@ def test_epochs_are_ranked_by_what_the_network_loses(plain: PlainRun, desk: Any)
     )
     trial = trial_of(plain, recipe=strict, score=2.0)  # nobody reaches twice the best accuracy
     trial(FILLED, desk)
-    assert list(desk.curve) == [1, 2], "one epoch, then the file"
+    assert list(desk.curve) == [2, 3], "one epoch of one stands where the second of two does, then the file"
     measured = desk.measured[0]
-    assert desk.curve[1] == pytest.approx(-measured["drop"] / 2.0)
+    assert desk.curve[2] == pytest.approx(-measured["drop"] / 2.0)
     assert 1.0 <= measured["drop"] <= 2.0
 
 
@@ -82,7 +82,8 @@ def test_what_cannot_beat_the_best_is_given_up_before_it_trains(plain: PlainRun,
     trial_of(plain, bar=0.99)(FILLED, desk)
     (answer,) = desk.answers
     assert answer["refusal"].startswith("given up before its recovery: ")
-    (rank,) = desk.curve.values()
+    ((epoch, rank),) = desk.curve.items()
+    assert epoch == 0, "no scheduler compares it with those that train"
     assert 0 < rank <= 0.99
     assert desk.measured[0]["speedup"] > 0
     assert not list(desk.folder.iterdir()), "nothing was trained"
@@ -90,7 +91,7 @@ def test_what_cannot_beat_the_best_is_given_up_before_it_trains(plain: PlainRun,
 
 def test_a_branch_without_training_reports_its_file_alone(plain: PlainRun, desk: Any) -> None:
     trial_of(plain)({"reduce": "nothing", "finish": "int8"}, desk)
-    assert list(desk.curve) == [1]
+    assert list(desk.curve) == [3]
     assert [label for label, _ in desk.answers[0]["stages"]] == ["int8"]
 
 
@@ -108,7 +109,7 @@ def test_what_cannot_be_finished_ahead_is_recovered_all_the_same(
     monkeypatch.setattr(compression, "compress", refuse_once)
     trial_of(plain)(NARROW | {"recover.epochs": 1}, desk)
     assert asked == ["channels", "int8", "int8"]
-    assert list(desk.curve) == [1, 2]
+    assert list(desk.curve) == [2, 3]
     assert [label.partition(" ")[0] for label, _ in desk.answers[0]["stages"]] == ["channels", "recover", "int8"]
 
 
@@ -116,6 +117,13 @@ def test_a_template_of_the_recipe_is_filled(plain: PlainRun, desk: Any) -> None:
     trial_of(plain)(FILLED, desk)
     labels = [label for label, _ in desk.answers[0]["stages"]]
     assert labels == ["channels sparsity 0.25", "recover epochs 1"]
+
+
+def test_the_baseline_s_answers_are_those_of_its_file(plain: PlainRun) -> None:
+    card = plain.findings.cards[plain.findings.lines[0].stages[0].exported.digest]
+    (answers,) = trial_of(plain).arrays(plain.workspace.store).values()
+    targets = plain.workspace.store.get_array(plain.findings.prepared.dataset.splits["validation"].targets)
+    assert (answers.argmax(axis=1) == targets).mean() == pytest.approx(card.score.value)
 
 
 def test_a_technique_that_refuses_ends_the_trial_with_its_sentence(plain: PlainRun, desk: Any) -> None:

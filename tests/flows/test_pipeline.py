@@ -20,6 +20,7 @@ from tasks import preprocessing
 from tasks.artifacts import Candidate, Goal, InputError, Limits
 from tasks.distillation import Recover
 from tasks.kernels import runtime
+from tasks.kernels.host import host_name
 from tasks.tuning import Trial, Tuned
 
 if TYPE_CHECKING:
@@ -210,6 +211,20 @@ def test_the_best_point_of_a_search_goes_into_the_recipe(plain: PlainRun) -> Non
     assert epochs == 2, "no trial trains longer than the recipe"
     assert isinstance(trial, TrainingTrial)
     assert trial.prepared == plain.findings.prepared
+
+
+def test_with_a_cost_the_least_of_it_within_the_margin_goes_into_the_recipe(plain: PlainRun) -> None:
+    search = {"space": SPACE, "minimize": "latency", "warm_start": False}
+    recipe = small_runs.tiny_recipe(search=search, goal={"max_drop": 0.2})
+    points = [{"train.learning_rate": rate, "model.arguments.width": 8} for rate in (0.01, 0.02, 0.03)]
+    outcomes = zip(points, (0.9, 0.8, 0.6), (3.0, 2.0, 1.0), strict=True)
+    trials = [Trial(0, point, score, (), "finished", 1.0, {"latency_ms": cost}) for point, score, cost in outcomes]
+    call = Answering(Tuned(points[0], tuple(trials), cost="latency_ms"))
+    settled, found = pipeline.tune(recipe, plain.findings.prepared, plain.workspace, call)
+    assert settled.train.learning_rate == 0.02
+    assert found is not None
+    assert found.best == points[1], "what MLflow is told"
+    assert call.asked[0][7] == host_name(), "a latency is measured"
 
 
 def test_a_search_without_a_result_leaves_the_recipe_as_it_is(plain: PlainRun) -> None:

@@ -95,6 +95,20 @@ def test_the_cost_worked_by_hand(tmp_path: Path) -> None:
     assert planning.cost(planning.Plan(bare, found.prepared, 30.0, 1)).startswith("at most no training: about 0.0")
 
 
+def test_a_population_trains_each_member_once(tmp_path: Path) -> None:
+    search = {
+        "algorithm": "pbt",
+        "population": 3,
+        "generations": 2,
+        "space": {"train.learning_rate": {"uniform": [0.1, 1]}},
+    }
+    train = {"epochs": 5, "schedule": "constant", "early_stopping": None}
+    text = shown(plan(tmp_path, train=train, search=search))
+    assert "tune: 6 trials, pbt, a population of 3 through 2 generations; 1 CPU a trial" in text
+    assert "18 epochs of search" in text, "six stages of at most three epochs"
+    assert "9 epochs of search" in shown(plan(tmp_path, train=train, search={**search, "trials": 3}))
+
+
 def test_recoveries_count_once_for_each_way_to_them() -> None:
     recipe: Recipe = small_runs.tiny_recipe(
         compress={

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
+import pytest
 from prefect.serializers import JSONSerializer
 
 from flows.execution import write_plainly
 from flows.paring import ParingTrial
 from flows.records import record_search
 from flows.trials import TrainingTrial
-from tasks import tracking
+from tasks import steps, tracking
 from tasks.artifacts import Workspace
-from tasks.spaces import Uniform
+from tasks.spaces import Search, Uniform
 from tasks.tracking import Warm, past_searches, warm
+from tasks.tracking.recorder import SearchRun
 from tasks.tuning import Known, Trial, Tuned
 
 POINT = {"train.momentum": 0.5}
@@ -23,8 +24,13 @@ SEARCH, BRANCH_SEARCH = TrainingTrial.role, ParingTrial.role
 SPACE = {"train.momentum": Uniform(uniform=(0, 1))}
 
 
-def test_a_recorded_search_warms_the_next_of_its_role(tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path, f"sqlite:///{tmp_path}/mlflow.db")
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    home = tmp_path_factory.mktemp("home")
+    return Workspace(home, f"sqlite:///{home}/mlflow.db")
+
+
+def test_a_recorded_search_warms_the_next_of_its_role(workspace: Workspace) -> None:
     parent = tracking.open_run(workspace.tracking_uri, "digits", "digits", "key", {}, {})
     record_search(SEARCH, TUNED, parent, workspace, write_plainly)
     record_search(BRANCH_SEARCH, dataclasses.replace(TUNED, identity=""), parent, workspace, write_plainly)
@@ -34,6 +40,17 @@ def test_a_recorded_search_warms_the_next_of_its_role(tmp_path: Path) -> None:
     assert warm([search], "other data", SPACE) == Warm(first=(POINT,))
     (branches,) = past_searches(workspace.tracking_uri, "digits", BRANCH_SEARCH)
     assert branches.identity == ""
+
+
+def test_a_search_that_was_killed_is_a_past_to_others_and_not_to_itself(workspace: Workspace) -> None:
+    uri = workspace.tracking_uri
+    parent = tracking.open_run(uri, "killed", "killed", "key", {}, {})
+    SearchRun(uri, parent, SEARCH, "same data").add(TUNED.trials)  # and then the process is gone
+    asked = ("killed", SEARCH, "same data", Search(space=SPACE), POINT)
+    assert steps.remember.fn(*asked, workspace) == Warm(known=(Known(POINT, 0.9),))
+    assert steps.remember.fn(*asked, dataclasses.replace(workspace, run=parent)) == Warm()
+    record_search(SEARCH, TUNED, parent, workspace, write_plainly)
+    assert len(past_searches(uri, "killed", SEARCH)) == 1, "it went on in its own run"
 
 
 def test_what_is_remembered_comes_back_from_the_store_of_a_cached_step() -> None:

@@ -17,7 +17,7 @@ from tasks.artifacts import Goal, Scorecard
 from tasks.artifacts.goal import Limits
 from tasks.reporting import Story, render
 from tasks.selection import select
-from tasks.tuning import Trial, Tuned
+from tasks.tuning import EXCESS, Trial, Tuned
 
 if TYPE_CHECKING:
     from conftest import PlainRun
@@ -183,3 +183,11 @@ def test_what_is_not_proven_on_test_is_noted(plain: PlainRun) -> None:
     drop = dataclasses.replace(card.drop, verdict="within, not proven", needed=4321)
     (note,) = [note for note in story.notes(with_test(plain.findings, drop=drop)) if "4,321" in note]
     assert note.startswith(f"{card.name} on test: within 1, though ")
+
+
+def test_a_trial_beyond_the_limits_has_no_score_but_a_reason() -> None:
+    measured = {"bytes": 120.0, EXCESS: 0.2}
+    row = story.trial_row(Trial(3, {"a": 1}, -1.2e6, ((1, -1.2e6),), "finished", 1.0, measured), 1, "bytes")
+    assert (row["score"], row["cost"], row["epochs"], row["reason"]) == (None, 120.0, 0, "beyond the limits by 20%")
+    row = story.trial_row(Trial(4, {"a": 1}, -0.25, ((1, -0.25),), "finished", 1.0, {"bytes": 90.0}), -1, None)
+    assert (row["score"], row["cost"], row["epochs"], row["reason"]) == (0.25, None, 1, "")

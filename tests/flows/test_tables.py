@@ -35,6 +35,10 @@ def test_without_a_search_nothing_is_said_of_it() -> None:
     assert "search for branches" not in shown(dataclasses.replace(stories.sample(), searched=None))
 
 
+def test_what_was_taken_of_two_objectives_is_told() -> None:
+    assert "search Trial 4 is taken, <as> told. search for branches" in shown(stories.weighed())
+
+
 def test_brackets_in_what_broke_a_search_are_shown() -> None:
     broken = Searched("It ended before its budget was spent: OSError: [Errno 28] [/] full.", ())
     assert "OSError: [Errno 28] [/] full." in shown(dataclasses.replace(stories.sample(), searched=broken))

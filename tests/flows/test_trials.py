@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import small_runs
+import yaml
 from small_desk import Desk
 
+from flows.recipe import Recipe, settle
 from flows.trials import TrainingTrial
-from flows.weighing import best_of
 from tasks import evaluation
-from tasks.artifacts import Workspace
+from tasks.artifacts import Refusal, Workspace, digest_of
 from tasks.spaces import Point
-from tasks.tuning import Trial
+from tasks.trainer import Trainer
+from tasks.tuning import EXCESS
+from tasks.tuning.stages import go_on
 
 SPACE = {"train.learning_rate": {"loguniform": [1e-3, 1e-1]}}
 
@@ -83,6 +87,20 @@ def test_scores_can_be_compared_unless_what_is_not_searched_differs(tmp_path: Pa
     assert one != identity(search={"space": SPACE, "epochs": 2})
     assert one != identity(search={"space": SPACE}, train={"epochs": 5, "batch_size": 16})
     assert one != identity(search={"space": SPACE}, goal={"metric": "log_loss"})
+    assert one == identity(search={"space": SPACE, "minimize": "bytes"}), "a score is a score"
+
+
+def test_latencies_can_be_compared_on_the_same_host_and_runtime_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, changes = small_runs.workspace(tmp_path), {"search": {"space": SPACE, "minimize": "latency"}}
+    here = trial(workspace, **changes)[0].identity
+    assert here == trial(workspace, **changes)[0].identity
+    assert here != trial(workspace, **changes, runtime={"batch": 8})[0].identity
+    monkeypatch.setattr("flows.trials.host_name", lambda: "another")
+    assert here != trial(workspace, **changes)[0].identity
+    monkeypatch.undo()
+    assert here == trial(workspace, **changes)[0].identity
 
 
 def test_a_score_has_its_metric_beside_it(tmp_path: Path) -> None:
@@ -105,19 +123,70 @@ def test_a_network_beyond_the_limits_is_not_trained(tmp_path: Path, monkeypatch:
     over = desk.measured[0]["bytes"] / 1000 - 1
     assert over > 0
     assert desk.curve == {1: pytest.approx(-1e6 * (1 + over))}
+    assert desk.measured[0][EXCESS] == pytest.approx(over)
     run, _ = trial(small_runs.workspace(tmp_path), search={"space": SPACE}, goal=goal)
     assert run.words(desk.curve[1]) == f"beyond the limits by {over:.0%}"
     assert run.needs() == (run.prepared.dataset.splits["validation"].inputs,)
 
 
-def tried(number: int, score: float | None, **measured: float) -> Trial:
-    return Trial(number, {"n": number}, score, ((1, score or 0.0),), "finished", 1.0, measured)
+# --- stages of a population -----------------------------------------------------------------------------------
+
+STAGED: dict[str, Any] = {
+    "train": {"epochs": 6, "batch_size": 16, "schedule": "constant", "early_stopping": None},
+    "search": {"algorithm": "pbt", "population": 2, "generations": 3, "space": SPACE},
+}
+FIRST: Point = {"train.learning_rate": 0.003, "train.epochs": 2}
+SECOND = go_on(FIRST, 4, {"train.learning_rate": 0.02})
+THIRD = go_on(SECOND, 6)
 
 
-def test_of_those_that_are_as_good_the_least_one_is_taken() -> None:
-    trials = [tried(0, 0.90, bytes=9), tried(1, 0.895, bytes=5), tried(2, 0.88, bytes=1), tried(3, None, bytes=0)]
-    assert best_of(trials, "bytes", 0.01) == {"n": 1}
-    assert best_of(trials, "bytes", 0.05) == {"n": 2}
-    assert best_of(trials, None, 0.05) == {"n": 0}
-    assert best_of([tried(0, 0.5)], "latency", 0.01) == {"n": 0}, "nothing was weighed"
-    assert best_of([], "bytes", 0.01) == {}
+def test_a_stage_goes_on_from_the_one_before_it_and_ends_as_the_recipe_alone(tmp_path: Path) -> None:
+    workspace = small_runs.workspace(tmp_path)
+    run, shared = trial(workspace, **STAGED)
+    curve: dict[int, float] = {}
+    for point, own in ((FIRST, [1, 2]), (SECOND, [3, 4]), (THIRD, [5, 6])):
+        desk = Desk(workspace, tmp_path / "trials" / digest_of(point), shared)
+        run(point, desk)  # type: ignore[arg-type]
+        assert list(desk.curve) == own
+        curve |= desk.curve
+    recipe = settle(run.recipe, THIRD)
+    assert Recipe.model_validate(yaml.safe_load(yaml.safe_dump(recipe.model_dump(mode="json")))) == recipe
+    alone = dataclasses.replace(run, recipe=recipe)
+    desk = Desk(workspace, tmp_path / "alone", shared)
+    alone({}, desk)  # type: ignore[arg-type]
+    assert desk.curve == curve, "bit by bit"
+    other = Desk(workspace, tmp_path / "other", shared)
+    alone({"train.changes": {}}, other)  # type: ignore[arg-type]
+    assert other.curve != curve, "the change matters"
+
+
+def test_a_stage_whose_origin_is_lost_trains_it_again_and_reports_the_same(tmp_path: Path) -> None:
+    workspace = small_runs.workspace(tmp_path)
+    run, shared = trial(workspace, **STAGED)
+    for point in (FIRST, SECOND):
+        run(point, Desk(workspace, tmp_path / "trials" / digest_of(point), shared))  # type: ignore[arg-type]
+    there, lost = (Desk(workspace, tmp_path / name / digest_of(THIRD), shared) for name in ("trials", "elsewhere"))
+    run(THIRD, there)  # type: ignore[arg-type]
+    run(THIRD, lost)  # type: ignore[arg-type]
+    assert lost.curve == there.curve
+
+
+def test_a_killed_stage_goes_on_where_it_was(tmp_path: Path) -> None:
+    workspace = small_runs.workspace(tmp_path)
+    run, shared = trial(workspace, **STAGED)
+    with pytest.raises(KeyboardInterrupt):
+        run(SECOND, Desk(workspace, tmp_path / "t", shared, dies_at=3))  # type: ignore[arg-type]
+    again, whole = Desk(workspace, tmp_path / "t", shared), Desk(workspace, tmp_path / "whole", shared)
+    run(SECOND, again)  # type: ignore[arg-type]
+    run(SECOND, whole)  # type: ignore[arg-type]
+    assert list(again.curve) == [4, 3], "the third epoch may have been lost on its way"
+    assert dict(sorted(again.curve.items())) == whole.curve
+
+
+def test_a_stage_that_diverges_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = small_runs.workspace(tmp_path)
+    run, shared = trial(workspace, **STAGED)
+    run(FIRST, Desk(workspace, tmp_path / digest_of(FIRST), shared))  # type: ignore[arg-type]
+    monkeypatch.setattr(Trainer, "train_epoch", lambda self: None)
+    with pytest.raises(Refusal, match="not finite in epoch 3"):
+        run(SECOND, Desk(workspace, tmp_path / digest_of(SECOND), shared))  # type: ignore[arg-type]

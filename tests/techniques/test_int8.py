@@ -106,6 +106,19 @@ def test_ignored_operators_stay_float() -> None:
     assert weights == {names[0]: None, names[1]: "DequantizeLinear", names[2]: "DequantizeLinear"}
 
 
+def test_what_a_plan_chose_need_not_be_tried_again() -> None:
+    model, technique = small_products.image_file(), Int8(variants=("u8s8", "s8s8"), ignore=())
+    plan = technique.plan(model, batches())
+    settled = technique.settled(plan)
+    assert settled.variants == (plan["variant"],)
+    assert (settled.per_channel, settled.calibration) == (plan["per_channel"], plan["calibration"])
+    again = settled.plan(model, batches())
+    assert len(again["tried"]) <= 2 < len(plan["tried"]), "at most with and without raw pixels"
+    assert {row["variant"] for row in again["tried"]} == {plan["variant"]}
+    dynamic = technique.settled(plan | {"variant": "dynamic", "calibration": None})
+    assert (dynamic.variants, dynamic.calibration) == (("dynamic",), "auto")
+
+
 def test_an_unknown_name_gets_the_nearest() -> None:
     with pytest.raises(InputError, match="nearest valid choice: first_layer"):
         Int8(ignore=("first_later",)).plan(small_products.table_file(), [(small_products.rows(8), None)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import socket
 import threading
@@ -16,6 +17,7 @@ from tasks import tracking
 from tasks.spaces import Choice, Integers, LogUniform, Uniform
 from tasks.tracking import PastSearch, Warm, past_searches, warm
 from tasks.tracking.memory import MOST_KNOWN
+from tasks.tracking.recorder import SearchRun
 from tasks.tuning import Known, Trial
 
 SPACE = {"rate": LogUniform(loguniform=(1e-4, 1e-1)), "kind": Choice(choice=("sgd", "adam"))}
@@ -49,6 +51,11 @@ def test_the_finished_trials_of_the_same_search_are_known() -> None:
 )
 def test_what_cannot_be_compared_is_not_known(changed: tuple[dict[str, Any], float | None], state: str) -> None:
     assert warm([past("a", changed, state=state)], "a", SPACE) == Warm()
+
+
+def test_what_a_trial_measured_is_known_with_it() -> None:
+    trial = Trial(0, point(0.01), 0.8, (), "finished", 1.0, {"latency_ms": 0.5})
+    assert warm([PastSearch("a", (trial,))], "a", SPACE).known == (Known(point(0.01), 0.8, {"latency_ms": 0.5}),)
 
 
 def test_trials_outside_a_changed_space_are_not_known() -> None:
@@ -158,6 +165,21 @@ def test_a_search_whose_recording_was_cut_short_is_left_out(uri: str, search: st
     assert past_searches(uri, tracking.connect(uri).get_experiment(experiment).name, "search") == ()
 
 
+def test_what_a_killed_search_had_finished_is_known_to_others_but_not_to_itself(uri: str) -> None:
+    parent = tracking.open_run(uri, "killed", "flow", "1", {}, {})
+    trials = past("a", (point(0.01), 0.8)).trials + past("a", (point(0.02), 0.9), state="stopped early").trials
+    SearchRun(uri, parent, "search", "a").add(dataclasses.replace(each, number=n) for n, each in enumerate(trials))
+    found = past_searches(uri, "killed", "search")
+    assert warm(found, "a", SPACE) == Warm(known=(Known(point(0.01), 0.8),))
+    assert past_searches(uri, "killed", "search", but="another flow's run") == found
+    assert past_searches(uri, "killed", "search", but=parent) == (), "it goes on, and has this from its own history"
+
+
+def test_a_search_that_was_killed_before_a_trial_ended_is_no_past(uri: str) -> None:
+    SearchRun(uri, tracking.open_run(uri, "at once", "flow", "1", {}, {}), "search", "a").add(())
+    assert past_searches(uri, "at once", "search") == ()
+
+
 def test_only_the_latest_searches_are_asked(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.tracking.memory.SEARCHES", 2)
     for number in range(3):
@@ -179,7 +201,7 @@ def test_asking_makes_no_database(tmp_path: Path) -> None:
 
 
 def test_a_server_that_is_down_or_silent_is_no_past(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.tracking.memory.PATIENCE", 0.3)
+    monkeypatch.setattr("tasks.tracking.client.PATIENCE", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         answers: list[tuple[PastSearch, ...]] = []

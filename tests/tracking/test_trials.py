@@ -4,63 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
-from mlflow.entities import Run
+from small_searches import Counting, history, many, runs_under, trial
 
 from tasks import tracking
 from tasks.tracking import trials as module
 from tasks.tracking.trials import as_table, curves, from_table, notable, record_trials
-from tasks.tuning import Trial
 
 WEIRD = {"a b": 1.0, "größe[0]": 2.0, "../up": 3.0, "/root//x": 4.0, "n" * 300: 5.0, ".": 6.0, "ms:p95": 7.0}
-
-
-def trial(number: int, score: float | None = 0.5, state: Any = "finished", **changes: Any) -> Trial:
-    curve = () if score is None else ((1, score / 2), (2, score))
-    given = {"point": {"train.learning_rate": 0.1 * number}, "seconds": 60.0, **changes}
-    return Trial(number=number, score=score, curve=curve, state=state, **given)
-
-
-def many(count: int) -> list[Trial]:
-    """Trials whose scores go up and down."""
-    return [
-        trial(number, math.sin(number), point={"rate": number / 7, "kind": "sgd"}, measured={"bytes": 10.0 + number})
-        for number in range(count)
-    ]
-
-
-def runs_under(uri: str, search: str) -> dict[str, Run]:
-    client = tracking.connect(uri)
-    place = client.get_run(search).info.experiment_id
-    found = client.search_runs([place], f"tags.`mlflow.parentRunId` = '{search}'")
-    by_key = {run.data.tags["paredown.key"]: run for run in found}
-    assert len(by_key) == len(found), "no trial has two runs"
-    return by_key
-
-
-def history(uri: str, run: str, name: str) -> list[tuple[int, float]]:
-    return [(point.step, point.value) for point in tracking.connect(uri).get_metric_history(run, name)]
-
-
-class Counting:
-    """MLflow's client, with each call counted; the one numbered `fails` raises before it is done."""
-
-    def __init__(self, uri: str, fails: tuple[str, int] = ("", 0)) -> None:
-        self.client, self.fails, self.calls = tracking.connect(uri), fails, Counter[str]()
-
-    def __getattr__(self, name: str) -> Any:
-        def call(*arguments: Any, **named: Any) -> Any:
-            self.calls[name] += 1
-            if self.fails == (name, self.calls[name]):
-                raise KeyboardInterrupt
-            return getattr(self.client, name)(*arguments, **named)
-
-        return call
 
 
 def test_a_thousand_trials_cost_few_calls_and_come_back_whole(

@@ -195,6 +195,34 @@ def test_a_trial_moves_between_nodes_with_its_files(home: Path, away: Path) -> N
     ]
 
 
+def test_a_trial_reads_the_folder_of_another_on_any_node(home: Path, away: Path) -> None:
+    depot = open_depot(Workspace(home, "sqlite:///x"), home / "visits")
+
+    def write(depot: Depot) -> None:
+        from tasks.tuning.depot import Site
+
+        site = Site(depot, "parent")
+        (site.folder / "checkpoint").write_text("epoch 2")
+        site.save()
+        site.leave()
+
+    def read(depot: Depot) -> list[Any]:
+        from tasks.tuning.depot import Site
+        from tasks.tuning.parcels import names
+
+        site = Site(depot, "child")
+        there, nowhere = site.visit("parent"), site.visit("stranger")
+        found = [site.sees_home, (there / "checkpoint").read_text(), names(nowhere), names(site.folder)]
+        site.save()
+        site.leave()
+        return [*found, there.exists()]
+
+    run_on("far", write, depot)
+    assert run_on("far", read, depot) == [False, "epoch 2", [], [], False], "its copy goes with the trial"
+    assert run_on("near", read, depot) == [True, "epoch 2", [], [], True]
+    assert names(home / "visits" / "trials") == ["parent/checkpoint"]
+
+
 def test_a_search_uses_both_kinds_of_nodes_alike(home: Path, away: Path) -> None:
     workspace = Workspace(home, "sqlite:///x")
     given = workspace.store.put_json({"factor": 2})

@@ -41,16 +41,23 @@ def fill(history: History) -> None:
 
 
 def test_a_history_is_the_same_when_it_is_read_again(file: Path) -> None:
-    first = History(file, [{"x": 0}], [Known({"x": 9}, 0.5)])
+    first = History(file, [{"x": 0}], [Known({"x": 9}, 0.5), Known({"x": 8}, 0.4, {"bytes": 7.0})])
     fill(first)
     first.close()
     again = History(file, [{"x": 7}], [])
     assert again.first == [{"x": 0}]
-    assert again.known == [Known({"x": 9}, 0.5)]
+    assert again.known == [Known({"x": 9}, 0.5), Known({"x": 8}, 0.4, {"bytes": 7.0})]
     assert again.trials() == first.trials()
     assert again.order == first.order == [*(("asked", n) for n in range(4)), *(("ended", n) for n in range(3))]
     assert [entry.number for entry in again.under_way()] == [3]
     again.close()
+
+
+def test_a_history_from_before_known_points_had_numbers_is_read(file: Path) -> None:
+    file.write_text('{"event": "begun", "first": [], "known": [[{"x": 9}, 0.5]], "at": 0.0}\n')
+    history = History(file)
+    history.close()
+    assert history.known == [Known({"x": 9}, 0.5)]
 
 
 def test_the_clock_counts_only_while_a_search_runs(file: Path) -> None:

@@ -62,7 +62,7 @@ def uninterrupted(search: Search) -> list[Point]:
         point = searcher.ask()
         assert point is not None
         points.append(point)
-        searcher.tell(number, float(point["x"]))
+        searcher.tell(number, float(point["x"]), {})
     return points
 
 

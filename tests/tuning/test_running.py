@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import math
 import os
 import time
@@ -17,7 +18,7 @@ from tasks import tuning
 from tasks.artifacts import InputError, Refusal, Workspace
 from tasks.artifacts.quiet import keep_quiet
 from tasks.spaces import Point, Search
-from tasks.tuning import Desk, Known, Progress, TrialFunction, Tuned
+from tasks.tuning import Desk, Known, Progress, Trial, TrialFunction, Tuned
 from tasks.tuning.cluster import AS_RAY
 from tasks.tuning.depot import TRIALS
 
@@ -59,8 +60,10 @@ def tune(trial: TrialFunction, spec: Search, folder: Path, *, epochs: int = 2, *
 
 def test_a_random_search_tries_the_recipe_s_own_point_first_and_finds_the_best(tmp_path: Path) -> None:
     heard: list[Progress] = []
+    ended: list[Trial] = []
     spec = search(space={"x": {"uniform": [-10, 10]}, "y": {"integers": [1, 2]}}, trials=4, concurrency=2)
-    found = tune(parabola(), spec, tmp_path, first=[{"x": 3.0, "y": 2}], on_progress=heard.append)
+    told = {"on_progress": heard.append, "on_trials": ended.extend}
+    found = tune(parabola(), spec, tmp_path, first=[{"x": 3.0, "y": 2}], **told)
     assert len(found.trials) == 4
     first = found.trials[0]
     assert (first.number, first.point, first.state) == (0, {"x": 3.0, "y": 2}, "finished")
@@ -71,6 +74,7 @@ def test_a_random_search_tries_the_recipe_s_own_point_first_and_finds_the_best(t
     assert len({trial.point["x"] for trial in found.trials}) == 4
     assert heard[-1] == Progress(0, 4, 0, 4, 9.5, None)
     assert max(each.running for each in heard) >= 1
+    assert sorted(ended, key=lambda trial: trial.number) == list(found.trials), "each was told once"
     assert found.broken == ""
 
 
@@ -228,8 +232,10 @@ def test_what_breaks_a_search_leaves_what_it_found(tmp_path: Path) -> None:
     found = tune(parabola(), spec, tmp_path / "late", on_progress=break_at(2))
     assert found.broken == "OSError: the disk is full"
     assert found.best in [each.point for each in found.trials[:2]]
-    rest = tune(parabola(), spec, tmp_path / "late")
+    ended: list[Trial] = []
+    rest = tune(parabola(), spec, tmp_path / "late", on_trials=ended.extend)
     assert rest.trials[:2] == found.trials[:2], "it goes on where it was"
+    assert tuple(ended) == rest.trials, "who listens anew hears of all"
     assert (len(rest.trials), rest.broken) == (5, "")
 
 
@@ -259,3 +265,66 @@ def test_what_cannot_be_run_is_refused_before_anything_is(tmp_path: Path) -> Non
     space = {"x": {"uniform": [0, 1]}}
     with pytest.raises(InputError, match="no more than one node has"):
         tune(parabola(), search(space=space, resources={"gpus": 2}), tmp_path)
+
+
+# --- a population ---------------------------------------------------------------------------------------------
+
+RATE = "train.learning_rate"
+
+
+def ideal_rates() -> TrialFunction:
+    """A stage of a training whose best rate is 0.1 in the first two epochs and 0.01 after them; each epoch scores the
+    worse, the farther all rates until then were from the best."""
+
+    def trial(point: Point, desk: Desk) -> None:
+        from tasks.tuning.stages import ends, origin, values_of
+
+        before = origin(point, ends(6, 3))
+        came_from = desk.folder_of(before) / "lost" if before else None
+        lost = json.loads(came_from.read_text()) if came_from else [0.0]
+        for epoch in range(len(lost), point["train.epochs"] + 1):
+            distance = abs(math.log10(values_of(point)["train.learning_rate"] / (0.1 if epoch <= 2 else 0.01)))
+            lost.append(lost[-1] + distance)
+            (desk.folder / "lost").write_text(json.dumps(lost))
+            desk.report(epoch, -lost[-1])
+
+    return trial
+
+
+def schedules(**changes: Any) -> Search:
+    space = {RATE: {"loguniform": [0.001, 1.0]}}
+    return search(algorithm="pbt", scheduler="asha", population=4, generations=3, trials=None, space=space, **changes)
+
+
+def test_a_population_goes_on_from_its_best_and_an_interrupted_one_alike(tmp_path: Path) -> None:
+    def fail_at_six(progress: Progress) -> None:
+        if progress.done == 6:
+            raise OSError("the disk is full")
+
+    first: dict[str, Any] = {"epochs": 6, "first": [{RATE: 0.1}]}
+    found = tune(ideal_rates(), schedules(concurrency=2), tmp_path / "whole", **first)
+    assert found.broken == ""
+    assert {each.state for each in found.trials} == {"finished"}
+    curves = [[epoch for epoch, _ in each.curve] for each in found.trials]
+    assert curves == [[1, 2]] * 4 + [[3, 4]] * 4 + [[5, 6]] * 4, "each stage trains its own epochs"
+    assert found.trials[0].score == 0, "the recipe's own rate is ideal at first"
+    assert found.trials[4].point == {RATE: 0.1, "train.epochs": 4}
+    assert any("train.changes" in each.point for each in found.trials[4:8])
+    assert list((tmp_path / "whole" / "search" / TRIALS).iterdir()) == [], "nobody needs a checkpoint any more"
+
+    broken = tune(ideal_rates(), schedules(), tmp_path / "cut", **first, on_progress=fail_at_six)
+    assert broken.broken == "OSError: the disk is full"
+    kept = len(list((tmp_path / "cut" / "search" / TRIALS).iterdir()))
+    assert kept >= 6, "the first generation's, as long as the second goes on from them"
+    rest = tune(ideal_rates(), schedules(), tmp_path / "cut", **first)
+    assert [each.point for each in rest.trials] == [each.point for each in found.trials]
+    assert [each.score for each in rest.trials] == [each.score for each in found.trials]
+
+
+def test_a_population_in_which_all_fail_ends(tmp_path: Path) -> None:
+    def trial(point: Point, desk: Desk) -> None:
+        raise Refusal("it diverges")
+
+    found = tune(trial, schedules(), tmp_path, epochs=6)
+    assert [each.reason for each in found.trials] == ["it diverges"] * 4
+    assert found.best == {}

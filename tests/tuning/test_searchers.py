@@ -39,7 +39,7 @@ def walk(searcher: Searcher, count: int) -> list[Point]:
         point = searcher.ask()
         assert point is not None
         points.append(point)
-        searcher.tell(number, value(point))
+        searcher.tell(number, value(point), {})
     return points
 
 
@@ -62,7 +62,7 @@ def test_cmaes_searches_numbers() -> None:
         assert point is not None
         assert is_member(point, asked.space)
         found.append(-((point["x"] - 3) ** 2))
-        searcher.tell(number, found[-1])
+        searcher.tell(number, found[-1], {})
     assert max(found[20:]) > -0.5
     assert sum(found[30:]) > sum(found[:10]), "it has learnt where to look"
 
@@ -85,7 +85,7 @@ def test_a_grid_is_every_combination_once_in_order_and_then_nothing() -> None:
 def walk_all(searcher: Searcher) -> list[Point]:
     points: list[Point] = []
     while (point := searcher.ask()) is not None:
-        searcher.tell(len(points), 0.0)
+        searcher.tell(len(points), 0.0, {})
         points.append(point)
     return points
 
@@ -98,8 +98,8 @@ def test_first_points_come_first_in_order_also_from_outside_the_space() -> None:
     third = searcher.ask()
     assert third is not None
     assert is_member(third, spec().space)
-    searcher.tell(0, 0.3)
-    searcher.tell(1, 0.4)
+    searcher.tell(0, 0.3, {})
+    searcher.tell(1, 0.4, {})
     assert told(searcher) == [(inside, 0.4)], "the sampler knows the one that it could have drawn"
 
 
@@ -137,7 +137,7 @@ def test_a_point_without_a_score_teaches_nothing_and_is_not_asked_for_again() ->
     searcher = Searcher(spec(space={"x": {"choice": [1, 2, 3]}}))
     for number in range(3):
         assert searcher.ask() is not None
-        searcher.tell(number, None)
+        searcher.tell(number, None, {})
     assert told(searcher) == []
     assert searcher.ask() is None
 
@@ -157,7 +157,7 @@ def lived(file: Path, search: Search, count: int, **begun: Any) -> list[Point]:
         score = value(point)
         history.hear(number, {"epoch": 1, "score": score, "measured": {}, "answer": None, "seconds": 0.0})
         history.end(number)
-        searcher.tell(number, score)
+        searcher.tell(number, score, {})
     history.close()
     return [entry.point for entry in history.entries]
 
@@ -186,4 +186,4 @@ def test_a_point_that_comes_out_otherwise_counts_as_given(tmp_path: Path) -> Non
     more = searcher.ask()
     assert more is not None
     assert more not in points
-    searcher.tell(6, 1.0)
+    searcher.tell(6, 1.0, {})
