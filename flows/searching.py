@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Sequence
 
 from flows.execution import Call
+from flows.tradeoffs import front, score
 from tasks import steps
-from tasks.artifacts import Workspace
+from tasks.artifacts import Workspace, digest_of
 from tasks.spaces import Budgeted, Point
 from tasks.tracking import Warm
-from tasks.tuning import Known, Tuned
+from tasks.tuning import Known, Trial, Tuned
 from tasks.work import Work
+
+EARLIER = "known from an earlier search"
 
 
 def search(
@@ -26,6 +31,8 @@ def search(
 ) -> Tuned:
     """Runs the search of a recipe that is called `experiment`; an unchanged one again is answered from the store.
 
+    Its best trial is no worse than that of earlier searches whose scores can be compared.
+
     Args:
         epochs: the most of one trial.
         host: named where trials measure time.
@@ -37,13 +44,20 @@ def search(
         # Asked once, and from the store afterwards: what MLflow learns later does not make the search another one.
         label = f"{work.role}: remember earlier ones"
         warm = call(label, steps.remember, experiment, work.role, work.identity, spec, own or {}, workspace)
-    again, rest = best_again(warm.known)
-    begin = ((*([own] if own else []), *again, *warm.first), (*known, *rest))
+    begin = ((*([own] if own else []), *warm.first), (*known, *warm.known))
     tuned: Tuned = call(work.role, steps.tune, work, spec, *begin, epochs, host, workspace)
-    return tuned
+    return dataclasses.replace(tuned, trials=(*tuned.trials, *recalled(warm.known, tuned)))
 
 
-def best_again(known: Sequence[Known]) -> tuple[list[Point], list[Known]]:
-    """The best point that is known, to be tried again so that this search is no worse, and the others."""
-    best = max(known, key=lambda each: each.score, default=None)
-    return [best.point] if best else [], [each for each in known if each is not best]
+def recalled(known: Sequence[Known], tuned: Tuned) -> list[Trial]:
+    """The best of what earlier searches found, as trials of this one, so that it is no worse than they: the best score,
+    or where there is a cost the front. What this search found as well is left out."""
+    count = len(tuned.trials)
+    earlier = [
+        Trial(count + place, each.point, each.score, (), "finished", 0.0, each.measured, reason=EARLIER)
+        for place, each in enumerate(known)
+    ]
+    best = front(earlier, tuned.cost) if tuned.cost else sorted(earlier, key=score, reverse=True)[:1]
+    found = {digest_of(trial.point): score(trial) for trial in tuned.trials}
+    new = [trial for trial in best if found.get(digest_of(trial.point), -math.inf) < score(trial)]
+    return [dataclasses.replace(trial, number=count + place) for place, trial in enumerate(new)]

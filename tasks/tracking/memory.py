@@ -68,7 +68,7 @@ def warm(past: Sequence[PastSearch], identity: str, space: Space, own: Mapping[s
 
 def _finished(search: PastSearch) -> list[Known]:
     ended = [trial for trial in search.trials if trial.state == "finished"]
-    scored = [(trial.point, trial.score, trial.measured) for trial in ended]
+    scored = [(trial.point, trial.reached, trial.measured) for trial in ended]
     return [Known(point, score, told) for point, score, told in scored if score is not None and math.isfinite(score)]
 
 

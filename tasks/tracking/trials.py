@@ -79,7 +79,7 @@ def notable(trials: Sequence[Trial], limit: int = RUNS) -> list[Trial]:
 
 
 def _rank(trial: Trial) -> float:
-    return trial.score if trial.score is not None and math.isfinite(trial.score) else -math.inf
+    return trial.reached if trial.reached is not None and math.isfinite(trial.reached) else -math.inf
 
 
 def curves(trials: Sequence[Trial]) -> dict[str, list[tuple[int, float]]]:

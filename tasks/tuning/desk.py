@@ -46,7 +46,8 @@ class Desk:
         """Tells where the trial stands; it may end the trial, which then does not come back from here.
 
         Args:
-            epoch: from 1, growing.
+            epoch: from 1, growing; 0 for a bound: a score that the trial could have reached at best. No scheduler looks
+                at it, and it is never the best of a search.
             score: higher is better; one that is no finite number counts as none.
             measured: other numbers that go with this score.
         """

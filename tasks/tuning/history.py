@@ -44,6 +44,11 @@ class Entry:
         if math.isfinite(score) and (self.score is None or score > self.score or told["answer"] is not None):
             self.score, self.measured = score, told["measured"]
 
+    @property
+    def reached(self) -> float | None:
+        """As `Trial.reached`."""
+        return self.score if any(self.curve) else None
+
     def trial(self) -> Trial:
         """The same as a record; one that is under way counts as stopped early."""
         curve = tuple(sorted(self.curve.items()))

@@ -34,7 +34,12 @@ class Trial:
     answer: dict[str, Any] | None = None
     """What it made, as JSON."""
     reason: str = ""
-    """Why it failed, in one line."""
+    """Why it failed, or which search it is from if not from this one, in one line."""
+
+    @property
+    def reached(self) -> float | None:
+        """The score, unless it is a bound: told at epoch 0, of what the trial could have reached at best."""
+        return None if self.curve and self.curve[-1][0] == 0 else self.score
 
 
 @dataclass(frozen=True)
@@ -79,13 +84,13 @@ class Progress:
 
 def best_point(trials: Sequence[Trial]) -> Point:
     """The point with the best score; the earlier one on a tie; empty when there is none."""
-    scored = [(trial.score, -trial.number, trial.point) for trial in trials if trial.score is not None]
+    scored = [(trial.reached, -trial.number, trial.point) for trial in trials if trial.reached is not None]
     return max(scored, key=lambda each: each[:2])[2] if scored else {}
 
 
 def summarize(trials: Sequence[Trial]) -> str:
     """The trials in a few words; scores without their sign, which only says what is better."""
-    scores = [trial.score for trial in trials if trial.score is not None]
+    scores = [trial.reached for trial in trials if trial.reached is not None]
     best = f"best {abs(max(scores)):.4f}, " if scores else ""
     early = sum(trial.state == "stopped early" for trial in trials)
     failed = sum(trial.state == "failed" for trial in trials)

@@ -213,10 +213,13 @@ def _place(domain: Domain, value: Any) -> Any:
 
 
 def _sampler(search: Budgeted) -> Any:
-    """Optuna's sampler; a quarter of the trials, at most 10, are drawn at random before it begins to learn."""
+    """Optuna's sampler; a quarter of the trials, at most 10, are drawn at random before it begins to learn.
+
+    Where time alone limits the trials they may be few: 5 then.
+    """
     from optuna import samplers
 
-    seed, start = search.seed, max(2, min(10, (search.count or 40) // 4))
+    seed, start = search.seed, max(2, min(10, (search.count or 20) // 4))
     match search.algorithm:
         case "tpe":
             return samplers.TPESampler(seed=seed, n_startup_trials=start)

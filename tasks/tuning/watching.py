@@ -106,7 +106,7 @@ class Watch:
         """Where the search stands."""
         entries = self.history.entries
         ended = [entry.state for entry in entries if entry.state is not None]
-        best = max((entry.score for entry in entries if entry.score is not None), default=None)
+        best = max((entry.reached for entry in entries if entry.reached is not None), default=None)
         left = None if self.limit is None else max(self.limit - self.history.seconds, 0.0)
         return Progress(len(self._running), len(ended), ended.count("stopped early"), self.total, best, left)
 
