@@ -57,7 +57,8 @@ def main() -> None:
     rows = judge(entries, outcome.findings.prepared, workspace)
     show(rows, options.network)
     if options.readme:
-        README.write_text(published(README.read_text(), rows, options.network))
+        table = options.network + (", joint search" if options.minutes else "")
+        README.write_text(published(README.read_text(), rows, table))
     if options.json:
         options.json.write_text(json.dumps({"host": host_name(), "network": options.network, "rows": rows}, indent=1))
 

@@ -17,6 +17,7 @@ from tasks.kernels.host import host
 from tasks.reporting import Entry, Story
 from tasks.reporting import Stage as MeasuredStage
 from tasks.tuning import EXCESS, Trial
+from tasks.tuning.stages import CHANGES, at_end
 
 
 def tell(findings: Findings, store: Store, seconds: float, links: dict[str, str]) -> Story:
@@ -154,7 +155,8 @@ def trial_row(trial: Trial, sign: int, cost: str | None) -> dict[str, Any]:
     over = trial.measured.get(EXCESS)
     return {
         "number": trial.number,
-        "point": trial.point,
+        "point": at_end(trial.point),
+        "is_stage": CHANGES in trial.point,
         "score": None if trial.score is None or over else sign * trial.score,
         "cost": trial.measured.get(cost or ""),
         "epochs": 0 if over else len(trial.curve),

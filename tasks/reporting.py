@@ -113,8 +113,9 @@ class Story:
     test: tuple[Scorecard, ...]
     """The baseline and the chosen one on the test split: the one time it was opened."""
     trials: tuple[dict[str, Any], ...]
-    """number, point ({path: value}), score (None: it has none), cost (None: not measured, or there is none), epochs,
-    state, seconds, reason (why it has no score); the state is `finished`, `stopped early` or `failed`."""
+    """number, point ({path: value}), is_stage (of a population, with other values than at its start), score (None: it
+    has none), cost (None: not measured, or there is none), epochs, state, seconds, reason (why it has no score); the
+    state is `finished`, `stopped early` or `failed`."""
     searched: Searched | None
     """The search for branches; None when there was none."""
     metric: str

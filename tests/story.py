@@ -200,6 +200,7 @@ def trials(count: int = 16) -> tuple[dict[str, Any], ...]:
             {
                 "number": number,
                 "point": point,
+                "is_stage": False,
                 "score": known,
                 "cost": None,
                 "epochs": done,

@@ -194,10 +194,8 @@ def test_trials_that_all_failed_have_no_best() -> None:
 
 
 def test_best_trial_follows_the_metric() -> None:
-    rows = [
-        {"number": n, "point": {"a": n}, "score": s, "epochs": 1, "state": "finished", "seconds": 1.0, "reason": ""}
-        for n, s in ((0, 5.0), (1, 4.0))
-    ]
+    rows = [row | {"score": score} for row, score in zip(stories.trials(2), (5.0, 4.0), strict=True)]
+    rows = [row | {"state": "finished"} for row in rows]
     assert "The best is trial 1" in words(render(dataclasses.replace(stories.regression(), trials=tuple(rows))))
     assert "The best is trial 0" in words(render(dataclasses.replace(stories.sample(), trials=tuple(rows))))
 
@@ -216,6 +214,13 @@ def test_trials_with_two_objectives_show_their_front_and_what_was_taken() -> Non
     assert sorted(named) == ["trial 0", "trial 14", "trial 4", "trial 6"]
     hints = {node.text for node in drawn.iter("title")}
     assert "trial 4: finished; 92.41\N{NARROW NO-BREAK SPACE}%, 3.92×" in hints, "0.094 ms of the best one over 0.024"
+
+
+def test_stages_of_a_population_say_whose_values_they_show() -> None:
+    alone = stories.trials(3)
+    stages = tuple(row | {"is_stage": True} for row in alone)
+    said = [words(render(dataclasses.replace(stories.sample(), trials=rows))) for rows in (alone, stages)]
+    assert ["at the end of the stage" in each for each in said] == [False, True]
 
 
 def test_trials_that_were_not_trained_are_in_the_table_alone() -> None:

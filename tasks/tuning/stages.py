@@ -31,6 +31,16 @@ def values_of(point: Point) -> dict[str, Any]:
     return values
 
 
+def at_end(point: Point) -> Point:
+    """The point with each value that it has at the end of its stage; any other point as it is.
+
+    >>> at_end({"train.learning_rate": 0.1, "train.epochs": 6, "train.changes": {"4": {"learning_rate": 0.08}}})
+    {'train.learning_rate': 0.08, 'train.epochs': 6}
+    """
+    held = values_of(point)
+    return {path: held.get(path, value) for path, value in point.items() if path != CHANGES}
+
+
 def go_on(point: Point, end: int, values: Mapping[str, Any] = {}) -> Point:
     """The stage after this one, up to epoch `end`, with those of the `values` that are others than before."""
     held = values_of(point)

@@ -13,7 +13,7 @@ from tasks.artifacts import digest_of
 from tasks.spaces import Point, Search
 from tasks.tuning.history import History
 from tasks.tuning.populations import Population, offspring
-from tasks.tuning.stages import ends, go_on, origin, values_of
+from tasks.tuning.stages import at_end, ends, go_on, origin, values_of
 from tasks.tuning.variation import draw, explore, perturb
 
 RATE, DECAY = "train.learning_rate", "train.weight_decay"
@@ -43,6 +43,8 @@ def test_a_stage_adds_what_changes_before_its_first_epoch() -> None:
     assert values_of(second) == {RATE: 0.08, DECAY: 0.0}
     assert values_of(third) == {RATE: 0.1, DECAY: 0.05}, "13 comes after 4"
     assert go_on(first, 6) == {**first, "train.epochs": 6}
+    assert at_end(third) == {RATE: 0.1, DECAY: 0.05, "train.epochs": 14}
+    assert at_end({"train.batch_size": 32}) == {"train.batch_size": 32}, "no stage"
 
 
 def test_a_stage_knows_the_one_before_it() -> None:
