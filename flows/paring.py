@@ -53,10 +53,10 @@ class ParingTrial:
         try:
             card = walk.go(branch)
         except GivenUp as reason:
-            # Less than this it would have saved, had it lost nothing: the search learns from that as well. It does so
-            # at epoch 0, where no scheduler looks: branches that train would seem to be behind it.
+            # By this much at least it stays behind the best that is known: the search learns that it is no way to go. It
+            # does so at epoch 0, where no scheduler looks: branches that train would seem to be behind it.
             desk.answer({"refusal": str(reason)})
-            desk.report(0, self.rank(walk.ahead), walk.measured)
+            desk.report(0, self.rank(walk.ahead) - self.bar, walk.measured)
             return
         standing = ranking.standing(card, self.recipe.goal)
         stages = [[label, dataclasses.asdict(candidate)] for label, candidate in walk.stages]
