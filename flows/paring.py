@@ -53,8 +53,8 @@ class ParingTrial:
         try:
             card = walk.go(branch)
         except GivenUp as reason:
-            # By this much at least it stays behind the best that is known: the search learns that it is no way to go. It
-            # does so at epoch 0, where no scheduler looks: branches that train would seem to be behind it.
+            # By this much at least it stays behind the best that is known: the search learns to leave its region. At
+            # epoch 0, where no scheduler looks: it trained nothing that others could be compared with.
             desk.answer({"refusal": str(reason)})
             desk.report(0, self.rank(walk.ahead) - self.bar, walk.measured)
             return
