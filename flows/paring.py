@@ -96,8 +96,9 @@ class ParingTrial:
         return sorted({*references([self.prepared, self.baseline, self.exported])} - hidden)
 
     def words(self, score: float) -> str:
-        """What is saved, or that the goal is missed."""
-        goal = self.recipe.goal
-        if score <= 0:
+        """What the best branch so far saves, one of the recipe's own included, or that the goal is missed."""
+        best = max(score, self.bar)
+        if best <= 0:
             return f"misses the goal by {-score:.1%}"
-        return f"{1 / (1 - score):.2f}× {'as fast' if goal.minimize == 'latency' else 'smaller'}"
+        saved = f"{1 / (1 - best):.2f}× {'as fast' if self.recipe.goal.minimize == 'latency' else 'smaller'}"
+        return saved if score > self.bar else f"{saved}, the recipe's own"

@@ -126,6 +126,13 @@ def test_the_baseline_s_answers_are_those_of_its_file(plain: PlainRun) -> None:
     assert (answers.argmax(axis=1) == targets).mean() == pytest.approx(card.score.value)
 
 
+def test_the_best_so_far_may_be_the_recipe_s_own(plain: PlainRun) -> None:
+    trial = trial_of(plain, bar=0.5)
+    assert trial.words(0.75) == "4.00× smaller"
+    assert trial.words(0.2) == trial.words(-0.1) == "2.00× smaller, the recipe's own"
+    assert trial_of(plain, bar=0.0).words(-0.012) == "misses the goal by 1.2%"
+
+
 def test_a_technique_that_refuses_ends_the_trial_with_its_sentence(plain: PlainRun, desk: Any) -> None:
     with pytest.raises(Refusal, match="block"):
         trial_of(plain)({**NARROW, "reduce": "blocks", "blocks.share": 0.5}, desk)
