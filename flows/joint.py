@@ -15,6 +15,7 @@ from flows.paring import ParingTrial
 from tasks import composition, ranking, techniques
 from tasks.artifacts import Goal, Refusal, Scorecard, Store
 from tasks.artifacts.candidate import read
+from tasks.beginnings import beginnings
 from tasks.branch import FOUND, Branch, CompressionSearch
 from tasks.spaces import Space
 from tasks.techniques import Technique
@@ -56,6 +57,7 @@ def search(asked: CompressionSearch, lines: Sequence[Line], cards: dict[str, Sco
         bench.host,
         bench.workspace,
         bench.call,
+        first=beginnings(space, best_of(branches, ranks)),
         known=list(known(branches, ranks, space)),
     )
     return gathered(tuned, trial.bar, asked.keep, branches, bench)
@@ -65,6 +67,11 @@ def ranks_of(lines: Sequence[Line], cards: dict[str, Scorecard], score: float, g
     """The rank of each of the recipe's branches that came to a file; `score` is the baseline's."""
     products = {line.name: cards[line.product.digest] for line in lines if line.product and line.role == "candidate"}
     return {name: ranking.rank(ranking.standing(card, goal), goal, score) for name, card in products.items()}
+
+
+def best_of(branches: Sequence[Branch], ranks: dict[str, float]) -> Branch | None:
+    """The recipe's own branch with the best rank; None when none came to a file."""
+    return max((each for each in branches if each.name in ranks), key=lambda each: ranks[each.name], default=None)
 
 
 def trial_of(branches: tuple[Branch, ...], score: float, bar: float, longest: int, bench: Bench) -> ParingTrial:

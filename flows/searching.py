@@ -27,6 +27,7 @@ def search(
     workspace: Workspace,
     call: Call,
     own: Point | None = None,
+    first: Sequence[Point] = (),
     known: Sequence[Known] = (),
 ) -> Tuned:
     """Runs the search of a recipe that is called `experiment`; an unchanged one again is answered from the store.
@@ -37,6 +38,7 @@ def search(
         epochs: the most of one trial.
         host: named where trials measure time.
         own: the recipe's own values at the searched paths, which are tried first.
+        first: points to try after that, unless an earlier search says where to look.
         known: points whose scores are known from elsewhere.
     """
     warm = Warm()
@@ -44,7 +46,8 @@ def search(
         # Asked once, and from the store afterwards: what MLflow learns later does not make the search another one.
         label = f"{work.role}: remember earlier ones"
         warm = call(label, steps.remember, experiment, work.role, work.identity, spec, own or {}, workspace)
-    begin = ((*([own] if own else []), *warm.first), (*known, *warm.known))
+    usual = () if warm.known or warm.first else first
+    begin = ((*([own] if own else []), *warm.first, *usual), (*known, *warm.known))
     tuned: Tuned = call(work.role, steps.tune, work, spec, *begin, epochs, host, workspace)
     return dataclasses.replace(tuned, trials=(*tuned.trials, *recalled(warm.known, tuned)))
 
