@@ -29,7 +29,7 @@ def beginnings(space: Mapping[str, Domain], best: Branch | None) -> list[Point]:
         return []
     last = str(best.steps[-1].model_dump()["step"]) if best else ""
     finish = last if space[FINISH].has(last) else space[FINISH].ends()[0]
-    alone = [tag for tag in space[REDUCE].ends() if tag != NOTHING and ", " not in tag]
+    alone = [tag for tag in map(str, space[REDUCE].ends()) if tag != NOTHING and ", " not in tag]
     return [_completed({REDUCE: tag, FINISH: finish}, space) for tag in alone]
 
 
