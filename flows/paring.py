@@ -16,6 +16,7 @@ from tasks.artifacts.identity import identity, references
 from tasks.branch import BASELINE, FOUND
 from tasks.kernels.host import host_name
 from tasks.spaces import Point
+from tasks.tuning import BOUND
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +29,8 @@ class ParingTrial:
     """A `Work`: point → rank (`ranking.rank`).
 
     Before it trains, a branch is finished and timed as it is: one that cannot beat `bar`, however well it recovers,
-    is given up. Each epoch of training is reported; the last report, at `longest` + 1, is that of the file.
+    is given up. Each epoch of training is reported; the last report, at `longest` + 1, is that of the file. What trains
+    nothing reports at epoch 0, where no scheduler looks: in the middle of their training all others are behind it.
     """
 
     role: ClassVar[str] = "search for branches"
@@ -53,16 +55,20 @@ class ParingTrial:
         try:
             card = walk.go(branch)
         except GivenUp as reason:
-            # By this much at least it stays behind the best that is known: the search learns to leave its region. At
-            # epoch 0, where no scheduler looks: it trained nothing that others could be compared with.
+            # By this much at least it stays behind the best that is known: the search learns to leave its region.
+            bound = self.rank(walk.ahead)
             desk.answer({"refusal": str(reason)})
-            desk.report(0, self.rank(walk.ahead) - self.bar, walk.measured)
+            desk.report(0, bound - self.bar, walk.measured | {BOUND: bound})
             return
         standing = ranking.standing(card, self.recipe.goal)
         stages = [[label, dataclasses.asdict(candidate)] for label, candidate in walk.stages]
         needs = {digest for _, candidate in walk.stages for digest in references(candidate)}
         desk.answer({"stages": stages, "rank": self.rank(standing)}, sorted(needs))
-        desk.report(self.longest + 1, self.rank(standing), walk.measured | {"drop": card.drop.estimate.value})
+        desk.report(
+            self.longest + 1 if walk.epochs else 0,
+            self.rank(standing),
+            walk.measured | {"drop": card.drop.estimate.value},
+        )
 
     def rank(self, standing: ranking.Standing) -> float:
         """The rank under the recipe's goal."""

@@ -46,8 +46,7 @@ class Desk:
         """Tells where the trial stands; it may end the trial, which then does not come back from here.
 
         Args:
-            epoch: from 1, growing; 0 for a bound: a score that the trial could have reached at best. No scheduler looks
-                at it, and it is never the best of a search.
+            epoch: from 1, growing; 0 where nothing was trained: no scheduler compares it with what trains.
             score: higher is better; one that is no finite number counts as none.
             measured: other numbers that go with this score.
         """

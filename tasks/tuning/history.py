@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tasks.spaces import Point
-from tasks.tuning.results import Known, State, Trial
+from tasks.tuning.results import BOUND, Known, State, Trial
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Entry:
     @property
     def reached(self) -> float | None:
         """As `Trial.reached`."""
-        return self.score if any(self.curve) else None
+        return None if BOUND in self.measured else self.score
 
     def trial(self) -> Trial:
         """The same as a record; one that is under way counts as stopped early."""

@@ -9,6 +9,8 @@ from typing import Any, Literal
 from tasks.spaces import Point
 
 State = Literal["finished", "stopped early", "failed"]
+BOUND = "bound"
+"""What a trial measured under this name says that its score is a bound: no more could have come of it."""
 EXCESS = "excess"
 """The measured number of a trial that was not run because it lies beyond the goal's limits: how far, above 0."""
 
@@ -38,8 +40,8 @@ class Trial:
 
     @property
     def reached(self) -> float | None:
-        """The score, unless it is a bound: told at epoch 0, of what the trial could have reached at best."""
-        return None if self.curve and self.curve[-1][0] == 0 else self.score
+        """The score, unless it is a bound: what the trial could have reached at best."""
+        return None if BOUND in self.measured else self.score
 
 
 @dataclass(frozen=True)

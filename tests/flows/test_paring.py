@@ -84,6 +84,7 @@ def test_what_cannot_beat_the_best_is_given_up_before_it_trains(plain: PlainRun,
     assert answer["refusal"].startswith("given up before its recovery: ")
     ((epoch, rank),) = desk.curve.items()
     assert epoch == 0, "no scheduler compares it with those that train"
+    assert desk.measured[0]["bound"] == pytest.approx(rank + 0.99)
     assert -0.99 < rank <= 0, "it stays behind: what meets the goal and saves as much stands above it"
     assert desk.measured[0]["speedup"] > 0
     assert not list(desk.folder.iterdir()), "nothing was trained"
@@ -91,7 +92,8 @@ def test_what_cannot_beat_the_best_is_given_up_before_it_trains(plain: PlainRun,
 
 def test_a_branch_without_training_reports_its_file_alone(plain: PlainRun, desk: Any) -> None:
     trial_of(plain)({"reduce": "nothing", "finish": "int8"}, desk)
-    assert list(desk.curve) == [3]
+    assert list(desk.curve) == [0], "no scheduler compares it with those that train"
+    assert "bound" not in desk.measured[0]
     assert [label for label, _ in desk.answers[0]["stages"]] == ["int8"]
 
 

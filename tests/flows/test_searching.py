@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flows.searching import EARLIER, recalled
-from tasks.tuning import Known, Trial, Tuned, best_point
+from tasks.tuning import BOUND, Known, Trial, Tuned, best_point
 
 
 def trial(number: int, width: int, score: float, **measured: float) -> Trial:
@@ -39,6 +39,6 @@ def test_with_a_cost_it_is_the_front() -> None:
 
 
 def test_a_bound_is_no_score_that_was_reached() -> None:
-    given_up = Trial(0, {"width": 1}, 0.7, ((0, 0.7),), "finished", 1.0)
+    given_up = Trial(0, {"width": 1}, 0.7, ((0, 0.7),), "finished", 1.0, {BOUND: 0.7})
     assert given_up.reached is None
     assert best_point((given_up, trial(1, 2, 0.1))) == {"width": 2}
