@@ -38,7 +38,7 @@ def search(
         epochs: the most of one trial.
         host: named where trials measure time.
         own: the recipe's own values at the searched paths, which are tried first.
-        first: points to try after that, unless an earlier search says where to look.
+        first: points to try after that, but for those whose score is known.
         known: points whose scores are known from elsewhere.
     """
     warm = Warm()
@@ -46,8 +46,9 @@ def search(
         # Asked once, and from the store afterwards: what MLflow learns later does not make the search another one.
         label = f"{work.role}: remember earlier ones"
         warm = call(label, steps.remember, experiment, work.role, work.identity, spec, own or {}, workspace)
-    usual = () if warm.known or warm.first else first
-    begin = ((*([own] if own else []), *warm.first, *usual), (*known, *warm.known))
+    scored = [each.point for each in warm.known]
+    new = [point for point in first if point not in scored]
+    begin = ((*([own] if own else []), *warm.first, *new), (*known, *warm.known))
     tuned: Tuned = call(work.role, steps.tune, work, spec, *begin, epochs, host, workspace)
     return dataclasses.replace(tuned, trials=(*tuned.trials, *recalled(warm.known, tuned)))
 

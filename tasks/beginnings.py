@@ -1,4 +1,4 @@
-"""Beginnings: where a search for branches looks first, when no earlier one says where."""
+"""Beginnings: where a search for branches looks first."""
 
 from __future__ import annotations
 
