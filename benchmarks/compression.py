@@ -57,8 +57,7 @@ def main() -> None:
     rows = judge(entries, outcome.findings.prepared, workspace)
     show(rows, options.network)
     if options.readme:
-        table = options.network + (", joint search" if options.minutes else "")
-        README.write_text(published(README.read_text(), rows, table))
+        README.write_text(published(README.read_text(), rows, options.network))
     if options.json:
         options.json.write_text(json.dumps({"host": host_name(), "network": options.network, "rows": rows}, indent=1))
 
@@ -77,7 +76,10 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--ratio", type=float, default=1.35, help="how many times fewer MACs pruning peers should need")
     parser.add_argument("--readme", action="store_true", help="put the table into README.md")
     parser.add_argument("--json", type=Path, help="also write the numbers to this file")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.minutes and options.readme:
+        parser.error("--readme is for the table of the fixed branches: leave out --minutes")
+    return options
 
 
 def halve(source: Path, folder: Path) -> None:
@@ -159,10 +161,13 @@ def ours(outcome: Outcome, workspace: Workspace, minutes: float, budget: float |
     found = {branch.name: f"{branch.name}: {words(branch)}" for branch in searched.branches} if searched else {}
     entries = []
     for line in (line for line in outcome.findings.lines if line.product):
-        tool, name, spent = tools[line.role], line.name, minutes
-        if line.name in found:
-            tool, name, spent = "Paredown, joint search", found[line.name], budget or 0.0
-        entries.append(Entry(tool, name, workspace.store.path(line.product.content), spent))
+        path = workspace.store.path(line.product.content)
+        if line.name not in found:
+            entries.append(Entry(tools[line.role], line.name, path, minutes))
+        if found and line.role == "candidate":
+            # The fixed branches are a search's first points: it answers with one of them when it finds no better one.
+            spent = (budget or 0.0) if line.name in found else minutes
+            entries.append(Entry("Paredown, joint search", found.get(line.name, line.name), path, spent))
     return entries
 
 
