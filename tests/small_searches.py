@@ -1,13 +1,19 @@
-"""Made-up trials, what MLflow holds of them, and a client of MLflow that counts and fails."""
+"""A search that is lived through without Ray, made-up trials, what MLflow holds of them, and a client of MLflow that
+counts and fails."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks import tracking
+from tasks.spaces import Point, Search
 from tasks.tuning import Trial
+from tasks.tuning.history import History
+from tasks.tuning.searchers import Searcher
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -59,3 +65,30 @@ class Counting:
             return getattr(self.client, name)(*arguments, **named)
 
         return call
+
+
+def lived(
+    file: Path,
+    search: Search,
+    count: int,
+    work: Callable[[int, Point], tuple[float, dict[str, float], str]],
+    **begun: Any,
+) -> list[Point]:
+    """All points so far, after `count` more trials of a search that keeps a history, one at a time.
+
+    Args:
+        work: (number, point) → score, what was measured, and the reason if the trial fails.
+    """
+    history = History(file, **begun)
+    searcher = Searcher(search, history.first, history.known)
+    searcher.replay(history)
+    for _ in range(count):
+        point = searcher.ask()
+        assert point is not None
+        number = history.ask(point)
+        score, numbers, reason = work(number, point)
+        history.hear(number, {"epoch": 1, "score": score, "measured": numbers, "answer": None, "seconds": 0.0})
+        history.end(number, reason)
+        searcher.tell(number, None if reason else score, numbers)
+    history.close()
+    return [entry.point for entry in history.entries]

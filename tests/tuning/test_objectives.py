@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import small_searches
 
 from tasks.spaces import Point, Search
 from tasks.tuning import EXCESS, Known
-from tasks.tuning.history import History
 from tasks.tuning.searchers import Searcher
 
 SIZES, KNOBS = ("width", "depth", "kernel"), ("rate", "decay")
@@ -175,20 +175,11 @@ def test_nsga2_breeds_from_known_points(minimize: str | None) -> None:
 
 def lived(file: Path, search: Search, count: int, **begun: Any) -> list[Point]:
     """`count` more trials of a search that keeps a history, one at a time; every fifth fails."""
-    history = History(file, **begun)
-    searcher = Searcher(search, history.first, history.known)
-    searcher.replay(history)
-    for _ in range(count):
-        point = searcher.ask()
-        assert point is not None
-        number = history.ask(point)
-        value, numbers = bounded(point)
-        lost = number % 5 == 4
-        history.hear(number, {"epoch": 1, "score": value, "measured": numbers, "answer": None, "seconds": 0.0})
-        history.end(number, "lost" if lost else "")
-        searcher.tell(number, None if lost else value, numbers)
-    history.close()
-    return [entry.point for entry in history.entries]
+
+    def work(number: int, point: Point) -> tuple[float, dict[str, float], str]:
+        return *bounded(point), "lost" if number % 5 == 4 else ""
+
+    return small_searches.lived(file, search, count, work, **begun)
 
 
 @pytest.mark.parametrize("algorithm", ["random", "tpe", "nsga2", "gp"])

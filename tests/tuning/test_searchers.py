@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import small_searches
 
 from tasks.domains import Quantized
 from tasks.spaces import Point, Search, is_member
@@ -147,19 +148,7 @@ def test_a_point_without_a_score_teaches_nothing_and_is_not_asked_for_again() ->
 
 def lived(file: Path, search: Search, count: int, **begun: Any) -> list[Point]:
     """`count` more trials of a search that keeps a history, one at a time."""
-    history = History(file, **begun)
-    searcher = Searcher(search, history.first, history.known)
-    searcher.replay(history)
-    for _ in range(count):
-        point = searcher.ask()
-        assert point is not None
-        number = history.ask(point)
-        score = value(point)
-        history.hear(number, {"epoch": 1, "score": score, "measured": {}, "answer": None, "seconds": 0.0})
-        history.end(number)
-        searcher.tell(number, score, {})
-    history.close()
-    return [entry.point for entry in history.entries]
+    return small_searches.lived(file, search, count, lambda _, point: (value(point), {}, ""), **begun)
 
 
 @pytest.mark.parametrize("algorithm", ["random", "tpe", "nsga2", "gp"])
