@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks import evaluation, preprocessing, scoring, selection
-from tasks.artifacts import Estimate, Goal, Prepared, Runtime, Scorecard, SplitName, Workspace
-from tasks.kernels.host import host_name
+from tasks.core import Estimate, Goal, Prepared, Runtime, Scorecard, SplitName, Workspace
+from tasks.data import preprocessing
+from tasks.evaluation import evaluate as evaluation
+from tasks.evaluation import scoring, selection
+from tasks.evaluation.evaluate import Product, measure_latency
+from tasks.kernels.host.machine import host_name
 
 MARGINS = (0.005, 0.01)
 BATCH = 32
@@ -65,20 +68,20 @@ def time_batched(entries: Mapping[str, Entry], prepared: Prepared, workspace: Wo
     """Latency ratios at the large batch."""
     inputs = preprocessing.product_inputs(prepared.dataset, "test", workspace.store)
     wide = RUNTIME.model_copy(update={"batch": BATCH})
-    found = evaluation.measure_latency(products(entries), "baseline", inputs, wide)
+    found = measure_latency(products(entries), "baseline", inputs, wide)
     return {name: latency.ratio for name, latency in found.items()}
 
 
-def products(entries: Mapping[str, Entry]) -> dict[str, evaluation.Product]:
+def products(entries: Mapping[str, Entry]) -> dict[str, Product]:
     """The files as evaluation takes them, by name."""
-    return {name: evaluation.Product(name, name, entry.path, ()) for name, entry in entries.items()}
+    return {name: Product(name, name, entry.path, ()) for name, entry in entries.items()}
 
 
 def pick(cards: Sequence[Scorecard], margin: float) -> Scorecard | None:
     """A tool's best file by the law of selection; None when none is faster and within the margin."""
     # Near the margin an estimate holds on the other half about every other time.
     goal = Goal(max_drop=margin, proof="likely")
-    judged = [dataclasses.replace(card, drop=scoring.judge(card.drop.estimate, margin, None)) for card in cards]
+    judged = [dataclasses.replace(card, drop=scoring.drop_verdict(card.drop.estimate, margin, None)) for card in cards]
     feasible = [card for card in judged if selection.flaw(card, goal) is None]
     return selection.pick(feasible, goal) if feasible else None
 
@@ -88,7 +91,7 @@ def row(card: Scorecard, margin: float, batched: Estimate, minutes: float) -> di
     return {
         "accuracy": dataclasses.asdict(card.score),
         "drop": dataclasses.asdict(card.drop.estimate),
-        "verdict": scoring.judge(card.drop.estimate, margin, None).verdict,
+        "verdict": scoring.drop_verdict(card.drop.estimate, margin, None).verdict,
         "ratio": dataclasses.asdict(card.latency.ratio),
         f"ratio at batch {BATCH}": dataclasses.asdict(batched),
         "size_ratio": card.size_ratio,

@@ -24,23 +24,26 @@ from typing import TYPE_CHECKING, Any
 
 from comparison import MARGINS, Entry, judge, published, show
 
-from flows import environment
-from flows.recipe import Recipe, validate
-from flows.tried import words
-from tasks import baseline as baselines
-from tasks import distillation, modeling, preprocessing, training
-from tasks.artifacts import Workspace
-from tasks.distillation import Recover
-from tasks.kernels.host import host_name
+from flows.recipe.loading import validate_recipe
+from flows.recipe.schema import Recipe
+from flows.results.branch_search_report import describe_steps
+from flows.services import environment
+from tasks.core import Workspace
+from tasks.data import preprocessing
+from tasks.kernels.host.machine import host_name
+from tasks.techniques import replay
+from tasks.training import baseline as baselines
+from tasks.training import recovery, train, train_spec, training_data
+from tasks.training.recovery import Recover
 
 if TYPE_CHECKING:
     from peers import Task
     from torch import nn
 
-    from flows.optimize import Outcome
+    from flows.results.outcome import Outcome
 
 README = Path("README.md")
-FINE_TUNING = training.TrainSpec(
+FINE_TUNING = train_spec.TrainSpec(
     epochs=1, optimizer="sgd", learning_rate=0.01, schedule="one_cycle", early_stopping=None
 )
 
@@ -48,7 +51,7 @@ FINE_TUNING = training.TrainSpec(
 def main() -> None:
     """Runs everything, prints the tables, and writes JSON when asked."""
     options = read_options()
-    workspace = environment.prepare()
+    workspace = environment.prepare_environment()
     folder = workspace.home / "compression" / options.network
     folder.mkdir(parents=True, exist_ok=True)
     halve(options.data / "test.parquet", folder)
@@ -104,7 +107,7 @@ def recipe(options: argparse.Namespace, folder: Path, weights: Path) -> Recipe:
         name = f"{sum(options.remove[:place])} blocks fewer + int8"
         branches.append({"name": name, "steps": [*chain, {"step": "int8"}]})
     search = options.minutes and {"minutes": options.minutes, "epochs": options.epochs}
-    return validate(
+    return validate_recipe(
         {
             "name": f"compression-{options.network}",
             "data": {
@@ -128,16 +131,16 @@ def fine_tuned(options: argparse.Namespace, folder: Path, workspace: Workspace) 
 
     path = folder / "baseline.pt"
     if not path.exists():
-        from flows.execution import call_plainly
-        from flows.pipeline import prepare
+        from flows.pipeline.pipeline import prepare_data
+        from tasks.steps.runner import call_plainly
 
         given = recipe(options, folder, options.weights)
-        prepared = prepare(given, workspace, call_plainly)
+        prepared = prepare_data(given, workspace, call_plainly)
         store = workspace.store
-        network = modeling.load(baselines.adopt(prepared, given.model, store), store)
+        network = replay.load_network(baselines.adopt(prepared, given.model, store), store)
         arrays = preprocessing.training_arrays(prepared, store)
-        data = baselines.tensors(arrays, store.get_json(prepared.fitted), given.augment, workspace.device)
-        training.train(network.to(workspace.device), data, FINE_TUNING)
+        data = training_data.to_tensors(arrays, store.get_json(prepared.fitted), given.augment, workspace.device)
+        train.train(network.to(workspace.device), data, FINE_TUNING)
         torch.save(network.cpu().state_dict(), path)
     return path
 
@@ -158,7 +161,9 @@ def ours(outcome: Outcome, workspace: Workspace, minutes: float, budget: float |
     which is no tool but what training alone would give."""
     tools = {"baseline": "baseline", "candidate": "Paredown", "control": "dense control"}
     searched = outcome.findings.searched
-    found = {branch.name: f"{branch.name}: {words(branch)}" for branch in searched.branches} if searched else {}
+    found = (
+        {branch.name: f"{branch.name}: {describe_steps(branch)}" for branch in searched.branches} if searched else {}
+    )
     entries = []
     for line in (line for line in outcome.findings.lines if line.product):
         path = workspace.store.path(line.product.content)
@@ -203,15 +208,15 @@ def task(options: argparse.Namespace, outcome: Outcome, workspace: Workspace) ->
     from peers import Task
 
     store, prepared = workspace.store, outcome.findings.prepared
-    network = modeling.load(outcome.findings.lines[0].stages[0].model, store)
+    network = replay.load_network(outcome.findings.lines[0].stages[0].model, store)
     fitted = store.get_json(prepared.fitted)
     arrays = preprocessing.training_arrays(prepared, store)
-    data = baselines.tensors(arrays, fitted, outcome.findings.recipe.augment, workspace.device)
+    data = training_data.to_tensors(arrays, fitted, outcome.findings.recipe.augment, workspace.device)
     images = torch.from_numpy(preprocessing.compact(prepared, "calibration", store))
     budget = Recover(epochs=options.epochs * len(options.remove), precision=options.precision)
 
     def recover(pruned: nn.Module) -> nn.Module:
-        distillation.recover(pruned.to(workspace.device), network.to(workspace.device), data, budget)
+        recovery.recover_network(pruned.to(workspace.device), network.to(workspace.device), data, budget)
         return pruned.cpu()
 
     calibration = preprocessing.to_network(fitted)(images).numpy()

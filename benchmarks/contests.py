@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from flows.recipe import Recipe, validate
-from tasks.sources import Request, idx
+from flows.recipe.loading import validate_recipe
+from flows.recipe.schema import Recipe
+from tasks.data.readers import Request, idx
 
 SEARCHES = tuple(product(("grid", "random", "tpe", "nsga2"), ("none", "asha")))
 """(algorithm, scheduler)."""
@@ -46,7 +47,7 @@ def contest_of(data: str, folder: Path) -> Contest:
 
 def cut(source: Path, target: Path) -> None:
     """The first training images of a folder of IDX files, as one archive."""
-    train = idx.read(Request(str(source))).train
+    train = idx.read_idx(Request(str(source))).train
     folder = target.with_name(f"new-{target.name}")
     np.savez(folder, images=train.inputs[:IMAGES], labels=train.targets[:IMAGES])
     folder.replace(target)
@@ -62,7 +63,7 @@ def recipe_of(
         "train.batch_size": {"choice": [*contest.batch_sizes]},
     }
     points = int(np.prod([len(domain["choice"]) for domain in space.values()]))
-    return validate(
+    return validate_recipe(
         {
             "name": f"search-{contest.name}",
             "data": {"source": contest.source, "split": {**contest.split, "seed": seed}},

@@ -20,9 +20,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from tasks.kernels.host import host_name
+from tasks.kernels.host.machine import host_name
 
-PAREDOWN = [sys.executable, "-m", "flows.cli"]
+PAREDOWN = [sys.executable, "-m", "flows.cli.app"]
 PLAIN = """
 import sys
 from pathlib import Path

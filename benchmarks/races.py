@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tasks.artifacts import Estimate
+from tasks.core import Estimate
 
 GRID, RANDOM = "grid", "random"
 QUARTER, WHOLE = 0.25, 1.0

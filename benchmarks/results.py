@@ -17,8 +17,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from flows.environment import home
-from flows.recipe import load
+from flows.recipe.loading import load_recipe
+from flows.services.environment import home
 
 README = Path("README.md")
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
@@ -35,10 +35,10 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], dest="values", metavar="KEY=VALUE")
     options = parser.parse_args()
     conf = Path("conf", f"{options.recipe}.yaml")
-    done = subprocess.run([sys.executable, "-m", "flows.cli", "optimize", str(conf), *options.values], check=False)
+    done = subprocess.run([sys.executable, "-m", "flows.cli.app", "optimize", str(conf), *options.values], check=False)
     if done.returncode not in (0, 3):
         raise SystemExit(done.returncode)
-    name = load(conf, options.values).name
+    name = load_recipe(conf, options.values).name
     cards = json.loads((home() / "products" / name / "scorecard.json").read_text())["test"]
     README.write_text(replace(README.read_text(), options.recipe, row(options.recipe, cards[-1])))
 

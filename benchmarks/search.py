@@ -30,16 +30,16 @@ from pathlib import Path
 from contests import DIGITS, SEARCHES, contest_of, order, recipe_of
 from races import Run, standings, table
 
-from flows import environment
-from flows.execution import call_plainly
-from flows.pipeline import prepare
-from flows.recipe import Recipe
-from flows.trials import TrainingTrial
+from flows.pipeline.pipeline import prepare_data
+from flows.recipe.schema import Recipe
+from flows.services import environment
+from flows.trials.training_trial import TrainingObjective
 from tasks import tuning
-from tasks.artifacts import Workspace, digest_of, write_atomically
-from tasks.kernels.host import host_name
-from tasks.tuning import Progress
-from tasks.tuning.running import ray_of
+from tasks.core import Workspace, digest_of, write_atomically
+from tasks.kernels.host.machine import host_name
+from tasks.search.results import Progress
+from tasks.steps.runner import call_plainly
+from tasks.tuning.tuner import ray_of
 
 README = Path("README.md")
 
@@ -50,7 +50,7 @@ def main() -> None:
     name = DIGITS if options.data == DIGITS else "fashion-mnist"
     if options.readme:
         published(README.read_text(), name, [])
-    runs = run_all(options, environment.prepare())
+    runs = run_all(options, environment.prepare_environment())
     found = standings(sorted(runs, key=lambda run: SEARCHES.index((run.algorithm, run.scheduler))))
     lines = [*table(found), "", summary(runs, options.workers)]
     print("\n".join(lines))
@@ -113,8 +113,8 @@ def race(recipe: Recipe, folder: Path, workspace: Workspace) -> Run:
     """One search from its beginning; what is left in the folder of one that was interrupted goes."""
     search = recipe.search
     assert search
-    prepared = prepare(recipe, workspace, call_plainly)
-    trial = TrainingTrial(recipe, prepared, workspace.store.get_json(prepared.fitted))
+    prepared = prepare_data(recipe, workspace, call_plainly)
+    trial = TrainingObjective(recipe, prepared, workspace.store.get_json(prepared.fitted))
     arrays = trial.arrays(workspace.store)
     shutil.rmtree(folder, ignore_errors=True)
     curve: list[tuple[float, float]] = []

@@ -26,15 +26,17 @@ import numpy as np
 from contests import DIGITS, contest_of, recipe_of
 from races import mean_interval
 
-from flows import environment
+from flows.services import environment
 from tasks import tracking, tuning
-from tasks.artifacts import Estimate, Workspace
-from tasks.kernels.host import host_name
-from tasks.kernels.statistics import ratio_interval
-from tasks.spaces import Point, Search
-from tasks.tracking.recorder import SearchRun
-from tasks.tuning import Desk, Progress, Trial, TrialFunction, Tuned
-from tasks.tuning.running import ray_of
+from tasks.core import Estimate, Workspace
+from tasks.kernels.host.machine import host_name
+from tasks.kernels.statistics.intervals import ratio_interval
+from tasks.search.results import Progress, Trial, Tuned
+from tasks.search.search_spec import Search
+from tasks.search.space import Point
+from tasks.tracking.live_recorder import SearchRun
+from tasks.tuning import TrialContext, TrialFunction
+from tasks.tuning.tuner import ray_of
 
 Arrays = Mapping[str, np.ndarray]
 DRAWN = {"x": {"uniform": [0, 1]}}
@@ -71,7 +73,7 @@ class Cost:
 def main() -> None:
     """Measures, prints and, if asked, writes JSON."""
     options = read_options()
-    workspace = environment.prepare()
+    workspace = environment.prepare_environment()
     costs: list[Cost] = []
     print(f"on {host_name()}", flush=True)
     with ray_of(()):
@@ -103,7 +105,7 @@ def read_options() -> argparse.Namespace:
 def overhead(options: argparse.Namespace, workspace: Workspace) -> list[Cost]:
     """Milliseconds of an empty trial, two at once."""
 
-    def empty(point: Point, desk: Desk) -> None:
+    def empty(point: Point, desk: TrialContext) -> None:
         desk.report(1, 0.0)
 
     found = [1000 * per_trial(empty, {}, DRAWN, options.empty, 2, workspace) for _ in range(options.repeats)]
@@ -112,14 +114,14 @@ def overhead(options: argparse.Namespace, workspace: Workspace) -> list[Cost]:
 
 def scaling(options: argparse.Namespace, workspace: Workspace) -> list[Cost]:
     """Trials a minute with one and with two at once, and their ratio."""
-    from flows.execution import call_plainly
-    from flows.pipeline import prepare
-    from flows.trials import TrainingTrial
+    from flows.pipeline.pipeline import prepare_data
+    from flows.trials.training_trial import TrainingObjective
+    from tasks.steps.runner import call_plainly
 
     contest = contest_of(DIGITS, workspace.home)
     recipe = recipe_of(contest, 0, "random", "none", epochs=options.epochs, trials=None, workers=2)
-    prepared = prepare(recipe, workspace, call_plainly)
-    training = TrainingTrial(recipe, prepared, workspace.store.get_json(prepared.fitted))
+    prepared = prepare_data(recipe, workspace, call_plainly)
+    training = TrainingObjective(recipe, prepared, workspace.store.get_json(prepared.fitted))
     arrays = training.arrays(workspace.store)
     space = {"train.seed": {"integers": [0, 10_000]}}
     rates: dict[int, list[float]] = {1: [], 2: []}
@@ -134,7 +136,7 @@ def scaling(options: argparse.Namespace, workspace: Workspace) -> list[Cost]:
 def memory(options: argparse.Namespace, workspace: Workspace) -> list[Cost]:
     """MB that belong to a trial's process alone, with the shared block less those without."""
 
-    def read(point: Point, desk: Desk) -> None:
+    def read(point: Point, desk: TrialContext) -> None:
         import psutil
 
         block = desk.shared["block"]

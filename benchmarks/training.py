@@ -30,8 +30,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from tasks.architectures import convnet, mlp, resnet20
-from tasks.augmentation import Crop, Flip, compose
-from tasks.kernels import loops, objectives
+from tasks.data.augmentation import Crop, Flip, compose
+from tasks.kernels.training import loops, losses
 
 BATCH, PADDING, MEAN, STD = 128, 4, 0.5, 0.25
 Loop = Callable[[int], None]
@@ -155,7 +155,7 @@ def ours(network: nn.Module, shape: tuple[int, ...], device: torch.device) -> Lo
                 targets,
                 (order * math.ceil(images / len(pixels)))[: images // BATCH],
                 optimizer,
-                objective=objectives.supervised(),
+                objective=losses.supervised(),
                 rate=lambda step: loops.learning_rate("cosine", 1e-3, step * BATCH / images),
                 transform=normalize,
                 augment=augment,

@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
-from flows import environment, records, story
-from flows.execution import Call, Execution, Stopwatch, Write, screen, write_by_prefect
-from flows.pipeline import Findings, count_steps, work
-from flows.recipe import Recipe, load
-from tasks import ingestion, steps
-from tasks.artifacts import InputError, Workspace
-from tasks.registry import Version
-from tasks.reporting import Story, render
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run leaves behind."""
-
-    story: Story
-    findings: Findings
-    folder: Path
-    """model.onnx, report.html, scorecard.json and recipe.yaml."""
-    version: Version
-    exit_code: int
-    """0: the goal is met; 3: it is not, and the product is the baseline."""
-    reused: tuple[str, ...] = ()
-    """The steps that were answered from the store."""
+from flows.pipeline.pipeline import count_steps
+from flows.recipe.loading import load_recipe
+from flows.recipe.schema import Recipe
+from flows.results.outcome import Outcome
+from flows.results.run_job import run_job
+from flows.services import environment
+from tasks.core import InputError
+from tasks.steps.runner import Execution, screen, write_by_prefect
 
 
 def run_name() -> str:
@@ -41,7 +25,7 @@ def run_name() -> str:
     if isinstance(recipe, Recipe):
         return recipe.name
     try:
-        return load(Path(recipe), flow_run.parameters.get("overrides")).name
+        return load_recipe(Path(recipe), flow_run.parameters.get("overrides")).name
     except InputError:
         return Path(recipe).stem
 
@@ -54,41 +38,10 @@ def optimize(recipe: Recipe | str, overrides: list[str] | None = None) -> Outcom
         recipe: a recipe, or the path of a recipe file.
         overrides: `key=value` with dotted paths, laid over a recipe file.
     """
-    settled = load(Path(recipe), overrides) if isinstance(recipe, str) else recipe
-    workspace = environment.prepare()
+    settled = load_recipe(Path(recipe), overrides) if isinstance(recipe, str) else recipe
+    workspace = environment.prepare_environment()
     call = Execution(workspace, screen(), total=count_steps(settled))
-    outcome = run(settled, workspace, call, write_by_prefect)
+    outcome = run_job(settled, workspace, call, write_by_prefect)
     report = outcome.folder / "report.html"
     create_markdown_artifact(f"## {outcome.story.answer}\n\nReport: `{report}`", key="answer")
     return dataclasses.replace(outcome, reused=tuple(call.reused))
-
-
-def run(recipe: Recipe, workspace: Workspace, call: Call, write: Write) -> Outcome:
-    """The whole job with everything that is written down about it.
-
-    Args:
-        call: decides how a step that can come from the store is called.
-        write: decides how a step that writes to a server is called.
-    """
-    clock = Stopwatch()
-    uri = workspace.tracking_uri
-    parent = records.open_parent(recipe, ingestion.source_stamp(recipe.data), workspace, write)
-    workspace = dataclasses.replace(workspace, run=parent)
-    try:
-        findings = work(recipe, workspace, call)
-        records.record(findings, parent, workspace, write)
-        version = records.register(findings, parent, workspace, write)
-        links = {
-            "MLflow run": parent,
-            "MLflow": uri,
-            "registered model": f"models:/{version.name}/{version.version} ({version.alias})",
-        }
-        told = story.tell(findings, workspace.store, clock.seconds, links)
-        folder = records.publish(findings, render(told), workspace)
-        files = {name: folder / name for name in ("report.html", "recipe.yaml", "scorecard.json")}
-        write(steps.attach, uri, parent, files, {}, {}, {"paredown.answer": told.answer})
-    except BaseException:
-        write(steps.close_run, uri, parent, "FAILED")
-        raise
-    write(steps.close_run, uri, parent, "FINISHED")
-    return Outcome(told, findings, folder, version, 0 if findings.meets_goal else 3)

@@ -12,7 +12,7 @@ from secrets import token_hex
 
 import pytest
 
-from tasks.artifacts.quiet import keep_quiet
+from tasks.core.env_defaults import apply_env_defaults
 
 _folder = tempfile.mkdtemp(prefix="paredown-tests-")
 atexit.register(shutil.rmtree, _folder, ignore_errors=True)
@@ -31,7 +31,7 @@ os.environ |= {
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # tests of steps need no flow around them
     "RAY_AUTH_TOKEN_PATH": f"{_folder}/ray-token",
 }
-keep_quiet()
+apply_env_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tasks.artifacts import Refusal, canonical_json
+from tasks.core import Refusal, canonical_json
 from tasks.techniques import Batches, Technique
 
 Build = Callable[[int], Any]
@@ -115,9 +115,9 @@ def _check_outputs(technique: Technique, model: Any, after: Any, batches: Batche
 
 def _outputs(model: Any, inputs: Any) -> Any:
     if isinstance(model, bytes):
-        from tasks.kernels import runtime
+        from tasks.kernels.onnx import sessions
 
-        return runtime.predict(model, inputs)
+        return sessions.predict(model, inputs)
     with torch.no_grad():
         return copy.deepcopy(model).eval()(inputs)
 

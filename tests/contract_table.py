@@ -18,8 +18,8 @@ import networks
 import torch
 from networks import Network
 
-from tasks.artifacts import InputError, Refusal
-from tasks.kernels import runtime
+from tasks.core import InputError, Refusal
+from tasks.kernels.onnx import torch_export
 from tasks.techniques import TAGS, Batches, Technique
 
 KNOBS: dict[str, dict[str, Any]] = {"channels": {"multiple": 4}, "low_rank": {"energy": 0.5}}
@@ -65,7 +65,7 @@ def converted(network: Network) -> bytes:
     """The network as an ONNX file. Raises Refusal where the exporter cannot."""
     model, inputs = network(0)
     try:
-        return bytes(runtime.convert(model, tuple(inputs.shape[1:])).SerializeToString(deterministic=True))
+        return bytes(torch_export.convert(model, tuple(inputs.shape[1:])).SerializeToString(deterministic=True))
     except torch.onnx.OnnxExporterError as error:
         raise Refusal(f"the exporter cannot write {type(model).__name__}: {str(error).splitlines()[0]}") from error
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tasks.kernels.groups import Group
+from tasks.kernels.graph.channel_groups import Group
 
 Way = Callable[[Any, Tensor], Tensor]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.kernels import quiet
+from tasks.kernels.host import measurement_lock
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def own_node(folder: Path) -> Iterator[None]:
     """Only this test works on the node that the code sees, and its measurements are impatient."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(folder))
-        patch.setattr(quiet, "alone", functools.partial(quiet.alone, 0.05))
+        patch.setattr(measurement_lock, "exclusive_use", functools.partial(measurement_lock.exclusive_use, 0.05))
         yield
 
 
@@ -29,7 +29,7 @@ def other_work() -> Iterator[None]:
     began, ended = threading.Event(), threading.Event()
 
     def work() -> None:
-        with quiet.working():
+        with measurement_lock.shared_use():
             began.set()
             ended.wait()
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tasks.artifacts import Workspace, digest_of
-from tasks.spaces import Point
+from tasks.core import Workspace, digest_of
+from tasks.search.space import Point
 
 
 class Desk:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tasks.artifacts import Candidate, Column, Dataset, Prepared, Split, SplitName, Step, Store, Workspace, digest_of
-from tasks.preprocessing import PreprocessStep, preprocess
+from tasks.core import Candidate, Column, Dataset, Prepared, Split, SplitName, Step, Store, Workspace, digest_of
+from tasks.data.preprocessing import PreprocessStep, preprocess
 
 if TYPE_CHECKING:
-    from flows.recipe import Recipe
+    from flows.recipe.schema import Recipe
 
 CUT: dict[str, Any] = {"step": "channels", "sparsity": 0.5}
 REPAIR: dict[str, Any] = {"step": "recover", "epochs": 1}
@@ -78,16 +78,17 @@ def prepared_squares(store: Store, steps: tuple[PreprocessStep, ...] = ()) -> Pr
 
 def untrained(prepared: Prepared, store: Store, factory: str, **arguments: Any) -> Candidate:
     """A candidate with random weights, as if a file of weights had been adopted."""
-    from tasks import modeling
+    from tasks.models import weight_files
+    from tasks.models.factory import build_network
 
     arguments = {"input_shape": list(prepared.input_shape), "outputs": prepared.dataset.outputs, **arguments}
-    content = modeling.save(modeling.build(factory, arguments), store)
-    return modeling.begin("baseline", factory, arguments, Step("load", 1, {}, None, None, None), content)
+    content = weight_files.save_network(build_network(factory, arguments), store)
+    return weight_files.begin_candidate("baseline", factory, arguments, Step("load", 1, {}, None, None, None), content)
 
 
 def tiny_recipe(**changes: Any) -> Recipe:
     """Digits, two epochs, two branches with a shared prefix and one that must be refused."""
-    from flows.recipe import validate
+    from flows.recipe.loading import validate_recipe
 
     content: dict[str, Any] = {
         "name": "tiny",
@@ -105,7 +106,7 @@ def tiny_recipe(**changes: Any) -> Recipe:
         "goal": {"max_drop": 1.0, "minimize": "bytes"},
         "runtime": {"processes": 3},
     }
-    return validate({**content, **changes})
+    return validate_recipe({**content, **changes})
 
 
 class Remembering:
@@ -121,7 +122,7 @@ class Remembering:
         """(label, the step's name, its arguments by name)."""
 
     def __call__(self, label: str, step: Any, *arguments: Any) -> Any:
-        from tasks.artifacts.identity import cache_key
+        from tasks.core.cache_key import cache_key
 
         named = inspect.signature(step.fn).bind(*arguments).arguments
         key = cache_key(step.name, named)

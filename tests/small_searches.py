@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks import tracking
-from tasks.spaces import Point, Search
-from tasks.tuning import Trial
-from tasks.tuning.history import History
-from tasks.tuning.searchers import Searcher
+from tasks.search.results import Trial
+from tasks.search.search_spec import Search
+from tasks.search.space import Point
+from tasks.tuning.journal import Journal
+from tasks.tuning.samplers import Sampler
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -36,7 +37,7 @@ def many(count: int) -> list[Trial]:
 
 def runs_under(uri: str, parent: str) -> dict[str, Run]:
     """The runs right under another by their key; no two have the same."""
-    client = tracking.connect(uri)
+    client = tracking.open_client(uri)
     place = client.get_run(parent).info.experiment_id
     found = client.search_runs([place], f"tags.`mlflow.parentRunId` = '{parent}'")
     by_key = {run.data.tags["paredown.key"]: run for run in found}
@@ -46,7 +47,7 @@ def runs_under(uri: str, parent: str) -> dict[str, Run]:
 
 def history(uri: str, run: str, name: str) -> list[tuple[int, float]]:
     """A curve's points in the order in which they were written."""
-    return [(point.step, point.value) for point in tracking.connect(uri).get_metric_history(run, name)]
+    return [(point.step, point.value) for point in tracking.open_client(uri).get_metric_history(run, name)]
 
 
 class Counting:
@@ -55,7 +56,7 @@ class Counting:
     def __init__(
         self, uri: str, fails: tuple[str, int] = ("", 0), error: type[BaseException] = KeyboardInterrupt
     ) -> None:
-        self.client, self.fails, self.error, self.calls = tracking.connect(uri), fails, error, Counter[str]()
+        self.client, self.fails, self.error, self.calls = tracking.open_client(uri), fails, error, Counter[str]()
 
     def __getattr__(self, name: str) -> Any:
         def call(*arguments: Any, **named: Any) -> Any:
@@ -79,8 +80,8 @@ def lived(
     Args:
         work: (number, point) → score, what was measured, and the reason if the trial fails.
     """
-    history = History(file, **begun)
-    searcher = Searcher(search, history.first, history.known)
+    history = Journal(file, **begun)
+    searcher = Sampler(search, history.first, history.known)
     searcher.replay(history)
     for _ in range(count):
         point = searcher.ask()

@@ -6,9 +6,9 @@ import dataclasses
 import math
 from typing import Any
 
-from tasks.artifacts import Drop, Estimate, Goal, Latency, Parity, Runtime, Scorecard, Size
-from tasks.artifacts.goal import Limits
-from tasks.reporting import Entry, Searched, Stage, Story, Tried, Weighed
+from tasks.core import Drop, Estimate, Goal, Latency, Parity, Runtime, Scorecard, Size
+from tasks.core.goal import Limits
+from tasks.report.report_data import BranchSearchReport, CandidateRow, MeasuredStage, ReportData, Tradeoff, TrialRow
 
 HOST = "xeon-8375c avx512-vnni 2 cores ort 1.31"
 ANSWER = (
@@ -108,23 +108,23 @@ def step(label: str, technique: str, minutes: float, summary: str = "", **knobs:
     return {"label": label, "technique": technique, "knobs": knobs, "summary": summary, "minutes": minutes}
 
 
-def entry(name: str, measured: Scorecard | None, reason: str, **fields: Any) -> Entry:
+def entry(name: str, measured: Scorecard | None, reason: str, **fields: Any) -> CandidateRow:
     """A candidate without history, unless `fields` say more."""
     plain: dict[str, Any] = {"role": "candidate", "chosen": False, "stages": (), "curves": {}, "steps": ()}
-    return Entry(name=name, card=measured, reason=reason, **(plain | fields))
+    return CandidateRow(name=name, card=measured, reason=reason, **(plain | fields))
 
 
 BASELINE = card("baseline", 0.9242, 0.0, 2.84, 1_102_336, spread=0.0)
 NARROW = card("narrow", 0.9186, 0.0056, 0.81, 91_204, quantized=True, spread=0.0051)
 
 
-def narrow() -> Entry:
+def narrow() -> CandidateRow:
     """The chosen candidate with all that a candidate can have."""
     stages = (
-        Stage("baseline", BASELINE),
-        Stage("channels 50 %", card("narrow 1", 0.8611, 0.0631, 1.31, 318_400)),
-        Stage("recover 12 epochs", card("narrow 2", 0.9199, 0.0043, 1.32, 318_400)),
-        Stage("int8", NARROW),
+        MeasuredStage("baseline", BASELINE),
+        MeasuredStage("channels 50 %", card("narrow 1", 0.8611, 0.0631, 1.31, 318_400)),
+        MeasuredStage("recover 12 epochs", card("narrow 2", 0.9199, 0.0043, 1.32, 318_400)),
+        MeasuredStage("int8", NARROW),
     )
     cut = "Removes 248 of 496 channels in 9 groups; widths stay multiples of 16."
     steps = (
@@ -144,19 +144,19 @@ def narrow() -> Entry:
     return entry("narrow", NARROW, reason, chosen=True, stages=stages, steps=steps, curves=curves)
 
 
-def entries() -> tuple[Entry, ...]:
+def entries() -> tuple[CandidateRow, ...]:
     """A baseline, five candidates of which one was refused, and a dense control."""
     int8 = card("int8", 0.9228, 0.0014, 1.46, 296_512, quantized=True, spread=0.0024)
     shallow = card("shallow", 0.9204, 0.0038, 1.12, 201_332, quantized=True, spread=0.0048)
     sparse = card("sparse <80 %>", 0.9175, 0.0067, 2.86, 1_102_336, spread=0.0046)
     tiny = card("student", 0.9023, 0.0219, 0.52, 61_880, quantized=True, spread=0.006)
     dense = card("dense + 12 epochs", 0.9258, -0.0016, 2.85, 1_102_336, spread=0.0031)
-    stages = (Stage("baseline", BASELINE), Stage("int8", int8))
+    stages = (MeasuredStage("baseline", BASELINE), MeasuredStage("int8", int8))
     shallow_stages = (
-        Stage("baseline", BASELINE),
-        Stage("blocks, speed-up 1.5×", card("shallow 1", 0.8902, 0.034, 1.86, 780_210)),
-        Stage("recover 3 epochs", card("shallow 2", 0.9219, 0.0023, 1.86, 780_210)),
-        Stage("int8", shallow),
+        MeasuredStage("baseline", BASELINE),
+        MeasuredStage("blocks, speed-up 1.5×", card("shallow 1", 0.8902, 0.034, 1.86, 780_210)),
+        MeasuredStage("recover 3 epochs", card("shallow 2", 0.9219, 0.0023, 1.86, 780_210)),
+        MeasuredStage("int8", shallow),
     )
     return (
         entry(
@@ -212,7 +212,7 @@ def trials(count: int = 16) -> tuple[dict[str, Any], ...]:
     return tuple(found)
 
 
-def tried(count: int = 24) -> tuple[Tried, ...]:
+def tried(count: int = 24) -> tuple[TrialRow, ...]:
     """Two branches of the recipe and trials of a search: finished, stopped early, given up, and failed."""
 
     def measured(drop: float, times: float, size: int) -> tuple[float, float, int, float, float]:
@@ -221,8 +221,8 @@ def tried(count: int = 24) -> tuple[Tried, ...]:
 
     narrow, int8 = measured(0.0056, 3.51, 91_204), measured(0.0014, 1.95, 296_512)
     found = [
-        Tried("narrow", "channels sparsity 0.5 → recover epochs 12 → int8", "own", *narrow, None, None, ""),
-        Tried("int8", "int8", "own", *int8, None, None, ""),
+        TrialRow("narrow", "channels sparsity 0.5 → recover epochs 12 → int8", "own", *narrow, None, None, ""),
+        TrialRow("int8", "int8", "own", *int8, None, None, ""),
     ]
     for number in range(count):
         share = 0.1 + 0.6 * (number * 0.618 % 1)
@@ -236,17 +236,17 @@ def tried(count: int = 24) -> tuple[Tried, ...]:
             end = ("given up", *[None] * 5, 0, 4.2, "given up before its recovery: 1.02× as fast, 291,204 bytes")
         if number == 7:
             end = ("failed", *[None] * 5, 0, 1.0, "RuntimeError: <no> memory")
-        found.append(Tried(f"found {number + 1}", branch, *end, best=number == 11))
+        found.append(TrialRow(f"found {number + 1}", branch, *end, best=number == 11))
     return tuple(found)
 
 
-def sample() -> Story:
+def sample() -> ReportData:
     """The whole story: a goal met by estimate, confirmed on test."""
     test = (
         card("baseline", 0.9217, 0.0, 2.83, 1_102_336, n=10_000, spread=0.0, split="test"),
         card("narrow", 0.9168, 0.0049, 0.81, 91_204, n=10_000, spread=0.0036, split="test", quantized=True),
     )
-    return Story(
+    return ReportData(
         name="cifar10-resnet20",
         answer=ANSWER,
         created="2025-06-12 14:05",
@@ -269,7 +269,7 @@ def sample() -> Story:
         entries=entries(),
         test=test,
         trials=trials(),
-        searched=Searched(FOUND, tried()),
+        searched=BranchSearchReport(FOUND, tried()),
         metric="accuracy",
         links={
             "MLflow run": "http://127.0.0.1:5000/#/experiments/1",
@@ -279,15 +279,15 @@ def sample() -> Story:
     )
 
 
-def weighed() -> Story:
+def weighed() -> ReportData:
     """A search with two objectives."""
     rows = tuple(row | {"cost": 0.02 * (row["point"]["train.batch"] / 32) + 0.001 * row["number"]} for row in trials())
     return dataclasses.replace(
-        sample(), trials=rows, weighed=Weighed("latency_ms", 4, (0, 4, 6, 14), "Trial 4 is taken, <as> told.")
+        sample(), trials=rows, weighed=Tradeoff("latency_ms", 4, (0, 4, 6, 14), "Trial 4 is taken, <as> told.")
     )
 
 
-def unmet() -> Story:
+def unmet() -> ReportData:
     """No candidate meets the goal, so the baseline is the product."""
     story = sample()
     changed = tuple(dataclasses.replace(row, chosen=row.role == "baseline") for row in story.entries)
@@ -296,7 +296,7 @@ def unmet() -> Story:
     return dataclasses.replace(story, answer=answer, goal=goal, entries=changed, test=story.test[:1])
 
 
-def bare() -> Story:
+def bare() -> ReportData:
     """One candidate and nothing else: no history, no search, no test."""
     story = sample()
     rows = (entry("int8", dataclasses.replace(NARROW, parity=()), "The only one.", chosen=True),)
@@ -305,7 +305,7 @@ def bare() -> Story:
     )
 
 
-def regression() -> Story:
+def regression() -> ReportData:
     """House prices: a metric that is better when lower, and a goal of bytes."""
     options: Any = {"margin": 500.0, "spread": 180.0, "metric": "mae", "n": 2000, "base": (0.21, 402_118)}
     rows = (
@@ -328,7 +328,7 @@ def regression() -> Story:
     return dataclasses.replace(sample(), goal=goal, metric="mae", entries=rows, test=(), trials=(), answer=answer)
 
 
-def crowded() -> Story:
+def crowded() -> ReportData:
     """Fifteen candidates, some close together, one far beyond."""
     base = entry("baseline", BASELINE, "The reference.", role="baseline")
     rows = [base]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from tasks.augmentation import AugmentStep, Crop, Cutout, Flip, Noise, Rotate, compose
+from tasks.data.augmentation import AugmentStep, Crop, Cutout, Flip, Noise, Rotate, compose
 
 STEPS: TypeAdapter[AugmentStep] = TypeAdapter(AugmentStep)
 

@@ -11,11 +11,15 @@ import pytest
 import small_runs
 import torch
 
-from tasks import baseline, modeling, preprocessing
-from tasks.artifacts import InputError, Prepared, Refusal, Workspace, digest_file
-from tasks.augmentation import Crop
-from tasks.modeling import ModelSpec
-from tasks.training import Epoch, TrainSpec
+from tasks.core import InputError, Prepared, Refusal, Workspace, digest_file
+from tasks.data import preprocessing
+from tasks.data.augmentation import Crop
+from tasks.kernels.training.learning_curve import Epoch
+from tasks.models.factory import build_network, complete_factory
+from tasks.models.model_spec import ModelSpec
+from tasks.techniques import replay
+from tasks.training import baseline, training_data
+from tasks.training.train_spec import TrainSpec
 
 SMALL = ModelSpec(arguments={"width": 8, "depth": 1})
 PERCEPTRON = ModelSpec(factory="tasks.architectures:mlp", arguments={"width": 16, "depth": 1})
@@ -108,11 +112,11 @@ def test_regression_is_trained_in_scaled_units(workspace: Workspace) -> None:
 
 def test_adopted_weights_are_the_baseline_as_they_are(prepared: Prepared, workspace: Workspace) -> None:
     file, store = workspace.home / "net.pt", workspace.store
-    factory, arguments = modeling.complete(SMALL, prepared)
-    trained = modeling.build(factory, arguments, seed=5)
+    factory, arguments = complete_factory(SMALL, prepared)
+    trained = build_network(factory, arguments, seed=5)
     torch.save(trained.state_dict(), file)
-    found = baseline.adopt(prepared, SMALL.model_copy(update={"weights": str(file)}), store)
-    loaded = modeling.load(found, store).state_dict()
+    found = baseline.load_pretrained(prepared, SMALL.model_copy(update={"weights": str(file)}), store)
+    loaded = replay.load_network(found, store).state_dict()
     assert all(torch.equal(loaded[name], tensor) for name, tensor in trained.state_dict().items())
     assert [(step.technique, step.knobs) for step in found.lineage] == [("load", {"weights": digest_file(file)})]
 
@@ -121,7 +125,7 @@ def test_weights_of_another_network_are_refused(prepared: Prepared, workspace: W
     file = workspace.home / "net.pt"
     torch.save(torch.nn.Linear(2, 2).state_dict(), file)
     with pytest.raises(InputError, match=r"net\.pt: model\.weights: has no tensor '0\.weight' of the model"):
-        baseline.adopt(prepared, SMALL.model_copy(update={"weights": str(file)}), workspace.store)
+        baseline.load_pretrained(prepared, SMALL.model_copy(update={"weights": str(file)}), workspace.store)
 
 
 def test_tensors_do_not_copy_what_they_are_given(prepared: Prepared, workspace: Workspace) -> None:
@@ -129,10 +133,10 @@ def test_tensors_do_not_copy_what_they_are_given(prepared: Prepared, workspace: 
     for array in arrays.values():
         array.flags.writeable = False  # as Ray's object store gives them
     fitted = workspace.store.get_json(prepared.fitted)
-    data = baseline.tensors(arrays, fitted, (), "cpu")
+    data = training_data.to_tensors(arrays, fitted, (), "cpu")
     assert data.inputs.data_ptr() == arrays["train_inputs"].ctypes.data
     assert data.augment is None
-    assert baseline.tensors(arrays, fitted, (Crop(padding=1),), "cpu").augment is not None
+    assert training_data.to_tensors(arrays, fitted, (Crop(padding=1),), "cpu").augment is not None
 
 
 def test_the_name_of_the_baseline_is_for_people(prepared: Prepared, workspace: Workspace) -> None:

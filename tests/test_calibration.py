@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 import small_runs
 
-from tasks import calibration, ingestion
-from tasks.artifacts import Dataset, InputError, Split, Store
-from tasks.ingestion import DataSpec, SplitSpec
+from tasks.core import Dataset, InputError, Split, Store
+from tasks.data import calibration, ingestion
+from tasks.data.data_spec import DataSpec, SplitSpec
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def check(dataset: Dataset, store: Store) -> None:
     get = store.get_frame if dataset.kind == "table" else store.get_array
     parts = (dataset.splits[name] for name in ("train", "calibration"))
     train, own = ((get(part.inputs), store.get_array(part.targets)) for part in parts)
-    calibration.compare(*train, *own, dataset.columns, dataset.classes)
+    calibration.compare_to_train(*train, *own, dataset.columns, dataset.classes)
 
 
 def pictures(store: Store, pixels: np.ndarray, targets: np.ndarray | None = None) -> Dataset:

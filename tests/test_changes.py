@@ -10,10 +10,13 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from tasks.changes import Change, held
-from tasks.distillation import Teaching
-from tasks.trainer import Trainer, identity_of
-from tasks.training import Epoch, TrainingData, TrainSpec, train
+from tasks.kernels.training.learning_curve import Epoch
+from tasks.training.distillation import DistillationSpec
+from tasks.training.train import train
+from tasks.training.train_spec import TrainSpec
+from tasks.training.trainer import Trainer, identity_of
+from tasks.training.training_data import TrainingData
+from tasks.training.value_schedule import ValueChange, held
 
 CHANGES: dict[int, Any] = {3: {"learning_rate": 0.03, "momentum": 0.5}, 5: {"learning_rate": 0.01, "weight_decay": 0.1}}
 PLAIN: dict[str, Any] = {
@@ -140,11 +143,11 @@ def test_a_training_without_changes_is_known_by_the_same_name_as_ever() -> None:
     assert made.model_dump(mode="json")["changes"]["3"]["learning_rate"] == 0.03
     one, other = (Trainer(network(), points(), each, "accuracy", None) for each in (made, spec(changes={})))
     assert identity_of(one, False) != identity_of(other, False)
-    assert Teaching().training().changes == {}
+    assert DistillationSpec().training().changes == {}
 
 
 def test_each_change_holds_until_the_next() -> None:
-    changes = {epoch: Change.model_validate(change) for epoch, change in CHANGES.items()}
+    changes = {epoch: ValueChange.model_validate(change) for epoch, change in CHANGES.items()}
     assert [held(changes, epoch) for epoch in (2, 3, 4, 5)] == [
         {},
         {"learning_rate": 0.03, "momentum": 0.5},

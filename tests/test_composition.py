@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from tasks import composition
-from tasks.artifacts import InputError
-from tasks.branch import Branch, Compress, CompressionSearch
-from tasks.composition import branch_of, longest, owner, point_of, space_of
-from tasks.distillation import Recover
-from tasks.spaces import Point, is_member, ordered
+from tasks.compression import branch_space
+from tasks.compression.branch import Branch, Compress, CompressionSearch
+from tasks.compression.branch_space import decode, encode, longest, owner, space_of
+from tasks.core import InputError
+from tasks.search.space import Point, is_member, ordered
 from tasks.techniques import Blocks, Channels, Int8
+from tasks.training.recovery import Recover
 
 NARROW: dict[str, Any] = {
     "name": "narrow",
@@ -47,27 +47,27 @@ POINT: Point = {
 def test_a_point_is_a_branch_with_its_steps_in_order_and_back() -> None:
     space = free()
     assert is_member(POINT, space)
-    branch = branch_of(POINT, "found 1", ())
+    branch = decode(POINT, "found 1", ())
     assert branch.steps == (
         Blocks(share=0.3),
         Channels(sparsity=0.4, importance="taylor"),
         Recover(epochs=2, learning_rate=0.001, temperature=2.0),
         Int8(),
     )
-    assert point_of(branch, space, ()) == POINT
+    assert encode(branch, space, ()) == POINT
 
 
 def test_what_is_not_searched_of_a_recovery_stays_as_the_recipe_has_it() -> None:
     recovery = {"step": "recover", "epochs": 2, "learning_rate": 0.001, "precision": "bfloat16", "batch_size": 64}
     channels = {"step": "channels", "sparsity": 0.4}
     (own,) = branches({"name": "own", "steps": [channels, recovery, {"step": "int8"}]})
-    _, found, _ = branch_of({**POINT, "reduce": "channels", "recover.epochs": 3}, "found 1", (own,)).steps
+    _, found, _ = decode({**POINT, "reduce": "channels", "recover.epochs": 3}, "found 1", (own,)).steps
     assert found == Recover(epochs=3, learning_rate=0.001, temperature=2.0, precision="bfloat16", batch_size=64)
 
 
 def test_a_file_is_finished_as_the_recipe_does_it() -> None:
     (own,) = branches({"name": "own", "steps": [{"step": "int8", "variants": ["u8u8"]}]})
-    (found,) = branch_of({"reduce": "nothing", "finish": "int8"}, "found 1", (own,)).steps
+    (found,) = decode({"reduce": "nothing", "finish": "int8"}, "found 1", (own,)).steps
     assert found == Int8(variants=("u8u8",))
 
 
@@ -81,7 +81,7 @@ def test_every_order_of_one_or_two_reductions_can_be_drawn() -> None:
 def test_without_a_reduction_nothing_is_recovered() -> None:
     point = {"reduce": "nothing", "finish": "clean"}
     assert is_member(point, free())
-    assert [str(step.step) for step in branch_of(point, "x", ()).steps] == ["clean"]  # type: ignore[union-attr]
+    assert [str(step.step) for step in decode(point, "x", ()).steps] == ["clean"]  # type: ignore[union-attr]
 
 
 def test_a_file_is_finished_by_what_promises_what_the_goal_wants() -> None:
@@ -119,11 +119,11 @@ def test_what_has_refused_the_network_is_left_out() -> None:
 )
 def test_a_branch_that_the_space_does_not_have_is_no_point(steps: list[dict[str, Any]]) -> None:
     (branch,) = branches({"name": "x", "steps": steps})
-    assert point_of(branch, free(), ()) is None
+    assert encode(branch, free(), ()) is None
 
 
 def test_the_epochs_are_those_of_the_search() -> None:
-    assert longest(free(), ()) == composition.EPOCHS
+    assert longest(free(), ()) == branch_space.EPOCHS
     assert longest(free(epochs=7), ()) == 7
     assert free(epochs=1)["recover.epochs"].ends() == (1,)
 
@@ -143,17 +143,17 @@ def test_a_point_names_its_branch_and_fills_its_knobs() -> None:
     point = {"branch": "narrow", "narrow.0.sparsity": 0.25}
     assert is_member(point, space)
     assert not is_member(point | {"a.b + c.0.share": 0.2}, space), "a knob of another branch"
-    found = branch_of(point, "found 3", given)
+    found = decode(point, "found 3", given)
     assert found.steps == (Channels(sparsity=0.25), Recover(epochs=2), Int8())
     assert given[0].steps[0] == Channels(sparsity=0.5), "the template stays"
 
 
 def test_the_recipe_s_own_branches_are_points_where_their_values_are_in_the_space() -> None:
     given, space = templates()
-    assert point_of(given[0], space, given) == {"branch": "narrow", "narrow.0.sparsity": 0.5}
-    assert point_of(given[1], space, given) == {"branch": "a.b + c", "a.b + c.0.share": 0.3}
+    assert encode(given[0], space, given) == {"branch": "narrow", "narrow.0.sparsity": 0.5}
+    assert encode(given[1], space, given) == {"branch": "a.b + c", "a.b + c.0.share": 0.3}
     (elsewhere,) = branches({**DEEP, "steps": [{"step": "blocks", "share": 0.9}]})
-    assert point_of(elsewhere, space, given) is None
+    assert encode(elsewhere, space, given) is None
 
 
 def test_epochs_are_counted_over_the_steps_of_a_template() -> None:

@@ -12,18 +12,21 @@ import pytest
 import small_runs
 from onnx import numpy_helper
 
-from tasks import compression, exporting, modeling
-from tasks.artifacts import Candidate, InputError, Prepared, Refusal, Store, Workspace
-from tasks.baseline import fit
-from tasks.branch import Branch, Compress
-from tasks.distillation import Recover
-from tasks.exporting import Export
-from tasks.kernels import runtime
-from tasks.modeling import ModelSpec
-from tasks.students import Distill
-from tasks.techniques import Batches, Channels, Int8, LowRank, Plugin, Technique, Weights
+from tasks.compression import compress as compression
+from tasks.compression import fine_tuning
+from tasks.compression.branch import Branch, Compress
+from tasks.conversion import onnx_export
+from tasks.conversion.onnx_export import Export
+from tasks.core import Candidate, InputError, Prepared, Refusal, Store, Workspace
+from tasks.evaluation import parity
+from tasks.kernels.onnx import description
+from tasks.models.model_spec import ModelSpec
+from tasks.techniques import Batches, Channels, Int8, LowRank, Plugin, Technique, Weights, replay
 from tasks.techniques.base import Lowers
-from tasks.training import TrainSpec
+from tasks.training.baseline import fit
+from tasks.training.recovery import Recover
+from tasks.training.student import Distill
+from tasks.training.train_spec import TrainSpec
 
 CUT = Channels(sparsity=0.5, multiple=4)
 
@@ -75,7 +78,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     model = ModelSpec(arguments={"width": 16, "depth": 1})
     spec = TrainSpec(epochs=8, batch_size=16, learning_rate=0.01)
     baseline = fit(prepared, model, (), spec, "accuracy", workspace)
-    exported = exporting.export(baseline, prepared, Export(), workspace.store)
+    exported = onnx_export.export(baseline, prepared, Export(), workspace.store)
     return Bench(workspace, prepared, baseline, exported)
 
 
@@ -111,7 +114,7 @@ def test_the_same_step_gives_the_same_candidate(bench: Bench) -> None:
 
 def test_an_onnx_step_records_the_parity_of_its_hop(bench: Bench) -> None:
     pared = compress(bench.exported, Int8(variants=("u8s8_reduced",)), bench)
-    hops = exporting.parity_of(pared, bench.store)
+    hops = parity.parity_of(pared, bench.store)
     assert [hop.hop for hop in hops] == ["torch → ONNX", "ONNX → fused", "float → int8"]
     assert vars(hops[-1]) == record(pared, bench)["parity"][0]
     assert hops[-1].passed
@@ -169,7 +172,7 @@ def test_recovery_refuses_a_file(bench: Bench) -> None:
 
 def recover(candidate: Candidate, bench: Bench, **knobs: Any) -> Candidate:
     spec = Recover(**{"epochs": 2, "batch_size": 16, **knobs})
-    return compression.recover(candidate, bench.baseline, spec, bench.prepared, (), "accuracy", bench.workspace)
+    return fine_tuning.recover(candidate, bench.baseline, spec, bench.prepared, (), "accuracy", bench.workspace)
 
 
 def test_recovery_brings_the_baseline_s_answers_back(bench: Bench) -> None:
@@ -184,7 +187,7 @@ def test_recovery_brings_the_baseline_s_answers_back(bench: Bench) -> None:
     best = next(epoch for epoch in found["curve"] if epoch["number"] == found["best_epoch"])
     assert best["validation_score"] == max(scores)
     assert max(scores) >= 0.9
-    assert modeling.load(repaired, bench.store)(zeros()).shape == (2, 4)
+    assert replay.load_network(repaired, bench.store)(zeros()).shape == (2, 4)
 
 
 def zeros() -> Any:
@@ -219,8 +222,8 @@ def test_a_branch_has_a_name_and_steps() -> None:
 
 def test_no_file_is_larger_than_its_parent_s_product(bench: Bench) -> None:
     pared = recover(compress(bench.baseline, CUT, bench), bench)
-    exported = exporting.export(pared, bench.prepared, Export(), bench.store)
-    small, large = (runtime.describe(bench.store.get(each.content)) for each in (exported, bench.exported))
+    exported = onnx_export.export(pared, bench.prepared, Export(), bench.store)
+    small, large = (description.describe(bench.store.get(each.content)) for each in (exported, bench.exported))
     assert small.macs < 0.5 * large.macs
     assert small.bytes < large.bytes
 
@@ -256,7 +259,7 @@ SMALL = {"factory": "tasks.architectures:convnet", "arguments": {"width": 4, "de
 
 def distill(bench: Bench, **knobs: Any) -> Candidate:
     spec = Distill.model_validate({**SMALL, "epochs": 6, "batch_size": 16, "learning_rate": 0.02, **knobs})
-    return compression.distill(bench.baseline, spec, bench.prepared, (), "accuracy", bench.workspace)
+    return fine_tuning.distill(bench.baseline, spec, bench.prepared, (), "accuracy", bench.workspace)
 
 
 def test_a_student_begins_its_own_lineage(bench: Bench) -> None:
@@ -269,7 +272,7 @@ def test_a_student_begins_its_own_lineage(bench: Bench) -> None:
     found = record(student, bench)
     assert found["curve"][found["best_epoch"]]["validation_score"] >= 0.9
     assert [rung["rung"] for rung in found["rungs"]] == ["as it is", "recalibrate", "reconstruct"]
-    assert set(found["inherited"]) <= set(modeling.load(student, bench.store).state_dict())
+    assert set(found["inherited"]) <= set(replay.load_network(student, bench.store).state_dict())
     assert distill(bench).content == student.content
     # It can be compressed like any other.
     assert compress(student, Channels(sparsity=0.5, multiple=2), bench).lineage[0] == step
@@ -304,7 +307,7 @@ def test_distill_comes_first_in_its_branch() -> None:
 def test_a_file_teaches_nobody(bench: Bench) -> None:
     spec = Distill.model_validate(SMALL)
     with pytest.raises(Refusal, match="needs a torch teacher"):
-        compression.distill(bench.exported, spec, bench.prepared, (), "accuracy", bench.workspace)
+        fine_tuning.distill(bench.exported, spec, bench.prepared, (), "accuracy", bench.workspace)
 
 
 def test_a_schedule_stands_for_its_steps() -> None:

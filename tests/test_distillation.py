@@ -9,12 +9,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tasks.artifacts import LOWER_IS_BETTER
-from tasks.distillation import Recover, Recovery, against, recover
-from tasks.kernels import loops
-from tasks.rungs import recalibrate
-from tasks.training import Epoch, TrainingData, TrainingResult, TrainSpec, train
-from tasks.validation import validate
+from tasks.core import LOWER_IS_BETTER
+from tasks.kernels.training import loops
+from tasks.kernels.training.learning_curve import Epoch
+from tasks.training.distillation import teacher_objective
+from tasks.training.recovery import Recover, Recovery, recover_network
+from tasks.training.repair import recalibrate
+from tasks.training.train import train
+from tasks.training.train_spec import TrainSpec
+from tasks.training.training_data import TrainingData, TrainingResult
+from tasks.training.validation import validate
 
 
 def network(seed: int = 0, width: int = 16) -> nn.Sequential:
@@ -63,10 +67,12 @@ def same(one: nn.Module, other: nn.Module) -> bool:
 
 def test_recovery_brings_a_damaged_student_close_to_its_teacher(teacher: nn.Sequential) -> None:
     student, data, before = damaged(teacher), rings(), state(teacher)
-    result = trained(recover(student, teacher, data, Recover(epochs=15, batch_size=32, learning_rate=0.02)))
+    result = trained(recover_network(student, teacher, data, Recover(epochs=15, batch_size=32, learning_rate=0.02)))
     assert result.curve[0].number == 0
     assert result.curve[result.best_epoch].validation_score > result.curve[0].validation_score + 0.03
-    agreement = [loops.predict(each, data.validation_inputs, data.transform).argmax(1) for each in (student, teacher)]
+    agreement = [
+        loops.predict_all(each, data.validation_inputs, data.transform).argmax(1) for each in (student, teacher)
+    ]
     assert (agreement[0] == agreement[1]).float().mean() > 0.93
     assert all(torch.equal(before[name], tensor) for name, tensor in teacher.state_dict().items())
     assert not teacher.training
@@ -76,9 +82,9 @@ def test_recovery_brings_a_damaged_student_close_to_its_teacher(teacher: nn.Sequ
 def test_recovery_never_ends_worse_than_its_best_rung(teacher: nn.Sequential, metric: str) -> None:
     student, data = damaged(teacher), rings()
     start = copy.deepcopy(student)
-    recover(start, teacher, data, Recover(until="reconstruct", batch_size=32), metric=metric)
+    recover_network(start, teacher, data, Recover(until="reconstruct", batch_size=32), metric=metric)
     ruin = Recover(epochs=2, batch_size=32, optimizer="sgd", learning_rate=1e6)
-    result = trained(recover(student, teacher, data, ruin, metric=metric))
+    result = trained(recover_network(student, teacher, data, ruin, metric=metric))
     scores = [epoch.validation_score for epoch in result.curve]
     assert result.curve[result.best_epoch].validation_score == (min if metric in LOWER_IS_BETTER else max)(scores)
     assert result.best_epoch == 0
@@ -96,15 +102,15 @@ def test_statistics_are_recomputed_before_training(teacher: nn.Sequential) -> No
 def test_a_killed_recovery_ends_with_the_same_bits(teacher: nn.Sequential, tmp_path: Path) -> None:
     spec = Recover(epochs=4, batch_size=32, learning_rate=0.02)
     whole, broken, resumed = (damaged(teacher) for _ in range(3))
-    recover(whole, teacher, rings(), spec)
+    recover_network(whole, teacher, rings(), spec)
 
     def kill(epoch: Epoch) -> None:
         if epoch.number == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        recover(broken, teacher, rings(), spec, checkpoint=tmp_path / "run", on_epoch=kill)
-    result = recover(resumed, teacher, rings(), spec, checkpoint=tmp_path / "run")
+        recover_network(broken, teacher, rings(), spec, checkpoint=tmp_path / "run", on_epoch=kill)
+    result = recover_network(resumed, teacher, rings(), spec, checkpoint=tmp_path / "run")
     assert trained(result).note == ""
     assert [epoch.number for epoch in trained(result).curve] == [0, 1, 2, 3, 4]
     assert same(whole, resumed)
@@ -112,7 +118,7 @@ def test_a_killed_recovery_ends_with_the_same_bits(teacher: nn.Sequential, tmp_p
 
 def test_the_teachers_batch_reaches_the_objective_without_a_gradient(teacher: nn.Sequential) -> None:
     student, data = damaged(teacher), rings()
-    against(teacher, 4.0, 0.1)(student, data.inputs, data.targets).backward()
+    teacher_objective(teacher, 4.0, 0.1)(student, data.inputs, data.targets).backward()
     assert all(parameter.grad is not None for parameter in student.parameters())
     assert all(parameter.grad is None for parameter in teacher.parameters())
 
@@ -127,7 +133,7 @@ def test_regression_learns_from_its_teacher_alone() -> None:
     truth = teacher(inputs).detach().flatten()
     data = TrainingData(inputs, torch.zeros(64), inputs, truth, lambda batch: batch)
     spec = Recover(epochs=40, batch_size=16, optimizer="adam", learning_rate=0.2, hard_weight=0.0)
-    recover(student, teacher, data, spec, metric="rmse")
+    recover_network(student, teacher, data, spec, metric="rmse")
     assert student.weight.item() == pytest.approx(2.0, abs=0.02)
     assert student.bias.item() == pytest.approx(0.5, abs=0.02)
 
@@ -147,7 +153,7 @@ def climbed(result: Recovery) -> list[str]:
 
 def test_each_rung_is_scored_and_the_best_is_left(teacher: nn.Sequential) -> None:
     student, data = damaged(teacher), rings()
-    result = recover(student, teacher, data, Recover(until="reconstruct", batch_size=32), kept={})
+    result = recover_network(student, teacher, data, Recover(until="reconstruct", batch_size=32), kept={})
     assert climbed(result) == ["as it is", "recalibrate", "reconstruct"]
     assert result.training is None
     scores = [rung.score for rung in result.rungs]
@@ -170,39 +176,39 @@ def test_a_rung_that_does_harm_is_climbed_down_again(teacher: nn.Sequential) -> 
         data.validation_targets,
         data.transform,
     )
-    result = recover(student, teacher, alike, Recover(until="recalibrate", batch_size=32))
+    result = recover_network(student, teacher, alike, Recover(until="recalibrate", batch_size=32))
     assert [rung.best for rung in result.rungs] == [True, False]
     assert same(student, teacher)
 
 
 def test_a_rung_that_does_not_suit_is_left_out_with_a_reason(teacher: nn.Sequential) -> None:
     bare = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 2))
-    result = recover(bare, teacher, rings(), Recover(until="reconstruct"))
+    result = recover_network(bare, teacher, rings(), Recover(until="reconstruct"))
     assert [rung.score is None for rung in result.rungs] == [False, True, True]
     assert [rung.note for rung in result.rungs[1:]] == [
         "it has no batch norm",
         "nothing changed since its last training, or its layers are not the teacher's",
     ]
-    other = recover(bare, nn.Linear(2, 2), rings(), Recover(until="reconstruct"), kept={})
+    other = recover_network(bare, nn.Linear(2, 2), rings(), Recover(until="reconstruct"), kept={})
     assert other.rungs[2].note == "none of its layers is one of the teacher's"
 
 
 def test_climbing_ends_within_the_margin(teacher: nn.Sequential) -> None:
     data = rings()
     spec = Recover(stop_when_within=0.0, epochs=1, batch_size=32)
-    assert climbed(recover(copy.deepcopy(teacher), teacher, data, spec)) == ["as it is"]
-    repaired = recover(damaged(teacher), teacher, data, spec, kept={})
+    assert climbed(recover_network(copy.deepcopy(teacher), teacher, data, spec)) == ["as it is"]
+    repaired = recover_network(damaged(teacher), teacher, data, spec, kept={})
     assert climbed(repaired) == ["as it is", "recalibrate", "reconstruct"]
     assert repaired.training is None
-    loss = recover(copy.deepcopy(teacher), teacher, data, spec, metric="log_loss")
+    loss = recover_network(copy.deepcopy(teacher), teacher, data, spec, metric="log_loss")
     assert climbed(loss) == ["as it is"], "the lower the better"
 
 
 def test_a_record_tells_of_rungs_and_training_alike(teacher: nn.Sequential) -> None:
-    short = recover(damaged(teacher), teacher, rings(), Recover(until="recalibrate")).record()
+    short = recover_network(damaged(teacher), teacher, rings(), Recover(until="recalibrate")).record()
     assert short.keys() == {"minutes", "rungs"}
     assert short["minutes"] == pytest.approx(sum(rung["seconds"] for rung in short["rungs"]) / 60)
-    whole = recover(damaged(teacher), teacher, rings(), Recover(epochs=1)).record()
+    whole = recover_network(damaged(teacher), teacher, rings(), Recover(epochs=1)).record()
     assert whole.keys() == {"curve", "best_epoch", "stopped", "minutes", "note", "rungs"}
     assert whole["minutes"] > sum(epoch["seconds"] for epoch in whole["curve"]) / 60
 
@@ -214,7 +220,7 @@ def test_pruned_weights_stay_zero(teacher: nn.Sequential, optimizer: str) -> Non
         student[3].weight[:, ::2] = 0
     start = copy.deepcopy(student[3].weight)
     spec = Recover(epochs=2, batch_size=32, optimizer=optimizer, learning_rate=0.01)  # type: ignore[arg-type]
-    result = recover(student, teacher, rings(), spec, kept={})
+    result = recover_network(student, teacher, rings(), spec, kept={})
     assert trained(result).best_epoch > 0 or result.rungs[2].best
     assert (student[3].weight[:, ::2] == 0).all()
     assert (student[3].weight[:, 1::2] != start[:, 1::2]).any()

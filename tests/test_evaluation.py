@@ -12,10 +12,12 @@ import pytest
 import small_products
 from onnx import numpy_helper
 
-from tasks import evaluation
-from tasks.artifacts import Drop, Estimate, Goal, InputError, Latency, Parity, Refusal, Runtime, canonical_json
-from tasks.evaluation import Product
-from tasks.kernels import host, measures, runtime
+from tasks.core import Drop, Estimate, Goal, InputError, Latency, Parity, Refusal, Runtime, canonical_json
+from tasks.evaluation import evaluate
+from tasks.evaluation.evaluate import Product
+from tasks.kernels.host import machine
+from tasks.kernels.onnx import sessions
+from tasks.kernels.statistics import metrics
 
 BASE, OTHER = "a" * 64, "b" * 64
 PARITY = Parity("torch → ONNX", 256, 1e-7, 1.0, "at most 1e-3", True)
@@ -43,17 +45,17 @@ def products(folder: Path, base: bytes, other: bytes) -> dict[str, Product]:
 
 @pytest.fixture(autouse=True)
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "SECONDS", 0.05)
+    monkeypatch.setattr(evaluate, "SECONDS", 0.05)
 
 
 def test_scorecards_of_two_files(tmp_path: Path) -> None:
     base = small_products.image_file()
     given = products(tmp_path, base, disturbed(base, "linear.weight", 0.02))
-    outputs = {digest: runtime.predict(product.path, IMAGES) for digest, product in given.items()}
+    outputs = {digest: sessions.predict(product.path, IMAGES) for digest, product in given.items()}
     targets = outputs[BASE].argmax(axis=1)
     targets[:20] = (targets[:20] + 1) % 4  # the baseline is wrong on these
     heard: list[tuple[float, str]] = []
-    cards = evaluation.evaluate(
+    cards = evaluate.evaluate(
         given, BASE, IMAGES, targets, Goal(max_drop=0.05), Runtime(batch=3), "validation",
         on_progress=lambda share, what: heard.append((share, what)),
     )  # fmt: skip
@@ -62,7 +64,7 @@ def test_scorecards_of_two_files(tmp_path: Path) -> None:
     assert own.drop == Drop(Estimate(0.0, 0.0, 0.0, 200), 0.05, "proven within", None)
     assert (own.latency.ratio.value, own.latency.verdict) == (1.0, "no measurable change")
     assert (own.size_ratio, other.size_ratio) == (1.0, own.size.bytes / other.size.bytes)
-    assert other.score.value == measures.measure("accuracy", outputs[OTHER], targets)
+    assert other.score.value == metrics.compute_metric("accuracy", outputs[OTHER], targets)
     assert other.drop.estimate.value == pytest.approx(own.score.value - other.score.value)
     assert other.drop.estimate.low <= other.drop.estimate.value <= other.drop.estimate.high
     assert other.latency.n > 0
@@ -70,13 +72,13 @@ def test_scorecards_of_two_files(tmp_path: Path) -> None:
     assert other.throughput == pytest.approx(3000 / other.latency.median_ms)
     assert other.size.macs == 64 * (216 + 576) + 32
     assert (other.name, other.split, other.parity) == ("int8", "validation", (PARITY,))
-    assert other.host == host.host_name()
+    assert other.host == machine.host_name()
     shares = [share for share, _ in heard]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     canonical_json(dataclasses.asdict(other))
 
-    again = evaluation.evaluate(
+    again = evaluate.evaluate(
         given, BASE, IMAGES, targets, Goal(max_drop=0.05), Runtime(batch=3), "test",
         timing={digest: card.latency for digest, card in cards.items()},
     )  # fmt: skip
@@ -88,7 +90,7 @@ def test_times_that_were_taken_beside_other_work_say_so(tmp_path: Path) -> None:
     given = products(tmp_path, small_products.table_file(), small_products.table_file())
 
     def measure() -> Latency:
-        return evaluation.measure_latency(given, BASE, small_products.rows(3), Runtime(processes=3))[OTHER]
+        return evaluate.measure_latency(given, BASE, small_products.rows(3), Runtime(processes=3))[OTHER]
 
     with noise.own_node(tmp_path):
         assert measure().quiet
@@ -102,15 +104,15 @@ def test_outputs_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     broken = disturbed(small_products.table_file(), "first", float("inf"))
     given = products(tmp_path, small_products.table_file(), broken)
     with pytest.raises(Refusal, match="int8: some outputs are not finite"):
-        evaluation.run(given[OTHER], small_products.rows(9), Runtime())
+        evaluate.run_product(given[OTHER], small_products.rows(9), Runtime())
 
 
 def test_an_absent_provider_is_the_users_to_change() -> None:
-    if runtime.available("cuda"):
+    if sessions.available("cuda"):
         pytest.skip("this ONNX Runtime has CUDA")
     with pytest.raises(InputError, match=r"runtime\.provider"):
-        evaluation.check_provider(Runtime(provider="cuda"))
+        evaluate.check_provider(Runtime(provider="cuda"))
 
 
 def test_a_short_split_fills_a_batch() -> None:
-    assert evaluation.first_batch({"x": np.arange(3)}, 7)["x"].tolist() == [0, 1, 2, 0, 1, 2, 0]
+    assert evaluate.first_batch({"x": np.arange(3)}, 7)["x"].tolist() == [0, 1, 2, 0, 1, 2, 0]

@@ -18,10 +18,13 @@ import small_runs
 import torch
 from torch import Tensor, nn
 
-from tasks import exporting, modeling, preprocessing
-from tasks.artifacts import Candidate, Parity, Prepared, Refusal, Store
-from tasks.exporting import Export
-from tasks.kernels import runtime
+from tasks.conversion import onnx_export
+from tasks.conversion.onnx_export import Export
+from tasks.core import Candidate, Parity, Prepared, Refusal, Store
+from tasks.data import preprocessing
+from tasks.evaluation import parity
+from tasks.kernels.onnx import description, sessions
+from tasks.techniques import replay
 
 CONVNET = "tasks.architectures:convnet"
 
@@ -56,13 +59,13 @@ class Exported:
         to_network = preprocessing.to_network(self.store.get_json(self.prepared.fitted))
         batch = torch.from_numpy(preprocessing.compact(self.prepared, "validation", self.store))
         with torch.inference_mode():
-            answers: np.ndarray = modeling.load(self.before, self.store)(to_network(batch)).numpy()
+            answers: np.ndarray = replay.load_network(self.before, self.store)(to_network(batch)).numpy()
         return answers
 
 
 def export(prepared: Prepared, store: Store, factory: str, **arguments: int) -> Exported:
     before = small_runs.untrained(prepared, store, factory, **arguments)
-    return Exported(store, prepared, before, exporting.export(before, prepared, Export(), store))
+    return Exported(store, prepared, before, onnx_export.export(before, prepared, Export(), store))
 
 
 def people(count: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
@@ -90,25 +93,25 @@ def salaries(tmp_path_factory: pytest.TempPathFactory) -> Exported:
 
 
 def test_the_product_takes_raw_pixels_in_batches_of_any_size(pictures: Exported) -> None:
-    described = runtime.describe(pictures.data)
+    described = description.describe(pictures.data)
     assert [(each.name, each.shape, each.dtype) for each in described.inputs] == [
         ("image", ("batch", 8, 8, 1), "uint8")
     ]
     assert [(each.name, each.shape) for each in described.outputs] == [("logits", ("batch", 4))]
     inputs = preprocessing.product_inputs(pictures.prepared.dataset, "validation", pictures.store)
     for count in (1, 7, 40):
-        found = runtime.predict(pictures.data, {"image": inputs["image"][:count]}, batch=count)
+        found = sessions.predict(pictures.data, {"image": inputs["image"][:count]}, batch=count)
         np.testing.assert_allclose(found, pictures.by_torch()[:count], atol=1e-4)
 
 
 def test_the_product_takes_raw_columns_by_name(salaries: Exported) -> None:
-    described = runtime.describe(salaries.data)
+    described = description.describe(salaries.data)
     found = {each.name: (each.shape, each.dtype) for each in described.inputs}
     wide = ("batch", 1)
     assert found == {"town": (wide, "string"), "age": (wide, "float32"), "prediction": (wide, "float32")}
     inputs = preprocessing.product_inputs(salaries.prepared.dataset, "validation", salaries.store)
     answers = [
-        runtime.predict(salaries.data, {name: array[:count] for name, array in inputs.items()}, batch=count)
+        sessions.predict(salaries.data, {name: array[:count] for name, array in inputs.items()}, batch=count)
         for count in (1, 7, 30)
     ]
     for answer in answers:
@@ -120,17 +123,17 @@ def test_regression_answers_in_the_target_s_own_unit(salaries: Exported) -> None
     target = salaries.store.get_json(salaries.prepared.fitted)["target"]
     assert 40_000 < target["mean"] < 70_000
     expected = salaries.by_torch() * target["std"] + target["mean"]
-    np.testing.assert_allclose(runtime.predict(salaries.data, inputs), expected, rtol=1e-5)
+    np.testing.assert_allclose(sessions.predict(salaries.data, inputs), expected, rtol=1e-5)
 
 
 def test_an_output_does_not_share_the_name_of_a_column(salaries: Exported) -> None:
-    assert [each.name for each in runtime.describe(salaries.data).outputs] == ["prediction_"]
+    assert [each.name for each in description.describe(salaries.data).outputs] == ["prediction_"]
 
 
 @pytest.mark.parametrize("kind", ["pictures", "salaries"])
 def test_every_hop_is_recorded(kind: str, request: pytest.FixtureRequest) -> None:
     made: Exported = request.getfixturevalue(kind)
-    hops = exporting.parity_of(made.after, made.store)
+    hops = parity.parity_of(made.after, made.store)
     assert [hop.hop for hop in hops] == ["torch → ONNX", "ONNX → fused"]
     for hop in hops:
         assert hop.passed
@@ -144,11 +147,11 @@ def test_every_hop_is_recorded(kind: str, request: pytest.FixtureRequest) -> Non
 
 
 def test_the_file_names_its_classes(pictures: Exported, salaries: Exported) -> None:
-    found = runtime.metadata(pictures.data)
+    found = description.metadata(pictures.data)
     assert json.loads(found["classes"]) == ["class 0", "class 1", "class 2", "class 3"]
     assert (found["task"], found["kind"]) == ("classification", "images")
-    assert runtime.metadata(salaries.data)["task"] == "regression"
-    assert json.loads(runtime.metadata(salaries.data)["classes"]) == []
+    assert description.metadata(salaries.data)["task"] == "regression"
+    assert json.loads(description.metadata(salaries.data)["classes"]) == []
 
 
 @pytest.mark.parametrize("kind", ["pictures", "salaries"])
@@ -162,54 +165,54 @@ def test_nothing_of_this_machine_is_in_the_file(kind: str, request: pytest.Fixtu
 
 
 def test_the_same_model_gives_the_same_bytes(pictures: Exported) -> None:
-    again = exporting.export(pictures.before, pictures.prepared, Export(), pictures.store)
+    again = onnx_export.export(pictures.before, pictures.prepared, Export(), pictures.store)
     assert again.content == pictures.after.content
 
 
 def test_a_network_that_answers_otherwise_in_onnx_is_refused_by_its_hop(pictures: Exported) -> None:
     before = small_runs.untrained(pictures.prepared, pictures.store, f"{__name__}:TwoFaced")
     with pytest.raises(Refusal, match=r"^torch → ONNX: outputs differ by \d.* \(largest difference at most 0\.001"):
-        exporting.export(before, pictures.prepared, Export(), pictures.store)
+        onnx_export.export(before, pictures.prepared, Export(), pictures.store)
 
 
 def test_a_hop_that_is_not_exact_enough_is_refused(pictures: Exported) -> None:
     with pytest.raises(Refusal, match=r"^(torch → ONNX|ONNX → fused): outputs differ by"):
-        exporting.export(pictures.before, pictures.prepared, Export(tolerance=1e-30), pictures.store)
+        onnx_export.export(pictures.before, pictures.prepared, Export(tolerance=1e-30), pictures.store)
 
 
 def test_an_onnx_candidate_is_not_exported_again(pictures: Exported) -> None:
     with pytest.raises(Refusal, match="is an ONNX file"):
-        exporting.export(pictures.after, pictures.prepared, Export(), pictures.store)
+        onnx_export.export(pictures.after, pictures.prepared, Export(), pictures.store)
 
 
 def test_a_hop_worked_by_hand() -> None:
     before = np.array([[1.0, 20.0], [3.0, 2.0], [5.0, 0.0], [0.0, 1.0]])
     after = before + np.array([[0.0, 0.0], [-2.0, 0.0], [0.0, 0.5], [0.0, 0.0]])
-    hop = exporting.compare("a → b", before, after, tolerance=0.1)
+    hop = parity.compare_outputs("a → b", before, after, tolerance=0.1)
     # The bound is a tenth of the largest output, 2; one of four examples changes its class.
     assert hop == Parity("a → b", 4, 2.0, 0.75, "largest difference at most 0.1 of the largest output", True)
-    assert not exporting.compare("a → b", before, after, tolerance=0.0999).passed
+    assert not parity.compare_outputs("a → b", before, after, tolerance=0.0999).passed
 
 
 def test_one_output_agrees_within_the_bound() -> None:
     before, after = np.array([[100.0], [50.0], [0.0]]), np.array([[100.5], [48.0], [0.0]])
-    assert exporting.compare("a → b", before, after, tolerance=0.01).agreement == pytest.approx(2 / 3)
-    tiny = exporting.compare("a → b", before * 1e-6, after * 1e-6, tolerance=0.01)
+    assert parity.compare_outputs("a → b", before, after, tolerance=0.01).agreement == pytest.approx(2 / 3)
+    tiny = parity.compare_outputs("a → b", before * 1e-6, after * 1e-6, tolerance=0.01)
     assert tiny.passed, "outputs below 1 are compared with 1"
 
 
 def test_not_a_number_does_not_pass() -> None:
     broken = np.array([[np.nan, 1.0]])
-    assert not exporting.compare("a → b", np.ones((1, 2)), broken, tolerance=0.1).passed
+    assert not parity.compare_outputs("a → b", np.ones((1, 2)), broken, tolerance=0.1).passed
 
 
 def test_a_rounded_hop_worked_by_hand() -> None:
     before = np.tile(np.array([[2.0, 0.0]]), (100, 1))  # a deviation of 1
     near = before + np.array([[0.0, 0.04]])
-    hop = exporting.compare_rounded("a → b", before, near)
+    hop = parity.compare_rounded("a → b", before, near)
     assert dataclasses.replace(hop, law="") == Parity("a → b", 100, 0.04, 1.0, "", True)
-    assert not exporting.compare_rounded("a → b", before, before + 0.06).passed, "6 % of the deviation"
+    assert not parity.compare_rounded("a → b", before, before + 0.06).passed, "6 % of the deviation"
     turned = before * 0.01
     turned[:3] = turned[:3, ::-1]
-    assert not exporting.compare_rounded("a → b", before * 0.01, turned).passed, "three answers in a hundred"
-    assert not exporting.compare_rounded("a → b", before, before * np.nan).passed
+    assert not parity.compare_rounded("a → b", before * 0.01, turned).passed, "three answers in a hundred"
+    assert not parity.compare_rounded("a → b", before, before * np.nan).passed

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from tasks.artifacts import Store
-from tasks.artifacts.progress import Update, listening
-from tasks.headway import Headway, time_left, update_of
-from tasks.spaces import Budgeted, Point
-from tasks.tuning import Desk, Progress
+from tasks.core import Store
+from tasks.core.progress import Update, listening
+from tasks.search.results import Progress
+from tasks.search.search_spec import SearchBudget
+from tasks.search.space import Point
+from tasks.tuning import TrialContext
+from tasks.tuning.progress_report import ProgressReporter, time_left, update_of
 
 
 class Idle:
@@ -19,7 +21,7 @@ class Idle:
 
     modules: Sequence[str] = ()
 
-    def __call__(self, point: Point, desk: Desk) -> None:
+    def __call__(self, point: Point, desk: TrialContext) -> None:
         pass
 
     def arrays(self, store: Store) -> Mapping[str, Any]:
@@ -79,7 +81,7 @@ def test_time_left_is_the_budget_s_or_the_trials_(progress: Progress, done: int,
 def test_listeners_hear_of_the_search() -> None:
     heard: list[Update] = []
     with listening(heard.append):
-        headway = Headway(Budgeted(trials=4), Idle())
+        headway = ProgressReporter(SearchBudget(trials=4), Idle())
         headway(Progress(2, 1, 0, 4, None, None))
         headway(Progress(2, 2, 1, 4, 0.5, None))
     assert [(update.done, update.total) for update in heard] == [(1, 4), (2, 4)]

@@ -14,12 +14,14 @@ import small_runs
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from tasks import compression, exporting, importing, preprocessing
-from tasks.artifacts import Candidate, InputError, Prepared, Refusal, Store
-from tasks.exporting import Export
-from tasks.kernels import runtime
-from tasks.kernels.runtime import foreign
-from tasks.preprocessing import Normalize, PreprocessStep, Scale
+from tasks.compression import compress
+from tasks.conversion import onnx_import
+from tasks.conversion.onnx_export import Export
+from tasks.core import Candidate, InputError, Prepared, Refusal, Store
+from tasks.data import preprocessing
+from tasks.data.preprocessing import Normalize, PreprocessStep, Scale
+from tasks.evaluation import parity
+from tasks.kernels.onnx import description, foreign_models, sessions
 from tasks.techniques import Clean, Int8, Technique
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)
@@ -44,12 +46,12 @@ def pictures(
 
 
 def bring(prepared: Prepared, store: Store, file: Path, asked: bool = True) -> Candidate:
-    return importing.bring(prepared, str(file), asked, Export(), store)
+    return onnx_import.import_onnx(prepared, str(file), asked, Export(), store)
 
 
 def answers(candidate: Candidate, prepared: Prepared, store: Store) -> NDArray[Any]:
     inputs = preprocessing.product_inputs(prepared.dataset, "validation", store)
-    found: NDArray[Any] = runtime.predict(store.get(candidate.content), inputs)
+    found: NDArray[Any] = sessions.predict(store.get(candidate.content), inputs)
     return found
 
 
@@ -71,9 +73,9 @@ def last_image(made: onnx.ModelProto, dtype: int) -> onnx.ModelProto:
 def test_normalization_and_planes_are_put_in_front(store: Store, tmp_path: Path) -> None:
     file, prepared = small_onnx.write(small_onnx.network(), tmp_path / "model.onnx"), pictures(store)
     brought = bring(prepared, store, file)
-    (image,) = runtime.describe(store.get(brought.content)).inputs
+    (image,) = description.describe(store.get(brought.content)).inputs
     assert (image.name, image.shape, image.dtype) == ("image", ("batch", 8, 8, 3), "uint8")
-    expected = runtime.predict(file, {"pixels": by_hand(pixels(COUNT, 1))})
+    expected = sessions.predict(file, {"pixels": by_hand(pixels(COUNT, 1))})
     np.testing.assert_allclose(answers(brought, prepared, store), expected, rtol=1e-4, atol=1e-4)
 
 
@@ -81,14 +83,14 @@ def test_normalization_and_planes_are_put_in_front(store: Store, tmp_path: Path)
 def test_pixels_become_the_file_s_own_floats(dtype: int, store: Store, tmp_path: Path) -> None:
     file, prepared = small_onnx.write(small_onnx.network(dtype=dtype), tmp_path / "model.onnx"), pictures(store)
     planes = by_hand(pixels(COUNT, 1)).astype(onnx.helper.tensor_dtype_to_np_dtype(dtype))
-    expected = runtime.predict(file, {"pixels": planes})
+    expected = sessions.predict(file, {"pixels": planes})
     np.testing.assert_allclose(answers(bring(prepared, store, file), prepared, store), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_channels_last_stay_last(store: Store, tmp_path: Path) -> None:
     made = last_image(small_onnx.network(), TensorProto.FLOAT)
     file, prepared = small_onnx.write(made, tmp_path / "model.onnx"), pictures(store)
-    expected = runtime.predict(file, {"pixels": by_hand(pixels(COUNT, 1)).transpose(0, 2, 3, 1)})
+    expected = sessions.predict(file, {"pixels": by_hand(pixels(COUNT, 1)).transpose(0, 2, 3, 1)})
     np.testing.assert_allclose(answers(bring(prepared, store, file), prepared, store), expected, rtol=1e-4, atol=1e-4)
 
 
@@ -98,7 +100,7 @@ def test_raw_pixels_are_given_as_they_are(planes: bool, store: Store, tmp_path: 
     made = made if planes else last_image(made, TensorProto.UINT8)
     file, prepared = small_onnx.write(made, tmp_path / "model.onnx"), pictures(store, ())
     raw = pixels(COUNT, 1)
-    expected = runtime.predict(file, {"pixels": raw.transpose(0, 3, 1, 2) if planes else raw})
+    expected = sessions.predict(file, {"pixels": raw.transpose(0, 3, 1, 2) if planes else raw})
     brought = bring(prepared, store, file, asked=False)
     np.testing.assert_allclose(answers(brought, prepared, store), expected, rtol=1e-6)
     assert brought.lineage[0].knobs["in_front"] == ("channels first" if planes else "nothing")
@@ -109,7 +111,7 @@ def test_floats_are_given_as_they_are_unless_the_recipe_says_otherwise(store: St
         return (images / 100).astype(np.float32)
 
     file, prepared = small_onnx.write(small_onnx.network(), tmp_path / "model.onnx"), pictures(store, (), change)
-    expected = runtime.predict(file, {"pixels": change(pixels(COUNT, 1)).transpose(0, 3, 1, 2)})
+    expected = sessions.predict(file, {"pixels": change(pixels(COUNT, 1)).transpose(0, 3, 1, 2)})
     brought = bring(prepared, store, file, asked=False)
     np.testing.assert_allclose(answers(brought, prepared, store), expected, rtol=1e-5)
 
@@ -121,7 +123,7 @@ def test_a_product_comes_in_again_as_it_is(store: Store, tmp_path: Path) -> None
     file.write_bytes(store.get(first.content))
     again = bring(prepared, store, file, asked=False)
     np.testing.assert_array_equal(answers(again, prepared, store), answers(first, prepared, store))
-    counts = [runtime.count_operators(store.get(each.content)) for each in (first, again)]
+    counts = [description.count_operators(store.get(each.content)) for each in (first, again)]
     assert counts[0] == counts[1]
     assert again.lineage[0].knobs["in_front"] == "nothing"
 
@@ -134,13 +136,13 @@ def test_old_files_that_list_their_constants_among_the_inputs(
     made = small_onnx.network(opset=opset, ir=ir, listed=True)
     file, prepared = small_onnx.write(made, tmp_path / "model.onnx"), pictures(store)
     brought = bring(prepared, store, file)
-    expected = runtime.predict(file, {"pixels": by_hand(pixels(COUNT, 1))})
+    expected = sessions.predict(file, {"pixels": by_hand(pixels(COUNT, 1))})
     np.testing.assert_allclose(answers(brought, prepared, store), expected, rtol=1e-4, atol=1e-4)
     proto = onnx.load_from_string(store.get(brought.content))
     # In the newer forms a caller could replace them, and the runtime waits for that: the baseline is as slow.
-    assert len(proto.graph.input) == (1 if ir < foreign.FREE else 1 + len(small_onnx.NORM) + 5)
-    assert [tensor.name for tensor in runtime.describe(store.get(brought.content)).inputs] == ["image"]
-    assert foreign.opset_of(proto) == max(opset, foreign.COMMON)
+    assert len(proto.graph.input) == (1 if ir < foreign_models.FREE else 1 + len(small_onnx.NORM) + 5)
+    assert [tensor.name for tensor in description.describe(store.get(brought.content)).inputs] == ["image"]
+    assert foreign_models.opset_of(proto) == max(opset, foreign_models.COMMON)
 
 
 @pytest.mark.parametrize("technique", [Clean(), Int8(variants=("u8s8_reduced",))], ids=lambda each: each.step)
@@ -148,17 +150,19 @@ def test_an_old_file_is_pared_down(technique: Technique, store: Store, tmp_path:
     file = small_onnx.write(small_onnx.network(opset=9, ir=4, listed=True), tmp_path / "model.onnx")
     prepared = pictures(store)
     brought = bring(prepared, store, file)
-    pared = compression.compress(brought, technique, prepared, store)
+    pared = compress.compress(brought, technique, prepared, store)
     assert len(store.get(pared.content)) < len(store.get(brought.content))
     assert [step.technique for step in pared.lineage] == ["load", technique.step]
-    assert [hop.hop for hop in exporting.parity_of(pared, store)][2:] == [f"float → {technique.step}"]
+    assert [hop.hop for hop in parity.parity_of(pared, store)][2:] == [f"float → {technique.step}"]
 
 
 def test_operators_get_names_of_their_own() -> None:
     made = small_onnx.network()
     for node in made.graph.node[1:4]:
         node.name = "same"
-    names = [node.name for node in onnx.load_from_string(foreign.settle(made.SerializeToString())).graph.node]
+    names = [
+        node.name for node in onnx.load_from_string(foreign_models.normalize_graph(made.SerializeToString())).graph.node
+    ]
     assert len(set(names)) == 9
     assert all(names)
     assert names[1] == "Conv_1"
@@ -168,17 +172,17 @@ def test_a_batch_of_one_stays_one(store: Store, tmp_path: Path) -> None:
     file, prepared = small_onnx.write(small_onnx.network(shape=(1, 3, 8, 8)), tmp_path / "m.onnx"), pictures(store)
     brought = bring(prepared, store, file)
     data = store.get(brought.content)
-    assert runtime.batch_of(data) == 1
-    assert runtime.describe(data).outputs[0].shape == (1, 4)
-    expected = runtime.predict(file, {"pixels": by_hand(pixels(COUNT, 1))})
+    assert description.fixed_batch(data) == 1
+    assert description.describe(data).outputs[0].shape == (1, 4)
+    expected = sessions.predict(file, {"pixels": by_hand(pixels(COUNT, 1))})
     np.testing.assert_allclose(answers(brought, prepared, store), expected, rtol=1e-4, atol=1e-4)
-    eight = compression.compress(brought, Int8(variants=("u8s8_reduced",)), prepared, store)
+    eight = compress.compress(brought, Int8(variants=("u8s8_reduced",)), prepared, store)
     assert answers(eight, prepared, store).shape == (COUNT, 4)
 
 
 def test_the_first_of_several_outputs_is_the_answer(store: Store, tmp_path: Path) -> None:
     file, prepared = small_onnx.write(small_onnx.network(extra=True), tmp_path / "model.onnx"), pictures(store)
-    described = runtime.describe(store.get(bring(prepared, store, file).content))
+    described = description.describe(store.get(bring(prepared, store, file).content))
     assert [(tensor.name, tensor.shape) for tensor in described.outputs] == [("scores", ("batch", 4))]
 
 
@@ -190,13 +194,13 @@ def test_where_it_comes_from_is_in_its_lineage(store: Store, tmp_path: Path) -> 
     assert (brought.name, brought.form, brought.factory, brought.arguments) == ("baseline", "onnx", "", {})
     (step,) = brought.lineage
     assert (step.technique, step.plan, step.parent) == ("load", None, None)
-    assert step.knobs["file"] == importing.stamp(str(file))
-    hops = exporting.parity_of(brought, store)
+    assert step.knobs["file"] == onnx_import.stamp(str(file))
+    hops = parity.parity_of(brought, store)
     assert [(hop.hop, hop.n, hop.passed) for hop in hops] == [
         ("file → product", COUNT, True),
         ("ONNX → fused", COUNT, True),
     ]
-    said = runtime.metadata(store.get(brought.content))
+    said = description.metadata(store.get(brought.content))
     assert (said["author"], said["task"], said["classes"][:10]) == ("somebody", "classification", '["class 0"')
 
 
@@ -204,7 +208,7 @@ def test_a_front_that_changes_the_answers_is_found(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, prepared = small_onnx.write(small_onnx.network(), tmp_path / "model.onnx"), pictures(store)
-    right = importing.fronts.prefix
+    right = onnx_import.fronts.prefix
 
     def wrong(front: Any, dataset: Any) -> Any:
         made = right(front, dataset)
@@ -213,7 +217,7 @@ def test_a_front_that_changes_the_answers_is_found(
         )
         return made
 
-    monkeypatch.setattr(importing.fronts, "prefix", wrong)
+    monkeypatch.setattr(onnx_import.fronts, "prefix", wrong)
     with pytest.raises(InputError, match="must answer the same on the hop file → product"):
         bring(prepared, store, file)
 
@@ -238,9 +242,9 @@ def test_columns_are_put_together_and_scaled(store: Store, tmp_path: Path) -> No
     train, validation = (store.get_frame(prepared.dataset.splits[name].inputs) for name in ("train", "validation"))
     scaled = ((validation - train.mean()) / train.std(ddof=0)).to_numpy(np.float32)
     np.testing.assert_allclose(
-        answers(brought, prepared, store), runtime.predict(file, {"rows": scaled}), rtol=1e-4, atol=1e-4
+        answers(brought, prepared, store), sessions.predict(file, {"rows": scaled}), rtol=1e-4, atol=1e-4
     )
-    assert [tensor.name for tensor in runtime.describe(store.get(brought.content)).inputs] == ["a", "b"]
+    assert [tensor.name for tensor in description.describe(store.get(brought.content)).inputs] == ["a", "b"]
 
 
 def test_columns_are_put_together_as_they_are(store: Store, tmp_path: Path) -> None:
@@ -248,7 +252,7 @@ def test_columns_are_put_together_as_they_are(store: Store, tmp_path: Path) -> N
     file, prepared = small_onnx.write(made, tmp_path / "model.onnx"), rows(store, ())
     raw = store.get_frame(prepared.dataset.splits["validation"].inputs).to_numpy(np.float32)
     brought = bring(prepared, store, file, asked=False)
-    np.testing.assert_allclose(answers(brought, prepared, store), runtime.predict(file, {"rows": raw}), rtol=1e-6)
+    np.testing.assert_allclose(answers(brought, prepared, store), sessions.predict(file, {"rows": raw}), rtol=1e-6)
 
 
 def test_columns_by_their_names_are_given_as_they_are(store: Store, tmp_path: Path) -> None:
@@ -256,7 +260,7 @@ def test_columns_by_their_names_are_given_as_they_are(store: Store, tmp_path: Pa
     file, prepared = small_onnx.write(made, tmp_path / "model.onnx"), rows(store, ())
     brought = bring(prepared, store, file, asked=False)
     inputs = preprocessing.product_inputs(prepared.dataset, "validation", store)
-    np.testing.assert_array_equal(answers(brought, prepared, store), runtime.predict(file, inputs))
+    np.testing.assert_array_equal(answers(brought, prepared, store), sessions.predict(file, inputs))
 
 
 def test_a_regression_answers_in_its_own_unit(store: Store, tmp_path: Path) -> None:
@@ -264,16 +268,16 @@ def test_a_regression_answers_in_its_own_unit(store: Store, tmp_path: Path) -> N
     file, prepared = small_onnx.write(made, tmp_path / "model.onnx"), rows(store, (), classes=0)
     raw = store.get_frame(prepared.dataset.splits["validation"].inputs).to_numpy(np.float32)
     brought = bring(prepared, store, file, asked=False)
-    np.testing.assert_allclose(answers(brought, prepared, store), runtime.predict(file, {"rows": raw}), rtol=1e-6)
+    np.testing.assert_allclose(answers(brought, prepared, store), sessions.predict(file, {"rows": raw}), rtol=1e-6)
 
 
 def test_a_file_in_eight_bits_comes_in_and_is_not_pared_further(store: Store, tmp_path: Path) -> None:
     prepared, file = pictures(store), tmp_path / "model.onnx"
     small_onnx.write(small_onnx.network(), file)
-    eight = compression.compress(bring(prepared, store, file), Int8(variants=("u8s8_reduced",)), prepared, store)
+    eight = compress.compress(bring(prepared, store, file), Int8(variants=("u8s8_reduced",)), prepared, store)
     file.write_bytes(store.get(eight.content))
-    assert foreign.is_rounded(file.read_bytes())
+    assert foreign_models.is_rounded(file.read_bytes())
     brought = bring(prepared, store, file, asked=False)
     np.testing.assert_array_equal(answers(brought, prepared, store), answers(eight, prepared, store))
     with pytest.raises(Refusal, match="int8"):
-        compression.compress(brought, Int8(variants=("u8s8_reduced",)), prepared, store)
+        compress.compress(brought, Int8(variants=("u8s8_reduced",)), prepared, store)

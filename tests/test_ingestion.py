@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tasks.artifacts import Dataset, SplitName, Store
-from tasks.ingestion import DataSpec, ingest, source_stamp
+from tasks.core import Dataset, SplitName, Store
+from tasks.data.data_spec import DataSpec
+from tasks.data.ingestion import ingest, source_stamp
 
 ROWS = [f"{age},{job},{left}" for age, job, left in zip(range(20), "ab" * 10, ["yes", "no"] * 10, strict=True)]
 

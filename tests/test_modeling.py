@@ -12,11 +12,12 @@ import small_runs
 import torch
 from torch import Tensor, nn
 
-from tasks import compression, modeling
-from tasks.artifacts import Candidate, InputError, Prepared, Refusal, Store
-from tasks.distillation import Recover
-from tasks.modeling import ModelSpec
-from tasks.techniques import Channels, LowRank, Technique
+from tasks.compression import compress, fine_tuning
+from tasks.core import Candidate, InputError, Prepared, Refusal, Store
+from tasks.models import factory, weight_files
+from tasks.models.model_spec import ModelSpec
+from tasks.techniques import Channels, LowRank, Technique, replay
+from tasks.training.recovery import Recover
 
 CONVNET = "tasks.architectures:convnet"
 
@@ -67,7 +68,7 @@ def same(one: nn.Module, other: nn.Module) -> bool:
 
 
 def build(seed: int = 0, width: int = 4) -> nn.Module:
-    return modeling.build(CONVNET, {"input_shape": [1, 8, 8], "outputs": 4, "width": width}, seed=seed)
+    return factory.build_network(CONVNET, {"input_shape": [1, 8, 8], "outputs": 4, "width": width}, seed=seed)
 
 
 def test_the_seed_alone_decides_the_weights() -> None:
@@ -83,22 +84,25 @@ def test_the_seed_alone_decides_the_weights() -> None:
 
 
 def test_the_factory_is_given_the_data_s_shape(prepared: Prepared) -> None:
-    found = modeling.complete(ModelSpec(arguments={"width": 8}), prepared)
+    found = factory.complete_factory(ModelSpec(arguments={"width": 8}), prepared)
     assert found == (CONVNET, {"input_shape": [1, 8, 8], "outputs": 4, "width": 8})
-    assert modeling.complete(ModelSpec(factory=f"{__name__}:plain_factory"), prepared)[1] == {}
+    assert factory.complete_factory(ModelSpec(factory=f"{__name__}:plain_factory"), prepared)[1] == {}
     everything = ModelSpec(factory=f"{__name__}:open_factory", arguments={"whatever": 1})
-    assert modeling.complete(everything, prepared)[1] == {"whatever": 1}
+    assert factory.complete_factory(everything, prepared)[1] == {"whatever": 1}
 
 
 def test_a_table_has_another_default(prepared: Prepared, store: Store) -> None:
     import pandas as pd
 
     frame = pd.DataFrame({"a": [1.0, 2.0]}, dtype="float32")
-    from tasks.preprocessing import preprocess
+    from tasks.data.preprocessing import preprocess
 
     table = preprocess(small_runs.table_set(store, {"train": (frame, [1, 2])}), (), store)
-    assert modeling.complete(ModelSpec(), table) == ("tasks.architectures:mlp", {"input_shape": [1], "outputs": 1})
-    assert modeling.default_factory(prepared) == CONVNET
+    assert factory.complete_factory(ModelSpec(), table) == (
+        "tasks.architectures:mlp",
+        {"input_shape": [1], "outputs": 1},
+    )
+    assert factory.default_architecture(prepared) == CONVNET
 
 
 @pytest.mark.parametrize(
@@ -115,24 +119,24 @@ def test_a_table_has_another_default(prepared: Prepared, store: Store) -> None:
 )
 def test_wrong_factories_are_answered_with_the_nearest(spec: dict[str, Any], message: str, prepared: Prepared) -> None:
     with pytest.raises(InputError, match=message):
-        modeling.complete(ModelSpec(**spec), prepared)
+        factory.complete_factory(ModelSpec(**spec), prepared)
 
 
 def test_a_factory_that_fails_or_gives_no_network() -> None:
     with pytest.raises(InputError, match=r"fails.*no network for 4"):
-        modeling.build(f"{__name__}:broken_factory", {"outputs": 4})
+        factory.build_network(f"{__name__}:broken_factory", {"outputs": 4})
     with pytest.raises(InputError, match=r"must give a torch\.nn\.Module, but got 'int'"):
-        modeling.build(f"{__name__}:no_network", {"outputs": 4})
+        factory.build_network(f"{__name__}:no_network", {"outputs": 4})
 
 
 def test_shapes_are_tried_on_two_examples(prepared: Prepared) -> None:
-    modeling.check_shapes(build(), prepared)
+    factory.check_shapes(build(), prepared)
     with pytest.raises(InputError, match=r"does not accept examples of shape \(1, 8, 8\)"):
-        modeling.check_shapes(nn.Linear(3, 4).eval(), prepared)
+        factory.check_shapes(nn.Linear(3, 4).eval(), prepared)
     with pytest.raises(InputError, match=r"outputs of shape \(2, 4\), but got \(2, 64\)"):
-        modeling.check_shapes(nn.Flatten().eval(), prepared)
+        factory.check_shapes(nn.Flatten().eval(), prepared)
     with pytest.raises(InputError, match=r"outputs of shape \(2, 4\), but got 'tuple'"):
-        modeling.check_shapes(Pair(4), prepared)
+        factory.check_shapes(Pair(4), prepared)
 
 
 @pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"state_dict": s, "epoch": 3}, lambda s: {"model": s}])
@@ -140,7 +144,7 @@ def test_weights_are_found_in_their_wrappers(wrap: Any, tmp_path: Path) -> None:
     trained, fresh = build(seed=1), build(seed=2)
     file = tmp_path / "weights.pt"
     torch.save(wrap({f"module.{name}": tensor for name, tensor in trained.state_dict().items()}), file)
-    modeling.load_weights(fresh, file)
+    weight_files.load_weights(fresh, file)
     assert same(trained, fresh)
 
 
@@ -163,28 +167,28 @@ def test_code_in_a_weights_file_never_runs(form: str, tmp_path: Path) -> None:
     else:
         torch.save(content, file, _use_new_zipfile_serialization=form == "torch")
     with pytest.raises(InputError, match=r"weights\.pt: model\.weights: must hold tensors only.*never executed"):
-        modeling.read_weights(file)
+        weight_files.read_weights(file)
     assert not sprung.exists()
 
 
 def test_files_that_are_no_weights(tmp_path: Path) -> None:
     file = tmp_path / "weights.pt"
     with pytest.raises(InputError, match="names a file that does not exist"):
-        modeling.read_weights(file)
+        weight_files.read_weights(file)
     torch.save(build().state_dict(), file)
     whole = file.read_bytes()
     for content in (b"", b"hello, these are no weights", whole[: len(whole) // 2]):
         file.write_bytes(content)
         with pytest.raises(InputError, match=r"model\.weights: "):
-            modeling.read_weights(file)
+            weight_files.read_weights(file)
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("readme.txt", "no weights")
     with pytest.raises(InputError, match="is not a readable torch file"):
-        modeling.read_weights(file)
+        weight_files.read_weights(file)
     for value in ([torch.zeros(1)], {}, {"epoch": 3}, torch.zeros(1)):
         torch.save(value, file)
         with pytest.raises(InputError, match="must hold a state dict"):
-            modeling.read_weights(file)
+            weight_files.read_weights(file)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +203,7 @@ def test_weights_are_loaded_whole_or_not_at_all(change: Any, message: str, tmp_p
     model, file = build(seed=1), tmp_path / "weights.pt"
     torch.save(change(dict(build(seed=2).state_dict())), file)
     with pytest.raises(InputError, match=message):
-        modeling.load_weights(model, file)
+        weight_files.load_weights(model, file)
     assert same(model, build(seed=1))
 
 
@@ -216,12 +220,14 @@ def test_a_replayed_candidate_is_the_pared_model(
     technique: Technique, factory: str, arguments: dict[str, Any], prepared: Prepared, store: Store
 ) -> None:
     start = small_runs.untrained(prepared, store, factory, **arguments)
-    pared = compression.compress(start, technique, prepared, store)
+    pared = compress.compress(start, technique, prepared, store)
     plan = store.get_json(pared.lineage[-1].plan or "")
-    direct = technique.apply(modeling.load(start, store), plan)
-    again = modeling.load(pared, Store(store.root))
+    direct = technique.apply(replay.load_network(start, store), plan)
+    again = replay.load_network(pared, Store(store.root))
     assert same(direct, again)
-    assert sum(map(torch.numel, again.parameters())) < sum(map(torch.numel, modeling.load(start, store).parameters()))
+    assert sum(map(torch.numel, again.parameters())) < sum(
+        map(torch.numel, replay.load_network(start, store).parameters())
+    )
     batch = torch.randn(5, *prepared.input_shape)
     with torch.inference_mode():
         assert torch.equal(direct.eval()(batch), again(batch))
@@ -232,12 +238,12 @@ def test_a_replayed_candidate_is_the_pared_model(
 def test_a_longer_way_is_replayed_step_by_step(prepared: Prepared, store: Store, tmp_path: Path) -> None:
     workspace = small_runs.workspace(tmp_path)
     start = small_runs.untrained(prepared, workspace.store, CONVNET, width=32, depth=1)
-    cut = compression.compress(start, Channels(sparsity=0.5), prepared, store)
-    repaired = compression.recover(cut, start, Recover(epochs=1), prepared, (), "accuracy", workspace)
-    thin = compression.compress(repaired, LowRank(ranks="energy", energy=0.5), prepared, store)
+    cut = compress.compress(start, Channels(sparsity=0.5), prepared, store)
+    repaired = fine_tuning.recover(cut, start, Recover(epochs=1), prepared, (), "accuracy", workspace)
+    thin = compress.compress(repaired, LowRank(ranks="energy", energy=0.5), prepared, store)
     assert [step.technique for step in thin.lineage] == ["load", "channels", "recover", "low_rank"]
     assert [step.parent for step in thin.lineage[1:]] == [start.digest, cut.digest, repaired.digest]
-    model = modeling.load(thin, store)
+    model = replay.load_network(thin, store)
     assert all(torch.equal(model.state_dict()[name], tensor) for name, tensor in store.get_state(thin.content).items())
     with torch.inference_mode():
         assert model(torch.zeros(2, 1, 8, 8)).shape == (2, 4)
@@ -246,7 +252,7 @@ def test_a_longer_way_is_replayed_step_by_step(prepared: Prepared, store: Store,
 def test_an_onnx_candidate_is_no_module(store: Store) -> None:
     candidate = Candidate("a", "onnx", "", {}, (), store.put(b"file"))
     with pytest.raises(Refusal, match="a is an ONNX file; only torch candidates"):
-        modeling.load(candidate, store)
+        replay.load_network(candidate, store)
 
 
 def test_the_name_is_not_part_of_the_digest(prepared: Prepared, store: Store) -> None:

@@ -13,10 +13,11 @@ import small_runs
 import torch
 from torch import Tensor, nn
 
-from tasks import exporting, preprocessing
-from tasks.artifacts import Dataset, InputError, Prepared, SplitName, Store
-from tasks.kernels import runtime
-from tasks.preprocessing import Impute, Normalize, OneHot, Scale, preprocess
+from tasks.conversion import onnx_export
+from tasks.core import Dataset, InputError, Prepared, SplitName, Store
+from tasks.data import preprocessing
+from tasks.data.preprocessing import Impute, Normalize, OneHot, Scale, preprocess
+from tasks.kernels.onnx import sessions
 
 
 class Flat(nn.Module):
@@ -81,8 +82,8 @@ def fitted(prepared: Prepared, store: Store) -> dict[str, Any]:
 
 def through_product(prepared: Prepared, store: Store) -> np.ndarray:
     """What the network sees, by the graph that users run."""
-    data = exporting.serialize(Flat(), prepared.dataset, fitted(prepared, store), prepared.input_shape)
-    return runtime.predict(data, preprocessing.product_inputs(prepared.dataset, "validation", store))
+    data = onnx_export.serialize_network(Flat(), prepared.dataset, fitted(prepared, store), prepared.input_shape)
+    return sessions.predict(data, preprocessing.product_inputs(prepared.dataset, "validation", store))
 
 
 def test_pixels_worked_by_hand(store: Store) -> None:
@@ -204,8 +205,8 @@ def test_a_column_may_be_named_as_the_network_names_its_own(store: Store) -> Non
     train, validation = (frame.rename(columns={"rooms": "0.weight"}) for frame in (rows(), unseen()))
     prepared = preprocess(table(store, train, validation, classes=7), (), store)
     model = nn.Sequential(nn.Linear(7, 7))
-    data = exporting.serialize(model, prepared.dataset, fitted(prepared, store), prepared.input_shape)
-    found = runtime.predict(data, preprocessing.product_inputs(prepared.dataset, "validation", store))
+    data = onnx_export.serialize_network(model, prepared.dataset, fitted(prepared, store), prepared.input_shape)
+    found = sessions.predict(data, preprocessing.product_inputs(prepared.dataset, "validation", store))
     features = torch.from_numpy(preprocessing.compact(prepared, "validation", store))
     np.testing.assert_allclose(found, model(features).detach(), rtol=1e-4, atol=1e-4)
 

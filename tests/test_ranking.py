@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import story as stories
 
-from tasks.artifacts import Drop, Estimate, Goal, Latency, Scorecard, Size
-from tasks.ranking import Standing, rank, standing
+from tasks.core import Drop, Estimate, Goal, Latency, Scorecard, Size
+from tasks.evaluation.ranking import GoalPosition, position_of, rank
 
 GOAL = Goal(max_drop=0.01)
 
@@ -27,7 +27,7 @@ def card(drop: float = 0.0, ratio: float = 2.0, size: int = 100, size_ratio: flo
 
 
 def ranked(found: Scorecard, goal: Goal = GOAL) -> float:
-    return rank(standing(found, goal), goal, 0.8)
+    return rank(position_of(found, goal), goal, 0.8)
 
 
 def test_what_meets_the_goal_ranks_by_the_share_that_it_saves() -> None:
@@ -67,4 +67,4 @@ def test_a_speed_up_that_is_not_known_keeps_its_limit() -> None:
 
 
 def test_misses_add_up() -> None:
-    assert rank(Standing(0.05, -0.5, 0.25), GOAL, 0.8) == pytest.approx(-(0.05 + 0.5 + 0.25))
+    assert rank(GoalPosition(0.05, -0.5, 0.25), GOAL, 0.8) == pytest.approx(-(0.05 + 0.5 + 0.25))

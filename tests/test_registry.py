@@ -13,9 +13,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from tasks import registry, tracking
-from tasks.artifacts import InputError, Refusal, digest_file
-from tasks.registry import Version
+from tasks import tracking
+from tasks.core import InputError, Refusal, digest_file
+from tasks.tracking import registry
+from tasks.tracking.registry import Version
 
 PIXELS = np.arange(2 * 3 * 3 * 1, dtype=np.uint8).reshape(2, 3, 3, 1)
 ROWS = {
@@ -79,7 +80,7 @@ def test_the_first_is_champion_and_later_ones_challenge(uri: str, run: str, tmp_
     third = register(uri, run, image_model(tmp_path / "3", 3.0), "order", 3.0)
     assert first == Version("order", 1, "champion", run)
     assert [second.alias, third.alias] == ["challenger", "challenger"]
-    aliases = tracking.connect(uri).get_registered_model("order").aliases
+    aliases = tracking.open_client(uri).get_registered_model("order").aliases
     assert {alias: int(number) for alias, number in aliases.items()} == {"champion": 1, "challenger": 3}
 
 
@@ -89,11 +90,11 @@ def test_the_same_product_is_registered_once(uri: str, run: str, tmp_path: Path)
     assert register(uri, run, model, "once", **{"paredown.candidate": "a"}) == first
     other = register(uri, run, model, "once", **{"paredown.candidate": "b"})
     assert other == Version("once", 2, "challenger", run)
-    assert len(tracking.connect(uri).search_model_versions("name = 'once'")) == 2
+    assert len(tracking.open_client(uri).search_model_versions("name = 'once'")) == 2
 
 
 def test_a_registration_that_was_cut_short_is_completed(uri: str, run: str, tmp_path: Path) -> None:
-    model, client = image_model(tmp_path / "model.onnx"), tracking.connect(uri)
+    model, client = image_model(tmp_path / "model.onnx"), tracking.open_client(uri)
     first = register(uri, run, model, "short")
     client.delete_registered_model_alias("short", "champion")
     client.delete_model_version_tag("short", "1", "paredown.verified")
@@ -108,17 +109,17 @@ def test_the_version_carries_its_tags_its_run_and_the_very_bytes(uri: str, run: 
     assert version == Version("bytes", 1, "champion", run)
     assert file.read_bytes() == model.read_bytes()
     assert file.is_relative_to(tmp_path / "download")
-    tags = tracking.connect(uri).get_model_version("bytes", "1").tags
+    tags = tracking.open_client(uri).get_model_version("bytes", "1").tags
     assert tags["paredown.score"] == "accuracy 0.91"
     assert tags["paredown.file"] == digest_file(model)
-    assert len(tracking.connect(uri).get_run(run).outputs.model_outputs) >= 1
+    assert len(tracking.open_client(uri).get_run(run).outputs.model_outputs) >= 1
 
 
 def test_a_model_that_predicts_something_else_is_refused_and_leaves_nothing(uri: str, run: str, tmp_path: Path) -> None:
     model = image_model(tmp_path / "model.onnx", factor=2.001)
     with pytest.raises(Refusal, match=r"MLflow model wrong version 1: outputs differ by 0\.017"):
         register(uri, run, model, "wrong", factor=2.0)
-    assert not tracking.connect(uri).search_model_versions("name = 'wrong'")
+    assert not tracking.open_client(uri).search_model_versions("name = 'wrong'")
     assert register(uri, run, model, "wrong", factor=2.001).alias == "champion"
 
 
@@ -139,7 +140,7 @@ def test_no_champion_names_the_nearest(uri: str, run: str, tmp_path: Path) -> No
     register(uri, run, image_model(tmp_path / "model.onnx"), "churn")
     with pytest.raises(InputError, match="got 'chrun'; nearest valid choice: churn"):
         registry.champion(uri, "chrun")
-    tracking.connect(uri).delete_registered_model_alias("churn", "champion")
+    tracking.open_client(uri).delete_registered_model_alias("churn", "champion")
     with pytest.raises(InputError, match="must have a champion"):
         registry.champion(uri, "churn")
     with pytest.raises(InputError, match="none is registered"):

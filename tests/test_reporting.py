@@ -11,8 +11,9 @@ from xml.etree import ElementTree
 import pytest
 import story as stories
 
-from tasks.artifacts import Drop, Estimate
-from tasks.reporting import Searched, Story, render, verdict
+from tasks.core import Drop, Estimate
+from tasks.report.html import render_report, verdict
+from tasks.report.report_data import BranchSearchReport, ReportData
 
 ALL = (stories.sample, stories.unmet, stories.bare, stories.regression, stories.crowded, stories.weighed)
 VOID = {"meta", "br", "line", "circle", "rect", "path"}
@@ -62,8 +63,8 @@ def words(page: str) -> str:
 
 
 @pytest.mark.parametrize("make", ALL, ids=lambda make: make.__name__)
-def test_page_is_whole_and_stands_alone(make: Callable[[], Story]) -> None:
-    page = render(make())
+def test_page_is_whole_and_stands_alone(make: Callable[[], ReportData]) -> None:
+    page = render_report(make())
     found = read(page)
     assert found.wrong == []
     assert found.open == []
@@ -76,13 +77,13 @@ def test_page_is_whole_and_stands_alone(make: Callable[[], Story]) -> None:
 
 
 def test_sections_come_in_order() -> None:
-    ids = [part for part in read(render(stories.sample())).ids if not part.endswith("-title")]
+    ids = [part for part in read(render_report(stories.sample())).ids if not part.endswith("-title")]
     sections = ["front", "table", "test", "steps", "curves", "search", "parity", "recipe", "host", "method"]
     assert [part for part in ids if part in sections] == sections
 
 
 def test_headline_is_the_chosen_one_on_test() -> None:
-    said = words(render(stories.sample()))
+    said = words(render_report(stories.sample()))
     head = said[: said.index("The Pareto front")]
     assert "Goal met; drop on test: proven within" in head
     for figure in ("3.51×", "12.1×", "0.49 points", "[0.13, 0.85]", "91.68 %", "n = 10 000"):
@@ -95,14 +96,14 @@ def test_what_is_not_proven_says_so_with_its_count() -> None:
     assert verdict(drop) == "within, not proven (needs 6\N{NARROW NO-BREAK SPACE}717 examples)"
     assert verdict(Drop(estimate, 0.01, "within, not proven", None)) == "within, not proven"
     assert verdict(Drop(estimate, 0.01, "beyond", None)) == "beyond the margin"
-    said = words(render(stories.sample()))
+    said = words(render_report(stories.sample()))
     unproven = [e for e in stories.entries() if e.card and e.card.drop.verdict == "within, not proven"]
     assert len(unproven) == 2
     assert said.count("within, not proven (needs") == len(unproven)
 
 
 def test_every_entry_stands_with_its_reason() -> None:
-    said = words(render(stories.sample()))
+    said = words(render_report(stories.sample()))
     for entry in stories.entries():
         assert entry.name in said
         assert entry.reason in said
@@ -111,7 +112,7 @@ def test_every_entry_stands_with_its_reason() -> None:
 
 
 def test_exit_3_says_that_the_product_is_the_baseline() -> None:
-    said = words(render(stories.unmet()))
+    said = words(render_report(stories.unmet()))
     assert "No candidate meets the goal: the product is the baseline" in said
     assert "Goal met" not in said
     assert "6 tried; none meets the goal" in said
@@ -120,7 +121,7 @@ def test_exit_3_says_that_the_product_is_the_baseline() -> None:
 def test_beyond_on_test_is_not_called_met() -> None:
     story = stories.sample()
     beyond = dataclasses.replace(story.test[1], drop=Drop(Estimate(0.02, 0.015, 0.025, 10_000), 0.01, "beyond", None))
-    said = words(render(dataclasses.replace(story, test=(story.test[0], beyond))))
+    said = words(render_report(dataclasses.replace(story, test=(story.test[0], beyond))))
     assert "Chosen on validation, but on test: beyond the margin" in said
     assert "Goal met" not in said
 
@@ -130,14 +131,14 @@ def test_times_that_were_taken_beside_other_work_say_so() -> None:
     busy = tuple(
         dataclasses.replace(card, latency=dataclasses.replace(card.latency, quiet=False)) for card in story.test
     )
-    said = words(render(dataclasses.replace(story, test=busy)))
+    said = words(render_report(dataclasses.replace(story, test=busy)))
     head = said[: said.index("The Pareto front")]
     assert "faster, measured while other work ran" in head
-    assert "measured while other work ran" not in words(render(story))
+    assert "measured while other work ran" not in words(render_report(story))
 
 
 def test_what_is_missing_is_said_plainly() -> None:
-    said = words(render(stories.bare()))
+    said = words(render_report(stories.bare()))
     for sentence in (
         "The test split was not opened.",
         "Nothing was searched",
@@ -149,7 +150,7 @@ def test_what_is_missing_is_said_plainly() -> None:
 
 def test_nothing_measured_gives_a_page_still() -> None:
     refused = stories.entry("low rank", None, "Refused: layer conv1.")
-    said = words(render(dataclasses.replace(stories.bare(), entries=(refused,))))
+    said = words(render_report(dataclasses.replace(stories.bare(), entries=(refused,))))
     assert "Nothing was measured" in said
     assert "Refused: layer conv1." in said
 
@@ -162,7 +163,7 @@ def test_texts_are_escaped_and_scripts_are_not_linked() -> None:
         stories.entry(bad, stories.NARROW, bad, curves={bad: stories.epochs(2, 1, 0.5, 0.9)}),
     )
     links = {"run": "https://example.org/run", "evil": "javascript:alert(1)"}
-    page = render(dataclasses.replace(story, name=bad, answer=bad, recipe=bad, entries=entries, links=links))
+    page = render_report(dataclasses.replace(story, name=bad, answer=bad, recipe=bad, entries=entries, links=links))
     assert page.count("<script>") == 1
     assert 'href="https://example.org/run"' in page
     assert 'href="javascript' not in page
@@ -175,20 +176,20 @@ def test_a_failed_hop_is_shown_open() -> None:
     assert card
     failed = dataclasses.replace(card, parity=(dataclasses.replace(card.parity[0], passed=False),))
     entries = (*story.entries[:2], dataclasses.replace(story.entries[2], card=failed), *story.entries[3:])
-    assert "1 failed" in words(render(dataclasses.replace(story, entries=entries)))
-    assert "every hop passed" in words(render(story))
+    assert "1 failed" in words(render_report(dataclasses.replace(story, entries=entries)))
+    assert "every hop passed" in words(render_report(story))
 
 
 def test_records_without_times_or_rates_are_drawn() -> None:
     bare = ({"number": 1, "train_loss": 1.0, "validation_loss": None, "validation_score": 0.9},)
     step = stories.step("cut", "channels", 0.0) | {"minutes": None}
     rows = (stories.entry("a", stories.NARROW, "Why.", curves={"train": bare}, steps=(step,)),)
-    assert "a · train 1 epoch" in words(render(dataclasses.replace(stories.bare(), entries=rows)))
+    assert "a · train 1 epoch" in words(render_report(dataclasses.replace(stories.bare(), entries=rows)))
 
 
 def test_trials_that_all_failed_have_no_best() -> None:
     lost = tuple(trial | {"score": None, "state": "failed"} for trial in stories.trials(3))
-    said = words(render(dataclasses.replace(stories.sample(), trials=lost)))
+    said = words(render_report(dataclasses.replace(stories.sample(), trials=lost)))
     assert "3 failed" in said
     assert "The best is" not in said
 
@@ -196,12 +197,12 @@ def test_trials_that_all_failed_have_no_best() -> None:
 def test_best_trial_follows_the_metric() -> None:
     rows = [row | {"score": score} for row, score in zip(stories.trials(2), (5.0, 4.0), strict=True)]
     rows = [row | {"state": "finished"} for row in rows]
-    assert "The best is trial 1" in words(render(dataclasses.replace(stories.regression(), trials=tuple(rows))))
-    assert "The best is trial 0" in words(render(dataclasses.replace(stories.sample(), trials=tuple(rows))))
+    assert "The best is trial 1" in words(render_report(dataclasses.replace(stories.regression(), trials=tuple(rows))))
+    assert "The best is trial 0" in words(render_report(dataclasses.replace(stories.sample(), trials=tuple(rows))))
 
 
 def test_trials_with_two_objectives_show_their_front_and_what_was_taken() -> None:
-    page = render(stories.weighed())
+    page = render_report(stories.weighed())
     said = words(page)
     assert "Trial 4 is taken, <as> told." in said
     assert "The best is" not in said
@@ -219,21 +220,21 @@ def test_trials_with_two_objectives_show_their_front_and_what_was_taken() -> Non
 def test_stages_of_a_population_say_whose_values_they_show() -> None:
     alone = stories.trials(3)
     stages = tuple(row | {"is_stage": True} for row in alone)
-    said = [words(render(dataclasses.replace(stories.sample(), trials=rows))) for rows in (alone, stages)]
+    said = [words(render_report(dataclasses.replace(stories.sample(), trials=rows))) for rows in (alone, stages)]
     assert ["at the end of the stage" in each for each in said] == [False, True]
 
 
 def test_trials_that_were_not_trained_are_in_the_table_alone() -> None:
     story = stories.weighed()
     beyond = tuple(row | {"score": None, "reason": "beyond the limits by 20%"} for row in story.trials)
-    page = render(dataclasses.replace(story, trials=beyond))
+    page = render_report(dataclasses.replace(story, trials=beyond))
     assert "beyond the limits by 20%" in words(page)
     assert "Drop of accuracy against latency" not in page
 
 
-def section(story: Story) -> str:
+def section(story: ReportData) -> str:
     """The words of the section Search."""
-    said = words(render(story))
+    said = words(render_report(story))
     return said[said.index("Which branches are tried") : said.index("Parity of each hop")]
 
 
@@ -251,25 +252,27 @@ def test_the_search_for_branches_shows_every_trial_and_how_it_ended() -> None:
     assert narrow in said
     assert "– – – – 0 1.0 s failed RuntimeError: <no> memory" in said
     assert "share of latency that is saved" in said
-    drawn = ElementTree.fromstring(re.findall(r"<svg[^>]*aria-label=\"Drop of.*?</svg>", render(story))[0])
+    drawn = ElementTree.fromstring(re.findall(r"<svg[^>]*aria-label=\"Drop of.*?</svg>", render_report(story))[0])
     classes = [node.get("class") for node in drawn.iter() if node.tag in ("rect", "circle")]
     assert (classes.count("own"), classes.count("trial best"), classes.count("trial")) == (2, 1, 10)
 
 
 def test_a_search_that_found_no_file_has_a_table_and_no_picture() -> None:
     lost = tuple(each for each in stories.tried() if each.state in ("given up", "failed", "stopped early"))
-    story = dataclasses.replace(stories.sample(), trials=(), searched=Searched("None came to a file.", lost))
+    story = dataclasses.replace(stories.sample(), trials=(), searched=BranchSearchReport("None came to a file.", lost))
     said = section(story)
     assert "None came to a file." in said
     assert "All 13 trials" in said
     assert "recipe's own" not in said
-    assert "Drop of accuracy against" not in render(story)
-    empty = dataclasses.replace(story, searched=Searched("The search ran no trial.", ()))
+    assert "Drop of accuracy against" not in render_report(story)
+    empty = dataclasses.replace(story, searched=BranchSearchReport("The search ran no trial.", ()))
     assert "The search ran no trial." in section(empty)
-    assert "Nothing was searched" not in words(render(empty))
+    assert "Nothing was searched" not in words(render_report(empty))
 
 
 def test_what_is_wanted_small_is_drawn_by_its_size() -> None:
-    page = render(dataclasses.replace(stories.regression(), searched=Searched("Done.", stories.tried())))
+    page = render_report(
+        dataclasses.replace(stories.regression(), searched=BranchSearchReport("Done.", stories.tried()))
+    )
     assert "Drop of mae against size, baseline ÷ this" in page
     assert "share of bytes that is saved" in words(page)

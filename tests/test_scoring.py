@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks import scoring
-from tasks.artifacts import Drop, Estimate, Goal, InputError
+from tasks.core import Drop, Estimate, Goal, InputError
+from tasks.evaluation import scoring
 
 BASE, OTHER = "a" * 64, "b" * 64
 
@@ -21,19 +21,23 @@ def test_drop_of_accuracy_by_hand() -> None:
     first, second = targets.copy(), targets.copy()
     first[:10] = 1
     second[1:13] = 1  # right on example 0; wrong on 10, 11, 12
-    scored = scoring.score({BASE: logits_of(first), OTHER: logits_of(second)}, BASE, targets, Goal(max_drop=0.02))
+    scored = scoring.score_products(
+        {BASE: logits_of(first), OTHER: logits_of(second)}, BASE, targets, Goal(max_drop=0.02)
+    )
     estimate, drop = scored[OTHER]
     assert estimate.value == pytest.approx(0.97)
     assert drop.estimate.value == pytest.approx(0.005)
     assert drop.verdict == "within, not proven" if drop.estimate.high > 0.02 else "proven within"
-    strict = scoring.score({BASE: logits_of(first), OTHER: logits_of(second)}, BASE, targets, Goal(max_drop=0.004))
+    strict = scoring.score_products(
+        {BASE: logits_of(first), OTHER: logits_of(second)}, BASE, targets, Goal(max_drop=0.004)
+    )
     assert (strict[OTHER][1].verdict, strict[OTHER][1].needed) == ("beyond", None)
 
 
 def test_270_equal_answers_do_not_prove_one_point() -> None:
     targets = np.zeros(270, dtype=np.int64)
     outputs = {BASE: logits_of(targets), OTHER: logits_of(targets)}
-    drop = scoring.score(outputs, BASE, targets, Goal(max_drop=0.01))[OTHER][1]
+    drop = scoring.score_products(outputs, BASE, targets, Goal(max_drop=0.01))[OTHER][1]
     assert (drop.estimate.value, drop.verdict, drop.needed) == (0.0, "within, not proven", 381)
 
 
@@ -48,7 +52,7 @@ def test_positive_is_worse_whatever_the_metric(metric: str, worse: float | None)
         good = logits_of(targets) + generator.normal(size=(300, 2))
         bad = good + 3 * generator.normal(size=(300, 2))
     goal = Goal.model_validate({"metric": metric, "max_drop": 0.001})
-    scored = scoring.score({BASE: good, OTHER: bad}, BASE, targets, goal)
+    scored = scoring.score_products({BASE: good, OTHER: bad}, BASE, targets, goal)
     estimate, drop = scored[OTHER]
     assert drop.estimate.value > 0
     assert drop.verdict == "beyond"
@@ -56,19 +60,19 @@ def test_positive_is_worse_whatever_the_metric(metric: str, worse: float | None)
     assert abs(drop.estimate.value) == pytest.approx(abs(estimate.value - scored[BASE][0].value))
     if worse is not None:
         assert (drop.estimate.low, drop.estimate.high) == pytest.approx((worse, worse))
-    turned = scoring.score({BASE: bad, OTHER: good}, BASE, targets, goal)[OTHER][1]
+    turned = scoring.score_products({BASE: bad, OTHER: good}, BASE, targets, goal)[OTHER][1]
     assert turned.verdict == "proven within"
 
 
 def test_judge_has_three_verdicts() -> None:
-    assert scoring.judge(Estimate(0.002, -0.01, 0.009, 9), 0.01, 5) == Drop(
+    assert scoring.drop_verdict(Estimate(0.002, -0.01, 0.009, 9), 0.01, 5) == Drop(
         Estimate(0.002, -0.01, 0.009, 9), 0.01, "proven within", None
     )
-    assert scoring.judge(Estimate(0.002, -0.01, 0.02, 9), 0.01, 5).needed == 5
-    assert scoring.judge(Estimate(0.02, 0.01, 0.03, 9), 0.01, 5).verdict == "beyond"
+    assert scoring.drop_verdict(Estimate(0.002, -0.01, 0.02, 9), 0.01, 5).needed == 5
+    assert scoring.drop_verdict(Estimate(0.02, 0.01, 0.03, 9), 0.01, 5).verdict == "beyond"
 
 
 def test_roc_auc_needs_every_class() -> None:
     outputs = {BASE: logits_of(np.zeros(20, dtype=np.int64))}
     with pytest.raises(InputError, match="a class is missing"):
-        scoring.score(outputs, BASE, np.zeros(20, dtype=np.int64), Goal(metric="roc_auc"))
+        scoring.score_products(outputs, BASE, np.zeros(20, dtype=np.int64), Goal(metric="roc_auc"))

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tasks.artifacts import Drop, Estimate, Goal, Latency, Limits, Scorecard, Size
-from tasks.selection import cost, flaw, pareto_front, select
+from tasks.core import Drop, Estimate, Goal, Latency, Limits, Scorecard, Size
+from tasks.evaluation.selection import flaw, goal_cost, pareto_front, select
 
 BASE_MS = 2.0
 BASE_BYTES = 1000
@@ -80,8 +80,8 @@ def test_speed_is_the_ratio_measured_side_by_side_not_the_milliseconds() -> None
     one, other = card("one", ratio=2.0), card("other", ratio=2.5)
     slow_clock = dataclasses.replace(other, latency=dataclasses.replace(other.latency, median_ms=9.0))
     assert select(cards(one, slow_clock), "base", Goal()).chosen == "other"
-    assert cost(slow_clock, Goal()) == pytest.approx(0.4)
-    assert cost(slow_clock, Goal(minimize="bytes")) == 1000.0
+    assert goal_cost(slow_clock, Goal()) == pytest.approx(0.4)
+    assert goal_cost(slow_clock, Goal(minimize="bytes")) == 1000.0
 
 
 def test_speeds_whose_intervals_overlap_are_a_tie_that_bytes_decide() -> None:

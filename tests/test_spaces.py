@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tasks.spaces import Budgeted, Resources, Search, applies, grid, is_member, ordered, restrict, settings
+from tasks.search.search_spec import Resources, Search, SearchBudget
+from tasks.search.space import applies, grid, is_member, ordered, restrict, settings
 
 TREE: dict[str, Any] = {
     "momentum": {"choice": [0.5, 0.9], "when": {"optimizer": "sgd"}},
@@ -196,8 +197,8 @@ def test_a_search_survives_its_own_json() -> None:
 
 
 def test_another_search_may_leave_its_space_to_be_worked_out() -> None:
-    assert Budgeted().space == {}
-    assert Budgeted(algorithm="grid").count == 16
+    assert SearchBudget().space == {}
+    assert SearchBudget(algorithm="grid").count == 16
     with pytest.raises(ValidationError, match="at least 1 item"):
         search({})
 

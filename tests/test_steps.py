@@ -14,16 +14,18 @@ import numpy as np
 import pytest
 import small_runs
 
-from tasks import baseline, display, policy, preprocessing, steps
-from tasks.artifacts import Candidate, Estimate, Goal, Latency, Prepared, Split, Step, Workspace
-from tasks.artifacts import identity as asked
-from tasks.artifacts.progress import Update, listening
-from tasks.distillation import Recover
-from tasks.ingestion import DataSpec
-from tasks.modeling import ModelSpec
-from tasks.preprocessing import Normalize
-from tasks.students import Distill
-from tasks.training import TrainSpec
+from tasks.core import Candidate, Estimate, Goal, Latency, Prepared, Split, Step, Workspace
+from tasks.core import cache_key as asked
+from tasks.core.progress import Update, listening
+from tasks.data import preprocessing
+from tasks.data.data_spec import DataSpec
+from tasks.data.preprocessing import Normalize
+from tasks.models.model_spec import ModelSpec
+from tasks.steps import caching, definitions, progress_artifacts
+from tasks.training import baseline
+from tasks.training.recovery import Recover
+from tasks.training.student import Distill
+from tasks.training.train_spec import TrainSpec
 
 SMALL = ModelSpec(arguments={"width": 4, "depth": 1})
 QUICK = TrainSpec(epochs=1, batch_size=16)
@@ -93,7 +95,7 @@ def test_everything_else_is(other: dict[str, Any]) -> None:
 
 
 def test_two_specs_with_the_same_knobs_differ_by_their_kind() -> None:
-    from tasks.augmentation import Flip
+    from tasks.data.augmentation import Flip
     from tasks.techniques import Channels, LowRank
 
     assert asked.identity(Channels()) != asked.identity(LowRank())
@@ -102,7 +104,7 @@ def test_two_specs_with_the_same_knobs_differ_by_their_kind() -> None:
 
 def test_keys_are_the_same_in_another_process() -> None:
     code = (
-        "from tasks.artifacts import Goal, identity as asked; from tasks.training import TrainSpec;"
+        "from tasks.core import Goal, identity as asked; from tasks.training.train import TrainSpec;"
         "named = {'spec': TrainSpec(epochs=1, batch_size=16), 'goal': Goal(), 'labels': ('b', 'a')};"
         "print(asked.cache_key('fit', named))"
     )
@@ -138,8 +140,8 @@ def prepared(workspace: Workspace) -> Prepared:
     return small_runs.prepared_squares(workspace.store)
 
 
-def fit(prepared: Prepared, workspace: Workspace, spec: TrainSpec = QUICK) -> policy.Answered:
-    return policy.run(steps.fit, prepared, SMALL, (), spec, "accuracy", workspace)
+def fit(prepared: Prepared, workspace: Workspace, spec: TrainSpec = QUICK) -> caching.Answered:
+    return caching.run_cached(definitions.fit, prepared, SMALL, (), spec, "accuracy", workspace)
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -209,22 +211,22 @@ def test_a_harmed_record_of_an_answer_is_noticed_and_worked_out_anew(
 @pytest.mark.usefixtures("prefect_server")
 def test_answers_keep_their_types(workspace: Workspace) -> None:
     spec = DataSpec(source="sklearn:iris")
-    dataset = policy.run(steps.ingest, spec, "stamp", workspace).value
-    again = policy.run(steps.ingest, spec, "stamp", workspace)
+    dataset = caching.run_cached(definitions.ingest, spec, "stamp", workspace).value
+    again = caching.run_cached(definitions.ingest, spec, "stamp", workspace)
     assert again.cached
     assert again.value == dataset
     assert again.value.columns == dataset.columns
     assert isinstance(again.value.splits["train"], Split)
-    assert policy.run(steps.preprocess, again.value, (), workspace).value.dataset == dataset
+    assert caching.run_cached(definitions.preprocess, again.value, (), workspace).value.dataset == dataset
 
 
 @pytest.mark.usefixtures("prefect_server")
 def test_a_step_s_error_comes_out_as_it_is(workspace: Workspace) -> None:
-    from tasks.artifacts import InputError
+    from tasks.core import InputError
 
     for _ in range(2):  # and it is not remembered as an answer
         with pytest.raises(InputError, match="sklearn:digits"):
-            policy.run(steps.ingest, DataSpec(source="sklearn:digitz"), "stamp", workspace)
+            caching.run_cached(definitions.ingest, DataSpec(source="sklearn:digitz"), "stamp", workspace)
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -233,7 +235,7 @@ def test_a_step_without_a_key_is_refused_before_it_works(
 ) -> None:
     calls = counted(monkeypatch, preprocessing, "preprocess")
     with pytest.raises(TypeError, match="not JSON serializable"):
-        policy.run(steps.preprocess, prepared.dataset, (object(),), workspace)
+        caching.run_cached(definitions.preprocess, prepared.dataset, (object(),), workspace)
     assert calls == []
 
 
@@ -241,7 +243,7 @@ def test_a_step_without_a_key_is_refused_before_it_works(
 
 
 def test_outside_a_run_nothing_is_kept(workspace: Workspace) -> None:
-    assert policy.resumable(workspace) is None
+    assert caching.resumable(workspace) is None
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -260,7 +262,7 @@ def test_a_killed_step_goes_on_and_leaves_nothing_behind(
 
         return on_epoch
 
-    monkeypatch.setattr(steps, "each_epoch", each_epoch)
+    monkeypatch.setattr(definitions, "each_epoch", each_epoch)
     with pytest.raises(RuntimeError, match="pulled the plug"):
         fit(prepared, workspace, spec)
     assert [place.name.split("-")[0] for place in workspace.checkpoints.iterdir()] == ["fit"]
@@ -293,10 +295,10 @@ def test_a_killed_recovery_goes_on_and_the_same_again_comes_from_the_store(
 
         return on_epoch
 
-    def take() -> policy.Answered:
-        return policy.run(getattr(steps, kind), *before, spec, prepared, (), "accuracy", workspace)
+    def take() -> caching.Answered:
+        return caching.run_cached(getattr(definitions, kind), *before, spec, prepared, (), "accuracy", workspace)
 
-    monkeypatch.setattr(steps, "each_epoch", each_epoch)
+    monkeypatch.setattr(definitions, "each_epoch", each_epoch)
     with pytest.raises(RuntimeError, match="pulled the plug"):
         take()
     killed = False
@@ -312,7 +314,7 @@ def test_discard_takes_files_and_folders_and_minds_nothing(tmp_path: Path) -> No
     file.write_text("x")
     (folder / "inside").mkdir(parents=True)
     for place in (file, folder, tmp_path / "nothing"):
-        policy.discard(place)
+        caching.discard(place)
         assert not place.exists()
 
 
@@ -333,13 +335,13 @@ def test_references_name_everything_that_an_answer_needs(prepared: Prepared) -> 
 
 
 def test_each_epoch_tells_the_best_so_far() -> None:
-    from tasks.training import Epoch
+    from tasks.kernels.training.learning_curve import Epoch
 
     heard: list[Update] = []
     for metric, best in (("accuracy", "best 0.9000"), ("rmse", "best 0.5000")):
         heard.clear()
         with listening(heard.append):
-            on_epoch = display.each_epoch(3, metric)
+            on_epoch = progress_artifacts.each_epoch(3, metric)
             for number, score in enumerate((0.5, 0.9, 0.7), start=1):
                 on_epoch(Epoch(number, 1.0, 1.0, score, 0.1, 1.0))
         assert [(update.done, update.total) for update in heard] == [(1, 3), (2, 3), (3, 3)]
@@ -347,12 +349,12 @@ def test_each_epoch_tells_the_best_so_far() -> None:
 
 
 def test_what_prefect_shows_of_a_search_is_a_table() -> None:
-    assert display.described("train", Update(1, 3, "best 0.9")) == "train: best 0.9"
-    assert display.described("search", Update(7, 16, "best 0.9", {"trials done": "7 of 16", "best so far": "0.9"})) == (
-        "search\n\n| | |\n|---|---|\n| trials done | 7 of 16 |\n| best so far | 0.9 |\n"
-    )
+    assert progress_artifacts.described("train", Update(1, 3, "best 0.9")) == "train: best 0.9"
+    assert progress_artifacts.described(
+        "search", Update(7, 16, "best 0.9", {"trials done": "7 of 16", "best so far": "0.9"})
+    ) == ("search\n\n| | |\n|---|---|\n| trials done | 7 of 16 |\n| best so far | 0.9 |\n")
 
 
 def test_shown_outside_a_run_shows_nothing() -> None:
-    with display.shown("work"):
+    with progress_artifacts.shown("work"):
         pass

@@ -11,9 +11,13 @@ import torch
 from pydantic import ValidationError
 from torch import Generator, Tensor, nn
 
-from tasks.artifacts import Refusal
-from tasks.kernels import loops, measures
-from tasks.training import EarlyStopping, Epoch, TrainingData, TrainSpec, train
+from tasks.core import Refusal
+from tasks.kernels.statistics import metrics
+from tasks.kernels.training import loops
+from tasks.kernels.training.learning_curve import Epoch
+from tasks.training.train import train
+from tasks.training.train_spec import EarlyStopping, TrainSpec
+from tasks.training.training_data import TrainingData
 
 QUICK = TrainSpec(epochs=4, batch_size=32, learning_rate=0.01, early_stopping=None)
 
@@ -116,8 +120,8 @@ def test_the_model_is_left_with_the_best_epochs_weights(metric: str) -> None:
     spec = QUICK.model_copy(update={"epochs": 6, "learning_rate": 0.1, "schedule": "constant"})
     result = train(model, data, spec, metric=metric, on_epoch=lambda _: states.append(state(model)))
     assert same(state(model), states[result.best_epoch - 1])
-    outputs = loops.predict(model, data.validation_inputs, data.transform).numpy()
-    score = measures.measure(metric, outputs, data.validation_targets.numpy())
+    outputs = loops.predict_all(model, data.validation_inputs, data.transform).numpy()
+    score = metrics.compute_metric(metric, outputs, data.validation_targets.numpy())
     assert score == result.curve[result.best_epoch - 1].validation_score
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import yaml
 
-from flows.cli import main
+from flows.cli.app import main
 
 UNIT = "data.calibration: calibration data must lie in the ranges of the training data (same unit, not normalized)"
 

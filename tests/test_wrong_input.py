@@ -22,9 +22,9 @@ import torch
 import yaml
 from PIL import Image
 
-from flows.cli import main
+from flows.cli.app import main
 from tasks.architectures import mlp
-from tasks.kernels import runtime
+from tasks.kernels.onnx import sessions
 
 RECIPE: dict[str, Any] = {"name": "good", "data": {"source": "rows.csv", "target": "label"}}
 IMAGES: dict[str, Any] = {"data": {"source": "pictures.npz"}}
@@ -825,7 +825,7 @@ ROWS = {
     ),
 }
 
-if runtime.available("cuda"):
+if sessions.available("cuda"):
     del ROWS["provider that is not installed"]
 
 

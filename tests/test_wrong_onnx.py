@@ -378,32 +378,32 @@ def test_what_is_wrong_is_said_in_one_line(name: str, place: Path, capsys: pytes
 def test_the_main_job_says_the_same_and_computes_nothing(name: str, place: Path) -> None:
     import small_runs
 
-    from flows import pipeline
-    from flows.recipe import load
-    from tasks.artifacts import InputError
+    from flows.pipeline import pipeline
+    from flows.recipe.loading import load_recipe
+    from tasks.core import InputError
 
     row = ROWS[name]
     write(row)
     call = small_runs.Remembering()
     with pytest.raises(InputError) as said:
-        pipeline.work(load(Path("a.yaml")), small_runs.workspace(place / "home"), call)
+        pipeline.run_pipeline(load_recipe(Path("a.yaml")), small_runs.workspace(place / "home"), call)
     assert row.says.startswith("model.file: model.onnx: " + said.value.law)
     assert call.worked == ([] if row.alone else ["ingest pictures.npz", "preprocess"])
 
 
 def test_external_data_inside_the_folder_are_read_in(place: Path) -> None:
-    from tasks import importing
-    from tasks.kernels import runtime
+    from tasks.conversion import onnx_import
+    from tasks.kernels.onnx import sessions
 
     made = small_onnx.network()
     plain = made.SerializeToString()
     small_onnx.write_external(made, "weights.bin")
-    first = importing.stamp("model.onnx")
-    data = importing.read("model.onnx")
+    first = onnx_import.stamp("model.onnx")
+    data = onnx_import.read_onnx("model.onnx")
     shutil.move("weights.bin", "elsewhere.bin")
     pixels = {"pixels": np.random.default_rng(0).normal(size=(5, 3, 8, 8)).astype(np.float32)}
-    np.testing.assert_array_equal(runtime.predict(data, pixels), runtime.predict(plain, pixels))
+    np.testing.assert_array_equal(sessions.predict(data, pixels), sessions.predict(plain, pixels))
     weights = bytearray(Path("elsewhere.bin").read_bytes())
     weights[0] ^= 1
     Path("weights.bin").write_bytes(weights)
-    assert importing.stamp("model.onnx") != first, "other weights are another model"
+    assert onnx_import.stamp("model.onnx") != first, "other weights are another model"

@@ -6,14 +6,14 @@ from typing import Any
 
 import onnx
 
-from tasks import exporting
-from tasks.artifacts import Dataset
-from tasks.kernels.runtime import joining, prefixes
+from tasks.conversion import onnx_export
+from tasks.core import Dataset
+from tasks.kernels.onnx import compose, preprocessing_graph
 
 
 def dress(file: bytes, dataset: Dataset, fitted: dict[str, Any]) -> bytes:
     """Raw pixels in, logits out: `file` (`input` → `output`) as exporting would have written it."""
-    prefix = prefixes.image_prefix(dataset.input_shape, dataset.input_dtype, fitted)
-    answer = joining.Answer("output", "logits", dataset.outputs)
-    core, names = onnx.load_from_string(file), exporting.input_names(fitted)
-    return joining.join(prefix, core, "input", names, answer, exporting.remarks(dataset))
+    prefix = preprocessing_graph.image_prefix(dataset.input_shape, dataset.input_dtype, fitted)
+    answer = compose.Answer("output", "logits", dataset.outputs)
+    core, names = onnx.load_from_string(file), onnx_export.input_names(fitted)
+    return compose.join(prefix, core, "input", names, answer, onnx_export.remarks(dataset))

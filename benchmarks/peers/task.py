@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from tasks.kernels import runtime
+from tasks.kernels.onnx import torch_export
 
 
 @dataclass(frozen=True)
@@ -35,4 +35,4 @@ class Task:
 
     def convert(self, network: nn.Module) -> bytes:
         """Any network for the same inputs as such a file."""
-        return bytes(runtime.convert(network.eval(), self.shape).SerializeToString())
+        return bytes(torch_export.convert(network.eval(), self.shape).SerializeToString())

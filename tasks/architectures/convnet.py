@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from tasks.architectures.knobs import check_count, check_kind, check_odd
+from tasks.architectures.argument_checks import check_count, check_kind, check_odd
 
 BLOCKS = ("plain", "residual", "separable")
 

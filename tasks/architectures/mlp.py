@@ -7,12 +7,12 @@ from math import prod
 
 from torch import Tensor, nn
 
-from tasks.architectures.knobs import check_count, check_kind
+from tasks.architectures.argument_checks import check_count, check_kind
 
 BLOCKS = ("plain", "residual")
 
 
-class Residual(nn.Module):
+class ResidualLayer(nn.Module):
     """A hidden layer and a shortcut past it, at the same width (as in Gorishniy et al. 2021, without the norm)."""
 
     def __init__(self, body: nn.Module) -> None:
@@ -53,7 +53,7 @@ def mlp(
     features = prod(input_shape)
     for place in range(depth):
         hidden = _hidden(features, width, dropout)
-        layers += [Residual(nn.Sequential(*hidden))] if place and block == "residual" else hidden
+        layers += [ResidualLayer(nn.Sequential(*hidden))] if place and block == "residual" else hidden
         features = width
     return nn.Sequential(*layers, nn.Linear(features, outputs))
 

@@ -11,7 +11,7 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tasks.architectures.knobs import check_count, check_odd
+from tasks.architectures.argument_checks import check_count, check_odd
 
 
 class Block(nn.Module):

@@ -8,19 +8,19 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Tag
 
-from tasks.artifacts import Spec
+from tasks.core import Spec
 from tasks.techniques.base import Batches, Technique
-from tasks.techniques.blocks import Blocks
-from tasks.techniques.channels import Channels
 from tasks.techniques.clean import Clean
-from tasks.techniques.fp16 import Fp16
-from tasks.techniques.int8 import Int8
 from tasks.techniques.low_rank import LowRank
 from tasks.techniques.pack import Pack
 from tasks.techniques.plugin import PLUGIN, Plugin, load_plugin
-from tasks.techniques.quantize_aware import QuantizeAware
-from tasks.techniques.weight_only import WeightOnly
-from tasks.techniques.weights import Weights
+from tasks.techniques.pruning.blocks import Blocks
+from tasks.techniques.pruning.channels import Channels
+from tasks.techniques.pruning.weights import Weights
+from tasks.techniques.quantization.fp16 import Fp16
+from tasks.techniques.quantization.int8 import Int8
+from tasks.techniques.quantization.quantize_aware import QuantizeAware
+from tasks.techniques.quantization.weight_only import WeightOnly
 
 TECHNIQUES: tuple[type[Technique], ...] = (
     Channels,

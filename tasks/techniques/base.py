@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
-from tasks.artifacts import Spec
+from tasks.core import Spec
 
 Lowers = Literal["macs", "nonzero", "bytes", "latency"]
 Batches = Sequence[tuple[Any, Any]]

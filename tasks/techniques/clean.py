@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from tasks.artifacts import Refusal
+from tasks.core import Refusal
 from tasks.techniques.base import Batches, Lowers, Searched, Technique
 
 MINIMUM = 0.01
@@ -42,10 +42,10 @@ class Clean(Technique):
         Raises:
             Refusal: there would be neither fewer operators nor, by a hundredth, fewer bytes.
         """
-        from tasks.kernels import runtime
+        from tasks.kernels.onnx import description
 
         cleaned = self.apply(model, {})
-        sizes, counts = ([measure(data) for data in (model, cleaned)] for measure in (len, runtime.count_operators))
+        sizes, counts = ([measure(data) for data in (model, cleaned)] for measure in (len, description.count_operators))
         if counts[1] >= counts[0] and sizes[1] > sizes[0] * (1 - MINIMUM):
             raise Refusal(
                 f"clean: there is nothing to clean: {counts[0]} operators in {sizes[0]} bytes would become {counts[1]} "
@@ -55,6 +55,6 @@ class Clean(Technique):
 
     def apply(self, model: bytes, plan: dict[str, Any]) -> bytes:
         """The clean file."""
-        from tasks.kernels import runtime
+        from tasks.kernels.onnx_passes import cleanup
 
-        return runtime.without_shapes(runtime.clean(model))
+        return cleanup.without_shapes(cleanup.clean(model))

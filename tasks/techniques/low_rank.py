@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from pydantic import Field
 
-from tasks.artifacts import Refusal
+from tasks.core import Refusal
 from tasks.techniques.base import Batches, Lowers, Searched, Technique
-from tasks.techniques.inputs import check_names, example_of, is_under
+from tasks.techniques.layer_names import check_names, example_of, is_under
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from tasks.kernels.factorization import Positions
+    from tasks.kernels.lowrank.factorization import Positions
 
 Fit = tuple[Any, "Positions", list[int]]
 """A layer that can be factorized, where it works, and the lowest ranks that keep the energy."""
@@ -89,19 +89,20 @@ class LowRank(Technique):
 
     def apply(self, model: nn.Module, plan: dict[str, Any]) -> nn.Module:
         """The model with the planned layers as factors of its own weights."""
-        from tasks.kernels import factorization
+        from tasks.kernels.lowrank import factorization
 
         return factorization.factorize(model, {layer["name"]: layer["ranks"] for layer in plan["layers"]})
 
     def _fit(self, model: nn.Module, example: Tensor) -> tuple[dict[str, Fit], dict[str, str]]:
         """The layers that can be factorized, and why the others cannot."""
-        from tasks.kernels import factorization, layers
+        from tasks.kernels.graph import layers
+        from tasks.kernels.lowrank import factorization
 
         measured = factorization.positions(model, example)
         shared = layers.shared(model)
         found: dict[str, Fit] = {}
         left_alone: dict[str, str] = {}
-        for name, layer in layers.weighted(model):
+        for name, layer in layers.weighted_layers(model):
             ignored = "ignored" if is_under(name, self.ignore) else None
             reason = ignored or shared.get(name) or _unfit(model, name, measured)
             if reason:
@@ -115,11 +116,11 @@ class LowRank(Technique):
     def _by_energy(
         self, model: nn.Module, fit: dict[str, Fit], left_alone: dict[str, str], example: Tensor
     ) -> list[dict[str, Any]]:
-        from tasks.kernels import factorization
+        from tasks.kernels.lowrank import factorization
 
         chosen = []
         for name, (layer, at, ranks) in fit.items():
-            saved = factorization.saving(layer, ranks, at)
+            saved = factorization.saved_share(layer, ranks, at)
             if saved > 0 and saved >= self.minimum_saving:
                 chosen.append({"name": name, "kind": factorization.kind_of(layer), "ranks": ranks})
             else:
@@ -129,16 +130,19 @@ class LowRank(Technique):
     def _by_time(
         self, model: nn.Module, fit: dict[str, Fit], left_alone: dict[str, str], example: Tensor
     ) -> list[dict[str, Any]]:
-        from tasks.kernels import costs, factorization, ranks
+        from tasks.kernels.latency import layer_costs
+        from tasks.kernels.lowrank import factorization, rank_timing
 
-        block, allowed = costs.block(), {}
+        block, allowed = layer_costs.block(), {}
         for name, (layer, at, least) in fit.items():
-            options = ranks.options(least, factorization.full_ranks(layer), block)
-            allowed[name] = [each for each in options if factorization.saving(layer, each, at) > 0]
+            options = rank_timing.rank_options(least, factorization.full_ranks(layer), block)
+            allowed[name] = [each for each in options if factorization.saved_share(layer, each, at) > 0]
             if not allowed[name]:
                 reason = f"at rank {_shown(least)} it would save none of its multiply-accumulates"
                 left_alone[name] = reason
-        timed = ranks.measure(costs.calls(model, example), {name: each for name, each in allowed.items() if each})
+        timed = rank_timing.measure_ranks(
+            layer_costs.calls(model, example), {name: each for name, each in allowed.items() if each}
+        )
         chosen = []
         for name, found in timed.items():
             times = {"before": found.whole, "after": found.factors}
@@ -152,10 +156,10 @@ class LowRank(Technique):
 
     def _prove(self, model: nn.Module, plan: dict[str, Any], example: Tensor) -> float:
         """How many times as fast the network gets as a whole. Raises Refusal where it does not."""
-        from tasks.kernels.stopwatch import NotConvertibleError, Stopwatch
+        from tasks.kernels.latency.network_timer import NetworkTimer, NotConvertibleError
 
         try:
-            measured = Stopwatch(model, example).speedup(self.apply(model, plan))
+            measured = NetworkTimer(model, example).speedup(self.apply(model, plan))
         except NotConvertibleError as error:
             raise Refusal(f"low_rank: {error}") from error
         if measured <= 1:
@@ -170,7 +174,7 @@ def _shown(ranks: Sequence[int]) -> str:
 
 
 def _unfit(model: nn.Module, name: str, measured: dict[str, Positions]) -> str | None:
-    from tasks.kernels import layers
+    from tasks.kernels.graph import layers
 
     layer: Any = model.get_submodule(name)
     if not layers.is_factorizable(layer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from tasks.artifacts import Refusal
+from tasks.core import Refusal
 from tasks.techniques.base import Batches, Lowers, Technique
 
 EXAMPLES = 256
@@ -45,14 +45,14 @@ class Pack(Technique):
         Raises:
             Refusal: nothing would get smaller, the file is too old, or an answer changes.
         """
-        from tasks.kernels.runtime import storage
+        from tasks.kernels.onnx import sparse_storage
 
-        names = sorted(storage.savings(model))
+        names = sorted(sparse_storage.savings(model))
         packed = self.apply(model, {"constants": names}) if names else model
         if len(packed) >= len(model):
-            weights = ", ".join(storage.largest(model)) or "there are no constants"
+            weights = ", ".join(sparse_storage.largest(model)) or "there are no constants"
             raise Refusal(f"pack: too few entries are zero to save a byte: {weights}")
-        if not storage.same_constants(model, packed):
+        if not sparse_storage.same_constants(model, packed):
             raise Refusal(f"pack: the runtime does not give {', '.join(names[:3])} back exactly")
         examples = _compare(model, packed, batches)
         return {"constants": names, "bytes": [len(model), len(packed)], "examples": examples}
@@ -63,10 +63,10 @@ class Pack(Technique):
         Raises:
             Refusal: the plan was made for another graph, or the file is too old.
         """
-        from tasks.kernels.runtime import storage
+        from tasks.kernels.onnx import sparse_storage
 
         try:
-            return storage.pack(model, plan["constants"])
+            return sparse_storage.pack_weights(model, plan["constants"])
         except KeyError as error:
             sentence = f"pack: the plan was made for another graph: constant {error.args[0]} is not in this one"
             raise Refusal(sentence) from error
@@ -76,9 +76,9 @@ class Pack(Technique):
 
 def _compare(model: bytes, packed: bytes, batches: Batches) -> int:
     """How many examples both files gave the same answers for, bit by bit. Raises Refusal when one differs."""
-    from tasks.kernels import runtime
+    from tasks.kernels.onnx.sessions import open_session
 
-    sessions = [runtime.open_session(data) for data in (model, packed)]
+    sessions = [open_session(data) for data in (model, packed)]
     seen = 0
     for inputs, _ in batches:
         piece = {name: array[: EXAMPLES - seen] for name, array in inputs.items()}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import ConfigDict, Field, model_validator
 
-from tasks.artifacts import InputError, Spec
-from tasks.artifacts.imports import resolve
+from tasks.core import InputError, Spec
+from tasks.core.import_path import resolve
 from tasks.techniques.base import Technique
 
 PLUGIN = "module:Class"

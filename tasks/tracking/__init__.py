@@ -4,15 +4,33 @@ Every call names its server and its run; nothing depends on MLflow's active run 
 Every call may be repeated: a run is found again by its key, and only what it does not hold yet is added.
 """
 
-from tasks.tracking.client import SQLITE, connect, database_file, quoted
-from tasks.tracking.memory import IDENTITY, PastSearch, Warm, past_searches, search_tags, warm
-from tasks.tracking.recorder import recording
+from tasks.tracking.client import SQLITE, database_file, open_client, quoted
+from tasks.tracking.live_recorder import recording
+from tasks.tracking.run_writer import LONGEST_TAG, Curve, Status
 from tasks.tracking.runs import attach, close_run, open_run, record_child
-from tasks.tracking.trials import RUNS, TABLE, record_trials
-from tasks.tracking.writing import LONGEST_TAG, Curve, Status
+from tasks.tracking.trial_table import RUNS, TABLE, record_trials
+from tasks.tracking.warm_start import IDENTITY, PastSearch, Warm, past_searches, search_tags, warm
 
 __all__ = [
-    "IDENTITY", "LONGEST_TAG", "RUNS", "SQLITE", "TABLE", "Curve", "PastSearch", "Status", "Warm", "attach",
-    "close_run", "connect", "database_file", "open_run", "past_searches", "quoted", "record_child", "record_trials",
-    "recording", "search_tags", "warm",
+    "IDENTITY",
+    "LONGEST_TAG",
+    "RUNS",
+    "SQLITE",
+    "TABLE",
+    "Curve",
+    "PastSearch",
+    "Status",
+    "Warm",
+    "attach",
+    "close_run",
+    "database_file",
+    "open_client",
+    "open_run",
+    "past_searches",
+    "quoted",
+    "record_child",
+    "record_trials",
+    "recording",
+    "search_tags",
+    "warm",
 ]  # fmt: skip

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tasks.artifacts import InputError
-from tasks.artifacts.quiet import keep_quiet
-from tasks.artifacts.staging import create_once
+from tasks.core import InputError
+from tasks.core.env_defaults import apply_env_defaults
+from tasks.tracking.staging import create_once
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -19,9 +19,9 @@ PATIENCE = 3.0
 """Seconds that a server has to answer; MLflow's own client would try for minutes."""
 
 
-def connect(uri: str) -> MlflowClient:
+def open_client(uri: str) -> MlflowClient:
     """A client of tracking and registry at one address, without MLflow's chatter; errors still show."""
-    keep_quiet()
+    apply_env_defaults()
     from mlflow.tracking import MlflowClient
 
     if uri.startswith(SQLITE):
@@ -65,7 +65,7 @@ def quoted(text: str) -> str:
     return f'"{text}"' if "'" in text else f"'{text}'"
 
 
-def marks(kind: str, key: str, parent: str | None = None) -> dict[str, str]:
+def key_tags(kind: str, key: str, parent: str | None = None) -> dict[str, str]:
     """The tags by which a run is found again."""
     found = {"paredown.kind": kind, "paredown.key": key, "mlflow.source.name": "paredown"}
     return found | ({"mlflow.parentRunId": parent} if parent else {})
@@ -89,7 +89,7 @@ def child(client: MlflowClient, parent: str, name: str, key: str) -> Run:
     """The child run of `parent` with this key: the one that is there, or a new one."""
     experiment = client.get_run(parent).info.experiment_id
     found = children(client, experiment, parent, "child", key).get(key)
-    return found or client.create_run(experiment, run_name=name, tags=marks("child", key, parent))
+    return found or client.create_run(experiment, run_name=name, tags=key_tags("child", key, parent))
 
 
 def place_of(client: MlflowClient, uri: str, name: str, artifact_root: Path | None) -> str:

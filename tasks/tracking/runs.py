@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tasks.tracking.client import child, connect, marks, place_of, quoted
-from tasks.tracking.writing import Curve, Status, close, write
+from tasks.tracking.client import child, key_tags, open_client, place_of, quoted
+from tasks.tracking.run_writer import Curve, Status, close, write
 
 
 def open_run(
@@ -29,11 +29,11 @@ def open_run(
     Raises:
         InputError: the experiment was deleted in MLflow.
     """
-    client = connect(uri)
+    client = open_client(uri)
     place = place_of(client, uri, experiment, artifact_root)
     wanted = f"tags.`paredown.kind` = 'flow' and tags.`paredown.key` = {quoted(key)}"
     found = client.search_runs([place], f"{wanted} and attributes.status != 'FINISHED'", max_results=1)
-    run = found[0] if found else client.create_run(place, run_name=name, tags=marks("flow", key))
+    run = found[0] if found else client.create_run(place, run_name=name, tags=key_tags("flow", key))
     if run.info.status != "RUNNING":
         client.update_run(run.info.run_id, status="RUNNING")
     write(client, run, parameters=parameters, tags=tags)
@@ -61,7 +61,7 @@ def record_child(
     Raises:
         InputError: an artifact's path leaves the run's folder.
     """
-    client = connect(uri)
+    client = open_client(uri)
     run = child(client, parent, name, key)
     write(client, run, parameters, metrics, curves, files, texts, tags)
     close(client, run, "FINISHED")
@@ -77,11 +77,11 @@ def attach(
     tags: Mapping[str, str],
 ) -> None:
     """Adds to a run that is there; its status stays. Raises InputError as `record_child` does."""
-    client = connect(uri)
+    client = open_client(uri)
     write(client, client.get_run(run), metrics=metrics, files=files, texts=texts, tags=tags)
 
 
 def close_run(uri: str, run: str, status: Status) -> None:
     """Ends a run; one that ended in this way already keeps its time."""
-    client = connect(uri)
+    client = open_client(uri)
     close(client, client.get_run(run), status)

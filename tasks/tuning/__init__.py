@@ -1,10 +1,19 @@
 """Tuning: a search over points of a space, whose trials are plain callables. The only code that knows Ray."""
 
-from tasks.tuning.desk import Desk, TrialFunction
-from tasks.tuning.results import BOUND, EXCESS, Known, Progress, Trial, Tuned, best_point, summarize
-from tasks.tuning.running import tune
+from tasks.search.results import BOUND, EXCESS, Known, Progress, Trial, Tuned, best_point, summarize_trials
+from tasks.tuning.trainable import TrialContext, TrialFunction
+from tasks.tuning.tuner import tune
 
 __all__ = [
-    "BOUND", "EXCESS", "Desk", "Known", "Progress", "Trial", "TrialFunction", "Tuned", "best_point", "summarize",
+    "BOUND",
+    "EXCESS",
+    "Known",
+    "Progress",
+    "Trial",
+    "TrialContext",
+    "TrialFunction",
+    "Tuned",
+    "best_point",
+    "summarize_trials",
     "tune",
 ]  # fmt: skip

@@ -13,8 +13,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from tasks.artifacts import InputError, Refusal
-from tasks.artifacts.quiet import QUIET, keep_quiet
+from tasks.core import InputError, Refusal
+from tasks.core.env_defaults import QUIET, apply_env_defaults
 
 OWN = ("tasks", "flows")
 """The packages of Paredown itself."""
@@ -41,7 +41,7 @@ def connect(modules: Iterable[str] = ()) -> None:
     """
     import ray
 
-    keep_quiet()
+    apply_env_defaults()
     address = cluster_address()
     if address is None:
         # Without an address Ray joins whatever cluster somebody else has started on this machine.

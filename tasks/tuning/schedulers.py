@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tasks.tuning.history import History
+from tasks.tuning.journal import Journal
 
 REDUCTION = 3
 """One in three goes on at each rung; 3 or 4 is what the authors of HyperBand advise."""
@@ -70,7 +70,7 @@ def rungs(epochs: int) -> list[int]:
     return found
 
 
-def replay(scheduler: Any, history: History) -> None:
+def replay(scheduler: Any, history: Journal) -> None:
     """Tells a new scheduler of the trials that ended before the search was interrupted."""
     for entry in history.entries:
         if entry.state is not None:

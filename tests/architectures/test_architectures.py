@@ -13,7 +13,9 @@ from torch import nn
 
 from tasks import architectures
 from tasks.architectures import convnet, mlp, resnet, resnet20, resnet32, resnet44, resnet56
-from tasks.kernels import coupling, factorization, runtime
+from tasks.kernels.lowrank import factorization
+from tasks.kernels.onnx import description, sessions, torch_export
+from tasks.kernels.pruning import dependency_groups
 from tasks.techniques import Blocks, Channels, LowRank, QuantizeAware, Technique, Weights
 
 IMAGE = (3, 8, 8)
@@ -63,7 +65,7 @@ def test_every_network_can_be_traced_for_groups_and_positions(
 ) -> None:
     model = build(factory, shape, knobs)
     example = torch.randn(2, *shape)
-    assert coupling.find_groups(model, example)
+    assert dependency_groups.find_groups(model, example)
     assert factorization.positions(model, example)
 
 
@@ -93,9 +95,9 @@ def test_every_kind_of_block_becomes_onnx(
     batch = torch.randn(3, *shape)
     with torch.no_grad():
         wanted = model(batch)
-    file = runtime.convert(model, shape).SerializeToString()
-    (asked,) = runtime.describe(file).inputs
-    np.testing.assert_allclose(runtime.predict(file, {asked.name: batch.numpy()}), wanted, rtol=1e-3, atol=1e-4)
+    file = torch_export.convert(model, shape).SerializeToString()
+    (asked,) = description.describe(file).inputs
+    np.testing.assert_allclose(sessions.predict(file, {asked.name: batch.numpy()}), wanted, rtol=1e-3, atol=1e-4)
 
 
 def test_convnet_doubles_its_width_and_halves_the_picture() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tasks.artifacts import Candidate, Step, digest_of
+from tasks.core import Candidate, Step, digest_of
 
 TRAIN = Step("train", 1, {"epochs": 3}, plan=None, record="r" * 64, parent=None)
 CUT = Step("channels", 2, {"sparsity": 0.5}, plan="p" * 64, record=None, parent="b" * 64)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from tasks.artifacts import Drop, Estimate, Latency, Parity, Scorecard, Size
-from tasks.artifacts.flat import cut, dotted, plain_name, scorecard_metrics, scorecard_tags
+from tasks.core import Drop, Estimate, Latency, Parity, Scorecard, Size
+from tasks.tracking.metric_names import dotted, plain_name, scorecard_metrics, scorecard_tags, shorten
 
 CARD = Scorecard(
     candidate="c0ffee", name="int8", split="validation", host="x86-avx2", metric="accuracy",
@@ -60,4 +60,4 @@ def test_nested_values_become_dotted_paths() -> None:
 
 def test_names_and_texts_are_brought_within_bounds() -> None:
     assert plain_name("step[0]: a/b.c d-e_f") == "step-0-- a/b.c d-e_f"
-    assert (cut("12345", 5), cut("123456", 5)) == ("12345", "1234…")
+    assert (shorten("12345", 5), shorten("123456", 5)) == ("12345", "1234…")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.artifacts import InputError
-from tasks.artifacts.imports import is_import_path, module_file, resolve
+from tasks.core import InputError
+from tasks.core.import_path import is_import_path, module_file, resolve
 
 Write = Callable[..., None]
 

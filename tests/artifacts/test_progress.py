@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.artifacts.progress import Update, listening, tell
+from tasks.core.progress import Update, listening, tell
 
 
 def test_listeners_hear_what_is_told_inside_the_block() -> None:

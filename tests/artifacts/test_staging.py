@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.artifacts import InputError
-from tasks.artifacts.staging import create_once, staged
+from tasks.core import InputError
+from tasks.tracking.staging import create_once, staged
 
 
 def test_files_and_texts_lie_under_their_names_while_the_block_runs(tmp_path: Path) -> None:

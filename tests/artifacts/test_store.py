@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 import torch
 
-from tasks.artifacts import Store, StoreError, canonical_json, digest_file, digest_of, write_atomically
+from tasks.core import Store, StoreError, canonical_json, digest_file, digest_of, write_atomically
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,7 +64,7 @@ def test_digests_are_sha256() -> None:
 
 def test_a_digest_is_the_same_in_another_process() -> None:
     code = (
-        "from tasks.artifacts import digest_of\n"
+        "from tasks.core import digest_of\n"
         "print(digest_of({name: [0.1, 1e-07, None] for name in {'x', 'y', 'z', 'größe'}}))"
     )
     for seed in ("1", "2"):  # strings hash, and so sets iterate, in another order
@@ -138,7 +138,7 @@ def test_an_atomic_write_replaces_the_whole_file(tmp_path: Path) -> None:
 
 def test_processes_that_write_at_once_leave_whole_entries_only(store: Store) -> None:
     code = (
-        "import sys; from pathlib import Path; from tasks.artifacts import Store\n"
+        "import sys; from pathlib import Path; from tasks.core import Store\n"
         "store = Store(Path(sys.argv[1])); sys.stdin.readline()\n"
         "for number in range(60): store.get(store.put(bytes([number]) * 300_000))\n"
     )
@@ -222,7 +222,7 @@ def test_states_come_back_and_equal_ones_are_one(store: Store) -> None:
 
 def test_a_state_s_digest_is_the_same_in_another_process(store: Store) -> None:
     code = (
-        "import sys, torch; from pathlib import Path; from tasks.artifacts import Store\n"
+        "import sys, torch; from pathlib import Path; from tasks.core import Store\n"
         "print(Store(Path(sys.argv[1])).put_state({'weight': torch.arange(6.0)}))"
     )
     done = subprocess.run([sys.executable, "-c", code, store.root], cwd=ROOT, capture_output=True, text=True)

@@ -12,8 +12,8 @@ from torch import nn
 from benchmarks import peers
 from benchmarks.peers import dependency_pruner, products, runtime_quantizer
 from tasks.architectures import resnet20
-from tasks.artifacts import Dataset
-from tasks.kernels import runtime
+from tasks.core import Dataset
+from tasks.kernels.onnx import sessions
 
 
 def task() -> peers.Task:
@@ -30,12 +30,12 @@ def task() -> peers.Task:
 def test_the_quantizer_that_is_always_here() -> None:
     given = task()
     results = list(peers.run(given, ["onnxruntime"]))
-    wanted = runtime.predict(given.file, {"input": given.calibration})
+    wanted = sessions.predict(given.file, {"input": given.calibration})
     assert len(results) == 3
     for result in results:
         assert isinstance(result, peers.Result)
         assert result.minutes > 0
-        got = runtime.predict(result.file, {"input": given.calibration})
+        got = sessions.predict(result.file, {"input": given.calibration})
         assert 0 < np.sqrt(np.mean((got - wanted) ** 2)) < 0.1 * wanted.std()
 
 
@@ -73,5 +73,5 @@ def test_a_dressed_file_takes_raw_pixels() -> None:
     images = np.random.default_rng(1).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
     gain, shift = (np.reshape(fitted[key], (3, 1, 1)) for key in ("gain", "shift"))
     features = (images.transpose(0, 3, 1, 2) * gain + shift).astype(np.float32)
-    got = runtime.predict(products.dress(file, dataset, fitted), {"image": images})
-    assert np.allclose(got, runtime.predict(file, {"input": features}), atol=1e-3)
+    got = sessions.predict(products.dress(file, dataset, fitted), {"image": images})
+    assert np.allclose(got, sessions.predict(file, {"input": features}), atol=1e-3)

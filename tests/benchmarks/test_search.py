@@ -14,8 +14,8 @@ import pytest
 
 from benchmarks import contests
 from benchmarks.contests import SEARCHES, contest_of, order, recipe_of
-from tasks.artifacts import Estimate
-from tasks.spaces import grid
+from tasks.core import Estimate
+from tasks.search.space import grid
 
 FOLDER = Path(contests.__file__).parent
 KNOBS = {"epochs": 3, "trials": None, "workers": 2}

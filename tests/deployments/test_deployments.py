@@ -18,9 +18,9 @@ import psutil
 import pytest
 import yaml
 
-from flows import processes
-from flows.recipe import load
-from tasks.artifacts.quiet import keep_quiet
+from flows.recipe.loading import load_recipe
+from flows.services import processes
+from tasks.core.env_defaults import apply_env_defaults
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deployments"
@@ -43,7 +43,7 @@ def test_every_recipe_has_one_deployment_and_the_other_way_round() -> None:
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment["name"])
 def test_a_deployment_is_named_after_its_recipe_and_waits_to_be_switched_on(deployment: dict[str, Any]) -> None:
     parameters = deployment["parameters"]
-    assert load(ROOT / parameters["recipe"], parameters["overrides"]).name == deployment["name"]
+    assert load_recipe(ROOT / parameters["recipe"], parameters["overrides"]).name == deployment["name"]
     assert all(schedule["active"] is False for schedule in deployment.get("schedules", []))
     assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
     file, name = deployment["entrypoint"].split(":")
@@ -103,7 +103,7 @@ def paredown(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     often = {"PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5"}
     environment = {**os.environ, **often, "PAREDOWN_HOME": str(home), "COLUMNS": "150"}
     del environment["PREFECT_HOME"]
-    command = [sys.executable, "-m", "flows.cli", *arguments]
+    command = [sys.executable, "-m", "flows.cli.app", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -115,7 +115,7 @@ def belonging_to(home: Path) -> list[psutil.Process]:
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
     """Asks the Prefect server of a `paredown up` in a home of its own: (path, body) → answer."""
-    keep_quiet()
+    apply_env_defaults()
     home = tmp_path_factory.mktemp("site")
     up = paredown(home, "up", "--no-ray")
     try:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import small_runs
 
-from flows.pipeline import Findings, work
-from flows.recipe import Recipe
-from tasks import evaluation
-from tasks.artifacts import Prepared, Workspace
+from flows.pipeline.findings import Findings
+from flows.pipeline.pipeline import run_pipeline
+from flows.recipe.schema import Recipe
+from tasks.core import Prepared, Workspace
+from tasks.evaluation import evaluate
 
 
 @dataclasses.dataclass
@@ -56,7 +57,7 @@ class Sealed(small_runs.Remembering):
 def short_timing() -> Iterator[None]:
     """Latency is measured for a moment only: these tests look at everything but its precision."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluation, "SECONDS", 0.1)
+        patch.setattr(evaluate, "SECONDS", 0.1)
         yield
 
 
@@ -65,4 +66,4 @@ def plain(tmp_path_factory: pytest.TempPathFactory, short_timing: None) -> Plain
     """The tiny recipe, worked out without Prefect."""
     recipe, workspace = small_runs.tiny_recipe(), small_runs.workspace(tmp_path_factory.mktemp("plain"))
     call = Sealed(workspace)
-    return PlainRun(recipe, workspace, call, work(recipe, workspace, call))
+    return PlainRun(recipe, workspace, call, run_pipeline(recipe, workspace, call))

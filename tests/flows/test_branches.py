@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 import small_runs
 
-from flows import branches
-from flows.branches import Bench, Stage, controls, take, walk
-from flows.defaults import default_branches
-from flows.recipe import validate
-from tasks.artifacts import Candidate, InputError, Refusal, Step
-from tasks.branch import Branch, Compress, title
-from tasks.distillation import Recover
+from flows.pipeline import branches
+from flows.pipeline.branches import RunContext, controls, run_branch, run_stage
+from flows.pipeline.findings import Stage
+from flows.recipe.default_branches import default_branches
+from flows.recipe.loading import validate_recipe
+from tasks.compression.branch import Branch, Compress, step_title
+from tasks.core import Candidate, InputError, Refusal, Step
 from tasks.techniques import Blocks, Channels, Int8, LowRank, Plugin
+from tasks.training.recovery import Recover
 
 
 def compress(*each: Sequence[dict[str, Any]]) -> tuple[Branch, ...]:
@@ -35,11 +36,11 @@ INT8 = {"step": "int8"}
 
 
 def test_a_title_is_the_tag_and_the_knobs_that_the_recipe_names() -> None:
-    assert title(Channels(sparsity=0.5)) == "channels sparsity 0.5"
-    assert title(Channels()) == "channels"
-    assert title(Recover(epochs=3, learning_rate=0.1)) == "recover epochs 3 learning_rate 0.1"
+    assert step_title(Channels(sparsity=0.5)) == "channels sparsity 0.5"
+    assert step_title(Channels()) == "channels"
+    assert step_title(Recover(epochs=3, learning_rate=0.1)) == "recover epochs 3 learning_rate 0.1"
     plugin = Plugin.model_validate({"step": "tasks.techniques:LowRank", "energy": 0.8})
-    assert title(plugin) == "tasks.techniques:LowRank energy 0.8"
+    assert step_title(plugin) == "tasks.techniques:LowRank energy 0.8"
 
 
 def test_every_budget_of_recovery_has_its_dense_control() -> None:
@@ -94,7 +95,7 @@ def test_no_row_takes_the_name_of_another(names: list[str]) -> None:
     }
     place = len(names) - 1
     with pytest.raises(InputError, match=rf"^compress\.branches\.{place}\.name: must differ from other branches"):
-        validate(content)
+        validate_recipe(content)
 
 
 def test_the_default_branches_try_every_technique_alone_and_together() -> None:
@@ -134,10 +135,10 @@ class Pretending:
         return before.after(Step(kind, 1, {}, None, None, before.digest), "1" * 64, form)
 
 
-def bench(call: Any, tmp_path: Path) -> Bench:
+def bench(call: Any, tmp_path: Path) -> RunContext:
     stage = Stage("baseline", candidate(), candidate("onnx", "export"))
     prepared: Any = None
-    return Bench(small_runs.tiny_recipe(), prepared, stage, "this host", small_runs.workspace(tmp_path), call)
+    return RunContext(small_runs.tiny_recipe(), prepared, stage, "this host", small_runs.workspace(tmp_path), call)
 
 
 def branch(*steps: dict[str, Any]) -> Branch:
@@ -146,7 +147,7 @@ def branch(*steps: dict[str, Any]) -> Branch:
 
 def test_each_torch_step_is_exported_and_an_onnx_step_goes_on_from_the_export(tmp_path: Path) -> None:
     call = Pretending()
-    line = walk(branch(CUT, recover(1), INT8), "candidate", bench(call, tmp_path))
+    line = run_branch(branch(CUT, recover(1), INT8), "candidate", bench(call, tmp_path))
     assert call.asked == [
         ("mine: channels", "channels", "torch", "this host"),
         ("mine: channels → ONNX", "export", "torch", ""),
@@ -166,7 +167,7 @@ def test_each_torch_step_is_exported_and_an_onnx_step_goes_on_from_the_export(tm
 
 def test_a_refusal_ends_the_branch_and_keeps_what_came_before(tmp_path: Path) -> None:
     call = Pretending(refuse="int8")
-    line = walk(branch(CUT, INT8, {"step": "low_rank"}), "candidate", bench(call, tmp_path))
+    line = run_branch(branch(CUT, INT8, {"step": "low_rank"}), "candidate", bench(call, tmp_path))
     assert line.refusal == "int8: int8: layer 3 cannot be cut"
     assert line.product is None
     assert [stage.label for stage in line.stages] == ["baseline", "channels"]
@@ -178,7 +179,7 @@ def test_only_refusals_are_rows_errors_go_through(tmp_path: Path) -> None:
         raise ZeroDivisionError(label)
 
     with pytest.raises(ZeroDivisionError):
-        walk(branch(CUT), "candidate", bench(call, tmp_path))
+        run_branch(branch(CUT), "candidate", bench(call, tmp_path))
 
 
 def test_recovery_is_taught_by_the_baseline(tmp_path: Path) -> None:
@@ -190,7 +191,7 @@ def test_recovery_is_taught_by_the_baseline(tmp_path: Path) -> None:
 
     pared = Stage("channels", candidate("torch", "channels"), candidate("onnx", "channels", "export"))
     at = bench(call, tmp_path)
-    take(Recover(epochs=1), pared, "x", at)
+    run_stage(Recover(epochs=1), pared, "x", at)
     name, arguments = asked[0]
     assert name == "recover"
     assert arguments[:3] == (pared.model, at.baseline.model, Recover(epochs=1))
@@ -198,7 +199,7 @@ def test_recovery_is_taught_by_the_baseline(tmp_path: Path) -> None:
 
 def test_a_student_is_taught_by_the_baseline(tmp_path: Path) -> None:
     call = Pretending()
-    line = walk(branch(STUDENT, INT8), "candidate", bench(call, tmp_path))
+    line = run_branch(branch(STUDENT, INT8), "candidate", bench(call, tmp_path))
     title = "distill epochs 2 factory tasks.architectures:convnet width 4"
     assert call.asked[0] == (f"mine: {title}", "distill", "torch", "")
     assert [stage.label for stage in line.stages] == ["baseline", title, "int8"]
@@ -207,7 +208,7 @@ def test_a_student_is_taught_by_the_baseline(tmp_path: Path) -> None:
 def test_a_plug_in_is_taken_as_the_technique_that_it_names(tmp_path: Path) -> None:
     call = Pretending()
     plugin = Plugin.model_validate({"step": "tasks.techniques:LowRank", "energy": 0.8})
-    stage = take(plugin, bench(call, tmp_path).baseline, "x", bench(call, tmp_path))
+    stage = run_stage(plugin, bench(call, tmp_path).baseline, "x", bench(call, tmp_path))
     assert stage.label == "tasks.techniques:LowRank energy 0.8"
     assert call.asked[0][1] == "low_rank"
-    assert branches.export(stage.exported, "x", bench(call, tmp_path)) is stage.exported
+    assert branches.export_stage(stage.exported, "x", bench(call, tmp_path)) is stage.exported

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from flows.branches import Line, Stage
-from flows.joint import is_walked, name, promising, rank_of, settled
-from tasks.artifacts import Candidate, Step, Store
-from tasks.branch import Branch
+from flows.pipeline.compression_search import found_name, freeze_choices, is_walked, rank_of, unfinished_leader
+from flows.pipeline.findings import BranchResult, Stage
+from tasks.compression.branch import Branch
+from tasks.core import Candidate, Step, Store
+from tasks.search.results import Trial
 from tasks.techniques import Int8
-from tasks.tuning import Trial
 
 
 def trial(number: int, score: float | None, answer: dict[str, Any] | None = None) -> Trial:
@@ -23,14 +23,14 @@ GIVEN_UP = trial(1, 0.9, {"refusal": "given up before its recovery"})
 
 def test_a_trial_that_was_stopped_ahead_of_all_is_worth_its_end() -> None:
     stopped = [trial(2, 0.65), trial(3, 0.7), trial(4, None)]
-    found = promising([WALKED, GIVEN_UP, *stopped], 0.6)
+    found = unfinished_leader([WALKED, GIVEN_UP, *stopped], 0.6)
     assert found is stopped[1], "not the one that was given up: its score is no more than a hope"
 
 
 def test_what_was_stopped_behind_stays_where_it_is() -> None:
-    assert promising([WALKED, GIVEN_UP, trial(2, 0.6)], 0.6) is None
-    assert promising([], 0.0) is None
-    assert promising([trial(2, -0.1)], 0.0) is None, "beyond the goal"
+    assert unfinished_leader([WALKED, GIVEN_UP, trial(2, 0.6)], 0.6) is None
+    assert unfinished_leader([], 0.0) is None
+    assert unfinished_leader([trial(2, -0.1)], 0.0) is None, "beyond the goal"
 
 
 def test_only_what_came_to_a_file_has_a_rank() -> None:
@@ -38,7 +38,7 @@ def test_only_what_came_to_a_file_has_a_rank() -> None:
     assert rank_of(WALKED) == 0.6
     assert not is_walked(GIVEN_UP)
     assert not is_walked(trial(2, 0.7))
-    assert name(WALKED) == "found 1"
+    assert found_name(WALKED) == "found 1"
 
 
 def test_a_branch_keeps_the_variants_that_were_chosen_as_it_was_walked(tmp_path: Path) -> None:
@@ -53,8 +53,10 @@ def test_a_branch_keeps_the_variants_that_were_chosen_as_it_was_walked(tmp_path:
         return Stage(label, candidate, candidate)
 
     walked = (stage("train", None), stage("channels", store.put_json({"cuts": []})), stage("recover", None))
-    narrow, recover, int8 = settled(branch, [Line("narrow", "candidate", (*walked, stage("int8", plan)))], store).steps
+    narrow, recover, int8 = freeze_choices(
+        branch, [BranchResult("narrow", "candidate", (*walked, stage("int8", plan)))], store
+    ).steps
     assert (narrow, recover) == branch.steps[:2]
     assert int8 == Int8(variants=("u8s8",), per_channel=True, calibration="minmax")
-    refused = Line("narrow", "candidate", walked, "int8: it would grow")
-    assert settled(branch, [refused], store) == branch
+    refused = BranchResult("narrow", "candidate", walked, "int8: it would grow")
+    assert freeze_choices(branch, [refused], store) == branch

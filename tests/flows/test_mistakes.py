@@ -10,9 +10,9 @@ import pytest
 import yaml
 from pydantic import BaseModel, Field, ValidationError
 
-from flows.mistakes import explain
-from flows.recipe import validate
-from tasks.artifacts import InputError
+from flows.recipe.error_messages import explain
+from flows.recipe.loading import validate_recipe
+from tasks.core import InputError
 
 RICH: dict[str, Any] = {
     "name": "rich",
@@ -70,7 +70,7 @@ def changed(way: Way, value: Any) -> dict[str, Any]:
 def message(content: dict[str, Any]) -> InputError | None:
     """What is wrong, if anything."""
     try:
-        validate(content)
+        validate_recipe(content)
     except InputError as error:
         return error
     return None

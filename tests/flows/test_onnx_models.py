@@ -14,15 +14,20 @@ import small_onnx
 import small_runs
 from rich.console import Console
 
-from flows import optimize, planning, prediction, records
-from flows.defaults import branches_of
-from flows.execution import write_plainly
-from flows.pipeline import Findings, count_steps, work
-from flows.recipe import Recipe, validate
-from tasks import exporting, registry
-from tasks.artifacts import InputError, Workspace
-from tasks.kernels import runtime
+from flows.cli import plan, predict
+from flows.pipeline.findings import Findings
+from flows.pipeline.pipeline import count_steps, run_pipeline
+from flows.recipe.default_branches import branches_of
+from flows.recipe.loading import validate_recipe
+from flows.recipe.schema import Recipe
+from flows.results import mlflow_records, run_job
+from flows.results.outcome import Outcome
+from tasks.core import InputError, Workspace
+from tasks.evaluation import parity
+from tasks.kernels.onnx import description, sessions
+from tasks.steps.runner import write_plainly
 from tasks.techniques import TAGS, Technique
+from tasks.tracking import registry
 
 NORMALIZE = {"step": "normalize", "scale": 16, "mean": [0.5], "std": [0.5]}
 BRANCHES = [
@@ -52,7 +57,7 @@ class Job:
     workspace: Workspace
     file: Path
     call: small_runs.Remembering
-    outcome: optimize.Outcome
+    outcome: Outcome
 
     @property
     def findings(self) -> Findings:
@@ -68,7 +73,7 @@ def recipe_of(file: Path, **changes: Any) -> Recipe:
         "compress": {"branches": BRANCHES},
         "goal": {"max_drop": 1.0, "minimize": "bytes"},
     }
-    return validate({**content, **changes})
+    return validate_recipe({**content, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +83,7 @@ def job(tmp_path_factory: pytest.TempPathFactory, short_timing: None) -> Job:
     made = small_onnx.network((1, 1, 8, 8), 10, opset=9, ir=4, listed=True)
     file = small_onnx.write(made, home / "theirs.onnx")
     recipe, workspace, call = recipe_of(file), small_runs.workspace(home), small_runs.Remembering()
-    return Job(recipe, workspace, file, call, optimize.run(recipe, workspace, call, write_plainly))
+    return Job(recipe, workspace, file, call, run_job.run_job(recipe, workspace, call, write_plainly))
 
 
 def test_the_baseline_is_the_file_and_nothing_is_trained(job: Job) -> None:
@@ -102,7 +107,7 @@ def test_every_hop_of_a_branch_is_in_its_card(job: Job) -> None:
     hops = ["file → product", "ONNX → fused", "float → clean", "float → int8"]
     assert [hop.hop for hop in card.parity] == hops
     assert card.size_ratio > 1
-    assert exporting.parity_of(product, job.workspace.store) == card.parity
+    assert parity.parity_of(product, job.workspace.store) == card.parity
 
 
 def test_the_product_is_registered_with_its_batch_of_one(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,15 +118,15 @@ def test_the_product_is_registered_with_its_batch_of_one(job: Job, monkeypatch: 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", job.workspace.tracking_uri)
     schema = load_model("models:/theirs@champion").metadata.signature.inputs
     assert [tensor.shape for tensor in schema.inputs] == [(1, 8, 8, 1)]
-    assert runtime.batch_of(file) == 1
+    assert description.fixed_batch(file) == 1
 
 
 def test_predictions_for_a_file_of_pictures(job: Job, tmp_path: Path) -> None:
     raw = np.random.default_rng(0).integers(0, 17, (5, 8, 8, 1), np.uint8)
     np.save(tmp_path / "new.npy", raw)
-    told = prediction.predict(job.recipe, tmp_path / "new.npy", job.workspace)
+    told = predict.predict_file(job.recipe, tmp_path / "new.npy", job.workspace)
     planes = ((raw / 16 - 0.5) / 0.5).transpose(0, 3, 1, 2).astype(np.float32)
-    logits = runtime.predict(job.file, {"pixels": planes})
+    logits = sessions.predict(job.file, {"pixels": planes})
     # Near ties may fall the other way in eight bits.
     sure = np.diff(np.sort(logits, axis=1)[:, -2:], axis=1)[:, 0] > 0.1 * np.abs(logits).max()
     assert sure.any()
@@ -131,19 +136,19 @@ def test_predictions_for_a_file_of_pictures(job: Job, tmp_path: Path) -> None:
 def test_the_report_and_the_records_tell_of_the_file(job: Job) -> None:
     report = (job.outcome.folder / "report.html").read_text()
     assert "theirs.onnx" in report
-    (name, text), *_ = records.plans(job.findings.lines[0], job.workspace.store).items()
+    (name, text), *_ = mlflow_records.plans(job.findings.lines[0], job.workspace.store).items()
     assert name == "0-load"
     assert json.loads(text)["record"]["parity"][0]["hop"] == "file → product"
 
 
 def test_another_file_is_another_baseline(job: Job) -> None:
     before = len(job.call.worked)
-    work(job.recipe, job.workspace, job.call)
+    run_pipeline(job.recipe, job.workspace, job.call)
     assert job.call.worked[before:] == []
     whole = job.file.read_bytes()
     try:
         small_onnx.write(small_onnx.network((1, 1, 8, 8), 10, opset=11), job.file)
-        work(job.recipe, job.workspace, job.call)
+        run_pipeline(job.recipe, job.workspace, job.call)
     finally:
         job.file.write_bytes(whole)
     assert "load the baseline" in job.call.worked[before:]
@@ -157,9 +162,9 @@ def test_the_default_branches_are_the_techniques_for_files_each_alone(tmp_path: 
 
 def test_a_plan_says_what_is_put_in_front_and_costs_no_training(tmp_path: Path) -> None:
     file = small_onnx.write(small_onnx.network(("n", 1, 8, 8), 10), tmp_path / "a.onnx")
-    found = planning.plan(recipe_of(file), small_runs.workspace(tmp_path))
+    found = plan.plan_run(recipe_of(file), small_runs.workspace(tmp_path))
     console = Console(file=io.StringIO(), width=200)
-    planning.show(found, console)
+    plan.show_plan(found, console)
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
     front, first, second, last = 2, 9 * 16 + 5 * 16, 9 * 16 * small_onnx.WIDTH, 10 * small_onnx.WIDTH + 10
     assert f"{front + first + second + last:,} parameters, as it is; in front of it: the recipe's prep" in text

@@ -20,18 +20,21 @@ import small_runs
 import torch
 import yaml
 
-from flows import prediction
-from flows.pipeline import count_steps
-from flows.recipe import Recipe, load
-from tasks import preprocessing, registry
-from tasks.artifacts import Workspace, digest_file
-from tasks.kernels import checkpoints, runtime
+from flows.cli import predict
+from flows.pipeline.pipeline import count_steps
+from flows.recipe.loading import load_recipe
+from flows.recipe.schema import Recipe
+from tasks.core import Workspace, digest_file
+from tasks.data import preprocessing
+from tasks.kernels.onnx import sessions
+from tasks.kernels.training import checkpoints
+from tasks.tracking import registry
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
-    from flows.optimize import Outcome
+    from flows.results.outcome import Outcome
 
 SEARCH = {
     "algorithm": "random",
@@ -64,16 +67,16 @@ class Ran:
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory, prefect_server: None, short_timing: None) -> Iterator[Ran]:
-    from flows import environment
     from flows.optimize import optimize
+    from flows.services import environment
     from tasks import tracking
 
     recipe = small_runs.tiny_recipe(search=SEARCH)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PAREDOWN_HOME", str(tmp_path_factory.mktemp("optimized")))
-        workspace = environment.prepare()
+        workspace = environment.prepare_environment()
         first, again = optimize(recipe), optimize(recipe)
-        yield Ran(recipe, workspace, first, again, tracking.connect(workspace.tracking_uri))
+        yield Ran(recipe, workspace, first, again, tracking.open_client(workspace.tracking_uri))
 
 
 def test_the_goal_is_met_and_the_exit_code_says_so(ran: Ran) -> None:
@@ -91,7 +94,7 @@ def test_the_product_s_folder_holds_the_file_the_report_the_scores_and_the_recip
     cards = json.loads((folder / "scorecard.json").read_text())
     assert {card["candidate"] for card in cards["validation"]} == set(findings.cards)
     assert [card["split"] for card in cards["test"]] == ["test", "test"]
-    written = load(folder / "recipe.yaml")
+    written = load_recipe(folder / "recipe.yaml")
     assert written.train.learning_rate == findings.recipe.train.learning_rate, "with the search's best point in it"
 
 
@@ -150,8 +153,8 @@ def test_the_champion_names_the_classes_of_raw_digits(ran: Ran, tmp_path: Path) 
     dataset, store = ran.first.findings.prepared.dataset, ran.workspace.store
     raw = np.array(preprocessing.product_inputs(dataset, "test", store)["image"])
     np.savez(tmp_path / "digits.npz", images=raw)
-    answers = prediction.predict(ran.recipe, tmp_path / "digits.npz", ran.workspace)
-    outputs = runtime.predict(ran.first.folder / "model.onnx", {"image": raw})
+    answers = predict.predict_file(ran.recipe, tmp_path / "digits.npz", ran.workspace)
+    outputs = sessions.predict(ran.first.folder / "model.onnx", {"image": raw})
     assert answers == [dataset.classes[index] for index in outputs.argmax(axis=1)]
     card = ran.first.findings.test[ran.first.findings.product.digest]
     targets = store.get_array(dataset.splits["test"].targets)
@@ -196,7 +199,7 @@ def test_nothing_is_left_of_work_that_was_under_way(ran: Ran) -> None:
 
 def paredown(*arguments: str, home: Path) -> subprocess.Popen[str]:
     """The command, in a session of its own, so that what it leaves behind can be found."""
-    command = [sys.executable, "-c", "from flows.cli import main; main()", *arguments]
+    command = [sys.executable, "-c", "from flows.cli.app import main; main()", *arguments]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_HOME")}
     environment = {**kept, "PAREDOWN_HOME": str(home)}
     return subprocess.Popen(
@@ -283,7 +286,7 @@ def baseline_record(workspace: Workspace) -> dict[str, Any]:
 def flow_runs(workspace: Workspace) -> list[Run]:
     from tasks import tracking
 
-    client = tracking.connect(workspace.tracking_uri)
+    client = tracking.open_client(workspace.tracking_uri)
     places = [each.experiment_id for each in client.search_experiments()]
     found: list[Run] = client.search_runs(places, "tags.`paredown.kind` = 'flow'")
     return found

@@ -10,12 +10,12 @@ import pytest
 import small_runs
 from small_desk import Desk
 
-from flows.paring import ParingTrial
-from flows.recipe import Recipe
-from tasks import compression
-from tasks.artifacts import Refusal
-from tasks.artifacts.candidate import read
-from tasks.kernels import runtime
+from flows.recipe.schema import Recipe
+from flows.trials.compression_trial import CompressionObjective
+from tasks.compression import compress
+from tasks.core import Refusal
+from tasks.core.candidate import candidate_from
+from tasks.kernels.onnx import description
 
 if TYPE_CHECKING:
     from conftest import PlainRun
@@ -26,13 +26,13 @@ def desk(plain: PlainRun, tmp_path: Path) -> Any:
     return Desk(plain.workspace, tmp_path, trial_of(plain).arrays(plain.workspace.store))
 
 
-def trial_of(plain: PlainRun, **changes: Any) -> ParingTrial:
+def trial_of(plain: PlainRun, **changes: Any) -> CompressionObjective:
     """The tiny recipe's: it wants few bytes and may lose anything."""
     findings = plain.findings
     baseline = findings.lines[0].stages[0]
     score = findings.cards[baseline.exported.digest].score.value
     recipe = small_runs.tiny_recipe()
-    trial = ParingTrial(recipe, findings.prepared, baseline.model, baseline.exported, score, 0.0, 2)
+    trial = CompressionObjective(recipe, findings.prepared, baseline.model, baseline.exported, score, 0.0, 2)
     return dataclasses.replace(trial, **changes)
 
 
@@ -55,9 +55,9 @@ def test_a_branch_is_walked_recovered_and_ranked(plain: PlainRun, desk: Any) -> 
     assert [label.partition(" ")[0] for label, _ in answer["stages"]] == ["channels", "recover", "int8"]
     rank, measured = desk.curve[3], desk.measured[-1]
     assert answer["rank"] == rank
-    candidates = [read(fields) for _, fields in answer["stages"]]
+    candidates = [candidate_from(fields) for _, fields in answer["stages"]]
     product = plain.workspace.store.path(candidates[-1].content)
-    assert runtime.describe(product).bytes == measured["bytes"]
+    assert description.describe(product).bytes == measured["bytes"]
     baseline = plain.findings.cards[plain.findings.lines[0].stages[0].exported.digest]
     # Bytes are what the goal wants least of: the rank is the share of them that is saved.
     assert rank == pytest.approx(1 - measured["bytes"] / baseline.size.bytes)
@@ -100,7 +100,7 @@ def test_a_branch_without_training_reports_its_file_alone(plain: PlainRun, desk:
 def test_what_cannot_be_finished_ahead_is_recovered_all_the_same(
     plain: PlainRun, desk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, asked = compression.compress, list[str]()
+    real, asked = compress.compress, list[str]()
 
     def refuse_once(candidate: Any, technique: Any, *others: Any) -> Any:
         asked.append(technique.step)
@@ -108,7 +108,7 @@ def test_what_cannot_be_finished_ahead_is_recovered_all_the_same(
             raise Refusal("int8: too many answers change")
         return real(candidate, technique, *others)
 
-    monkeypatch.setattr(compression, "compress", refuse_once)
+    monkeypatch.setattr(compress, "compress", refuse_once)
     trial_of(plain)(NARROW | {"recover.epochs": 1}, desk)
     assert asked == ["channels", "int8", "int8"]
     assert list(desk.curve) == [2, 3]

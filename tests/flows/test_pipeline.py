@@ -11,17 +11,18 @@ import numpy as np
 import pytest
 import small_runs
 
-from flows import pipeline
-from flows.branches import Bench, Line, Stage
-from flows.execution import call_plainly
-from flows.recipe import value_at, with_point
-from flows.trials import TrainingTrial
-from tasks import preprocessing
-from tasks.artifacts import Candidate, Goal, InputError, Limits
-from tasks.distillation import Recover
-from tasks.kernels import runtime
-from tasks.kernels.host import host_name
-from tasks.tuning import Trial, Tuned
+from flows.pipeline import pipeline
+from flows.pipeline.branches import RunContext
+from flows.pipeline.findings import BranchResult, Stage
+from flows.recipe.points import value_at, with_point
+from flows.trials.training_trial import TrainingObjective
+from tasks.core import Candidate, Goal, InputError, Limits
+from tasks.data import preprocessing
+from tasks.kernels.host.machine import host_name
+from tasks.kernels.onnx import sessions
+from tasks.search.results import Trial, Tuned
+from tasks.steps.runner import call_plainly
+from tasks.training.recovery import Recover
 
 if TYPE_CHECKING:
     from conftest import PlainRun
@@ -107,7 +108,7 @@ def test_the_product_is_the_chosen_file_and_takes_raw_digits(plain: PlainRun) ->
     assert findings.product.digest == expected
     assert findings.product.form == "onnx"
     inputs = preprocessing.product_inputs(findings.prepared.dataset, "test", store)
-    outputs = runtime.predict(store.path(findings.product.content), inputs)
+    outputs = sessions.predict(store.path(findings.product.content), inputs)
     targets = store.get_array(findings.prepared.dataset.splits["test"].targets)
     card = findings.test[findings.product.digest]
     assert card.score.value == pytest.approx(np.mean(outputs.argmax(axis=1) == targets))
@@ -120,7 +121,7 @@ def test_steps_are_counted_beforehand(plain: PlainRun) -> None:
 
 def test_a_run_again_is_answered_from_memory_with_the_same_findings(plain: PlainRun) -> None:
     worked = len(plain.call.worked)
-    again = pipeline.work(plain.recipe, plain.workspace, plain.call)
+    again = pipeline.run_pipeline(plain.recipe, plain.workspace, plain.call)
     assert plain.call.worked[worked:] == ["backwards: channels sparsity 0.5"], "a refusal is no answer to remember"
     assert again == plain.findings
 
@@ -131,7 +132,7 @@ def test_a_run_again_is_answered_from_memory_with_the_same_findings(plain: Plain
 def test_an_impossible_goal_keeps_the_baseline(plain: PlainRun) -> None:
     worked = len(plain.call.worked)
     goal = Goal(max_drop=1.0, minimize="bytes", limits=Limits(speedup=1000))
-    found = pipeline.work(plain.recipe.model_copy(update={"goal": goal}), plain.workspace, plain.call)
+    found = pipeline.run_pipeline(plain.recipe.model_copy(update={"goal": goal}), plain.workspace, plain.call)
     baseline = found.lines[0].stages[0].exported
     assert (found.meets_goal, found.choice.meets_goal) == (False, False)
     assert found.product == baseline
@@ -160,7 +161,7 @@ def test_a_choice_that_the_test_refutes_is_not_the_product(plain: PlainRun) -> N
         }
 
     assert plain.findings.meets_goal
-    found = pipeline.work(plain.recipe, plain.workspace, call)
+    found = pipeline.run_pipeline(plain.recipe, plain.workspace, call)
     assert found.choice.meets_goal
     assert not found.meets_goal
     assert found.product == found.lines[0].stages[0].exported
@@ -175,7 +176,7 @@ def test_a_mistake_is_found_before_anything_is_trained(plain: PlainRun, tmp_path
 
     recipe = plain.recipe.model_copy(update={"goal": Goal(metric="rmse")})
     with pytest.raises(InputError, match=r"goal\.metric: must be one of accuracy.*'rmse'"):
-        pipeline.work(recipe, small_runs.workspace(tmp_path), call)
+        pipeline.run_pipeline(recipe, small_runs.workspace(tmp_path), call)
     assert called == ["ingest", "preprocess"]
 
 
@@ -200,7 +201,7 @@ def test_the_best_point_of_a_search_goes_into_the_recipe(plain: PlainRun) -> Non
     point = {"train.learning_rate": 0.02, "model.arguments.width": 8}
     tuned = Tuned(point, (Trial(0, point, 0.9, ((1, 0.9),), "finished", 1.0),))
     call = Answering(tuned)
-    settled, found = pipeline.tune(recipe, plain.findings.prepared, plain.workspace, call)
+    settled, found = pipeline.tune_training(recipe, plain.findings.prepared, plain.workspace, call)
     assert found == tuned
     assert settled.train.learning_rate == 0.02
     assert settled.model.arguments == {"width": 8, "depth": 2}
@@ -209,7 +210,7 @@ def test_the_best_point_of_a_search_goes_into_the_recipe(plain: PlainRun) -> Non
     assert (label, step, search, known, host) == ("search", "tune", recipe.search, (), "")
     assert first == ({"train.learning_rate": 0.01, "model.arguments.width": 16},), "the recipe's own values"
     assert epochs == 2, "no trial trains longer than the recipe"
-    assert isinstance(trial, TrainingTrial)
+    assert isinstance(trial, TrainingObjective)
     assert trial.prepared == plain.findings.prepared
 
 
@@ -220,7 +221,7 @@ def test_with_a_cost_the_least_of_it_within_the_margin_goes_into_the_recipe(plai
     outcomes = zip(points, (0.9, 0.8, 0.6), (3.0, 2.0, 1.0), strict=True)
     trials = [Trial(0, point, score, (), "finished", 1.0, {"latency_ms": cost}) for point, score, cost in outcomes]
     call = Answering(Tuned(points[0], tuple(trials), cost="latency_ms"))
-    settled, found = pipeline.tune(recipe, plain.findings.prepared, plain.workspace, call)
+    settled, found = pipeline.tune_training(recipe, plain.findings.prepared, plain.workspace, call)
     assert settled.train.learning_rate == 0.02
     assert found is not None
     assert found.best == points[1], "what MLflow is told"
@@ -229,7 +230,7 @@ def test_with_a_cost_the_least_of_it_within_the_margin_goes_into_the_recipe(plai
 
 def test_a_search_without_a_result_leaves_the_recipe_as_it_is(plain: PlainRun) -> None:
     recipe = small_runs.tiny_recipe(search={"space": SPACE, "warm_start": False})
-    settled, found = pipeline.tune(recipe, plain.findings.prepared, plain.workspace, Answering(Tuned({}, ())))
+    settled, found = pipeline.tune_training(recipe, plain.findings.prepared, plain.workspace, Answering(Tuned({}, ())))
     assert found == Tuned({}, ())
     assert settled == small_runs.tiny_recipe(), "its own values, and no search that would run again"
 
@@ -237,15 +238,15 @@ def test_a_search_without_a_result_leaves_the_recipe_as_it_is(plain: PlainRun) -
 def test_no_first_point_where_the_recipe_says_nothing(plain: PlainRun) -> None:
     recipe = small_runs.tiny_recipe(search={"space": {"train.minutes": {"uniform": [1, 2]}}, "warm_start": False})
     call = Answering(Tuned({}, ()))
-    pipeline.tune(recipe, plain.findings.prepared, plain.workspace, call)
+    pipeline.tune_training(recipe, plain.findings.prepared, plain.workspace, call)
     assert call.asked[0][4] == ()
 
 
 def test_there_is_nothing_to_search_without_a_search_or_with_weights(plain: PlainRun) -> None:
     call = Answering(None)
-    assert pipeline.tune(plain.recipe, plain.findings.prepared, plain.workspace, call) == (plain.recipe, None)
+    assert pipeline.tune_training(plain.recipe, plain.findings.prepared, plain.workspace, call) == (plain.recipe, None)
     adopted = small_runs.tiny_recipe(search={"space": SPACE}, model={"weights": "net.pt"})
-    assert pipeline.tune(adopted, plain.findings.prepared, plain.workspace, call) == (adopted, None)
+    assert pipeline.tune_training(adopted, plain.findings.prepared, plain.workspace, call) == (adopted, None)
     assert call.asked == []
 
 
@@ -293,8 +294,11 @@ def test_stages_of_the_same_words_are_measured_both(plain: PlainRun) -> None:
     first, second = (dataclasses.replace(plain.findings.lines[0].stages[0].exported, content=f"{n}") for n in (1, 2))
     stages = [Stage("recover", first, first), Stage("recover", second, second)]
     baseline = plain.findings.lines[0].stages[0]
-    lines = (Line("baseline", "baseline", (baseline,)), Line("a", "candidate", (baseline, *stages), "refused"))
+    lines = (
+        BranchResult("baseline", "baseline", (baseline,)),
+        BranchResult("a", "candidate", (baseline, *stages), "refused"),
+    )
     call = Answering({})
-    bench = Bench(plain.recipe, plain.findings.prepared, baseline, "here", plain.workspace, call)
-    pipeline.measure("evaluate", lines, bench)
+    bench = RunContext(plain.recipe, plain.findings.prepared, baseline, "here", plain.workspace, call)
+    pipeline.measure_stages("evaluate", lines, bench)
     assert list(call.asked[0][2]) == ["baseline", "a: recover", "a: recover (2)"]

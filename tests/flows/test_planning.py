@@ -10,31 +10,32 @@ import pytest
 import small_runs
 from rich.console import Console
 
-from flows import outlines, planning
-from flows.recipe import Recipe
-from tasks import composition
-from tasks.artifacts import InputError
-from tasks.branch import CompressionSearch
+from flows.cli import plan_search
+from flows.cli.plan import Plan, describe_cost, plan_run, recoveries, show_plan
+from flows.recipe.schema import Recipe
+from tasks.compression import branch_space
+from tasks.compression.branch import CompressionSearch
+from tasks.core import InputError
 
 CUT, REPAIR = small_runs.CUT, small_runs.REPAIR
 TABLE: dict[str, Any] = {"data": {"source": "sklearn:iris"}, "model": {}}
 
 
-def plan(tmp_path: Path, **changes: Any) -> planning.Plan:
-    return planning.plan(small_runs.tiny_recipe(**changes), small_runs.workspace(tmp_path))
+def plan(tmp_path: Path, **changes: Any) -> Plan:
+    return plan_run(small_runs.tiny_recipe(**changes), small_runs.workspace(tmp_path))
 
 
-def shown(found: planning.Plan) -> str:
+def shown(found: Plan) -> str:
     console = Console(file=io.StringIO(), width=200)
-    planning.show(found, console)
+    show_plan(found, console)
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
     return text
 
 
 def test_a_plan_reads_the_data_and_trains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tasks import training
+    from tasks.training import train
 
-    monkeypatch.setattr(training, "train", lambda *_, **__: pytest.fail("a plan trains nothing"))
+    monkeypatch.setattr(train, "train", lambda *_, **__: pytest.fail("a plan trains nothing"))
     found = plan(tmp_path)
     assert found.prepared.dataset.splits["train"].count == 1079
     assert found.parameters == 9 * (16 + 16 * 16 + 16 * 32 + 32 * 32) + 2 * 2 * (16 + 32) + 33 * 10
@@ -72,27 +73,27 @@ def test_the_default_branches_are_said_to_be_the_default(tmp_path: Path) -> None
 
 
 def test_the_cost_worked_by_hand(tmp_path: Path) -> None:
-    found = planning.Plan(small_runs.tiny_recipe(), plan(tmp_path).prepared, epoch_seconds=30.0, parameters=1)
+    found = Plan(small_runs.tiny_recipe(), plan(tmp_path).prepared, epoch_seconds=30.0, parameters=1)
     # Two epochs of training; a recovery that two branches share and the control's: 4 epochs of 30 s.
-    assert planning.cost(found) == (
+    assert describe_cost(found) == (
         "at most 2 epochs of training, 2 epochs of recovery: about 2.0 minutes of training on this machine"
     )
     space = {"train.learning_rate": {"loguniform": [1e-3, 1e-1]}}
     searching = small_runs.tiny_recipe(search={"space": space, "trials": 5, "epochs": 9})
-    found = planning.Plan(searching, found.prepared, 30.0, 1)
-    assert "10 epochs of search" in planning.cost(found), "no trial is longer than the training"
-    assert "about 7.0 minutes" in planning.cost(found)
+    found = Plan(searching, found.prepared, 30.0, 1)
+    assert "10 epochs of search" in describe_cost(found), "no trial is longer than the training"
+    assert "about 7.0 minutes" in describe_cost(found)
     for more, said in (
         ({"trials": 5}, "3 minutes of search"),
         ({}, "3 minutes of search"),
         ({"trials": 1}, "2 epochs"),
     ):
         timed = small_runs.tiny_recipe(search={"space": space, "minutes": 3, **more})
-        assert said in planning.cost(planning.Plan(timed, found.prepared, 30.0, 1))
+        assert said in describe_cost(Plan(timed, found.prepared, 30.0, 1))
     bare = small_runs.tiny_recipe(
         model={"weights": "net.pt"}, compress={"branches": [{"name": "a", "steps": [{"step": "int8"}]}]}
     )
-    assert planning.cost(planning.Plan(bare, found.prepared, 30.0, 1)).startswith("at most no training: about 0.0")
+    assert describe_cost(Plan(bare, found.prepared, 30.0, 1)).startswith("at most no training: about 0.0")
 
 
 def test_a_population_trains_each_member_once(tmp_path: Path) -> None:
@@ -121,7 +122,7 @@ def test_recoveries_count_once_for_each_way_to_them() -> None:
     )
     assert recipe.compress is not None
     # a and b share the first; b's second; c's; the controls of one recovery and of two share theirs.
-    assert len(planning.recoveries(recipe.compress)) == 3 + 2
+    assert len(recoveries(recipe.compress)) == 3 + 2
 
 
 NARROW: dict[str, Any] = {"name": "narrow", "steps": [CUT, {"step": "recover", "epochs": 4}, {"step": "int8"}]}
@@ -151,7 +152,7 @@ def test_templates_are_shown_with_their_domains_and_conditions() -> None:
     sparsity, importance = {"uniform": [0.2, 0.6]}, {"choice": ["magnitude", "taylor"]}
     space = {"narrow.0.sparsity": sparsity, "narrow.0.importance": importance}
     space["narrow.1.epochs"] = {"integers": [1, 6], "when": {"narrow.0.importance": "taylor"}}
-    assert list(outlines.outlines(outlines.whole(searching(NARROW, space=space)).space)) == [
+    assert list(plan_search.outlines(plan_search.whole(searching(NARROW, space=space)).space)) == [
         "branch: choice ['narrow']",
         "narrow.0.sparsity: uniform [0.2, 0.6]",
         "narrow.0.importance: choice ['magnitude', 'taylor']",
@@ -173,22 +174,22 @@ def test_the_cost_of_the_search_for_branches_worked_by_hand() -> None:
         (searching(NARROW, trials=10, minutes=7), 7),
         (searching(NARROW, trials=2, minutes=7), 2 * 3 * 0.5),
     ):
-        assert outlines.most_minutes(recipe, 30.0) == minutes
+        assert plan_search.most_minutes(recipe, 30.0) == minutes
 
 
 def test_the_cost_says_what_is_searched(tmp_path: Path) -> None:
-    found = planning.Plan(searching(NARROW, trials=10), plan(tmp_path).prepared, epoch_seconds=30.0, parameters=1)
+    found = Plan(searching(NARROW, trials=10), plan(tmp_path).prepared, epoch_seconds=30.0, parameters=1)
     # Training 2 epochs, recovery of the branch and of its control 8: 5 minutes; the search 15.
-    assert planning.cost(found) == (
+    assert describe_cost(found) == (
         "at most 2 epochs of training, 8 epochs of recovery, a search for branches (10 trials): "
         "about 20.0 minutes of training on this machine"
     )
 
 
 def test_a_file_is_searched_without_training() -> None:
-    space = composition.space_of(CompressionSearch(), (), "onnx", "bytes")
-    assert next(iter(outlines.outlines(space))) == "reduced by nothing"
-    assert outlines.longest_trial(space, (), 30.0) == 0
+    space = branch_space.space_of(CompressionSearch(), (), "onnx", "bytes")
+    assert next(iter(plan_search.outlines(space))) == "reduced by nothing"
+    assert plan_search.longest_trial(space, (), 30.0) == 0
 
 
 @pytest.mark.parametrize(

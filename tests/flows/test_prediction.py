@@ -10,9 +10,9 @@ import pytest
 import small_products
 from PIL import Image
 
-from flows import prediction
-from tasks.artifacts import InputError
-from tasks.kernels import runtime
+from tasks.core import InputError
+from tasks.data import product_inputs
+from tasks.kernels.onnx import sessions
 
 IMAGES = small_products.image_file()
 TABLE = small_products.table_file()
@@ -33,9 +33,9 @@ def test_arrays_of_pixels(tmp_path: Path) -> None:
     np.savez(tmp_path / "c.npz", scans=raw)
     np.savez(tmp_path / "d.npz", images=raw[:1], mine=raw)
     for name in ("a.npy", "b.npz", "c.npz"):
-        np.testing.assert_array_equal(prediction.read(tmp_path / name, IMAGES)["image"], raw)
-    assert len(prediction.read(tmp_path / "d.npz", IMAGES)["image"]) == 1
-    found = prediction.read(tmp_path / "d.npz", IMAGES, "mine")["image"]
+        np.testing.assert_array_equal(product_inputs.read_inputs(tmp_path / name, IMAGES)["image"], raw)
+    assert len(product_inputs.read_inputs(tmp_path / "d.npz", IMAGES)["image"]) == 1
+    found = product_inputs.read_inputs(tmp_path / "d.npz", IMAGES, "mine")["image"]
     np.testing.assert_array_equal(found, raw)
     assert found.dtype == np.uint8
 
@@ -43,20 +43,20 @@ def test_arrays_of_pixels(tmp_path: Path) -> None:
 def test_whole_numbers_of_any_type_and_nothing_else_become_bytes(tmp_path: Path) -> None:
     file = tmp_path / "a.npy"
     np.save(file, pixels().astype(np.int64))
-    np.testing.assert_array_equal(prediction.read(file, IMAGES)["image"], pixels())
+    np.testing.assert_array_equal(product_inputs.read_inputs(file, IMAGES)["image"], pixels())
     for wrong in (pixels() / 255, pixels().astype(np.int64) - 1, pixels().astype(np.int64) + 256):
         np.save(file, wrong)
         with pytest.raises(InputError, match=r"a\.npy: must hold whole numbers from 0 to 255"):
-            prediction.read(file, IMAGES)
+            product_inputs.read_inputs(file, IMAGES)
 
 
 def test_a_picture_and_a_folder_of_pictures_are_decoded_and_resized(tmp_path: Path) -> None:
     for index, value in enumerate((0, 200)):
         Image.fromarray(np.full((16, 12, 3), value, np.uint8)).save(tmp_path / f"{index}.png")
-    found = prediction.read(tmp_path, IMAGES)["image"]
+    found = product_inputs.read_inputs(tmp_path, IMAGES)["image"]
     assert found.shape == (2, 8, 8, 3)
     assert found.mean(axis=(1, 2, 3)).tolist() == [0, 200]
-    assert prediction.read(tmp_path / "1.png", IMAGES)["image"].mean() == 200
+    assert product_inputs.read_inputs(tmp_path / "1.png", IMAGES)["image"].mean() == 200
 
 
 def test_what_holds_no_pictures_of_the_size_is_refused(tmp_path: Path) -> None:
@@ -64,32 +64,32 @@ def test_what_holds_no_pictures_of_the_size_is_refused(tmp_path: Path) -> None:
     folder.mkdir()
     np.save(file, pixels()[:, :4])
     with pytest.raises(InputError, match=r"must hold images of shape \(8, 8, 3\), but got \(4, 8, 3\)"):
-        prediction.read(file, IMAGES)
+        product_inputs.read_inputs(file, IMAGES)
     np.save(file, pixels()[..., 0])
     with pytest.raises(InputError, match=r"but got \(8, 8, 1\)"):
-        prediction.read(file, IMAGES)
+        product_inputs.read_inputs(file, IMAGES)
     with pytest.raises(InputError, match="must hold at least one image"):
-        prediction.read(folder, IMAGES)
+        product_inputs.read_inputs(folder, IMAGES)
     (folder / "notes.txt").write_text("no picture")
     with pytest.raises(InputError, match=r"notes\.txt: must be an image"):
-        prediction.read(folder, IMAGES)
+        product_inputs.read_inputs(folder, IMAGES)
     with pytest.raises(InputError, match=r"nothing\.npz: does not exist"):
-        prediction.read(tmp_path / "nothing.npz", IMAGES)
+        product_inputs.read_inputs(tmp_path / "nothing.npz", IMAGES)
 
 
 def test_files_of_arrays_never_run_code_and_must_be_whole(tmp_path: Path) -> None:
     file = tmp_path / "a.npy"
     np.save(file, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(InputError, match=r"a\.npy: must be a file of plain NumPy arrays"):
-        prediction.read(file, IMAGES)
+        product_inputs.read_inputs(file, IMAGES)
     np.save(file, pixels())
     file.write_bytes(file.read_bytes()[:-5])
     with pytest.raises(InputError, match=r"must be a file of plain NumPy arrays"):
-        prediction.read(file, IMAGES)
+        product_inputs.read_inputs(file, IMAGES)
     for content in (b"", b"hello"):
         (tmp_path / "b.npz").write_bytes(content)
         with pytest.raises(InputError, match=r"b\.npz: must be a file of plain NumPy arrays"):
-            prediction.read(tmp_path / "b.npz", IMAGES)
+            product_inputs.read_inputs(tmp_path / "b.npz", IMAGES)
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet", "semicolons.csv"])
@@ -99,30 +99,30 @@ def test_tables_are_read_as_in_training(name: str, tmp_path: Path) -> None:
         table().to_parquet(file, index=False)
     else:
         table().to_csv(file, index=False, sep=";" if name.startswith("semi") else ",")
-    found = prediction.read(file, TABLE)
+    found = product_inputs.read_inputs(file, TABLE)
     assert list(found) == ["rooms", "town"]
     np.testing.assert_array_equal(found["rooms"], np.array([[1], [2.5], [np.nan]], np.float32))
     assert found["town"].tolist() == [["Rome"], [""], [""]]
-    assert runtime.predict(TABLE, found).shape == (3, 1)
+    assert sessions.predict(TABLE, found).shape == (3, 1)
 
 
 def test_numbers_as_categories_are_the_same_text_as_in_training(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text("town,rooms\n1,2\n,3\n3,4\n")  # with a hole, pandas makes decimals of them
-    assert prediction.read(file, TABLE)["town"].tolist() == [["1"], [""], ["3"]]
+    assert product_inputs.read_inputs(file, TABLE)["town"].tolist() == [["1"], [""], ["3"]]
 
 
 def test_tables_without_what_the_model_takes_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     table().rename(columns={"rooms": "room"}).to_csv(file, index=False)
     with pytest.raises(InputError, match=r"rooms.*nearest valid choice: room"):
-        prediction.read(file, TABLE)
+        product_inputs.read_inputs(file, TABLE)
     table().assign(rooms=["one", "two", "three"]).to_csv(file, index=False)
     with pytest.raises(InputError, match=r"'rooms'.*must hold numbers"):
-        prediction.read(file, TABLE)
+        product_inputs.read_inputs(file, TABLE)
     (tmp_path / "a.txt").write_text("town,rooms\n")
     with pytest.raises(InputError, match=r"must be a \.csv or \.parquet table"):
-        prediction.read(tmp_path / "a.txt", TABLE)
+        product_inputs.read_inputs(tmp_path / "a.txt", TABLE)
     (tmp_path / "a.parquet").write_text("no parquet")
     with pytest.raises(InputError, match="must be a Parquet file"):
-        prediction.read(tmp_path / "a.parquet", TABLE)
+        product_inputs.read_inputs(tmp_path / "a.parquet", TABLE)

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
-from flows.documents import put, read_yaml
-from flows.recipe import Recipe, load, own_point, settle, validate, value_at, with_point
-from flows.story import as_yaml
-from tasks.artifacts import InputError
+from flows.recipe.loading import load_recipe, validate_recipe
+from flows.recipe.points import freeze_point, own_point, value_at, with_point
+from flows.recipe.schema import Recipe
+from flows.recipe.yaml_files import put, read_yaml
+from flows.results.report_builder import as_yaml
+from tasks.core import InputError
 from tasks.techniques import Channels, Int8
 
 LEAST: dict[str, Any] = {"name": "least", "data": {"source": "a.csv", "target": "b"}}
@@ -27,13 +29,13 @@ def write(folder: Path, **sections: Any) -> Path:
 
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
 def test_every_shipped_recipe_is_valid_and_says_its_command(file: Path) -> None:
-    recipe = load(file)
+    recipe = load_recipe(file)
     assert file.read_text().startswith(f"# paredown optimize conf/{file.name}")
-    assert validate(recipe.model_dump(mode="json")) == recipe
+    assert validate_recipe(recipe.model_dump(mode="json")) == recipe
 
 
 def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
-    recipe = load(write(tmp_path))
+    recipe = load_recipe(write(tmp_path))
     assert recipe == Recipe.model_validate(LEAST)
     assert (recipe.goal.metric, recipe.goal.max_drop, recipe.goal.minimize) == ("accuracy", 0.01, "latency")
     assert (recipe.search, recipe.compress) == (None, None)
@@ -42,7 +44,7 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
 def test_overrides_reach_into_sections_and_lists(tmp_path: Path) -> None:
     steps = [{"step": "channels", "sparsity": 0.5}]
     file = write(tmp_path, compress={"branches": [{"name": "a", "steps": steps}]})
-    recipe = load(
+    recipe = load_recipe(
         file,
         [
             "train.epochs=3",
@@ -61,7 +63,7 @@ def test_overrides_reach_into_sections_and_lists(tmp_path: Path) -> None:
 
 
 def test_the_last_override_of_a_place_counts(tmp_path: Path) -> None:
-    assert load(write(tmp_path), ["train.epochs=3", "train.epochs=4"]).train.epochs == 4
+    assert load_recipe(write(tmp_path), ["train.epochs=3", "train.epochs=4"]).train.epochs == 4
 
 
 def test_put_makes_mappings_but_no_list_places() -> None:
@@ -85,7 +87,7 @@ def test_a_key_that_stands_twice_is_refused_at_any_depth(tmp_path: Path) -> None
 
 
 def test_value_at_a_path() -> None:
-    recipe = validate({**LEAST, "compress": {"branches": [{"name": "a", "steps": [{"step": "channels"}]}]}})
+    recipe = validate_recipe({**LEAST, "compress": {"branches": [{"name": "a", "steps": [{"step": "channels"}]}]}})
     assert value_at(recipe, "compress.branches.0.steps.0.sparsity") == Channels().sparsity
     assert value_at(recipe, "train.early_stopping.patience") == 5
     for path in ("train.epoch", "compress.branches.1.name", "name.first", "search.space"):
@@ -93,10 +95,10 @@ def test_value_at_a_path() -> None:
 
 
 def test_a_point_gives_a_recipe_of_its_own() -> None:
-    recipe = validate(LEAST)
+    recipe = validate_recipe(LEAST)
     other = with_point(recipe, {"train.epochs": 7, "model.arguments.width": 16})
     assert (other.train.epochs, other.model.arguments) == (7, {"width": 16})
-    assert recipe == validate(LEAST)
+    assert recipe == validate_recipe(LEAST)
     assert with_point(other, {}) == other
 
 
@@ -106,13 +108,17 @@ def test_a_settled_recipe_is_the_one_that_a_user_would_have_written(tmp_path: Pa
         "train.momentum": {"uniform": [0.5, 0.99], "when": {"train.optimizer": "sgd"}},
         "model.arguments.width": {"quantized": [8, 32, 8]},
     }
-    searched = validate({**LEAST, "train": {"epochs": 3}, "search": {"space": space}})
-    found = settle(searched, {"train.optimizer": "sgd", "train.momentum": 0.8, "model.arguments.width": 16})
+    searched = validate_recipe({**LEAST, "train": {"epochs": 3}, "search": {"space": space}})
+    found = freeze_point(searched, {"train.optimizer": "sgd", "train.momentum": 0.8, "model.arguments.width": 16})
     (tmp_path / "found.yaml").write_text(as_yaml(found))
     train = {"epochs": 3, "optimizer": "sgd", "momentum": 0.8}
-    assert load(tmp_path / "found.yaml") == load(write(tmp_path, train=train, model={"arguments": {"width": 16}}))
+    assert load_recipe(tmp_path / "found.yaml") == load_recipe(
+        write(tmp_path, train=train, model={"arguments": {"width": 16}})
+    )
     assert yaml.safe_load(as_yaml(found)) == {**LEAST, "train": train, "model": {"arguments": {"width": 16}}}
-    assert settle(searched, {}) == validate({**LEAST, "train": {"epochs": 3}}), "nothing found: its own values"
+    assert freeze_point(searched, {}) == validate_recipe({**LEAST, "train": {"epochs": 3}}), (
+        "nothing found: its own values"
+    )
 
 
 def test_the_recipe_s_own_point_holds_what_it_names_and_what_applies() -> None:
@@ -123,14 +129,14 @@ def test_the_recipe_s_own_point_holds_what_it_names_and_what_applies() -> None:
         "model.arguments.width": {"choice": [8, 16]},
     }
     for optimizer, more in (("adamw", {}), ("sgd", {"train.momentum": 0.9})):
-        recipe = validate({**LEAST, "train": {"optimizer": optimizer}, "search": {"space": space}})
+        recipe = validate_recipe({**LEAST, "train": {"optimizer": optimizer}, "search": {"space": space}})
         assert recipe.search is not None
         assert own_point(recipe, recipe.search) == {"train.optimizer": optimizer, **more, "train.minutes": None}
 
 
 def test_a_point_is_laid_from_the_outside_in() -> None:
     point = {"train.early_stopping.patience": 9, "train.early_stopping": {"min_delta": 0.5}}
-    stopping = with_point(validate(LEAST), point).train.early_stopping
+    stopping = with_point(validate_recipe(LEAST), point).train.early_stopping
     assert stopping is not None
     assert (stopping.patience, stopping.min_delta) == (9, 0.5)
 
@@ -143,7 +149,7 @@ def test_a_space_of_good_values_is_accepted() -> None:
         "model.arguments.width": {"choice": [8, 16]},
         "augment.0.padding": {"integers": [1, 4]},
     }
-    recipe = validate({**LEAST, "augment": [{"step": "crop"}], "search": {"space": space}})
+    recipe = validate_recipe({**LEAST, "augment": [{"step": "crop"}], "search": {"space": space}})
     assert recipe.search is not None
     assert list(recipe.search.space) == list(space)
 
@@ -160,7 +166,7 @@ def test_what_depends_on_another_is_tried_only_where_it_applies() -> None:
         },
     }
     recipe = {**LEAST, "augment": [{"step": "crop"}], "search": {"space": space}}
-    assert validate(recipe).search is not None
+    assert validate_recipe(recipe).search is not None
     space["augment.0.padding"] = {"integers": [0, 4], "when": {"augment.0.step": "crop"}}
     with pytest.raises(InputError, match=r"search\.space\.augment\.0\.padding: must be at least 1, but got 0"):
-        validate(recipe)
+        validate_recipe(recipe)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.recipe import Recipe, load
+from flows.recipe.loading import load_recipe
+from flows.recipe.schema import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = sorted((ROOT / "conf").rglob("*.yaml"))
@@ -22,7 +23,7 @@ def test_there_are_recipes() -> None:
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_a_shipped_recipe_loads_and_names_its_command(path: Path) -> None:
-    recipe = load(path)
+    recipe = load_recipe(path)
     assert recipe.name.replace("-", "_") == path.stem.replace("-", "_")
     first = path.read_text().splitlines()[0]
     command = f"# paredown optimize {path.relative_to(ROOT)}"
@@ -30,16 +31,16 @@ def test_a_shipped_recipe_loads_and_names_its_command(path: Path) -> None:
     for override in first.removeprefix(command).split():
         key, _, value = override.partition("=")
         assert value, first
-        load(path, [f"{key}={value}"])
+        load_recipe(path, [f"{key}={value}"])
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_a_recipe_is_the_same_after_a_round_trip(path: Path) -> None:
-    recipe = load(path)
+    recipe = load_recipe(path)
     assert Recipe.model_validate(recipe.model_dump(mode="json")) == recipe
 
 
-@pytest.mark.parametrize("module", ["flows.cli", "flows.recipe"])
+@pytest.mark.parametrize("module", ["flows.cli.app", "flows.recipe.schema"])
 def test_nothing_heavy_is_imported_before_it_is_needed(module: str) -> None:
     code = f"import sys, {module}; print(*sorted(set(sys.modules) & set({HEAVY!r})))"
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -48,7 +49,7 @@ def test_nothing_heavy_is_imported_before_it_is_needed(module: str) -> None:
 
 def test_loading_a_shipped_recipe_stays_light() -> None:
     code = (
-        "import sys; from pathlib import Path; from flows.recipe import load;"
+        "import sys; from pathlib import Path; from flows.recipe.schema import load;"
         f"load(Path('conf/digits.yaml')); print(*sorted(set(sys.modules) & set({HEAVY!r})))"
     )
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -7,20 +7,22 @@ import dataclasses
 import pytest
 from prefect.serializers import JSONSerializer
 
-from flows.execution import write_plainly
-from flows.paring import ParingTrial
-from flows.records import record_search
-from flows.trials import TrainingTrial
-from tasks import steps, tracking
-from tasks.artifacts import Workspace
-from tasks.spaces import Search, Uniform
+from flows.results.mlflow_records import record_search
+from flows.trials.compression_trial import CompressionObjective
+from flows.trials.training_trial import TrainingObjective
+from tasks import tracking
+from tasks.core import Workspace
+from tasks.search.domains import Uniform
+from tasks.search.results import Known, Trial, Tuned
+from tasks.search.search_spec import Search
+from tasks.steps import definitions
+from tasks.steps.runner import write_plainly
 from tasks.tracking import Warm, past_searches, warm
-from tasks.tracking.recorder import SearchRun
-from tasks.tuning import Known, Trial, Tuned
+from tasks.tracking.live_recorder import SearchRun
 
 POINT = {"train.momentum": 0.5}
 TUNED = Tuned(POINT, (Trial(0, POINT, 0.9, ((1, 0.9),), "finished", 1.0),), identity="same data")
-SEARCH, BRANCH_SEARCH = TrainingTrial.role, ParingTrial.role
+SEARCH, BRANCH_SEARCH = TrainingObjective.role, CompressionObjective.role
 SPACE = {"train.momentum": Uniform(uniform=(0, 1))}
 
 
@@ -47,8 +49,8 @@ def test_a_search_that_was_killed_is_a_past_to_others_and_not_to_itself(workspac
     parent = tracking.open_run(uri, "killed", "killed", "key", {}, {})
     SearchRun(uri, parent, SEARCH, "same data").add(TUNED.trials)  # and then the process is gone
     asked = ("killed", SEARCH, "same data", Search(space=SPACE), POINT)
-    assert steps.remember.fn(*asked, workspace) == Warm(known=(Known(POINT, 0.9),))
-    assert steps.remember.fn(*asked, dataclasses.replace(workspace, run=parent)) == Warm()
+    assert definitions.remember.fn(*asked, workspace) == Warm(known=(Known(POINT, 0.9),))
+    assert definitions.remember.fn(*asked, dataclasses.replace(workspace, run=parent)) == Warm()
     record_search(SEARCH, TUNED, parent, workspace, write_plainly)
     assert len(past_searches(uri, "killed", SEARCH)) == 1, "it went on in its own run"
 

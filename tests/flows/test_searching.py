@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flows.searching import EARLIER, recalled
-from tasks.tuning import BOUND, Known, Trial, Tuned, best_point
+from flows.pipeline.search_step import EARLIER, carry_over
+from tasks.search.results import BOUND, Known, Trial, Tuned, best_point
 
 
 def trial(number: int, width: int, score: float, **measured: float) -> Trial:
@@ -15,15 +15,15 @@ KNOWN = [Known({"width": 8}, 0.8), Known({"width": 16}, 0.95), Known({"width": 3
 
 def test_the_best_of_earlier_searches_is_a_trial_of_this_one() -> None:
     tuned = Tuned({"width": 64}, (trial(0, 64, 0.9), trial(1, 16, 0.85)))
-    (found,) = recalled(KNOWN, tuned)
+    (found,) = carry_over(KNOWN, tuned)
     assert (found.number, found.point, found.score, found.reason) == (2, {"width": 16}, 0.95, EARLIER)
     assert (found.seconds, found.curve) == (0.0, ()), "nothing was run"
     assert best_point((*tuned.trials, found)) == {"width": 16}
 
 
 def test_what_was_found_again_stands_there_once() -> None:
-    assert recalled(KNOWN, Tuned({}, (trial(0, 16, 0.95),))) == []
-    assert recalled([], Tuned({}, (trial(0, 16, 0.95),))) == []
+    assert carry_over(KNOWN, Tuned({}, (trial(0, 16, 0.95),))) == []
+    assert carry_over([], Tuned({}, (trial(0, 16, 0.95),))) == []
 
 
 def test_with_a_cost_it_is_the_front() -> None:
@@ -33,7 +33,7 @@ def test_with_a_cost_it_is_the_front() -> None:
         Known({"width": 32}, 0.9, {"bytes": 30.0}),
         Known({"width": 4}, 0.99),
     ]
-    found = recalled(known, Tuned({}, (trial(0, 64, 0.9, bytes=40.0),), cost="bytes"))
+    found = carry_over(known, Tuned({}, (trial(0, 64, 0.9, bytes=40.0),), cost="bytes"))
     assert [each.point["width"] for each in found] == [8, 16], "32 costs more than 16 and scores less; 4 has no cost"
     assert [each.number for each in found] == [1, 2]
 

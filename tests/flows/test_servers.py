@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from flows import environment, servers
-from flows.servers import check_servers
-from tasks.artifacts import InputError
+from flows.services import environment, health_checks
+from flows.services.health_checks import check_servers
+from tasks.core import InputError
 
 
 @contextmanager
@@ -108,14 +108,14 @@ def test_prefect_without_its_api_is_told_where_it_is() -> None:
         assert "as http://host:4200/api is" in refusal("PREFECT_API_URL", f"http://{address}").law
 
 
-@pytest.mark.parametrize("name", servers.CHECKS)
+@pytest.mark.parametrize("name", health_checks.CHECKS)
 def test_an_absent_server_is_named(name: str) -> None:
     scheme = "" if name == "RAY_ADDRESS" else "http://"
     assert "Connection refused" in refusal(name, f"{scheme}{nobody()}").law
 
 
 def test_silent_servers_cost_their_patience_once_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(servers, "PATIENCE", 0.5)
+    monkeypatch.setattr(health_checks, "PATIENCE", 0.5)
     started = time.perf_counter()
     with server(200, b"OK", delay=1.0) as slow, listener() as silent, pytest.raises(InputError) as caught:
         check_servers({"MLFLOW_TRACKING_URI": f"http://{slow}", "PREFECT_API_URL": f"http://{silent}/api"})
@@ -125,8 +125,8 @@ def test_silent_servers_cost_their_patience_once_together(monkeypatch: pytest.Mo
 
 def test_a_look_up_that_never_ends_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
-    monkeypatch.setattr(servers, "PATIENCE", 0.2)
-    monkeypatch.setattr(servers.socket, "create_connection", lambda *_, **__: over.wait())
+    monkeypatch.setattr(health_checks, "PATIENCE", 0.2)
+    monkeypatch.setattr(health_checks.socket, "create_connection", lambda *_, **__: over.wait())
     started = time.perf_counter()
     assert refusal("RAY_ADDRESS", "head.example:6379").law == "must answer within 0.2 seconds"
     assert time.perf_counter() - started < 2
@@ -174,7 +174,7 @@ def test_the_place_of_a_database_must_take_a_file(tmp_path: Path) -> None:
 
 
 def test_a_fault_of_a_check_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(servers.CHECKS, "RAY_ADDRESS", lambda address: 1 / 0)
+    monkeypatch.setitem(health_checks.CHECKS, "RAY_ADDRESS", lambda address: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         check_servers({"RAY_ADDRESS": "auto"})
 
@@ -183,11 +183,11 @@ def test_a_run_does_not_begin_before_its_servers_answer(tmp_path: Path, monkeypa
     monkeypatch.setattr(os, "environ", os.environ | {"PAREDOWN_HOME": str(tmp_path), "RAY_ADDRESS": nobody()})
     monkeypatch.setattr(sys, "path", list(sys.path))
     with pytest.raises(InputError, match="running Ray cluster"):
-        environment.prepare()
+        environment.prepare_environment()
 
 
 def test_only_what_is_secret_is_left_out() -> None:
-    assert servers.without_password("http://user:pa/ss@host:1/x") == "http://host:1/x"
-    assert servers.without_password("user:secret@host:1") == "host:1"
-    assert servers.without_password("http://host:1/a") == "http://host:1/a"
-    assert servers.without_password("sqlite:////home/me@work/runs.db") == "sqlite:////home/me@work/runs.db"
+    assert health_checks.without_password("http://user:pa/ss@host:1/x") == "http://host:1/x"
+    assert health_checks.without_password("user:secret@host:1") == "host:1"
+    assert health_checks.without_password("http://host:1/a") == "http://host:1/a"
+    assert health_checks.without_password("sqlite:////home/me@work/runs.db") == "sqlite:////home/me@work/runs.db"

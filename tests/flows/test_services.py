@@ -16,8 +16,8 @@ import psutil
 import pytest
 from rich.console import Console
 
-from flows import machine, processes, services
-from flows.services import SERVERS, WORKER, Service, Site
+from flows.services import local_services, processes, service_catalog
+from flows.services.service_catalog import SERVERS, WORKER, Service, ServiceState
 
 STUBBORN = """
 import signal, subprocess, sys, time
@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 def start(folder: Path, code: str, name: str = "it") -> processes.Record:
     command = [sys.executable, "-c", textwrap.dedent(code)]
-    record = processes.start(folder, name, command, os.environ, None, {})
+    record = processes.start_process(folder, name, command, os.environ, None, {})
     until(lambda: "ready" in processes.tail(folder, name))
     return record
 
@@ -118,7 +118,7 @@ def web(name: str) -> Service:
         return ["http.server", "--bind", "127.0.0.1", "--directory", str(home), str(port)]
 
     return Service(
-        name, 8000, command, lambda site, since: services.ask(f"http://127.0.0.1:{site.ports[name]}/") != b""
+        name, 8000, command, lambda site, since: service_catalog.ask(f"http://127.0.0.1:{site.ports[name]}/") != b""
     )
 
 
@@ -126,12 +126,12 @@ def broken(name: str) -> Service:
     return Service(name, 8000, lambda port, home: ["no_such_module"], lambda site, since: False)
 
 
-def bring_up(folder: Path, *wanted: Service) -> Site:
-    site = Site(folder)
-    with pytest.MonkeyPatch.context() as patch, machine._progress(Console(quiet=True)) as progress:
-        patch.setattr(machine, "SERVERS", wanted)
-        machine._assign_ports(site)
-        machine._bring_up(wanted, site, folder, progress)
+def bring_up(folder: Path, *wanted: Service) -> ServiceState:
+    site = ServiceState(folder)
+    with pytest.MonkeyPatch.context() as patch, local_services._progress(Console(quiet=True)) as progress:
+        patch.setattr(local_services, "SERVERS", wanted)
+        local_services._assign_ports(site)
+        local_services._bring_up(wanted, site, folder, progress)
     return site
 
 
@@ -169,7 +169,7 @@ def test_what_does_not_start_is_said_with_its_log_and_the_others_go_on(folder: P
 
 
 def test_what_never_becomes_healthy_is_cleared_away(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "PATIENCE", 1.0)
+    monkeypatch.setattr(local_services, "PATIENCE", 1.0)
     mute = Service("mlflow", 8000, web("mlflow").command, lambda site, since: False)
     site = bring_up(folder, mute)
     assert "was not healthy within 1 s" in site.failures[0]
@@ -177,9 +177,11 @@ def test_what_never_becomes_healthy_is_cleared_away(folder: Path, monkeypatch: p
 
 
 def test_the_screen_has_the_addresses_and_one_line_to_use_them(folder: Path) -> None:
-    site = Site(folder, {"prefect": 1234, "mlflow": 5678}, {"prefect": "started", "mlflow": "failed"}, ["mlflow ended"])
+    site = ServiceState(
+        folder, {"prefect": 1234, "mlflow": 5678}, {"prefect": "started", "mlflow": "failed"}, ["mlflow ended"]
+    )
     console = Console(width=100, record=True, quiet=False, file=open(os.devnull, "w"))  # noqa: SIM115
-    machine.show(site, console)
+    local_services.show_services(site, console)
     lines = console.export_text().splitlines()
     assert [line.split() for line in lines if line.startswith("prefect")] == [
         ["prefect", "started", "http://127.0.0.1:1234/api"]
@@ -193,8 +195,10 @@ def test_the_screen_has_the_addresses_and_one_line_to_use_them(folder: Path) -> 
 
 def test_only_the_worker_is_told_of_the_servers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://elsewhere:5000")
-    site = Site(folder, {"prefect": 1, "mlflow": 2, "ray": 3}, dict.fromkeys(("prefect", "mlflow", "ray"), "started"))
-    told = {service.name: services.surroundings(service, site, folder) for service in (*SERVERS, WORKER)}
+    site = ServiceState(
+        folder, {"prefect": 1, "mlflow": 2, "ray": 3}, dict.fromkeys(("prefect", "mlflow", "ray"), "started")
+    )
+    told = {service.name: service_catalog.surroundings(service, site, folder) for service in (*SERVERS, WORKER)}
     assert told["worker"]["MLFLOW_TRACKING_URI"] == "http://127.0.0.1:2"
     assert told["worker"]["RAY_ADDRESS"] == "127.0.0.1:3"
     assert told["worker"]["PREFECT_API_URL"] == told["prefect"]["PREFECT_UI_API_URL"] == "http://127.0.0.1:1/api"
@@ -216,5 +220,5 @@ def test_every_server_listens_on_this_machine_only(service: Service) -> None:
 def test_down_says_that_nothing_was_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAREDOWN_HOME", str(tmp_path))
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        stopped = machine.down(Console(quiet=True))
+        stopped = local_services.stop_services(Console(quiet=True))
     assert stopped == {"worker": 0, "ray": 0, "mlflow": 0, "prefect": 0}

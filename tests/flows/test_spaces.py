@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from flows.spaces import probes
-from tasks.spaces import Search, applies, is_member
+from flows.recipe.search_validation import probes
+from tasks.search.search_spec import Search
+from tasks.search.space import applies, is_member
 
 
 def space_of(**domains: Any) -> Any:

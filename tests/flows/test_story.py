@@ -10,22 +10,23 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from flows import story
-from flows.pipeline import Findings
-from flows.recipe import validate
-from tasks.artifacts import Goal, Scorecard
-from tasks.artifacts.goal import Limits
-from tasks.reporting import Story, render
-from tasks.selection import select
-from tasks.tuning import EXCESS, Trial, Tuned
+from flows.pipeline.findings import Findings
+from flows.recipe.loading import validate_recipe
+from flows.results import report_builder
+from tasks.core import Goal, Scorecard
+from tasks.core.goal import Limits
+from tasks.evaluation.selection import select
+from tasks.report.html import render_report
+from tasks.report.report_data import ReportData
+from tasks.search.results import EXCESS, Trial, Tuned
 
 if TYPE_CHECKING:
     from conftest import PlainRun
 
 
 @pytest.fixture(scope="module")
-def told(plain: PlainRun) -> Story:
-    return story.tell(plain.findings, plain.workspace.store, 12.5, {"MLflow run": "abc"})
+def told(plain: PlainRun) -> ReportData:
+    return report_builder.build_report(plain.findings, plain.workspace.store, 12.5, {"MLflow run": "abc"})
 
 
 def baseline_of(findings: Findings) -> str:
@@ -63,7 +64,7 @@ def test_the_answer_has_the_numbers_of_the_test(plain: PlainRun) -> None:
     ratio = dataclasses.replace(card.latency.ratio, value=2.25)
     fast = dataclasses.replace(card.latency, ratio=ratio, verdict="faster")
     found = with_test(plain.findings, name="narrow", drop=drop, latency=fast, size_ratio=3.21)
-    assert story.answer(found) == (
+    assert report_builder.answer_of(found) == (
         "narrow is 2.25× as fast as the baseline and 3.21× smaller; "
         "on 1,360 test examples it loses 0.0042 accuracy: proven within 1."
     )
@@ -71,28 +72,28 @@ def test_the_answer_has_the_numbers_of_the_test(plain: PlainRun) -> None:
         drop, estimate=dataclasses.replace(drop.estimate, value=-0.01), verdict="within, not proven", needed=4321
     )
     slow = dataclasses.replace(fast, verdict="no measurable change")
-    assert story.answer(with_test(found, drop=gained, latency=slow)) == (
+    assert report_builder.answer_of(with_test(found, drop=gained, latency=slow)) == (
         "narrow is not measurably faster than the baseline (no measurable change) and 3.21× smaller; on 1,360 test "
         "examples it gains 0.0100 accuracy: within 1, though 1360 examples do not prove it; 4,321 examples would."
     )
     same = dataclasses.replace(drop, estimate=dataclasses.replace(drop.estimate, value=0.0))
-    assert "it loses no accuracy:" in story.answer(with_test(found, drop=same))
+    assert "it loses no accuracy:" in report_builder.answer_of(with_test(found, drop=same))
 
 
 def test_the_answer_when_nothing_suits_or_the_test_refutes(plain: PlainRun) -> None:
-    said = story.answer(nothing_chosen(plain.findings))
+    said = report_builder.answer_of(nothing_chosen(plain.findings))
     assert said.startswith(
         "No candidate keeps accuracy within 1 and gains on latency: the product is the baseline. "
         "The nearest miss is narrow"
     )
     assert said.endswith(", above the limit 1.")
     name = plain.findings.test[plain.findings.choice.chosen].name
-    assert story.answer(refuted(plain.findings)) == (
+    assert report_builder.answer_of(refuted(plain.findings)) == (
         f"{name} was chosen on validation, but on test it loses 0.0312 accuracy, beyond 1: the product is the baseline."
     )
 
 
-def test_one_row_for_every_line_with_its_reason(told: Story, plain: PlainRun) -> None:
+def test_one_row_for_every_line_with_its_reason(told: ReportData, plain: PlainRun) -> None:
     assert [(entry.name, entry.role) for entry in told.entries] == [
         (line.name, line.role) for line in plain.findings.lines
     ]
@@ -109,14 +110,14 @@ def test_one_row_for_every_line_with_its_reason(told: Story, plain: PlainRun) ->
 
 
 def test_the_baseline_is_the_chosen_row_when_the_test_refutes(plain: PlainRun) -> None:
-    found = story.tell(refuted(plain.findings), plain.workspace.store, 1.0, {})
+    found = report_builder.build_report(refuted(plain.findings), plain.workspace.store, 1.0, {})
     assert [entry.name for entry in found.entries if entry.chosen] == ["baseline"]
     rows = {entry.name: entry.reason for entry in found.entries}
     assert rows["baseline"] == "kept: the choice of validation did not hold on test"
     assert rows[plain.findings.product.name] == "chosen on validation, but refuted on test"
 
 
-def test_a_row_shows_its_stages_steps_and_curves(told: Story, plain: PlainRun) -> None:
+def test_a_row_shows_its_stages_steps_and_curves(told: ReportData, plain: PlainRun) -> None:
     row = next(entry for entry in told.entries if entry.name == "narrow-int8")
     labels = ["baseline", "channels sparsity 0.5", "recover epochs 1", "int8"]
     assert [stage.label for stage in row.stages] == labels
@@ -132,7 +133,7 @@ def test_a_row_shows_its_stages_steps_and_curves(told: Story, plain: PlainRun) -
     assert [epoch["number"] for epoch in row.curves["recover epochs 1"]] == [0, 1]
 
 
-def test_the_test_cards_and_the_frame_are_those_of_the_run(told: Story, plain: PlainRun) -> None:
+def test_the_test_cards_and_the_frame_are_those_of_the_run(told: ReportData, plain: PlainRun) -> None:
     assert told.test == tuple(plain.findings.test.values())
     assert (told.name, told.metric, told.duration_s, told.links) == ("tiny", "accuracy", 12.5, {"MLflow run": "abc"})
     assert told.data["examples"].startswith("1,079 train")
@@ -143,14 +144,14 @@ def test_the_test_cards_and_the_frame_are_those_of_the_run(told: Story, plain: P
     assert told.searched is None
 
 
-def test_the_recipe_in_the_story_runs_again(told: Story, plain: PlainRun) -> None:
-    assert validate(yaml.safe_load(told.recipe)) == plain.recipe
+def test_the_recipe_in_the_story_runs_again(told: ReportData, plain: PlainRun) -> None:
+    assert validate_recipe(yaml.safe_load(told.recipe)) == plain.recipe
     assert "learning_rate: 0.01" in told.recipe
     assert "weight_decay" not in told.recipe, "only what the user said"
 
 
-def test_a_story_becomes_a_report_that_names_every_row(told: Story, tmp_path: Path) -> None:
-    page = render(told)
+def test_a_story_becomes_a_report_that_names_every_row(told: ReportData, tmp_path: Path) -> None:
+    page = render_report(told)
     assert all(entry.name in page for entry in told.entries)
     assert page.count("<html") == 1
 
@@ -163,7 +164,7 @@ def test_trials_are_told_in_the_metric_s_own_sign(metric: Any, score: float, pla
     )
     recipe = plain.recipe.model_copy(update={"goal": Goal(metric=metric)})
     found = dataclasses.replace(plain.findings, recipe=recipe, tuned=Tuned({"train.epochs": 1}, trials))
-    first, failed = story.trials(found)
+    first, failed = report_builder.trial_rows(found)
     assert (first["score"], first["epochs"], first["state"]) == (score, 2, "stopped early")
     assert (failed["score"], failed["epochs"], failed["reason"]) == (None, 0, "OSError: gone")
     assert json.dumps([first, failed])
@@ -171,23 +172,23 @@ def test_trials_are_told_in_the_metric_s_own_sign(metric: Any, score: float, pla
 
 def test_a_search_that_found_nothing_is_noted(plain: PlainRun) -> None:
     found = dataclasses.replace(plain.findings, tuned=Tuned({}, ()))
-    assert any(note.startswith("No trial of the search finished an epoch") for note in story.notes(found))
-    assert not any("No trial" in note for note in story.notes(plain.findings))
+    assert any(note.startswith("No trial of the search finished an epoch") for note in report_builder.notes(found))
+    assert not any("No trial" in note for note in report_builder.notes(plain.findings))
     broken = dataclasses.replace(found, tuned=Tuned({}, (), "RuntimeError: no cluster"))
-    (note,) = [note for note in story.notes(broken) if "no cluster" in note]
+    (note,) = [note for note in report_builder.notes(broken) if "no cluster" in note]
     assert note == "The search ended before its budget was spent: RuntimeError: no cluster."
 
 
 def test_what_is_not_proven_on_test_is_noted(plain: PlainRun) -> None:
     card = plain.findings.test[plain.findings.choice.chosen]
     drop = dataclasses.replace(card.drop, verdict="within, not proven", needed=4321)
-    (note,) = [note for note in story.notes(with_test(plain.findings, drop=drop)) if "4,321" in note]
+    (note,) = [note for note in report_builder.notes(with_test(plain.findings, drop=drop)) if "4,321" in note]
     assert note.startswith(f"{card.name} on test: within 1, though ")
 
 
 def test_a_trial_beyond_the_limits_has_no_score_but_a_reason() -> None:
     measured = {"bytes": 120.0, EXCESS: 0.2}
-    row = story.trial_row(Trial(3, {"a": 1}, -1.2e6, ((1, -1.2e6),), "finished", 1.0, measured), 1, "bytes")
+    row = report_builder.trial_row(Trial(3, {"a": 1}, -1.2e6, ((1, -1.2e6),), "finished", 1.0, measured), 1, "bytes")
     assert (row["score"], row["cost"], row["epochs"], row["reason"]) == (None, 120.0, 0, "beyond the limits by 20%")
-    row = story.trial_row(Trial(4, {"a": 1}, -0.25, ((1, -0.25),), "finished", 1.0, {"bytes": 90.0}), -1, None)
+    row = report_builder.trial_row(Trial(4, {"a": 1}, -0.25, ((1, -0.25),), "finished", 1.0, {"bytes": 90.0}), -1, None)
     assert (row["score"], row["cost"], row["epochs"], row["reason"]) == (0.25, None, 1, "")

@@ -10,17 +10,19 @@ from typing import Any
 import story as stories
 from rich.console import Console
 
-from flows import tables
-from flows.optimize import Outcome
-from tasks.registry import Version
-from tasks.reporting import Searched, Story
+from flows.results import console_tables
+from flows.results.outcome import Outcome
+from tasks.report.report_data import BranchSearchReport, ReportData
+from tasks.tracking.registry import Version
 
 
-def shown(story: Story) -> str:
+def shown(story: ReportData) -> str:
     nothing: Any = None
     told = dataclasses.replace(story, links={"MLflow": "http://127.0.0.1:5000"})
     console = Console(file=io.StringIO(), width=200)
-    tables.show(Outcome(told, nothing, Path("reports"), Version("tiny", 3, "champion", "abc"), 0), console)
+    console_tables.show_outcome(
+        Outcome(told, nothing, Path("reports"), Version("tiny", 3, "champion", "abc"), 0), console
+    )
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
     return " ".join(text.split())
 
@@ -40,5 +42,5 @@ def test_what_was_taken_of_two_objectives_is_told() -> None:
 
 
 def test_brackets_in_what_broke_a_search_are_shown() -> None:
-    broken = Searched("It ended before its budget was spent: OSError: [Errno 28] [/] full.", ())
+    broken = BranchSearchReport("It ended before its budget was spent: OSError: [Errno 28] [/] full.", ())
     assert "OSError: [Errno 28] [/] full." in shown(dataclasses.replace(stories.sample(), searched=broken))

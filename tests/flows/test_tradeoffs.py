@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flows.tradeoffs import best_of, front, taken, tell
-from tasks.artifacts import Goal
-from tasks.reporting import Weighed
-from tasks.tuning import EXCESS, Trial, Tuned
+from flows.results.tradeoff_text import describe_tradeoff
+from tasks.core import Goal
+from tasks.report.report_data import Tradeoff
+from tasks.search.pareto_front import best_tradeoff, taken, trial_front
+from tasks.search.results import EXCESS, Trial, Tuned
 
 
 def tried(number: int, score: float | None, **measured: float) -> Trial:
@@ -25,27 +26,27 @@ TRIALS = (
 
 
 def said(margin: float, *trials: Trial) -> str:
-    told = tell(Tuned({}, trials, cost="bytes"), Goal(max_drop=margin))
+    told = describe_tradeoff(Tuned({}, trials, cost="bytes"), Goal(max_drop=margin))
     assert told is not None
     return told.answer
 
 
 def test_of_those_that_are_as_good_the_least_one_is_taken() -> None:
-    assert best_of(TRIALS, "bytes", 0.01) == {"n": 1}
-    assert best_of(TRIALS, "bytes", 0.05) == {"n": 2}
-    assert best_of(TRIALS, None, 0.05) == {"n": 6}
-    assert best_of([tried(0, 0.5)], "latency_ms", 0.01) == {"n": 0}, "nothing was weighed"
-    assert best_of([], "bytes", 0.01) == {}
+    assert best_tradeoff(TRIALS, "bytes", 0.01) == {"n": 1}
+    assert best_tradeoff(TRIALS, "bytes", 0.05) == {"n": 2}
+    assert best_tradeoff(TRIALS, None, 0.05) == {"n": 6}
+    assert best_tradeoff([tried(0, 0.5)], "latency_ms", 0.01) == {"n": 0}, "nothing was weighed"
+    assert best_tradeoff([], "bytes", 0.01) == {}
     assert taken([tried(0, 0.5, bytes=1), tried(1, 0.6, bytes=1)], "bytes", 0.2) == tried(1, 0.6, bytes=1)
 
 
 def test_on_the_front_is_what_no_other_beats_in_both() -> None:
-    assert [trial.number for trial in front(TRIALS, "bytes")] == [2, 1, 0]
-    assert front(TRIALS[6:], "bytes") == [], "not weighed, and beyond the limits"
+    assert [trial.number for trial in trial_front(TRIALS, "bytes")] == [2, 1, 0]
+    assert trial_front(TRIALS[6:], "bytes") == [], "not weighed, and beyond the limits"
 
 
 def test_the_report_says_which_was_taken_and_why() -> None:
-    assert tell(Tuned({}, TRIALS, cost="bytes"), Goal(max_drop=0.01)) == Weighed(
+    assert describe_tradeoff(Tuned({}, TRIALS, cost="bytes"), Goal(max_drop=0.01)) == Tradeoff(
         "bytes",
         1,
         (2, 1, 0),
@@ -68,7 +69,7 @@ def test_the_best_score_may_be_what_is_taken() -> None:
 
 def test_a_loss_is_shown_in_its_own_sign_and_a_latency_in_milliseconds() -> None:
     trials = (tried(0, -0.25, latency_ms=0.04123), tried(1, -0.20, latency_ms=0.12))
-    told = tell(Tuned({}, trials, cost="latency_ms"), Goal(metric="log_loss", max_drop=0.1))
+    told = describe_tradeoff(Tuned({}, trials, cost="latency_ms"), Goal(metric="log_loss", max_drop=0.1))
     assert told is not None
     assert "the least latency of the 2 trials within 0.1 of the best log_loss: 0.0412 ms at log_loss" in told.answer
     assert "log_loss 0.2500; trial 1 has the best log_loss, 0.2000, at 0.12 ms." in told.answer
@@ -81,4 +82,4 @@ def test_where_nothing_keeps_the_limits_it_is_said() -> None:
 
 def test_a_search_with_one_objective_or_nothing_weighed_has_nothing_to_tell() -> None:
     for tuned in (Tuned({}, TRIALS), Tuned({}, TRIALS[6:7], cost="bytes"), Tuned({}, (), cost="bytes")):
-        assert tell(tuned, Goal()) is None
+        assert describe_tradeoff(tuned, Goal()) is None

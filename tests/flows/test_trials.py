@@ -12,26 +12,27 @@ import small_runs
 import yaml
 from small_desk import Desk
 
-from flows.recipe import Recipe, settle
-from flows.trials import TrainingTrial
-from tasks import evaluation
-from tasks.artifacts import Refusal, Workspace, digest_of
-from tasks.spaces import Point
-from tasks.trainer import Trainer
-from tasks.tuning import EXCESS
-from tasks.tuning.stages import go_on
+from flows.recipe.points import freeze_point
+from flows.recipe.schema import Recipe
+from flows.trials.training_trial import TrainingObjective
+from tasks.core import Refusal, Workspace, digest_of
+from tasks.evaluation import evaluate
+from tasks.search.results import EXCESS
+from tasks.search.space import Point
+from tasks.training.trainer import Trainer
+from tasks.tuning.pbt_stages import go_on
 
 SPACE = {"train.learning_rate": {"loguniform": [1e-3, 1e-1]}}
 
 
-def trial(workspace: Workspace, **changes: Any) -> tuple[TrainingTrial, dict[str, np.ndarray]]:
+def trial(workspace: Workspace, **changes: Any) -> tuple[TrainingObjective, dict[str, np.ndarray]]:
     recipe = small_runs.tiny_recipe(
         data={"source": "memory"},
         model={"factory": "tasks.architectures:mlp", "arguments": {"width": 8, "depth": 1}},
         **{"train": {"epochs": 4, "batch_size": 16}, **changes},
     )
     prepared = small_runs.prepared_squares(workspace.store)
-    run = TrainingTrial(recipe, prepared, workspace.store.get_json(prepared.fitted))
+    run = TrainingObjective(recipe, prepared, workspace.store.get_json(prepared.fitted))
     shared = dict(run.arrays(workspace.store))
     for array in shared.values():
         array.flags.writeable = False  # as Ray maps them
@@ -97,7 +98,7 @@ def test_latencies_can_be_compared_on_the_same_host_and_runtime_only(
     here = trial(workspace, **changes)[0].identity
     assert here == trial(workspace, **changes)[0].identity
     assert here != trial(workspace, **changes, runtime={"batch": 8})[0].identity
-    monkeypatch.setattr("flows.trials.host_name", lambda: "another")
+    monkeypatch.setattr("tasks.kernels.host.machine.host_name", lambda: "another")
     assert here != trial(workspace, **changes)[0].identity
     monkeypatch.undo()
     assert here == trial(workspace, **changes)[0].identity
@@ -109,7 +110,7 @@ def test_a_score_has_its_metric_beside_it(tmp_path: Path) -> None:
 
 
 def test_what_a_file_costs_is_measured_before_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "SECONDS", 0.05)
+    monkeypatch.setattr(evaluate, "SECONDS", 0.05)
     desk = ran(tmp_path, {}, search={"space": SPACE, "epochs": 1, "minimize": "bytes"})
     (measured,) = desk.measured
     assert measured["bytes"] == (desk.folder / "untrained.onnx").stat().st_size
@@ -117,7 +118,7 @@ def test_what_a_file_costs_is_measured_before_the_training(tmp_path: Path, monke
 
 
 def test_a_network_beyond_the_limits_is_not_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "SECONDS", 0.05)
+    monkeypatch.setattr(evaluate, "SECONDS", 0.05)
     goal = {"limits": {"bytes": 1000}}
     desk = ran(tmp_path, {}, search={"space": SPACE, "epochs": 1}, goal=goal)
     over = desk.measured[0]["bytes"] / 1000 - 1
@@ -149,7 +150,7 @@ def test_a_stage_goes_on_from_the_one_before_it_and_ends_as_the_recipe_alone(tmp
         run(point, desk)  # type: ignore[arg-type]
         assert list(desk.curve) == own
         curve |= desk.curve
-    recipe = settle(run.recipe, THIRD)
+    recipe = freeze_point(run.recipe, THIRD)
     assert Recipe.model_validate(yaml.safe_load(yaml.safe_dump(recipe.model_dump(mode="json")))) == recipe
     alone = dataclasses.replace(run, recipe=recipe)
     desk = Desk(workspace, tmp_path / "alone", shared)

@@ -9,15 +9,13 @@ from typing import Any
 import small_runs
 import story as stories
 
-from flows import misses, tried
-from flows import story as told
-from flows.branches import Line, Stage
-from flows.joint import Found
-from flows.pipeline import Findings
-from tasks.artifacts import Candidate, Scorecard
-from tasks.branch import Branch, Compress
-from tasks.selection import select
-from tasks.tuning import Trial, Tuned
+from flows.pipeline.findings import BranchResult, Findings, FoundBranches, Stage
+from flows.results import branch_search_report, near_misses
+from flows.results import report_builder as told
+from tasks.compression.branch import Branch, Compress
+from tasks.core import Candidate, Scorecard
+from tasks.evaluation.selection import select
+from tasks.search.results import Trial, Tuned
 
 CUT, REPAIR = small_runs.CUT, small_runs.REPAIR
 POINT = {"reduce": "channels", "finish": "int8", "channels.sparsity": 0.25, "recover.epochs": 2}
@@ -25,12 +23,12 @@ WORDS = "channels sparsity 0.25 → recover epochs 2 → int8"
 LOW: Any = {"drop": 0.002, "speedup": 2.5, "bytes": 110_233.6}
 
 
-def line(name: str, role: Any = "candidate") -> Line:
+def line(name: str, role: Any = "candidate") -> BranchResult:
     made = Candidate(name, "onnx", "", {"name": name}, (), "0" * 64)
-    return Line(name, role, (Stage(name, made, made),))
+    return BranchResult(name, role, (Stage(name, made, made),))
 
 
-def card_of(row: Line, card: Scorecard) -> Scorecard:
+def card_of(row: BranchResult, card: Scorecard) -> Scorecard:
     assert row.product
     return dataclasses.replace(card, candidate=row.product.digest, name=row.name)
 
@@ -55,7 +53,7 @@ def findings(trials: tuple[Trial, ...], **found: Scorecard) -> Findings:
     new = tuple(branch for branch in branches if branch.name in names)
     recipe = recipe.model_copy(update={"compress": Compress(branches=tuple(branches))})
     choice = select(cards, next(iter(cards)), recipe.goal)
-    searched = Found(Tuned(trials[0].point if trials else {}, trials), new, tuple(rows[len(own) + 1 :]))
+    searched = FoundBranches(Tuned(trials[0].point if trials else {}, trials), new, tuple(rows[len(own) + 1 :]))
     nothing: Any = None
     return Findings(recipe, nothing, None, tuple(rows), cards, choice, nothing, {}, choice.meets_goal, "host", searched)
 
@@ -66,7 +64,7 @@ BAD = stories.card("found 1", 0.8942, 0.03, 0.71, 100_000)
 
 
 def test_no_search_is_not_told_of() -> None:
-    assert tried.tell(dataclasses.replace(findings(()), searched=None)) is None
+    assert branch_search_report.report_branch_search(dataclasses.replace(findings(()), searched=None)) is None
 
 
 def test_every_trial_is_told_after_the_recipe_s_own_branches() -> None:
@@ -77,7 +75,7 @@ def test_every_trial_is_told_after_the_recipe_s_own_branches() -> None:
         trial(2, curve=((1, 0.01),), score=0.01, measured={}, answer={"refusal": refusal}),
         trial(3, curve=(), score=None, measured={}, answer=None, state="failed", reason="RuntimeError: no memory"),
     )
-    found = tried.tell(findings(trials, found_1=FAST))
+    found = branch_search_report.report_branch_search(findings(trials, found_1=FAST))
     assert found is not None
     own, best, early, given_up, failed = found.tried
     assert (own.name, own.branch, own.state) == ("narrow", "channels sparsity 0.5 → recover epochs 1", "own")
@@ -101,7 +99,7 @@ def test_every_trial_is_told_after_the_recipe_s_own_branches() -> None:
 
 
 def answer(trials: tuple[Trial, ...], **found: Any) -> str:
-    told = tried.tell(findings(trials, **found))
+    told = branch_search_report.report_branch_search(findings(trials, **found))
     assert told is not None
     return told.answer
 
@@ -132,7 +130,7 @@ def test_a_search_without_anything_feasible_names_its_nearest_miss() -> None:
     )
     worse = stories.card("found 2", 0.8842, 0.04, 0.3, 100_000)
     found = findings((trial(0), trial(1)), found_2=worse, found_1=BAD, own={})
-    searched = tried.tell(found)
+    searched = branch_search_report.report_branch_search(found)
     assert searched is not None
     assert searched.answer.endswith(f"None of them meets the goal; the nearest miss is {miss}.")
     assert told.answer(found) == (
@@ -156,7 +154,7 @@ def test_an_empty_search_says_so() -> None:
     found = findings(())
     assert found.searched is not None
     broken = dataclasses.replace(found.searched, tuned=Tuned({}, (), "RuntimeError: no cluster"))
-    again = tried.tell(dataclasses.replace(found, searched=broken))
+    again = branch_search_report.report_branch_search(dataclasses.replace(found, searched=broken))
     assert again is not None
     assert again.answer.endswith("It ended before its budget was spent: RuntimeError: no cluster.")
     assert [each.name for each in again.tried] == ["narrow"]
@@ -165,7 +163,7 @@ def test_an_empty_search_says_so() -> None:
 def test_the_nearest_miss_is_the_one_of_the_best_rank() -> None:
     worst = stories.card("worst", 0.8242, 0.1, 0.3, 100_000)
     found = findings((), own={"worst": worst, "bad": BAD})
-    assert [row.name for _, row in misses.ranked(found)] == ["bad", "worst"]
-    assert misses.nearest(found).startswith("The nearest miss is bad (4.00× as fast")
-    assert misses.nearest(findings((), own={})) == ""
+    assert [row.name for _, row in near_misses.ranked_candidates(found)] == ["bad", "worst"]
+    assert near_misses.nearest_miss(found).startswith("The nearest miss is bad (4.00× as fast")
+    assert near_misses.nearest_miss(findings((), own={})) == ""
     assert told.answer(findings((), own={})).endswith("the product is the baseline.")

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tasks.kernels import runtime
-from tasks.kernels.attention import Attention, Encoder, expand, layer_of
-from tasks.kernels.coupling import find_groups
-from tasks.kernels.surgery import cut
+from tasks.kernels.graph.attention import Attention, Encoder, expand_attention, layer_of
+from tasks.kernels.onnx import sessions, torch_export
+from tasks.kernels.pruning.dependency_groups import find_groups
+from tasks.kernels.pruning.surgery import cut_channels
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def test_attention_answers_as_torchs_own(batch_first: bool, bias: bool, widths: 
 def test_an_encoder_answers_as_torchs_own(norm_first: bool, batch_first: bool) -> None:
     layer = nn.TransformerEncoderLayer(12, 3, 20, 0.1, "gelu", norm_first=norm_first, batch_first=batch_first)
     theirs = nn.Sequential(nn.TransformerEncoder(layer, 2, nn.LayerNorm(12), enable_nested_tensor=False)).eval()
-    ours, inputs = expand(theirs), torch.randn(2, 5, 12)
+    ours, inputs = expand_attention(theirs), torch.randn(2, 5, 12)
     assert isinstance(ours[0], Encoder)  # type: ignore[index]
     assert torch.allclose(ours(inputs), theirs(inputs), atol=1e-6)
     with torch.no_grad():  # torch's fast path
@@ -60,16 +60,16 @@ def test_a_cut_head_answers_as_torchs_own_whose_output_ignores_it() -> None:
     silent = copy.deepcopy(model)
     with torch.no_grad():
         silent.get_submodule("around").out_proj.weight[:, 4:8] = 0  # type: ignore[operator, union-attr, index]
-    pared = cut(model, groups, {heads.id: [0, 2, 3]})
+    pared = cut_channels(model, groups, {heads.id: [0, 2, 3]})
     assert pared.get_submodule("around.query").out_features == 12
     assert torch.allclose(pared(inputs), silent(inputs), atol=1e-6)
 
 
 def test_only_what_is_wanted_is_written_out() -> None:
     model = nn.ModuleDict({name: nn.TransformerEncoderLayer(8, 2, 8) for name in ("first", "second")})
-    assert type(expand(model, ["second.linear1"]).get_submodule("first")) is nn.TransformerEncoderLayer
-    assert type(expand(model, ["second.linear1"]).get_submodule("second")).__name__ == "EncoderLayer"
-    assert type(expand(model, []).get_submodule("second")) is nn.TransformerEncoderLayer
+    assert type(expand_attention(model, ["second.linear1"]).get_submodule("first")) is nn.TransformerEncoderLayer
+    assert type(expand_attention(model, ["second.linear1"]).get_submodule("second")).__name__ == "EncoderLayer"
+    assert type(expand_attention(model, []).get_submodule("second")) is nn.TransformerEncoderLayer
     wanted = model.get_submodule("first").self_attn.in_proj_weight[8:16]  # type: ignore[union-attr, index]
     assert torch.equal(layer_of(model, "first.self_attn.key").weight, wanted)  # type: ignore[arg-type]
 
@@ -84,7 +84,7 @@ def test_what_is_shared_hooked_or_extended_stays_torchs() -> None:
         [nn.MultiheadAttention(8, 2, add_bias_kv=True), nn.MultiheadAttention(8, 2, add_zero_attn=True)]
     )
     for model in (shared, tied, hooked, extended):
-        assert all(type(part) is nn.MultiheadAttention for part in expand(model).children())
+        assert all(type(part) is nn.MultiheadAttention for part in expand_attention(model).children())
 
 
 def test_masks_are_never_ignored() -> None:
@@ -100,7 +100,7 @@ def test_modes_gradients_and_the_random_state_are_kept() -> None:
     model[0].linear1.eval()
     model[0].self_attn.in_proj_weight.requires_grad_(False)
     before = torch.get_rng_state()
-    ours: Any = expand(model)
+    ours: Any = expand_attention(model)
     layer_of(model, "0.self_attn.query")
     assert torch.equal(torch.get_rng_state(), before)
     assert (ours[0].training, ours[0].linear1.training, ours[0].self_attn.training) == (True, False, True)
@@ -112,7 +112,7 @@ def test_modes_gradients_and_the_random_state_are_kept() -> None:
 def test_the_runtime_runs_what_is_cut() -> None:
     model, inputs = networks.encoder(0)
     groups = find_groups(model, inputs)
-    pared = cut(model, groups, {group.id: range(group.channels // 2) for group in groups if not group.frozen})
-    file = runtime.convert(pared, tuple(inputs.shape[1:])).SerializeToString()
-    answers: Tensor = torch.as_tensor(runtime.predict(file, {"input": inputs.numpy()}))
+    pared = cut_channels(model, groups, {group.id: range(group.channels // 2) for group in groups if not group.frozen})
+    file = torch_export.convert(pared, tuple(inputs.shape[1:])).SerializeToString()
+    answers: Tensor = torch.as_tensor(sessions.predict(file, {"input": inputs.numpy()}))
     assert torch.allclose(answers, pared(inputs), atol=1e-5)

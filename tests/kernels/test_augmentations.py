@@ -9,14 +9,14 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from tasks.kernels import augmentations
+from tasks.kernels.training import image_transforms
 
 ALL: dict[str, Callable[[Tensor, Generator], Tensor]] = {
-    "crop": lambda batch, generator: augmentations.crop(batch, 2, generator),
-    "flip": lambda batch, generator: augmentations.flip(batch, 0.5, generator),
-    "rotate": lambda batch, generator: augmentations.rotate(batch, 30.0, generator),
-    "noise": lambda batch, generator: augmentations.noise(batch, 0.1, generator),
-    "cutout": lambda batch, generator: augmentations.cutout(batch, 3, generator),
+    "crop": lambda batch, generator: image_transforms.crop(batch, 2, generator),
+    "flip": lambda batch, generator: image_transforms.flip(batch, 0.5, generator),
+    "rotate": lambda batch, generator: image_transforms.rotate(batch, 30.0, generator),
+    "noise": lambda batch, generator: image_transforms.noise(batch, 0.1, generator),
+    "cutout": lambda batch, generator: image_transforms.cutout(batch, 3, generator),
 }
 
 
@@ -44,7 +44,7 @@ def test_shape_and_dtype_stay_the_input_is_untouched_and_the_seed_decides(name: 
 
 def test_crop_is_a_window_of_the_padded_image_for_every_image() -> None:
     batch, padding = images(), 2
-    cropped = augmentations.crop(batch, padding, seeded(3))
+    cropped = image_transforms.crop(batch, padding, seeded(3))
     top, left = torch.randint(2 * padding + 1, (2, len(batch)), generator=seeded(3))
     for image, result, y, x in zip(batch, cropped, top.tolist(), left.tolist(), strict=True):
         padded = functional.pad(image, (padding,) * 4)
@@ -54,19 +54,19 @@ def test_crop_is_a_window_of_the_padded_image_for_every_image() -> None:
 
 def test_flip_mirrors_each_image_or_leaves_it() -> None:
     batch = images(count=400)
-    flipped = augmentations.flip(batch, 0.25, seeded())
+    flipped = image_transforms.flip(batch, 0.25, seeded())
     mirrored = (flipped == batch.flip(3)).flatten(1).all(1)
     same = (flipped == batch).flatten(1).all(1)
     assert torch.equal(mirrored, ~same)
     assert 70 <= int(mirrored.sum()) <= 130
-    assert torch.equal(augmentations.flip(batch, 1.0, seeded()), batch.flip(3))
+    assert torch.equal(image_transforms.flip(batch, 1.0, seeded()), batch.flip(3))
 
 
 def test_rotation_is_rigid_when_height_and_width_differ() -> None:
     """A dot 8 pixels above the centre of a tall image stays 8 pixels from it, and 8 cos(angle) above."""
     batch = torch.zeros(50, 1, 41, 21)
     batch[:, :, 12, 10] = 1.0
-    turned = augmentations.rotate(batch, 80.0, seeded())
+    turned = image_transforms.rotate(batch, 80.0, seeded())
     angles = (2 * torch.rand(50, generator=seeded()) - 1) * torch.pi * 80 / 180
     weight = turned.sum((2, 3))[:, 0]
     rows = (turned[:, 0].sum(2) * torch.arange(41)).sum(1) / weight
@@ -79,27 +79,27 @@ def test_rotation_is_rigid_when_height_and_width_differ() -> None:
 def test_a_quarter_turn_is_rot90() -> None:
     batch = torch.rand(1, 2, 7, 7, generator=seeded(4))
     draws = (2 * torch.rand(1, generator=seeded(5)) - 1).item()
-    quarter = augmentations.rotate(batch, 90 / draws, seeded(5))
+    quarter = image_transforms.rotate(batch, 90 / draws, seeded(5))
     torch.testing.assert_close(quarter, batch.rot90(1, (2, 3)), atol=1e-4, rtol=0)
 
 
 def test_noise_has_the_standard_deviation_asked_for() -> None:
     grey = torch.full((64, 3, 16, 16), 128, dtype=torch.uint8)
-    noisy = augmentations.noise(grey, 0.1, seeded()).float()
+    noisy = image_transforms.noise(grey, 0.1, seeded()).float()
     assert abs(noisy.std().item() - 25.5) < 0.5
-    rows = augmentations.noise(torch.zeros(4000, 5), 0.3, seeded())
+    rows = image_transforms.noise(torch.zeros(4000, 5), 0.3, seeded())
     assert abs(rows.std().item() - 0.3) < 0.01
 
 
 def test_noise_on_bytes_saturates_instead_of_wrapping() -> None:
     white = torch.full((4, 1, 8, 8), 255, dtype=torch.uint8)
-    assert augmentations.noise(white, 0.1, seeded()).min() > 100
+    assert image_transforms.noise(white, 0.1, seeded()).min() > 100
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_cutout_zeroes_one_square_that_the_border_may_cut(size: int) -> None:
     batch = images(count=200)
-    gone = augmentations.cutout(batch, size, seeded()) == 0
+    gone = image_transforms.cutout(batch, size, seeded()) == 0
     assert torch.equal(gone.all(1), gone.any(1))
     heights, widths = gone[:, 0].any(2).sum(1), gone[:, 0].any(1).sum(1)
     assert torch.equal(gone[:, 0].sum((1, 2)), heights * widths)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.kernels import bitmasks
+from tasks.kernels.onnx import bitmasks
 
 
 def test_by_hand() -> None:

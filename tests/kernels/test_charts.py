@@ -9,13 +9,14 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tasks.kernels import charts
-from tasks.kernels.charts import Bar, Frame, Interval, Line, Point, Scale, Trial, Try, View
-from tasks.kernels.charts.labels import Anchor, overlap, place
-from tasks.kernels.charts.points import spot
-from tasks.kernels.charts.scales import labelled, scale_of
+from tasks.core import number_format
+from tasks.report import charts
+from tasks.report.charts import AxisScale, Bar, BranchMark, Frame, Interval, ParetoView, Point, Series, TrialMark
+from tasks.report.charts.labels import Anchor, overlap, place_labels
+from tasks.report.charts.point_marks import spot
+from tasks.report.charts.scales import labelled, scale_of
 
-VIEW = View("latency, ms", "accuracy, %", "area = size", lower_is_better=False, margin=1.0)
+VIEW = ParetoView("latency, ms", "accuracy, %", "area = size", lower_is_better=False, margin=1.0)
 NASTY = '<script>alert("x")</script> & more'
 
 
@@ -28,25 +29,25 @@ def parsed(svg: str) -> ElementTree.Element:
 
 
 def test_numbers_by_hand() -> None:
-    accuracy = charts.unit_of("accuracy", 0.01)
+    accuracy = number_format.unit_of("accuracy", 0.01)
     assert accuracy.score(0.91857) == "91.86\N{NARROW NO-BREAK SPACE}%"
     assert accuracy.change(-0.00123) == "−0.12\N{NARROW NO-BREAK SPACE}points"
     assert accuracy.change_span(-0.00001, 0.0107) == "[0.00,\N{NO-BREAK SPACE}1.07]"
-    assert charts.unit_of("mae", 500.0).score(31480.4) == "31\N{NARROW NO-BREAK SPACE}480"
-    assert charts.unit_of("accuracy", 0.001).change(0.0012) == "0.120\N{NARROW NO-BREAK SPACE}points"
-    assert charts.storage(91_204) == "91.2\N{NARROW NO-BREAK SPACE}kB"
-    assert charts.count(41_230_000) == "41.2\N{NARROW NO-BREAK SPACE}M"
-    assert charts.ratio(3.508) == "3.51×"
-    assert charts.duration(7_380) == "2\N{NARROW NO-BREAK SPACE}h 3\N{NARROW NO-BREAK SPACE}min"
-    assert charts.significant(3.1e-6, 2) == "3.1e−6"
-    assert charts.significant(float("nan")) == "–"
+    assert number_format.unit_of("mae", 500.0).score(31480.4) == "31\N{NARROW NO-BREAK SPACE}480"
+    assert number_format.unit_of("accuracy", 0.001).change(0.0012) == "0.120\N{NARROW NO-BREAK SPACE}points"
+    assert number_format.format_bytes(91_204) == "91.2\N{NARROW NO-BREAK SPACE}kB"
+    assert number_format.format_count(41_230_000) == "41.2\N{NARROW NO-BREAK SPACE}M"
+    assert number_format.format_ratio(3.508) == "3.51×"
+    assert number_format.format_duration(7_380) == "2\N{NARROW NO-BREAK SPACE}h 3\N{NARROW NO-BREAK SPACE}min"
+    assert number_format.format_significant(3.1e-6, 2) == "3.1e−6"
+    assert number_format.format_significant(float("nan")) == "–"
 
 
 def test_scales_by_hand() -> None:
-    assert Scale(0, 10, 100, 200)(2.5) == 125
-    assert Scale(1, 100, 0, 300, log=True)(10) == pytest.approx(150)
-    assert Scale(0, 10, 100, 200)(99) == 200
-    assert charts.ticks(Scale(0, 10, 0, 1), 5) == [0, 2, 4, 6, 8, 10]
+    assert AxisScale(0, 10, 100, 200)(2.5) == 125
+    assert AxisScale(1, 100, 0, 300, log=True)(10) == pytest.approx(150)
+    assert AxisScale(0, 10, 100, 200)(99) == 200
+    assert charts.ticks(AxisScale(0, 10, 0, 1), 5) == [0, 2, 4, 6, 8, 10]
     assert labelled([0.25, 0.5]) == ["0.25", "0.50"]
     assert labelled([0.5, 20, 100], log=True) == ["0.5", "20", "100"]
 
@@ -68,19 +69,19 @@ def test_front_agrees_with_brute_force(lower_is_better: bool) -> None:
         return any(b is not a and b.x.value <= a.x.value and sign * b.y.value >= sign * a.y.value for b in points)
 
     expected = {a.label for a in points if not beaten(a)}
-    assert {a.label for a in charts.front(points, lower_is_better)} == expected
+    assert {a.label for a in charts.frontier(points, lower_is_better)} == expected
     assert expected
 
 
 def test_controls_are_no_part_of_the_front() -> None:
     points = [point(1, 99, "control"), point(2, 90, name="real")]
-    assert [p.label for p in charts.front(points, False)] == ["real"]
+    assert [p.label for p in charts.frontier(points, False)] == ["real"]
 
 
 def test_names_stand_apart_and_inside() -> None:
     anchors = [Anchor(100 + 34 * index, 200 + 9 * (index % 3), 8, 90) for index in range(15)]
     bounds = (0.0, 0.0, 900.0, 400.0)
-    boxes = place(anchors, [], bounds)
+    boxes = place_labels(anchors, [], bounds)
     assert sum(overlap(a, b) for a, b in itertools.combinations(boxes, 2)) < 15
     assert all(overlap(box, bounds) == pytest.approx(90 * 15) for box in boxes)
 
@@ -109,7 +110,7 @@ def test_better_is_up_for_both_directions() -> None:
     points = [point(2, 10, "baseline"), point(1, 11)]
     heights = {}
     for lower in (False, True):
-        svg = charts.pareto(points, View("x", "y", "a", lower_is_better=lower, margin=0.5))
+        svg = charts.pareto(points, ParetoView("x", "y", "a", lower_is_better=lower, margin=0.5))
         discs = [node for node in parsed(svg).iter("circle") if "point" in node.get("class", "")]
         heights[lower] = [float(disc.get("cy", "")) for disc in discs]
     assert heights[False][1] < heights[False][0]
@@ -120,7 +121,7 @@ def test_what_is_far_beyond_stands_on_the_edge_and_says_where() -> None:
     points = [point(2, 92, "baseline"), point(1, 91.5), point(1.5, 91), point(1.2, 31)]
     texts = [node.text for node in parsed(charts.pareto(points, VIEW)).iter("text")]
     assert "p (off scale: 31.0)" in texts
-    flat = spot(points[3], Scale(0, 3, 0, 300), Scale(90, 93, 400, 0), 5)
+    flat = spot(points[3], AxisScale(0, 3, 0, 300), AxisScale(90, 93, 400, 0), 5)
     assert (flat.y, flat.along) == (400, (400, 400))
 
 
@@ -140,11 +141,11 @@ def test_dots_band_spans_baseline_to_edge() -> None:
 
 
 def test_lines_skip_what_is_not_finite() -> None:
-    curves = [Line("train", ((1, 1.0), (2, float("nan")), (3, 0.5)), "first"), Line("none", (), "second")]
+    curves = [Series("train", ((1, 1.0), (2, float("nan")), (3, 0.5)), "first"), Series("none", (), "second")]
     svg = charts.lines(curves, "loss", "epoch", "loss", mark=3)
     assert "nan" not in svg
     assert len(list(parsed(svg).iter("path"))) == 1
-    assert charts.lines([Line("none", (), "first")], "loss", "epoch", "loss") == ""
+    assert charts.lines([Series("none", (), "first")], "loss", "epoch", "loss") == ""
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ def test_lines_skip_what_is_not_finite() -> None:
 def test_trials_of_any_kind_of_value(places: list[Any]) -> None:
     scores = [0.9, None, 0.8]
     trials = [
-        Trial(at, score, "failed" if score is None else "finished", score == 0.9, NASTY)
+        TrialMark(at, score, "failed" if score is None else "finished", score == 0.9, NASTY)
         for at, score in zip(places, scores, strict=True)
     ]
     root = parsed(charts.scatter(trials, "search", "knob", "score", lower_is_better=False))
@@ -162,12 +163,12 @@ def test_trials_of_any_kind_of_value(places: list[Any]) -> None:
 
 
 def test_search_without_any_score_still_draws() -> None:
-    trials = [Trial(1, None, "failed", False, "gone")]
+    trials = [TrialMark(1, None, "failed", False, "gone")]
     assert "failed" in charts.scatter(trials, "search", "trial", "score", lower_is_better=True)
 
 
 def test_forest_clamps_what_is_off_its_scale() -> None:
-    svg = charts.forest(Interval(0.5, -9, 9), Scale(-1, 1, 4, 104), reference=0, margin=0.5, tone="good")
+    svg = charts.forest(Interval(0.5, -9, 9), AxisScale(-1, 1, 4, 104), reference=0, margin=0.5, tone="good")
     root = parsed(svg)
     assert root.get("aria-hidden") == "true"
     whisker = next(node for node in root.iter("line") if node.get("class") == "whisker")
@@ -178,8 +179,8 @@ def test_forest_clamps_what_is_off_its_scale() -> None:
 FRAME = Frame("tried", "speed-up", "drop", margin=1.0)
 
 
-def tried(gain: float, drop: float, kind: Any = "finished", label: str = "") -> Try:
-    return Try(label, gain, drop, kind, NASTY)
+def tried(gain: float, drop: float, kind: Any = "finished", label: str = "") -> BranchMark:
+    return BranchMark(label, gain, drop, kind, NASTY)
 
 
 def test_tradeoff_has_a_mark_for_each_and_a_band_as_high_as_the_margin() -> None:

@@ -7,7 +7,7 @@ import pickle
 import pytest
 import torch
 
-from tasks.kernels.checkpoints import NotOurs, fingerprint, pack, unpack
+from tasks.kernels.training.checkpoints import NotOurs, fingerprint, pack_checkpoint, unpack
 
 CPU = torch.device("cpu")
 OURS, THEIRS = "a" * 64, "b" * 64
@@ -15,13 +15,13 @@ OURS, THEIRS = "a" * 64, "b" * 64
 
 def test_what_goes_in_comes_out() -> None:
     content = {"weights": {"w": torch.arange(6.0).view(2, 3)}, "curve": [{"loss": None, "seconds": 0.25}]}
-    back = unpack(OURS, pack(OURS, content), CPU)
+    back = unpack(OURS, pack_checkpoint(OURS, content), CPU)
     assert torch.equal(back["weights"]["w"], content["weights"]["w"])
     assert back["curve"] == content["curve"]
 
 
 def test_half_altered_empty_and_foreign_bytes_are_told_apart() -> None:
-    data = pack(OURS, {"w": torch.zeros(3)})
+    data = pack_checkpoint(OURS, {"w": torch.zeros(3)})
     altered = data[:-1] + bytes([data[-1] ^ 1])
     for broken in (data[: len(data) // 2], altered, b"", b"anything at all"):
         with pytest.raises(NotOurs, match="half-written or altered"):
@@ -36,7 +36,7 @@ def test_pickled_code_does_not_run() -> None:
             return (pytest.fail, ("code from a checkpoint ran",))
 
     with pytest.raises(pickle.UnpicklingError, match="Weights only"):
-        unpack(OURS, pack(OURS, {"bomb": Bomb()}), CPU)
+        unpack(OURS, pack_checkpoint(OURS, {"bomb": Bomb()}), CPU)
 
 
 def test_a_fingerprint_sees_values_and_not_their_layout() -> None:

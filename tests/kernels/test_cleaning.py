@@ -9,7 +9,8 @@ import small_graphs
 import small_products
 from onnx import TensorProto, helper, numpy_helper
 
-from tasks.kernels import runtime
+from tasks.kernels.onnx import description, sessions
+from tasks.kernels.onnx_passes import cleanup, static_quantization
 
 IMAGES = small_products.images(32)
 CHAIN = ["Cast", "Transpose", "Mul", "Add"]
@@ -30,43 +31,43 @@ def tiny(nodes: list[onnx.NodeProto], shape: tuple[int, ...], constants: dict[st
 
 def alike(before: bytes, after: bytes, shape: tuple[int, ...]) -> bool:
     x = np.random.default_rng(0).normal(size=(3, *shape)).astype(np.float32)
-    return np.allclose(*(runtime.predict(data, {"x": x}) for data in (before, after)), rtol=1e-5, atol=1e-6)
+    return np.allclose(*(sessions.predict(data, {"x": x}) for data in (before, after)), rtol=1e-5, atol=1e-6)
 
 
 def test_a_residual_network_becomes_all_convolutions() -> None:
     before = small_graphs.padded_file()
-    after = runtime.clean(before)
+    after = cleanup.clean(before)
     head = ["GlobalAveragePool", "Flatten", "Gemm"]
     body = ["Conv", "Relu", "Conv", "Relu", "Conv", "Conv", "Add", "Relu"]
     assert sorted(small_graphs.kinds(after)) == sorted([*CHAIN, *body, *head])
-    answers = [runtime.predict(data, IMAGES) for data in (before, after)]
+    answers = [sessions.predict(data, IMAGES) for data in (before, after)]
     assert answers[1] == pytest.approx(answers[0], rel=1e-4, abs=1e-4)
     onnx.checker.check_model(onnx.load_from_string(after), full_check=True)
-    assert runtime.metadata(after) == runtime.metadata(before)
+    assert description.metadata(after) == description.metadata(before)
 
 
 def test_cleaning_is_deterministic_and_done_once() -> None:
     for model in (small_graphs.padded_file(), small_products.image_file(), small_products.table_file()):
-        cleaned = runtime.clean(model)
-        assert runtime.clean(model) == cleaned
-        assert runtime.clean(cleaned) == cleaned
+        cleaned = cleanup.clean(model)
+        assert cleanup.clean(model) == cleaned
+        assert cleanup.clean(cleaned) == cleaned
 
 
 def test_every_operator_has_its_own_name() -> None:
-    names = [node.name for node in onnx.load_from_string(runtime.clean(small_products.table_file())).graph.node]
+    names = [node.name for node in onnx.load_from_string(cleanup.clean(small_products.table_file())).graph.node]
     assert len({*names, ""}) == len(names) + 1
     assert "first_layer" in names
 
 
 def test_what_nobody_reads_is_gone_and_equal_constants_are_one() -> None:
     names = {
-        tensor.name for tensor in onnx.load_from_string(runtime.clean(small_graphs.padded_file())).graph.initializer
+        tensor.name for tensor in onnx.load_from_string(cleanup.clean(small_graphs.padded_file())).graph.initializer
     }
     assert "nobody" not in names
     nodes = [helper.make_node("Add", ["x", "a"], ["s"]), helper.make_node("Mul", ["s", "b"], ["y"])]
     twins = {"a": np.arange(4, dtype=np.float32), "b": np.arange(4, dtype=np.float32)}
     model = tiny(nodes, (4,), twins)
-    cleaned = runtime.clean(model)
+    cleaned = cleanup.clean(model)
     assert len(onnx.load_from_string(cleaned).graph.initializer) == 1
     assert alike(model, cleaned, (4,))
 
@@ -78,7 +79,7 @@ def test_initializers_leave_the_inputs() -> None:
     )
     model.graph.input.append(helper.make_tensor_value_info("a", TensorProto.FLOAT, [4]))
     model.ir_version = 3
-    cleaned = onnx.load_from_string(runtime.clean(model.SerializeToString()))
+    cleaned = onnx.load_from_string(cleanup.clean(model.SerializeToString()))
     assert [item.name for item in cleaned.graph.input] == ["x"]
     assert cleaned.ir_version >= 4
 
@@ -100,7 +101,7 @@ def test_slices_on_other_axes_are_one(axis: int, left: int) -> None:
         "step": np.array([2], np.int64),
     }
     model = tiny(slices(axis), (2, 8, 8), constants)
-    cleaned = runtime.clean(model)
+    cleaned = cleanup.clean(model)
     assert small_graphs.kinds(cleaned) == ["Slice"] * left
     assert alike(model, cleaned, (2, 8, 8))
 
@@ -128,7 +129,7 @@ def test_only_a_zero_padded_shortcut_becomes_a_convolution(
     }
     cut = helper.make_node("Slice", ["x", "start", "end", "axes", "step"], ["s"])
     model = tiny([cut, helper.make_node("Pad", ["s", "pads", "value"], ["y"])], (2, 7, 8), constants)
-    cleaned = runtime.clean(model)
+    cleaned = cleanup.clean(model)
     assert small_graphs.kinds(cleaned) == becomes
     assert alike(model, cleaned, (2, 7, 8))
 
@@ -142,14 +143,14 @@ def test_only_a_zero_padded_shortcut_becomes_a_convolution(
 def test_means_over_all_places_are_pooling(axes: list[int], keepdims: int, becomes: list[str]) -> None:
     mean = helper.make_node("ReduceMean", ["x", "axes"], ["y"], keepdims=keepdims)
     model = tiny([mean], (3, 4, 5), {"axes": np.array(axes, np.int64)})
-    cleaned = runtime.clean(model)
+    cleaned = cleanup.clean(model)
     assert small_graphs.kinds(cleaned) == becomes
     assert alike(model, cleaned, (3, 4, 5))
 
 
 def test_axes_as_an_attribute_as_older_files_have_them() -> None:
     model = tiny([helper.make_node("ReduceMean", ["x"], ["y"], axes=[2, 3])], (3, 4, 5), {}, opset=13)
-    cleaned = runtime.clean(model)
+    cleaned = cleanup.clean(model)
     assert small_graphs.kinds(cleaned) == ["GlobalAveragePool"]
     assert alike(model, cleaned, (3, 4, 5))
 
@@ -157,10 +158,10 @@ def test_axes_as_an_attribute_as_older_files_have_them() -> None:
 def test_a_quantized_graph_is_cleaned_bit_by_bit() -> None:
     """The shortcut and the mean in eight bits: other operators, the same integers."""
     model = small_graphs.padded_file()
-    fused = runtime.fuse(model)
-    ranges = runtime.collect_ranges(fused, runtime.quantizable(fused), [IMAGES], "minmax")
-    before = runtime.quantize(fused, runtime.quantizable(fused), ranges, "u8s8")
-    after = runtime.clean(before)
+    fused = static_quantization.fuse(model)
+    ranges = static_quantization.collect_ranges(fused, static_quantization.quantizable(fused), [IMAGES], "minmax")
+    before = static_quantization.quantize(fused, static_quantization.quantizable(fused), ranges, "u8s8")
+    after = cleanup.clean(before)
     kinds = small_graphs.kinds(after)
     assert not {"Slice", "Pad", "ReduceMean"} & set(kinds)
     assert kinds.count("Conv") == small_graphs.kinds(before).count("Conv") + 1
@@ -168,6 +169,6 @@ def test_a_quantized_graph_is_cleaned_bit_by_bit() -> None:
     assert {tensor.data_type for tensor in graph.initializer if len(tensor.dims) == 4 and tensor.dims[0] > 1} == {
         TensorProto.INT8
     }
-    answers = [runtime.predict(data, IMAGES) for data in (before, after)]
+    answers = [sessions.predict(data, IMAGES) for data in (before, after)]
     assert answers[1] == pytest.approx(answers[0], abs=1e-5)
-    assert len(small_graphs.kinds(runtime.clean(after))) == len(kinds)
+    assert len(small_graphs.kinds(cleanup.clean(after))) == len(kinds)

@@ -11,9 +11,10 @@ import pytest
 import torch
 from torch import nn
 
-from tasks.kernels import costs, runtime
-from tasks.kernels.ranks import written
-from tasks.kernels.runtime.layers import Layer, build, time_layers
+from tasks.kernels.latency import layer_costs
+from tasks.kernels.lowrank.rank_timing import written
+from tasks.kernels.onnx import sessions
+from tasks.kernels.onnx.layer_timing import Layer, build_layer_graph, time_layers
 
 LAYERS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "linear": (lambda: nn.Linear(12, 20), (12,)),
@@ -33,8 +34,8 @@ def test_the_single_layer_has_the_shapes_of_the_real_one(kind: str) -> None:
     """Two ways to one shape: torch's layer, and the runtime's graph of what is said of it."""
     make, shape = LAYERS[kind]
     layer, example = make(), torch.randn(2, *shape)
-    (said,) = costs.calls(nn.Sequential(layer), example)["0"]
-    session = runtime.open_session(build(said))
+    (said,) = layer_costs.calls(nn.Sequential(layer), example)["0"]
+    session = sessions.open_session(build_layer_graph(said))
     entry = session.get_inputs()[0].shape
     (output,) = session.run(None, {"x": np.ones(entry, np.float32)})
     assert output.shape == (1, *layer(example).shape[1:])
@@ -44,27 +45,27 @@ def test_the_single_layer_has_the_shapes_of_the_real_one(kind: str) -> None:
 
 def test_every_call_counts() -> None:
     layer = nn.Linear(4, 4)
-    found = costs.calls(nn.Sequential(layer, nn.ReLU(), layer), torch.zeros(2, 4))
+    found = layer_costs.calls(nn.Sequential(layer, nn.ReLU(), layer), torch.zeros(2, 4))
     assert found == {"0": [Layer(4, 4, ())] * 2}
 
 
 def test_what_is_remembered_is_not_measured_again() -> None:
     known, new = Layer(8, 8, ()), Layer(8, 4, ())
     table = {str(known): 123.0}
-    with costs.remembered(table):
-        found = costs.times([known, new, known])
+    with layer_costs.remembered(table):
+        found = layer_costs.times([known, new, known])
     assert found[known] == 123.0
     assert 0 < found[new] == table[str(new)] < 123.0
-    assert costs.times([known])[known] < 123.0, "outside it is forgotten"
+    assert layer_costs.times([known])[known] < 123.0, "outside it is forgotten"
 
 
 def test_what_is_measured_beside_other_work_is_not_remembered(tmp_path: Path) -> None:
     layer, table = Layer(8, 8, ()), dict[str, float]()
-    with noise.own_node(tmp_path), costs.remembered(table):
+    with noise.own_node(tmp_path), layer_costs.remembered(table):
         with noise.other_work():
-            assert costs.times([layer])[layer] > 0
+            assert layer_costs.times([layer])[layer] > 0
         assert table == {}
-        found = costs.times([layer])
+        found = layer_costs.times([layer])
     assert table == {str(layer): found[layer]}
 
 
@@ -83,20 +84,20 @@ def test_more_work_takes_longer() -> None:
     ],
 )
 def test_the_block_is_the_first_step_that_is_faster(times: dict[int, float], block: int) -> None:
-    with costs.remembered({PROBE[width]: ms for width, ms in times.items()}):
-        assert costs.block() == block
+    with layer_costs.remembered({PROBE[width]: ms for width, ms in times.items()}):
+        assert layer_costs.block() == block
 
 
 def test_other_widths_of_a_layer() -> None:
     plain, depthwise = Layer(8, 8, (9,), (3,)), Layer(8, 16, (9,), (3,), groups=8)
-    assert costs.resized(plain, 4, 6) == Layer(4, 6, (9,), (3,))
-    assert costs.resized(depthwise, 4, 99) == Layer(4, 8, (9,), (3,), groups=4)
-    assert costs.resized(Layer(64, 64, (9,), (3,), groups=4), 32, 48).groups == 4
+    assert layer_costs.resized(plain, 4, 6) == Layer(4, 6, (9,), (3,))
+    assert layer_costs.resized(depthwise, 4, 99) == Layer(4, 8, (9,), (3,), groups=4)
+    assert layer_costs.resized(Layer(64, 64, (9,), (3,), groups=4), 32, 48).groups == 4
 
 
 def test_a_surface_by_hand() -> None:
     """Linear between the points: halfway in both directions it is the mean of four; outside, the edge."""
-    surface = costs.Surface((8, 16), (4, 8, 16), ((1.0, 2.0, 4.0), (3.0, 4.0, 6.0)))
+    surface = layer_costs.Surface((8, 16), (4, 8, 16), ((1.0, 2.0, 4.0), (3.0, 4.0, 6.0)))
     assert surface.at(8, 4) == 1.0
     assert surface.at(16, 16) == 6.0
     assert surface.at(12, 6) == (1 + 2 + 3 + 4) / 4

@@ -13,10 +13,10 @@ from torch.nn import functional
 from torch.nn.utils import parametrizations, prune
 
 from tasks.architectures import resnet20
-from tasks.kernels.coupling import find_groups
-from tasks.kernels.groups import Group, Place
-from tasks.kernels.surgery import cut, difference
-from tasks.kernels.tracing import TraceError
+from tasks.kernels.graph.channel_groups import Group, Place
+from tasks.kernels.graph.tracing import TraceError
+from tasks.kernels.pruning.dependency_groups import find_groups
+from tasks.kernels.pruning.surgery import cut_channels, difference
 
 
 def test_residual_additions_couple_layers() -> None:
@@ -115,7 +115,7 @@ def test_resnet20_can_be_cut_along_its_stream() -> None:
     insides = [(f"layer{stage}.{block}.conv1",) for stage in (1, 2, 3) for block in (0, 1, 2)]
     assert [group.layers("out") for group in free] == [("conv1", *ends), *insides]
     assert difference(model, groups, {group.id: range(8) for group in free}, inputs) < 1e-5
-    pared: Any = cut(model, groups, {free[0].id: range(0, 16, 2)})
+    pared: Any = cut_channels(model, groups, {free[0].id: range(0, 16, 2)})
     assert [pared.get_submodule(f"layer{stage}.0.conv2").out_channels for stage in (1, 2, 3)] == [8, 24, 56]
 
 
@@ -157,7 +157,7 @@ def test_parameters_of_a_stream_are_cut_with_it() -> None:
     assert (stream.frozen, stream.layers("out")) == (None, ("patch", "mixed"))
     assert stream.layers("tensor") == ("first", "places", "scale")
     assert difference(model, groups, {stream.id: [0, 2, 5]}, inputs) < 1e-5
-    pared: Any = cut(model, groups, {stream.id: [0, 2, 5]})
+    pared: Any = cut_channels(model, groups, {stream.id: [0, 2, 5]})
     assert torch.equal(pared.places, model.places[:, [0, 2, 5]])
     assert [tuple(tensor.shape) for tensor in (pared.first, pared.scale, pared.weights)] == [(1, 1, 3), (3,), (1, 5, 1)]
 

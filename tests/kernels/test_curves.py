@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.kernels.curves import Curve, Epoch, best_of, minutes_of, standstill
+from tasks.kernels.training.learning_curve import Curve, Epoch, best_epoch, minutes_of, standstill
 
 
 def curve(*points: tuple[float, float]) -> Curve:
@@ -12,8 +12,8 @@ def curve(*points: tuple[float, float]) -> Curve:
 
 def test_best_is_by_score_then_loss_then_earlier() -> None:
     points = curve((0.8, 3.0), (0.9, 2.0), (0.9, 1.0), (0.9, 1.0), (0.7, 0.5))
-    assert best_of(points, lower_is_better=False).number == 3
-    assert best_of(points, lower_is_better=True).number == 5
+    assert best_epoch(points, lower_is_better=False).number == 3
+    assert best_epoch(points, lower_is_better=True).number == 5
 
 
 def test_a_standstill_counts_from_the_last_improvement() -> None:

@@ -10,15 +10,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tasks.kernels.factorization import (
+from tasks.kernels.graph.layers import within_torch
+from tasks.kernels.lowrank.factorization import (
     Positions,
+    build_factors,
     choose_ranks,
     factorize,
     positions,
-    saving,
-    split,
+    saved_share,
 )
-from tasks.kernels.layers import within_torch
 
 LAYERS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "linear": (lambda: nn.Linear(12, 20), (3, 12)),
@@ -47,7 +47,7 @@ def _full(layer: Any) -> list[int]:
 @EACH
 def test_full_rank_is_exact(kind: str) -> None:
     layer, inputs = _layer(kind)
-    factors = split(layer, _full(layer))
+    factors = build_factors(layer, _full(layer))
     assert torch.allclose(factors(inputs), layer(inputs), atol=1e-5)
 
 
@@ -56,20 +56,20 @@ def test_weights_of_low_rank_lose_nothing(kind: str) -> None:
     """The chosen rank finds the true one, and the factors at it give the same outputs."""
     layer, inputs = _layer(kind)
     ranks = [2] if len(_full(layer)) == 1 else [2, 3]
-    thin = split(layer, ranks)
+    thin = build_factors(layer, ranks)
     first, *core, last = (factor.weight.detach() for factor in thin)
     middle = core[0] if core else torch.eye(2)[:, :, None, None]
     weight = torch.einsum("or,rshw,si->oihw", last.flatten(1), middle, first.flatten(1))
     layer.weight.data = weight.reshape(layer.weight.shape)
     assert choose_ranks(layer, 0.999999) == ranks
-    assert torch.allclose(split(layer, ranks)(inputs), layer(inputs), atol=1e-5)
+    assert torch.allclose(build_factors(layer, ranks)(inputs), layer(inputs), atol=1e-5)
     assert torch.allclose(thin(inputs), layer(inputs), atol=1e-5)
 
 
 def test_the_error_is_the_energy_left_out() -> None:
     """Eckart and Young: the squared error of the best rank r is the sum of the squared values left out."""
     layer, _ = _layer("linear")
-    first, last = (factor.weight.detach() for factor in split(layer, [4]))
+    first, last = (factor.weight.detach() for factor in build_factors(layer, [4]))
     left_out = torch.linalg.svdvals(layer.weight.detach())[4:].square().sum()
     assert torch.isclose((last @ first - layer.weight).square().sum(), left_out, rtol=1e-4)
 
@@ -89,8 +89,8 @@ def test_a_saving_by_hand() -> None:
     Before: 16 positions x 64 x 32 x 9 = 294,912. After: 64 x 32 x 8 + 16 x (9 x 8 x 16 + 16 x 64) = 51,200.
     """
     layer = nn.Conv2d(32, 64, 3, stride=2, padding=1)
-    assert saving(layer, [8, 16], Positions(64, 16)) == pytest.approx(1 - 51_200 / 294_912)
-    assert saving(nn.Linear(10, 10), [5], Positions(1, 1)) == 0.0
+    assert saved_share(layer, [8, 16], Positions(64, 16)) == pytest.approx(1 - 51_200 / 294_912)
+    assert saved_share(nn.Linear(10, 10), [5], Positions(1, 1)) == 0.0
 
 
 @EACH
@@ -100,7 +100,7 @@ def test_the_saving_is_what_a_run_counts(kind: str) -> None:
     model = nn.Sequential(layer)
     at = positions(model, inputs)["0"]
     counted = 1 - contract.macs(factorize(model, {"0": ranks}), inputs) / contract.macs(model, inputs)
-    assert saving(layer, ranks, at) == pytest.approx(counted)
+    assert saved_share(layer, ranks, at) == pytest.approx(counted)
 
 
 @EACH
@@ -108,14 +108,14 @@ def test_structure_and_signs_do_not_depend_on_chance(kind: str) -> None:
     layer, _ = _layer(kind)
     ranks = [2] if len(_full(layer)) == 1 else [2, 3]
     state = torch.get_rng_state()
-    factors: Any = split(layer, ranks)
-    once, again = factors.state_dict(), split(layer, ranks).state_dict()
+    factors: Any = build_factors(layer, ranks)
+    once, again = factors.state_dict(), build_factors(layer, ranks).state_dict()
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(once[name], again[name]) for name in once)
     out = factors[-1].weight.flatten(1)
     assert (out.gather(0, out.abs().argmax(0, keepdim=True)) > 0).all()
     layer.weight.data.zero_()
-    empty = split(layer, ranks).state_dict()
+    empty = build_factors(layer, ranks).state_dict()
     assert {name: tensor.shape for name, tensor in empty.items()} == {n: t.shape for n, t in once.items()}
     assert all(tensor.isfinite().all() for tensor in empty.values())
 
@@ -135,7 +135,7 @@ def test_a_layer_under_two_names_is_replaced_under_both() -> None:
 
 def test_modes_types_and_frozen_weights_are_kept() -> None:
     layer = nn.Linear(8, 8).double().eval().requires_grad_(False)
-    factors = split(layer, [2])
+    factors = build_factors(layer, [2])
     assert {parameter.dtype for parameter in factors.parameters()} == {torch.float64}
     assert not any(module.training for module in factors.modules())
     assert not any(parameter.requires_grad for parameter in factors.parameters())

@@ -9,15 +9,20 @@ import pytest
 import torch
 from torch import Tensor, fx, nn
 
-from tasks.kernels import fake_quantization, placement, runtime, tracing
-from tasks.kernels.fake_quantization import Quantizer
+from tasks.kernels.graph import tracing
+from tasks.kernels.onnx import description, sessions, torch_export
+from tasks.kernels.onnx_passes.saturation import saturates
+from tasks.kernels.quantization import fake_quantization, quantizer_placement
+from tasks.kernels.quantization.fake_quantization import Quantizer
 
 
 def quantized(model: nn.Module, inputs: Tensor, bits: int = 8) -> fx.GraphModule:
-    traced = placement.fold(tracing.trace(model, inputs))
-    names = placement.chosen(traced)
-    sites = placement.sites(traced, names)
-    return placement.place(traced, names, sites, placement.ranges(traced, sites, [inputs]), bits)
+    traced = quantizer_placement.fold(tracing.trace(model, inputs))
+    names = quantizer_placement.chosen(traced)
+    sites = quantizer_placement.sites(traced, names)
+    return quantizer_placement.place_quantizers(
+        traced, names, sites, quantizer_placement.ranges(traced, sites, [inputs]), bits
+    )
 
 
 def test_a_quantizer_worked_by_hand() -> None:
@@ -77,23 +82,25 @@ def test_torch_and_the_runtime_answer_the_same(network: networks.Network) -> Non
             parameter.mul_(1.02)
         wanted, still = net(inputs), fake_quantization.frozen(net)(inputs)
     assert torch.allclose(still, wanted, atol=1e-4)
-    data = runtime.convert(net, tuple(inputs.shape[1:])).SerializeToString()
+    data = torch_export.convert(net, tuple(inputs.shape[1:])).SerializeToString()
     for optimized in (False, True):
-        got = runtime.predict(data, {"input": inputs.numpy()}, optimized=optimized)
+        got = sessions.predict(data, {"input": inputs.numpy()}, optimized=optimized)
         assert got == pytest.approx(wanted.numpy(), abs=0.02 * float(wanted.std()))
 
 
 def test_the_file_is_in_eight_bits() -> None:
     model, inputs = networks.residual(0)
-    proto = runtime.convert(quantized(model, inputs, bits=7), tuple(inputs.shape[1:]))
+    proto = torch_export.convert(quantized(model, inputs, bits=7), tuple(inputs.shape[1:]))
     kinds = {tensor.name: tensor.data_type for tensor in proto.graph.initializer}
     weights = {name: kind for name, kind in kinds.items() if name.endswith(".weight")}
     assert len(weights) == 6
     assert set(weights.values()) == {3}, "ONNX's number of int8"
     floats = [node.op_type for node in proto.graph.node if node.op_type in ("Conv", "Gemm")]
     assert len(floats) == 6
-    fused = runtime.describe(proto.SerializeToString())
-    assert fused.parameters == sum(p.numel() for p in placement.fold(tracing.trace(model, inputs)).parameters())
+    fused = description.describe(proto.SerializeToString())
+    assert fused.parameters == sum(
+        p.numel() for p in quantizer_placement.fold(tracing.trace(model, inputs)).parameters()
+    )
 
 
 class Twice(nn.Module):
@@ -123,16 +130,16 @@ def test_a_layer_at_two_places_has_two_biases() -> None:
 
 def test_saturation_has_one_answer() -> None:
     """What the host answers is its own matter; 7 bits never saturate, whatever it is."""
-    from tasks.kernels.runtime import saturation
-    from tasks.kernels.runtime.sessions import open_session
+    from tasks.kernels.onnx.sessions import open_session
+    from tasks.kernels.onnx_passes import saturation
 
     image = torch.full((1, saturation.CHANNELS, saturation.SIZE, saturation.SIZE), 255.0).numpy()
     [sums] = open_session(saturation._convolution(64)).run(None, {"image": image})
     assert sums == pytest.approx(255 * 64 * 9 * saturation.CHANNELS)
-    assert runtime.saturates() in (True, False)
+    assert saturates() in (True, False)
 
 
 def test_a_wrapped_network_is_not_converted() -> None:
     model, inputs = networks.mlp(0)
     with pytest.raises(TypeError, match="Sequential around a fake-quantized network"):
-        runtime.convert(nn.Sequential(quantized(model, inputs)), tuple(inputs.shape[1:]))
+        torch_export.convert(nn.Sequential(quantized(model, inputs)), tuple(inputs.shape[1:]))

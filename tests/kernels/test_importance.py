@@ -11,11 +11,11 @@ import torch
 from networks import Network
 from torch import nn
 
-from tasks.kernels import importance
-from tasks.kernels.coupling import find_groups
-from tasks.kernels.groups import Group, Place
-from tasks.kernels.objectives import task_loss
-from tasks.kernels.surgery import silence
+from tasks.kernels.graph.channel_groups import Group, Place
+from tasks.kernels.pruning import importance
+from tasks.kernels.pruning.dependency_groups import find_groups
+from tasks.kernels.pruning.surgery import silence
+from tasks.kernels.training.losses import task_loss
 
 TARGETS = torch.tensor([0, 1, 2, 3])
 

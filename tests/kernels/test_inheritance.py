@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from tasks.architectures import resnet20
-from tasks.kernels.inheritance import inherit
+from tasks.kernels.training.weight_transfer import inherit
 
 
 def test_leading_channels_are_copied_and_named() -> None:

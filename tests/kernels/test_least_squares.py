@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tasks.kernels.least_squares import Moments, fit, moments, solve
+from tasks.kernels.reconstruction.least_squares import Moments, fit_layer, moments, solve
 
 
 def test_one_weight_by_hand() -> None:
@@ -22,7 +22,7 @@ def test_what_the_data_leave_open_stays_as_it_was() -> None:
     layer = nn.Linear(2, 1)
     start = layer.weight.detach().clone()
     with torch.no_grad():
-        fit(layer, None, inputs, 3 * inputs[:, :1] + 1, 1e-6)
+        fit_layer(layer, None, inputs, 3 * inputs[:, :1] + 1, 1e-6)
     assert layer.weight[0, 0].item() == pytest.approx(3, abs=1e-3)
     assert layer.weight[0, 1].item() == pytest.approx(start[0, 1].item())
     assert layer.bias.item() == pytest.approx(1, abs=1e-3)
@@ -43,7 +43,7 @@ def test_a_convolution_is_found_again(settings: dict[str, int]) -> None:
     source, truth = pictures(), convolution(**settings)
     found = nn.Conv2d(3, 4, 3, **settings)
     with torch.no_grad():
-        fit(found, None, source, truth(source), 1e-9)
+        fit_layer(found, None, source, truth(source), 1e-9)
     torch.testing.assert_close(found.weight, truth.weight, atol=1e-4, rtol=0)
     torch.testing.assert_close(found.bias, truth.bias, atol=1e-4, rtol=0)
 
@@ -66,7 +66,7 @@ def test_with_a_batch_norm_the_two_become_the_map_together() -> None:
     with torch.no_grad():
         norm.weight.fill_(0.3)
         lengths = layer.weight.flatten(1).norm(dim=1)
-        fit(layer, norm, source, truth(source), 1e-9)
+        fit_layer(layer, norm, source, truth(source), 1e-9)
     torch.testing.assert_close(norm(layer(source)), truth(source), atol=1e-3, rtol=0)
     torch.testing.assert_close(layer.weight.flatten(1).norm(dim=1), lengths)
     # In training mode the batch's own statistics give the same, so that training goes on from here.
@@ -82,7 +82,7 @@ def test_zeros_of_a_sparse_weight_stay_and_the_others_make_up_for_them() -> None
         pruned.weight[:, ::2] = 0
         wanted = truth(source)
         before = (pruned(source) - wanted).square().mean()
-        fit(pruned, None, source, wanted, 1e-6)
+        fit_layer(pruned, None, source, wanted, 1e-6)
         after = (pruned(source) - wanted).square().mean()
     assert (pruned.weight[:, ::2] == 0).all()
     assert after < 0.8 * before

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import lr_scheduler, swa_utils
 
-from tasks.kernels import loops, objectives, quiet
+from tasks.kernels.host import measurement_lock
+from tasks.kernels.training import loops, losses
 
 CPU = torch.device("cpu")
 
@@ -102,7 +103,7 @@ def test_one_epoch_of_sgd_is_the_textbook_loop() -> None:
         targets,
         batches,
         loops.make_optimizer("sgd", model, 1.0, momentum=0.0, weight_decay=0.0),
-        objective=objectives.supervised(),
+        objective=losses.supervised(),
         rate=lambda step: 0.1 / (step + 1),
         transform=lambda batch: batch * 2,
         augment=lambda batch, generator: batch + 1,
@@ -136,7 +137,7 @@ def test_the_deadline_ends_an_epoch_after_the_step_that_crosses_it() -> None:
         torch.zeros(8),
         list(torch.arange(8).split(2)),
         loops.make_optimizer("sgd", model, 0.1, momentum=0.0, weight_decay=0.0),
-        objective=objectives.supervised(),
+        objective=losses.supervised(),
         rate=rate,
         transform=lambda batch: batch,
         augment=None,
@@ -150,7 +151,7 @@ def test_prediction_is_the_plain_forward_and_leaves_every_mode() -> None:
     model, inputs = network(), pixels(70)
     model.train()
     model[1].eval()
-    outputs = loops.predict(model, inputs, lambda batch: batch * 2, batch_size=32)
+    outputs = loops.predict_all(model, inputs, lambda batch: batch * 2, batch_size=32)
     assert [module.training for module in model] == [True, False, True, True, True, True]
     assert outputs.shape == (70, 3)
     torch.testing.assert_close(outputs, model.eval()(inputs * 2).detach())
@@ -178,7 +179,7 @@ def test_a_measurement_gets_in_between_two_batches(loop: str, tmp_path: Path, mo
 
     def measure() -> None:
         slow.third.wait(30)
-        with quiet.alone() as heard_nobody:
+        with measurement_lock.exclusive_use() as heard_nobody:
             seen.append(slow.batches)
             time.sleep(0.1)
             seen.extend((slow.batches, int(heard_nobody)))
@@ -188,11 +189,11 @@ def test_a_measurement_gets_in_between_two_batches(loop: str, tmp_path: Path, mo
     if loop == "train_epoch":
         optimizer = torch.optim.SGD(slow.parameters(), lr=0.1)
         loops.train_epoch(
-            slow, inputs, inputs, list(torch.arange(60).split(1)), optimizer, objective=objectives.supervised(0.0),
+            slow, inputs, inputs, list(torch.arange(60).split(1)), optimizer, objective=losses.supervised(0.0),
             rate=lambda step: 0.1, transform=lambda batch: batch, augment=None, generator=torch.Generator(),
         )  # fmt: skip
     elif loop == "predict":
-        loops.predict(slow, inputs, lambda batch: batch, batch_size=1)
+        loops.predict_all(slow, inputs, lambda batch: batch, batch_size=1)
     else:
         loops.recalibrate_batch_norm(nn.Sequential(slow, nn.BatchNorm1d(1)), [inputs[:2]] * 60)
     thread.join(30)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from tasks.artifacts.goal import Metric
-from tasks.kernels import measures
+from tasks.core.goal import Metric
+from tasks.kernels.statistics.metrics import compute_metric, log_softmax, weighted_metric
 
 
 def classified(classes: int, n: int = 300) -> tuple[np.ndarray, np.ndarray]:
@@ -25,25 +25,25 @@ def classified(classes: int, n: int = 300) -> tuple[np.ndarray, np.ndarray]:
 def test_by_hand() -> None:
     logits = np.log(np.array([[0.8, 0.2], [0.4, 0.6], [0.9, 0.1], [0.3, 0.7]]))
     targets = np.array([0, 1, 1, 1])
-    assert measures.measure("accuracy", logits, targets) == 0.75
+    assert compute_metric("accuracy", logits, targets) == 0.75
     loss = -(math.log(0.8) + math.log(0.6) + math.log(0.1) + math.log(0.7)) / 4
-    assert measures.measure("log_loss", logits, targets) == pytest.approx(loss)
+    assert compute_metric("log_loss", logits, targets) == pytest.approx(loss)
     # Class 0: 1 right of 1, 2 said. Class 1: 2 right of 3, 2 said.
-    assert measures.measure("f1", logits, targets) == pytest.approx((2 / 3 + 4 / 5) / 2)
+    assert compute_metric("f1", logits, targets) == pytest.approx((2 / 3 + 4 / 5) / 2)
     # The negative's odds of class 1 are above those of one positive out of three.
-    assert measures.measure("roc_auc", logits, targets) == pytest.approx(2 / 3)
+    assert compute_metric("roc_auc", logits, targets) == pytest.approx(2 / 3)
 
 
 def test_regression_by_hand() -> None:
     predictions, targets = np.array([[1.0], [2.0], [6.0]]), np.array([1.0, 4.0, 5.0])
-    assert measures.measure("mae", predictions, targets) == pytest.approx(1.0)
-    assert measures.measure("rmse", predictions[:, 0], targets) == pytest.approx(math.sqrt(5 / 3))
+    assert compute_metric("mae", predictions, targets) == pytest.approx(1.0)
+    assert compute_metric("rmse", predictions[:, 0], targets) == pytest.approx(math.sqrt(5 / 3))
 
 
 @pytest.mark.parametrize("classes", [2, 5])
 def test_agrees_with_scikit_learn(classes: int) -> None:
     logits, targets = classified(classes)
-    probabilities = np.exp(measures.log_softmax(logits))
+    probabilities = np.exp(log_softmax(logits))
     wide = logits.astype(np.float64)
     scores = wide[:, 1] - wide[:, 0] if classes == 2 else probabilities / probabilities.sum(1, keepdims=True)
     expected = {
@@ -52,7 +52,7 @@ def test_agrees_with_scikit_learn(classes: int) -> None:
         "roc_auc": metrics.roc_auc_score(targets, scores, multi_class="ovr"),
     }
     for metric, value in expected.items():
-        assert measures.measure(metric, logits, targets) == pytest.approx(value, rel=1e-9), metric
+        assert compute_metric(metric, logits, targets) == pytest.approx(value, rel=1e-9), metric
 
 
 @pytest.mark.parametrize("metric", get_args(Metric))
@@ -60,15 +60,15 @@ def test_weights_are_repetition(metric: str) -> None:
     logits, targets = classified(3)
     outputs = logits[:, 0] if metric in ("mae", "rmse") else logits
     counts = np.random.default_rng(0).integers(0, 4, len(targets))
-    repeated = measures.measure(metric, np.repeat(outputs, counts, axis=0), np.repeat(targets, counts))
-    weighted = measures.weighted(metric, outputs, targets)(np.stack([counts, np.ones_like(counts)], axis=1))
-    assert weighted == pytest.approx([repeated, measures.measure(metric, outputs, targets)])
+    repeated = compute_metric(metric, np.repeat(outputs, counts, axis=0), np.repeat(targets, counts))
+    weighted = weighted_metric(metric, outputs, targets)(np.stack([counts, np.ones_like(counts)], axis=1))
+    assert weighted == pytest.approx([repeated, compute_metric(metric, outputs, targets)])
 
 
 def test_roc_auc_without_one_class_is_not_a_number() -> None:
     logits, _ = classified(2)
-    assert math.isnan(measures.measure("roc_auc", logits, np.zeros(len(logits), dtype=np.int64)))
+    assert math.isnan(compute_metric("roc_auc", logits, np.zeros(len(logits), dtype=np.int64)))
 
 
 def test_log_loss_of_huge_logits_is_finite() -> None:
-    assert measures.measure("log_loss", np.array([[1e4, -1e4]]), np.array([1])) == pytest.approx(2e4)
+    assert compute_metric("log_loss", np.array([[1e4, -1e4]]), np.array([1])) == pytest.approx(2e4)

@@ -8,8 +8,8 @@ from cuts import Way, by_layer, thirds, written
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tasks.kernels.coupling import find_groups
-from tasks.kernels.surgery import difference
+from tasks.kernels.pruning.dependency_groups import find_groups
+from tasks.kernels.pruning.surgery import difference
 
 FOLLOWED: dict[str, Way] = {
     "a layer called twice": lambda m, x: m.c(m.b(m.b(m.a(x)).relu()).mean((2, 3))),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.kernels.quiet import alone, working
+from tasks.kernels.host.measurement_lock import exclusive_use, shared_use
 
 SECONDS = 60.0
 """What no step of these tests takes unless it hangs."""
@@ -22,13 +22,13 @@ SHORT = 0.05
 
 WORK = """
 for _ in range(10**9):
-    with working(folder):
+    with shared_use(folder):
         say("[")
         time.sleep(0.02)
         say("]")
 """
 REST = """
-with working(folder), working(folder) as rest:
+with shared_use(folder), shared_use(folder) as rest:
     for _ in range(10**9):
         say("[")
         time.sleep(0.02)
@@ -42,19 +42,19 @@ with {}(folder=folder):
 """
 MEASURE = """
 for _ in range(6):
-    with alone(folder=folder) as quiet:
+    with exclusive_use(folder=folder) as quiet:
         say("(" if quiet else "?")
         time.sleep(0.005)
         say(")")
 """
 MEASURE_INSIDE = """
 for _ in range(6):
-    with working(folder):
+    with shared_use(folder):
         say("[")
         say("]")
-        with alone(folder=folder) as quiet:
+        with exclusive_use(folder=folder) as quiet:
             say("(" if quiet else "?")
-            with working(folder):
+            with shared_use(folder):
                 say("-")
             say(")")
         say("[")
@@ -66,7 +66,8 @@ for _ in range(6):
 def process(code: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process that writes what it does into `folder / "log"`, one letter each; it is killed at the end."""
     head = (
-        "import os, sys, time\nfrom pathlib import Path\nfrom tasks.kernels.quiet import alone, working\n"
+        "import os, sys, time\nfrom pathlib import Path\n"
+        "from tasks.kernels.host.measurement_lock import exclusive_use, shared_use\n"
         "folder = Path(sys.argv[1])\nlog = os.open(folder / 'log', os.O_WRONLY | os.O_APPEND | os.O_CREAT)\n"
         "def say(letter):\n    os.write(log, letter.encode())\n"
     )
@@ -123,7 +124,7 @@ def test_work_rests_while_a_measurement_runs(tmp_path: Path) -> None:
     """The batches of three workers overlap, so that no moment is quiet by itself; two only rest between theirs."""
     with process(WORK, tmp_path), process(REST, tmp_path), process(REST, tmp_path):
         wait_for(lambda: log(tmp_path).count("]") > 3)
-        with alone(SECONDS, tmp_path) as quiet:
+        with exclusive_use(SECONDS, tmp_path) as quiet:
             before = log(tmp_path)
             time.sleep(0.2)
             assert quiet
@@ -144,63 +145,63 @@ def test_measurements_come_one_after_the_other_and_inside_own_work(tmp_path: Pat
     assert in_turns(said)
 
 
-@pytest.mark.parametrize("way", ["working", "alone"])
+@pytest.mark.parametrize("way", ["shared_use", "exclusive_use"])
 def test_a_killed_process_leaves_nothing(tmp_path: Path, way: str) -> None:
     with process(HANG.format(way), tmp_path) as child:
         wait_for(lambda: log(tmp_path) == "[")
-        with alone(SHORT, tmp_path) as quiet:
+        with exclusive_use(SHORT, tmp_path) as quiet:
             assert not quiet
         child.kill()
         child.wait(SECONDS)
-        with alone(SECONDS, tmp_path) as quiet:
+        with exclusive_use(SECONDS, tmp_path) as quiet:
             assert quiet
 
 
 def test_when_patience_ends_work_and_measurements_go_on(tmp_path: Path) -> None:
-    with process(HANG.format("working"), tmp_path):
+    with process(HANG.format("shared_use"), tmp_path):
         wait_for(lambda: log(tmp_path) == "[")
         for _ in range(2):
-            with alone(SHORT, tmp_path) as quiet:
+            with exclusive_use(SHORT, tmp_path) as quiet:
                 assert not quiet
-            with working(tmp_path), working(tmp_path):
+            with shared_use(tmp_path), shared_use(tmp_path):
                 pass
 
 
 def test_only_the_outer_batch_counts(tmp_path: Path) -> None:
-    with working(tmp_path):
-        with working(tmp_path):
+    with shared_use(tmp_path):
+        with shared_use(tmp_path):
             pass
-        assert not ask_elsewhere(lambda: alone(SHORT, tmp_path))
-    assert ask_elsewhere(lambda: alone(SECONDS, tmp_path))
+        assert not ask_elsewhere(lambda: exclusive_use(SHORT, tmp_path))
+    assert ask_elsewhere(lambda: exclusive_use(SECONDS, tmp_path))
 
 
 def test_work_is_taken_up_again_after_a_measurement_inside_it(tmp_path: Path) -> None:
-    with working(tmp_path):
-        with alone(SECONDS, tmp_path) as quiet:
+    with shared_use(tmp_path):
+        with exclusive_use(SECONDS, tmp_path) as quiet:
             assert quiet
-            with alone(SECONDS, tmp_path) as inner, working(tmp_path) as rest:
+            with exclusive_use(SECONDS, tmp_path) as inner, shared_use(tmp_path) as rest:
                 assert inner
                 time.sleep(0.02)
                 rest()
-            assert not ask_elsewhere(lambda: alone(SHORT, tmp_path))
-        assert not ask_elsewhere(lambda: alone(SHORT, tmp_path))
-    assert ask_elsewhere(lambda: alone(SECONDS, tmp_path))
+            assert not ask_elsewhere(lambda: exclusive_use(SHORT, tmp_path))
+        assert not ask_elsewhere(lambda: exclusive_use(SHORT, tmp_path))
+    assert ask_elsewhere(lambda: exclusive_use(SECONDS, tmp_path))
 
 
 def test_what_fails_inside_lets_go(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), working(tmp_path):
+    with pytest.raises(ZeroDivisionError), shared_use(tmp_path):
         raise ZeroDivisionError
-    with pytest.raises(ZeroDivisionError), alone(SECONDS, tmp_path):
+    with pytest.raises(ZeroDivisionError), exclusive_use(SECONDS, tmp_path):
         raise ZeroDivisionError
-    assert ask_elsewhere(lambda: alone(SECONDS, tmp_path))
+    assert ask_elsewhere(lambda: exclusive_use(SECONDS, tmp_path))
 
 
 def test_a_forked_child_does_not_hold_its_parents_locks(tmp_path: Path) -> None:
     code = f"""
-with working(folder):
+with shared_use(folder):
     child = os.fork()
     if child == 0:
-        with alone({SHORT}, folder) as quiet:
+        with exclusive_use({SHORT}, folder) as quiet:
             say("(" if quiet else "?")
         os._exit(0)
     os.waitpid(child, 0)
@@ -209,12 +210,12 @@ with working(folder):
 """
     with process(code, tmp_path):
         wait_for(lambda: log(tmp_path) == "?[")
-        with alone(SHORT, tmp_path) as quiet:
+        with exclusive_use(SHORT, tmp_path) as quiet:
             assert not quiet
 
 
 def test_the_files_are_the_users_own(tmp_path: Path) -> None:
-    with working(tmp_path):
+    with shared_use(tmp_path):
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         f"paredown-{os.getuid()}-busy.lock",

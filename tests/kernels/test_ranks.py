@@ -6,16 +6,17 @@ import pytest
 import torch
 from torch import nn
 
-from tasks.kernels import costs, ranks
-from tasks.kernels.factorization import split
-from tasks.kernels.runtime.layers import Layer
+from tasks.kernels.latency import layer_costs
+from tasks.kernels.lowrank import rank_timing
+from tasks.kernels.lowrank.factorization import build_factors
+from tasks.kernels.onnx.layer_timing import Layer
 
 
 def test_options_are_what_energy_demands_and_whole_blocks_above() -> None:
-    assert ranks.options([13], [64], 16) == [(13,), (16,), (32,)]
-    assert ranks.options([16], [64], 16) == [(16,), (32,)]
-    assert ranks.options([60], [64], 16) == [(60,)]
-    assert ranks.options([13, 30], [16, 64], 16) == [(13, 30), (13, 32), (13, 48)]
+    assert rank_timing.rank_options([13], [64], 16) == [(13,), (16,), (32,)]
+    assert rank_timing.rank_options([16], [64], 16) == [(16,), (32,)]
+    assert rank_timing.rank_options([60], [64], 16) == [(60,)]
+    assert rank_timing.rank_options([13, 30], [16, 64], 16) == [(13, 30), (13, 32), (13, 48)]
 
 
 @pytest.mark.parametrize(
@@ -30,9 +31,9 @@ def test_options_are_what_energy_demands_and_whole_blocks_above() -> None:
 )
 def test_pieces_are_what_the_factors_do(layer: nn.Conv2d, shape: tuple[int, ...], chosen: list[int]) -> None:
     example = torch.zeros(shape)
-    done = [call for calls in costs.calls(split(layer, chosen), example).values() for call in calls]
-    (whole,) = costs.calls(nn.Sequential(layer), example)["0"]
-    assert ranks.pieces(whole, chosen) == done
+    done = [call for calls in layer_costs.calls(build_factors(layer, chosen), example).values() for call in calls]
+    (whole,) = layer_costs.calls(nn.Sequential(layer), example)["0"]
+    assert rank_timing.pieces(whole, chosen) == done
 
 
 def test_the_highest_of_equally_fast_ranks_is_kept() -> None:
@@ -41,8 +42,8 @@ def test_the_highest_of_equally_fast_ranks_is_kept() -> None:
     times = {13: 1.0, 16: 1.01, 32: 2.0}
     table = {str(layer): 3.0}
     for rank, ms in times.items():
-        table |= {str(piece): ms / 2 for piece in ranks.pieces(layer, [rank])}
-    with costs.remembered(table):
-        found = ranks.measure({"a": [layer, layer]}, {"a": [(13,), (16,), (32,)]})["a"]
-    assert found == ranks.Timed([16], 6.0, 2.02)
+        table |= {str(piece): ms / 2 for piece in rank_timing.pieces(layer, [rank])}
+    with layer_costs.remembered(table):
+        found = rank_timing.measure_ranks({"a": [layer, layer]}, {"a": [(13,), (16,), (32,)]})["a"]
+    assert found == rank_timing.Timed([16], 6.0, 2.02)
     assert found.gain == pytest.approx(1 - 2.02 / 6)

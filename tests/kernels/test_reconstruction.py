@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from tasks.architectures import resnet
-from tasks.kernels.chains import find_chains, pair
-from tasks.kernels.reconstruction import examples_in_memory, kept_outputs, reconstruct
-from tasks.kernels.residual import remove
-from tasks.kernels.tracing import TraceError, trace
+from tasks.kernels.graph.layer_chains import find_chains, pair
+from tasks.kernels.graph.residual_blocks import remove
+from tasks.kernels.graph.tracing import TraceError, trace
+from tasks.kernels.reconstruction.layerwise import examples_in_memory, kept_outputs, reconstruct
 from tasks.techniques import Channels, LowRank
 
 PICTURES = torch.randn(256, 3, 8, 8, generator=torch.Generator().manual_seed(0))

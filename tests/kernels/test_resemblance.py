@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tasks.kernels import resemblance
+from tasks.kernels.statistics import distribution_shift
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 KINDS: dict[str, Draw] = {
@@ -25,14 +25,14 @@ KINDS: dict[str, Draw] = {
 
 def test_distance_by_hand() -> None:
     """At 2, all of the first and a quarter of the second are no larger."""
-    assert resemblance.distance(np.array([1.0, 2.0]), np.array([2.0, 3.0, 4.0, 5.0])) == 0.75
-    assert resemblance.distance(np.arange(5), np.arange(5)) == 0.0
+    assert distribution_shift.distance(np.array([1.0, 2.0]), np.array([2.0, 3.0, 4.0, 5.0])) == 0.75
+    assert distribution_shift.distance(np.arange(5), np.arange(5)) == 0.0
 
 
 def test_distance_is_scipys() -> None:
     generator = np.random.default_rng(0)
     a, b = generator.normal(size=40), generator.normal(0.4, size=300)
-    assert resemblance.distance(a, b) == pytest.approx(stats.ks_2samp(a, b).statistic)
+    assert distribution_shift.distance(a, b) == pytest.approx(stats.ks_2samp(a, b).statistic)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -40,7 +40,7 @@ def test_distance_is_scipys() -> None:
 def test_an_honest_sample_is_never_unlike(kind: str, count: int) -> None:
     generator = np.random.default_rng(1)
     whole = KINDS[kind](generator, 2000)
-    assert not any(resemblance.unlike(generator.choice(whole, count), whole) for _ in range(200))
+    assert not any(distribution_shift.unlike(generator.choice(whole, count), whole) for _ in range(200))
 
 
 @pytest.mark.parametrize("kind", ["normal", "income", "yes or no", "two heaps"])
@@ -48,26 +48,26 @@ def test_standardized_numbers_are_unlike(kind: str) -> None:
     generator = np.random.default_rng(2)
     whole = KINDS[kind](generator, 2000)
     sample = (generator.choice(whole, 32) - whole.mean()) / whole.std()
-    assert resemblance.unlike(sample, whole)
+    assert distribution_shift.unlike(sample, whole)
 
 
 @pytest.mark.parametrize("factor", [1 / 255, 255, 0.1, 10])
 def test_another_unit_is_unlike(factor: float) -> None:
     generator = np.random.default_rng(3)
     whole = generator.normal(0, 5, 2000)
-    assert resemblance.unlike(factor * generator.choice(whole, 32), whole)
+    assert distribution_shift.unlike(factor * generator.choice(whole, 32), whole)
 
 
 def test_a_mild_drift_is_believed() -> None:
     generator = np.random.default_rng(4)
     whole = generator.normal(100, 20, 2000)
-    assert not resemblance.unlike(1.2 * generator.choice(whole, 500) + 10, whole)
+    assert not distribution_shift.unlike(1.2 * generator.choice(whole, 500) + 10, whole)
 
 
 def test_images_are_summed_up_one_by_one() -> None:
     """Channel 0 is 3 everywhere; channel 1 is 0 and 2 in turn: mean 1, spread 1."""
     image = np.stack([np.full((2, 2), 3), np.array([[0, 2], [2, 0]])], axis=-1)[None]
-    found = resemblance.by_image(image)
+    found = distribution_shift.by_image(image)
     assert {name: values.tolist() for name, values in found.items()} == {
         "mean of channel 0 over an image": [3.0],
         "mean of channel 1 over an image": [1.0],
@@ -77,6 +77,6 @@ def test_images_are_summed_up_one_by_one() -> None:
 
 
 def test_spread_out_positions() -> None:
-    assert resemblance.spread_out(3).tolist() == [0, 1, 2]
-    many = resemblance.spread_out(50_000)
-    assert (len(many), many[0], many[-1]) == (resemblance.MOST, 0, 49_999)
+    assert distribution_shift.spread_out(3).tolist() == [0, 1, 2]
+    many = distribution_shift.spread_out(50_000)
+    assert (len(many), many[0], many[-1]) == (distribution_shift.MOST, 0, 49_999)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.architectures import resnet20
-from tasks.kernels import residual, tracing
+from tasks.kernels.graph import residual_blocks, tracing
 
 IMAGES = torch.randn(2, 8, 6, 6, generator=torch.Generator().manual_seed(0))
 TOKENS = torch.randn(2, 5, 16, generator=torch.Generator().manual_seed(0))
@@ -60,7 +60,7 @@ class Calls(nn.Module):
 
 def _find(model: nn.Module, inputs: Tensor) -> tuple[list[str], dict[str, str]]:
     model.eval()
-    blocks, reasons = residual.find_blocks(tracing.trace(model, inputs), model, inputs)
+    blocks, reasons = residual_blocks.find_blocks(tracing.trace(model, inputs), model, inputs)
     return [block.name for block in blocks], reasons
 
 
@@ -72,7 +72,7 @@ def test_resnet_has_its_blocks_but_those_that_change_the_shape() -> None:
     with torch.random.fork_rng():
         model = resnet20((3, 16, 16), 10).eval()
     inputs = torch.zeros(2, 3, 16, 16)
-    blocks, reasons = residual.find_blocks(tracing.trace(model, inputs), model, inputs)
+    blocks, reasons = residual_blocks.find_blocks(tracing.trace(model, inputs), model, inputs)
     numbers = [(1, 0), (1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2)]
     assert [block.name for block in blocks] == [f"layer{stage}.{place}" for stage, place in numbers]
     assert len({block.kind for block in blocks}) == 3, "one kind for each stage"
@@ -146,10 +146,10 @@ def test_networks_without_blocks(network: networks.Network) -> None:
 
 def test_removed_blocks_are_identities() -> None:
     model, inputs = networks.residual(0)
-    pared = residual.remove(model, ["2"])
+    pared = residual_blocks.remove(model, ["2"])
     rest = nn.Sequential(model[0], model[1], model[3])
     assert torch.equal(pared(inputs), rest(inputs))
     assert set(pared.state_dict()) == {key for key in model.state_dict() if not key.startswith("2.")}
     assert isinstance(model[2], networks.Block)
     with pytest.raises(ValueError, match="no layer 9"):
-        residual.remove(model, ["9"])
+        residual_blocks.remove(model, ["9"])

@@ -12,32 +12,35 @@ import pytest
 import small_products
 from onnx import TensorProto, helper, numpy_helper
 
-from tasks.kernels import host, quantization, runtime
+from tasks.kernels.host import machine
+from tasks.kernels.onnx import description, sessions
+from tasks.kernels.onnx_passes import static_quantization
+from tasks.kernels.quantization import number_formats
 
 IMAGES = small_products.images(40)
 
 
-def quantized(variant: quantization.Variant = "u8s8", per_channel: bool = True) -> bytes:
-    fused = runtime.fuse(small_products.image_file())
-    nodes = runtime.quantizable(fused)
-    ranges = runtime.collect_ranges(fused, nodes, [IMAGES], "minmax")
-    return runtime.quantize(fused, nodes, ranges, variant, per_channel)
+def quantized(variant: number_formats.Variant = "u8s8", per_channel: bool = True) -> bytes:
+    fused = static_quantization.fuse(small_products.image_file())
+    nodes = static_quantization.quantizable(fused)
+    ranges = static_quantization.collect_ranges(fused, nodes, [IMAGES], "minmax")
+    return static_quantization.quantize(fused, nodes, ranges, variant, per_channel)
 
 
 def test_predict_does_not_depend_on_chunks_or_source(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(small_products.image_file())
-    whole = runtime.predict(path, IMAGES)
+    whole = sessions.predict(path, IMAGES)
     assert whole.shape == (40, 4)
-    assert runtime.predict(path.read_bytes(), IMAGES, batch=7) == pytest.approx(whole, abs=1e-5)
-    assert runtime.predict(path, IMAGES, threads=2) == pytest.approx(whole, abs=1e-5)
-    assert runtime.predict(path, IMAGES, optimized=False) == pytest.approx(whole, abs=1e-4)
+    assert sessions.predict(path.read_bytes(), IMAGES, batch=7) == pytest.approx(whole, abs=1e-5)
+    assert sessions.predict(path, IMAGES, threads=2) == pytest.approx(whole, abs=1e-5)
+    assert sessions.predict(path, IMAGES, optimized=False) == pytest.approx(whole, abs=1e-4)
 
 
 def test_predict_takes_text_columns() -> None:
     columns = small_products.rows(5)
     columns["town"][0] = "Oslo"  # unknown: all zeros
-    outputs = runtime.predict(small_products.table_file(), columns, batch=2)
+    outputs = sessions.predict(small_products.table_file(), columns, batch=2)
     model = onnx.load_from_string(small_products.table_file())
     values = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     features = np.hstack([columns["rooms"], columns["town"] == "Bonn", columns["town"] == "Rome"])
@@ -55,18 +58,18 @@ def test_a_file_with_a_fixed_batch_decides_itself() -> None:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     x = np.arange(6, dtype=np.float32).reshape(3, 2)
-    assert runtime.predict(model.SerializeToString(), {"x": x}) == pytest.approx(-x)
+    assert sessions.predict(model.SerializeToString(), {"x": x}) == pytest.approx(-x)
 
 
 def test_describe_by_hand() -> None:
     """8x8 pixels: 3·8·9 and 8·8·9 multiplications at each, and 8·4 at the end."""
     data = small_products.image_file()
-    found = runtime.describe(data)
+    found = description.describe(data)
     assert found.macs == 64 * (216 + 576) + 32
     assert found.bytes == len(data)
     assert [(item.name, item.dtype, item.shape[1:]) for item in found.inputs] == [("image", "uint8", (8, 8, 3))]
     assert [(item.name, item.dtype) for item in found.outputs] == [("logits", "float32")]
-    fused = runtime.describe(runtime.fuse(data))
+    fused = description.describe(static_quantization.fuse(data))
     assert fused.parameters == (216 + 8) + (576 + 8) + (32 + 4) + 2  # and the preprocessing's two numbers
     assert fused.macs == found.macs
 
@@ -77,21 +80,24 @@ def test_describe_a_table_and_its_zeros() -> None:
     values = numpy_helper.to_array(first).copy()
     values[0, :5] = 0
     first.CopyFrom(numpy_helper.from_array(values, "first"))
-    found = runtime.describe(model.SerializeToString())
+    found = description.describe(model.SerializeToString())
     assert found.parameters == (48 + 16) + (256 + 16) + (16 + 1) + 1
     assert found.parameters - found.nonzeros == 5 + 1  # the last bias is zero
     assert found.macs == 48 + 256 + 16
     assert {item.dtype for item in found.inputs} == {"float32", "string"}
 
 
-@pytest.mark.parametrize("variant", quantization.FORMATS)
+@pytest.mark.parametrize("variant", number_formats.FORMATS)
 @pytest.mark.parametrize("per_channel", [True, False])
-def test_quantized_files_answer_alike_and_count_alike(variant: quantization.Variant, per_channel: bool) -> None:
+def test_quantized_files_answer_alike_and_count_alike(variant: number_formats.Variant, per_channel: bool) -> None:
     data = quantized(variant, per_channel)
-    before, after = (runtime.predict(model, IMAGES) for model in (small_products.image_file(), data))
+    before, after = (sessions.predict(model, IMAGES) for model in (small_products.image_file(), data))
     assert np.sqrt(np.mean((after - before) ** 2)) < 0.1 * before.std()
     assert not np.array_equal(after, before)
-    found, fused = runtime.describe(data), runtime.describe(runtime.fuse(small_products.image_file()))
+    found, fused = (
+        description.describe(data),
+        description.describe(static_quantization.fuse(small_products.image_file())),
+    )
     assert (found.macs, found.parameters) == (fused.macs, fused.parameters)
     assert 0.8 * fused.nonzeros < found.nonzeros <= fused.nonzeros
 
@@ -118,19 +124,19 @@ def test_quantization_is_deterministic_and_keeps_metadata() -> None:
     onnx.checker.check_model(after, full_check=True)
     assert list(after.metadata_props) == list(before.metadata_props)
     assert after.producer_name == before.producer_name
-    assert runtime.metadata(quantized())["classes"] == '["a", "b", "c", "d"]'
+    assert description.metadata(quantized())["classes"] == '["a", "b", "c", "d"]'
     assert {entry.domain for entry in after.opset_import} == {""}
 
 
 def test_a_regression_answers_in_float() -> None:
     """256 levels would be few for a number in the thousands: the last product gives float."""
     columns = small_products.rows(500)
-    fused = runtime.fuse(small_products.table_file())
-    nodes = runtime.quantizable(fused)
+    fused = static_quantization.fuse(small_products.table_file())
+    nodes = static_quantization.quantizable(fused)
     assert nodes == ["first_layer", "middle_layer", "last_layer"]
-    ranges = runtime.collect_ranges(fused, nodes, [columns], "minmax")
-    data = runtime.quantize(fused, nodes, ranges, "u8s8")
-    before, after = (runtime.predict(model, columns) for model in (small_products.table_file(), data))
+    ranges = static_quantization.collect_ranges(fused, nodes, [columns], "minmax")
+    data = static_quantization.quantize(fused, nodes, ranges, "u8s8")
+    before, after = (sessions.predict(model, columns) for model in (small_products.table_file(), data))
     assert np.sqrt(np.mean((after - before) ** 2)) < 0.05 * before.std()
     graph = onnx.load_from_string(data).graph
     assert graph.node[-1].op_type == "Mul"
@@ -140,20 +146,20 @@ def test_a_regression_answers_in_float() -> None:
 
 def test_ranges_are_those_of_the_data() -> None:
     columns = small_products.rows(50)
-    fused = runtime.fuse(small_products.table_file())
-    ranges = runtime.collect_ranges(fused, ["first_layer"], [columns], "minmax")
+    fused = static_quantization.fuse(small_products.table_file())
+    ranges = static_quantization.collect_ranges(fused, ["first_layer"], [columns], "minmax")
     low, high = ranges["features"]
     assert (low, high) == (min(columns["rooms"].min(), 0), max(columns["rooms"].max(), 1))
-    narrow = runtime.collect_ranges(fused, ["first_layer"], [columns], "entropy")
+    narrow = static_quantization.collect_ranges(fused, ["first_layer"], [columns], "entropy")
     assert all(low <= narrow[name][0] < narrow[name][1] <= high for name, (low, high) in ranges.items())
 
 
 def test_percentile_leaves_out_a_lone_outlier() -> None:
     values = np.linspace(-1, 1, 100_000)
     values[0] = 50.0
-    full = quantization.extremes([{"x": values}])
+    full = number_formats.extremes([{"x": values}])
     assert full["x"] == (pytest.approx(-1, abs=1e-4), 50.0)
-    low, high = quantization.clipped([{"x": values}], full, "percentile")["x"]
+    low, high = number_formats.clipped([{"x": values}], full, "percentile")["x"]
     assert low == pytest.approx(-1, abs=1e-4)
     assert 1 <= high < 1.1
 
@@ -161,11 +167,11 @@ def test_percentile_leaves_out_a_lone_outlier() -> None:
 def test_entropy_clips_an_outlier_and_keeps_an_even_spread() -> None:
     generator = np.random.default_rng(0)
     bell = np.append(generator.normal(size=50_000), 60.0)
-    full = quantization.extremes([{"x": bell}])
-    assert 3 < quantization.clipped([{"x": bell}], full, "entropy")["x"][1] < 30
+    full = number_formats.extremes([{"x": bell}])
+    assert 3 < number_formats.clipped([{"x": bell}], full, "entropy")["x"][1] < 30
     even = np.append(generator.uniform(0, 1, size=50_000), np.zeros(200_000))
-    full = quantization.extremes([{"x": even}])
-    assert quantization.clipped([{"x": even}], full, "entropy")["x"][1] > 0.9
+    full = number_formats.extremes([{"x": even}])
+    assert number_formats.clipped([{"x": even}], full, "entropy")["x"][1] > 0.9
 
 
 def test_the_root_logger_is_left_as_it_was(caplog: pytest.LogCaptureFixture) -> None:
@@ -178,15 +184,15 @@ def test_the_root_logger_is_left_as_it_was(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_the_host_has_a_stable_name() -> None:
-    found = host.host()
+    found = machine.host()
     assert found["cores"] >= 1
     assert found["memory_gb"] > 0
-    assert host.host_name() == host.host_name()
-    assert found["onnxruntime"] in host.host_name()
+    assert machine.host_name() == machine.host_name()
+    assert found["onnxruntime"] in machine.host_name()
 
 
 def test_an_absent_provider_is_an_error() -> None:
-    if runtime.available("cuda"):
+    if sessions.available("cuda"):
         pytest.skip("this ONNX Runtime has CUDA")
     with pytest.raises(RuntimeError, match="CUDAExecutionProvider"):
-        runtime.open_session(small_products.table_file(), provider="cuda")
+        sessions.open_session(small_products.table_file(), provider="cuda")

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from tasks.kernels.loops import make_optimizer
-from tasks.kernels.sparsity import is_sparse, zeros_held
-from tasks.training import Optimizer
+from tasks.kernels.pruning.sparsity import is_sparse, zeros_held
+from tasks.kernels.training.loops import make_optimizer
+from tasks.training.train_spec import Optimizer
 
 
 def pruned() -> nn.Sequential:

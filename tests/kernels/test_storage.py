@@ -11,8 +11,8 @@ import pytest
 import small_products
 from onnx import TensorProto, helper, numpy_helper
 
-from tasks.kernels import runtime
-from tasks.kernels.runtime import storage
+from tasks.kernels.onnx import description, sessions, sparse_storage
+from tasks.kernels.onnx_passes import static_quantization
 
 
 def product(share: float, kind: type = np.float32, opset: int = 20, inputs: bool = False) -> bytes:
@@ -44,22 +44,22 @@ def product(share: float, kind: type = np.float32, opset: int = 20, inputs: bool
 def answers(model: bytes) -> list[bytes]:
     """Of the plain runtime, with and without its optimizations."""
     inputs = {"x": np.random.default_rng(1).normal(size=(5, 64)).astype(np.float32)}
-    return [runtime.predict(model, inputs, optimized=optimized).tobytes() for optimized in (True, False)]
+    return [sessions.predict(model, inputs, optimized=optimized).tobytes() for optimized in (True, False)]
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.int8])
 @pytest.mark.parametrize("opset", [13, 20])
 def test_packed_files_are_smaller_and_the_same(kind: type, opset: int) -> None:
     model = product(0.2, kind, opset)
-    saved = storage.savings(model)
+    saved = sparse_storage.savings(model)
     assert "weight" in saved
-    packed = storage.pack(model, saved)
+    packed = sparse_storage.pack_weights(model, saved)
     onnx.checker.check_model(onnx.load_from_string(packed), full_check=True)
     function = onnx.load_from_string(packed).functions[0].ByteSize()
     assert len(model) - len(packed) == pytest.approx(sum(saved.values()) - function, abs=100)
     assert answers(packed) == answers(model)
-    assert storage.same_constants(model, packed)
-    before, after = runtime.describe(model), runtime.describe(packed)
+    assert sparse_storage.same_constants(model, packed)
+    before, after = description.describe(model), description.describe(packed)
     assert (after.parameters, after.nonzeros, after.macs) == (before.parameters, before.nonzeros, before.macs)
 
 
@@ -67,7 +67,7 @@ def test_bytes_by_hand() -> None:
     """3072 entries as bits are 384 bytes; beside them stand the fill and every other entry in four bytes."""
     model = product(0.2)
     weight = numpy_helper.to_array(onnx.load_from_string(model).graph.initializer[0])
-    packed = onnx.load_from_string(storage.pack(model, ["weight"]))
+    packed = onnx.load_from_string(sparse_storage.pack_weights(model, ["weight"]))
     sizes = {tensor.name: len(tensor.raw_data) for tensor in packed.graph.initializer}
     assert sizes == {"bias": 192, "weight.bits": 384, "weight.values": 4 * (1 + np.count_nonzero(weight))}
 
@@ -75,7 +75,7 @@ def test_bytes_by_hand() -> None:
 def test_the_runtime_unfolds_once_while_opening(tmp_path: Path) -> None:
     """What it runs afterwards is the very graph that it runs for the dense file."""
     operators = []
-    for name, model in (("dense", product(0.2)), ("packed", storage.pack(product(0.2), ["weight"]))):
+    for name, model in (("dense", product(0.2)), ("packed", sparse_storage.pack_weights(product(0.2), ["weight"]))):
         options = onnxruntime.SessionOptions()
         options.optimized_model_filepath = str(tmp_path / name)
         onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -86,35 +86,35 @@ def test_the_runtime_unfolds_once_while_opening(tmp_path: Path) -> None:
 
 def test_dense_constants_do_not_pay() -> None:
     """Zero points, all the same, are the only constants of a dense network that shrink."""
-    assert storage.savings(product(1.0)).keys() <= {"bias"}
-    assert "weight" not in storage.savings(product(0.99, np.int8))
+    assert sparse_storage.savings(product(1.0)).keys() <= {"bias"}
+    assert "weight" not in sparse_storage.savings(product(0.99, np.int8))
 
 
 def test_constants_among_the_inputs() -> None:
     """As in files of an old format: a caller could replace them, so the runtime would not unfold them before."""
     model = product(0.2, inputs=True)
-    packed = storage.pack(model, ["weight"])
+    packed = sparse_storage.pack_weights(model, ["weight"])
     assert [item.name for item in onnx.load_from_string(packed).graph.input] == ["x", "bias"]
     assert answers(packed) == answers(model)
 
 
 def test_packed_files_can_be_packed_on_and_quantized() -> None:
     model = product(0.2)
-    packed = storage.pack(model, ["weight"])
-    assert "weight" not in storage.savings(packed)
-    assert not any(name.startswith("weight.") for name in storage.savings(packed))
-    fused = runtime.fuse(packed)
+    packed = sparse_storage.pack_weights(model, ["weight"])
+    assert "weight" not in sparse_storage.savings(packed)
+    assert not any(name.startswith("weight.") for name in sparse_storage.savings(packed))
+    fused = static_quantization.fuse(packed)
     assert not onnx.load_from_string(fused).functions
-    assert len(runtime.quantizable(fused)) == 1
+    assert len(static_quantization.quantizable(fused)) == 1
 
 
 def test_what_cannot_be_packed() -> None:
     with pytest.raises(KeyError, match="height"):
-        storage.pack(product(0.2), ["height"])
+        sparse_storage.pack_weights(product(0.2), ["height"])
     with pytest.raises(ValueError, match="operator set 12 is older than 13"):
-        storage.pack(product(0.2, opset=12), ["weight"])
+        sparse_storage.pack_weights(product(0.2, opset=12), ["weight"])
 
 
 def test_a_changed_constant_is_seen() -> None:
-    assert not storage.same_constants(product(0.2), product(0.3))
-    assert storage.largest(small_products.table_file(), 1) == ["middle"]
+    assert not sparse_storage.same_constants(product(0.2), product(0.3))
+    assert sparse_storage.largest(small_products.table_file(), 1) == ["middle"]

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tasks.kernels import residual, suffixes, tracing
+from tasks.kernels.graph import residual_blocks, tracing
+from tasks.kernels.pruning import block_search
 
 
 class Scaled(nn.Module):
@@ -29,19 +30,19 @@ class Scaled(nn.Module):
         return rows + added
 
 
-def _search(model: nn.Module, inputs: Tensor, numbers: bool = False) -> suffixes.Search:
+def _search(model: nn.Module, inputs: Tensor, numbers: bool = False) -> block_search.BlockSearch:
     example = inputs[:2].clone()
     traced = tracing.trace(model, example)
-    blocks, _ = residual.find_blocks(traced, model, example)
-    return suffixes.Search(traced, blocks, inputs, numbers)
+    blocks, _ = residual_blocks.find_blocks(traced, model, example)
+    return block_search.BlockSearch(traced, blocks, inputs, numbers)
 
 
 def test_divergence_by_hand() -> None:
     """KL((1/2, 1/2) || (1/4, 3/4)) = ln(4/3) / 2, twice; squared differences are averaged over the outputs."""
     outputs, wanted = torch.tensor([[0.0, math.log(3)]] * 2), torch.zeros(2, 2)
-    assert suffixes.divergence(outputs, wanted, numbers=False) == pytest.approx(math.log(4 / 3))
-    assert suffixes.divergence(torch.tensor([[1.0, 3.0]]), torch.zeros(1, 2), numbers=True) == 5
-    assert suffixes.divergence(torch.tensor([2.0, 1.0]), torch.zeros(2), numbers=True) == 5
+    assert block_search.divergence(outputs, wanted, numbers=False) == pytest.approx(math.log(4 / 3))
+    assert block_search.divergence(torch.tensor([[1.0, 3.0]]), torch.zeros(1, 2), numbers=True) == 5
+    assert block_search.divergence(torch.tensor([2.0, 1.0]), torch.zeros(2), numbers=True) == 5
 
 
 def test_harm_is_that_of_the_network_without_the_blocks() -> None:
@@ -62,12 +63,12 @@ def test_harm_is_that_of_the_network_without_the_blocks() -> None:
 
 def _harm(model: nn.Module, gone: list[str], inputs: Tensor) -> float:
     """The same by running the whole network, with batch norms on the batch's statistics."""
-    pared = copy.deepcopy(residual.remove(model, gone))
+    pared = copy.deepcopy(residual_blocks.remove(model, gone))
     for layer in pared.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.train()
     with torch.no_grad():
-        return suffixes.divergence(pared(inputs), model(inputs), numbers=False) / len(inputs)
+        return block_search.divergence(pared(inputs), model(inputs), numbers=False) / len(inputs)
 
 
 @pytest.mark.parametrize("in_place", [False, True])
@@ -101,6 +102,6 @@ def test_default_arguments_and_many_chunks() -> None:
             outputs: Tensor = self.block(rows if mask is None else rows * mask) * factor
             return outputs
 
-    inputs = torch.ones(2 * suffixes.CHUNK + 1, 4)
+    inputs = torch.ones(2 * block_search.CHUNK + 1, 4)
     removal = next(_search(Defaults(), inputs, numbers=True).removals())
     assert removal.harm == pytest.approx(0.5)

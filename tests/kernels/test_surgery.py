@@ -12,11 +12,11 @@ from cuts import thirds
 from networks import Network
 from torch import Tensor, nn
 
-from tasks.kernels.attention import expand
-from tasks.kernels.coupling import find_groups
-from tasks.kernels.groups import Group, Place
-from tasks.kernels.layers import axis_of_tensor, filters
-from tasks.kernels.surgery import cut, difference
+from tasks.kernels.graph.attention import expand_attention
+from tasks.kernels.graph.channel_groups import Group, Place
+from tasks.kernels.graph.layers import axis_of_tensor, filters
+from tasks.kernels.pruning.dependency_groups import find_groups
+from tasks.kernels.pruning.surgery import cut_channels, difference
 
 CUTTABLE = pytest.mark.parametrize("network", networks.CUTTABLE, ids=lambda network: network.__name__)
 
@@ -51,7 +51,7 @@ def test_a_cut_answers_as_channels_that_are_zero(network: Network) -> None:
     groups = find_groups(model, inputs)
     keep = thirds(groups)
     assert keep
-    zeroed = expand(model)
+    zeroed = expand_attention(model)
     for group in groups:
         for place in group.places if group.id in keep else ():
             for channel in set(range(group.channels)) - set(keep[group.id]):
@@ -61,7 +61,7 @@ def test_a_cut_answers_as_channels_that_are_zero(network: Network) -> None:
     for layer in zeroed.modules():
         if isinstance(layer, nn.LayerNorm | nn.GroupNorm):
             layer.forward = partial(_normed, layer)
-    pared = cut(model, groups, keep)
+    pared = cut_channels(model, groups, keep)
     assert sum(p.numel() for p in pared.parameters()) < sum(p.numel() for p in model.parameters())
     assert torch.allclose(pared(inputs), zeroed(inputs), atol=1e-5)
     assert not torch.allclose(pared(inputs), model(inputs), atol=1e-3)
@@ -78,7 +78,7 @@ def test_a_cut_answers_as_channels_that_nobody_reads(network: Network) -> None:
 def test_a_cut_network_trains(network: Network) -> None:
     model, inputs = network(0)
     groups = find_groups(model, inputs)
-    pared = cut(model, groups, thirds(groups)).train()
+    pared = cut_channels(model, groups, thirds(groups)).train()
     pared(inputs).square().sum().backward()
     assert all(parameter.grad is not None for parameter in pared.parameters())
 
@@ -91,7 +91,7 @@ def test_a_cut_by_hand() -> None:
     model, inputs = nn.Sequential(first, nn.ReLU(), second), torch.ones(2, 1)
     groups = find_groups(model, inputs)
     assert groups[0] == Group(0, 3, (Place("0", "out", 0, 1), Place("2", "in", 0, 1)), None)
-    pared: Any = cut(model, groups, {0: [0, 2]})
+    pared: Any = cut_channels(model, groups, {0: [0, 2]})
     assert pared(inputs).tolist() == [[10.0 * (1 + 4) + 30.0 * (3 + 6)]] * 2
     assert (pared[0].out_features, pared[2].in_features) == (2, 2)
     assert model(inputs).tolist() == [[10.0 * 5 + 20.0 * 7 + 30.0 * 9]] * 2
@@ -101,7 +101,7 @@ def test_a_group_never_loses_all_its_channels() -> None:
     model, inputs = networks.mlp(0)
     groups = find_groups(model, inputs)
     with pytest.raises(ValueError, match=r"layer 0\.0: 32 of 32 channels cannot go"):
-        cut(model, groups, {0: []})
+        cut_channels(model, groups, {0: []})
 
 
 def test_unequal_groups_are_refused() -> None:
@@ -110,7 +110,7 @@ def test_unequal_groups_are_refused() -> None:
     for layer, side, start in ((few, "through", 0), (many, "in", 0), (many, "out", 0)):
         group = Group(0, 2, (Place("0", side, start, 1),), None)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match=r"layer 0: its [24] groups would become unequal"):
-            cut(nn.Sequential(layer), [group], {0: [1]})
+            cut_channels(nn.Sequential(layer), [group], {0: [1]})
 
 
 def test_a_group_norm_without_a_group_by_hand() -> None:
@@ -118,7 +118,7 @@ def test_a_group_norm_without_a_group_by_hand() -> None:
     model = nn.Sequential(nn.Conv2d(1, 6, 1), nn.GroupNorm(3, 6), nn.Flatten(), nn.Linear(24, 2))
     inputs = torch.arange(8.0).reshape(2, 1, 2, 2)
     groups = find_groups(model, inputs)
-    pared: Any = cut(model, groups, {0: [0, 2]})
+    pared: Any = cut_channels(model, groups, {0: [0, 2]})
     assert (pared[0].out_channels, pared[1].num_groups, pared[1].num_channels) == (4, 2, 4)
     stay = [0, 1, 4, 5]
     assert torch.allclose(pared[:2](inputs), model[:2](inputs)[:, stay], atol=1e-6)

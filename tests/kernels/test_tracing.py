@@ -5,7 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tasks.kernels import costs, coupling, loops, surgery, tracing
+from tasks.kernels.graph import tracing
+from tasks.kernels.latency import layer_costs
+from tasks.kernels.pruning import dependency_groups, surgery
+from tasks.kernels.training import loops
 
 
 class Overwriting(nn.Module):
@@ -25,8 +28,8 @@ def test_the_example_stays_as_it_is() -> None:
     model, example = Overwriting(), torch.rand(6, 4)
     before = example.clone()
     tracing.trace(model, example)
-    costs.calls(model, example)
-    groups = coupling.find_groups(model, example)
+    layer_costs.calls(model, example)
+    groups = dependency_groups.find_groups(model, example)
     assert [group.frozen for group in groups] == [None, "its channels are the network's output"]
     assert surgery.difference(model, groups, {groups[0].id: range(0, 8, 2)}, example) < surgery.TOLERANCE
     assert torch.equal(example, before)
@@ -35,6 +38,6 @@ def test_the_example_stays_as_it_is() -> None:
 def test_prediction_leaves_the_data_alone() -> None:
     model, inputs = Overwriting(), torch.rand(6, 4)
     before = inputs.clone()
-    outputs = [loops.predict(model, inputs, lambda batch: batch) for _ in range(2)]
+    outputs = [loops.predict_all(model, inputs, lambda batch: batch) for _ in range(2)]
     assert torch.equal(outputs[0], outputs[1])
     assert torch.equal(inputs, before)

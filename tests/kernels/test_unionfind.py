@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.kernels.unionfind import ChannelSets
+from tasks.kernels.graph.union_find import ChannelSets
 
 
 @pytest.mark.parametrize("frozen", [0, 1])

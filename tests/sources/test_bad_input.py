@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tasks.artifacts import InputError, Store
-from tasks.ingestion import DataSpec, ingest
+from tasks.core import InputError, Store
+from tasks.data.data_spec import DataSpec
+from tasks.data.ingestion import ingest
 
 ROWS = [f"{age},{job},{left}" for age, job, left in zip(range(20), "ab" * 10, ["yes", "no"] * 10, strict=True)]
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.artifacts import InputError
-from tasks.sources import UNREADABLE, Request, decode
-from tasks.sources.images import decode_all, shape_of
+from tasks.core import InputError
+from tasks.data.readers import UNREADABLE, Request, decode_image
+from tasks.data.readers.image_decoding import decode_all, shape_of
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -65,7 +65,7 @@ CASES: dict[str, tuple[bytes, Any]] = {
 @pytest.mark.parametrize("name", CASES)
 def test_decode_gives_plain_pixels(name: str) -> None:
     data, expected = CASES[name]
-    pixels = decode(data)
+    pixels = decode_image(data)
     assert pixels.dtype == np.uint8
     assert pixels.tolist() == [[list(pixel) for pixel in row] for row in expected]
 
@@ -73,7 +73,7 @@ def test_decode_gives_plain_pixels(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_the_header_tells_the_shape_that_decode_gives(name: str) -> None:
     data, _ = CASES[name]
-    assert shape_of(data) == decode(data).shape
+    assert shape_of(data) == decode_image(data).shape
 
 
 def test_the_header_of_an_image_without_fixed_range_is_refused_too() -> None:
@@ -84,21 +84,21 @@ def test_the_header_of_an_image_without_fixed_range_is_refused_too() -> None:
 @pytest.mark.parametrize("data", [b"", b"no image", CASES["rgb"][0][:40], encoded(Image.new("F", (2, 1)), "TIFF")])
 def test_what_is_no_image_raises_one_of_the_known_errors(data: bytes) -> None:
     with pytest.raises(UNREADABLE):
-        decode(data)
+        decode_image(data)
 
 
 def test_size_and_channels_are_as_asked() -> None:
     data = encoded(Image.new("RGB", (40, 30), RED), "JPEG")
-    assert decode(data, (7, 5)).shape == (7, 5, 3)
-    assert decode(data, (7, 5), channels=1).shape == (7, 5, 1)
-    assert decode(CASES["grey"][0], channels=3).tolist() == [[[7, 7, 7], [9, 9, 9]]]
+    assert decode_image(data, (7, 5)).shape == (7, 5, 3)
+    assert decode_image(data, (7, 5), channels=1).shape == (7, 5, 1)
+    assert decode_image(CASES["grey"][0], channels=3).tolist() == [[[7, 7, 7], [9, 9, 9]]]
 
 
 def test_a_large_photo_shrinks_to_its_mean() -> None:
     """A JPEG with a left half of 50 and a right half of 150 becomes two pixels of about those values."""
     image = Image.new("L", (1600, 1200), 50)
     image.paste(150, (800, 0, 1600, 1200))
-    small = decode(encoded(image, "JPEG"), (1, 2))
+    small = decode_image(encoded(image, "JPEG"), (1, 2))
     assert small.shape == (1, 2, 1)
     assert np.abs(small[0, :, 0].astype(int) - [50, 150]).max() <= 25  # the antialiasing filter overlaps
     assert small[0, :, 0].mean() == pytest.approx(100, abs=1)

@@ -14,16 +14,17 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tasks.sources import Request, Rows, frames, ordering, read
+from tasks.data import splitting
+from tasks.data.readers import Request, Rows, data_frames, read_source
 
 
 def rows_of(source: Path | str, **settings: Any) -> Rows:
-    return read(Request(str(source), **settings))
+    return read_source(Request(str(source), **settings))
 
 
 def conformed(rows: Rows) -> pd.DataFrame:
     request = Request("here")
-    frame = frames.conform(rows, frames.columns_of(rows, request), request).train.inputs
+    frame = data_frames.conform(rows, data_frames.columns_of(rows, request), request).train.inputs
     assert isinstance(frame, pd.DataFrame)
     return frame
 
@@ -74,8 +75,8 @@ def test_column_kinds_of_a_frame() -> None:
             "y": [0, 1],
         }
     )
-    rows = frames.rows_of(frame, Request("here", target="y"))
-    kinds = {column.name: column.kind for column in frames.columns_of(rows, Request("here"))}
+    rows = data_frames.frame_rows(frame, Request("here", target="y"))
+    kinds = {column.name: column.kind for column in data_frames.columns_of(rows, Request("here"))}
     numbers = dict.fromkeys(("whole", "nullable", "decimal"), "number")
     assert kinds == numbers | dict.fromkeys(("flag", "group", "code"), "category")
     clean = conformed(rows)
@@ -87,10 +88,14 @@ def test_column_kinds_of_a_frame() -> None:
 
 
 def test_a_category_that_looks_like_numbers_in_another_file_stays_text() -> None:
-    train = frames.rows_of(pd.DataFrame({"zip": ["12", "1a"], "n": [1, 2], "y": [0, 1]}), Request("a", target="y"))
+    train = data_frames.frame_rows(
+        pd.DataFrame({"zip": ["12", "1a"], "n": [1, 2], "y": [0, 1]}), Request("a", target="y")
+    )
     batch = pd.DataFrame({"more": [1, 1], "n": [None, None], "zip": [12.0, None], "y": [0, 1]})
-    columns = frames.columns_of(train, Request("a"))
-    clean: Any = frames.conform(frames.rows_of(batch, Request("b", target="y")), columns, Request("b")).train.inputs
+    columns = data_frames.columns_of(train, Request("a"))
+    clean: Any = data_frames.conform(
+        data_frames.frame_rows(batch, Request("b", target="y")), columns, Request("b")
+    ).train.inputs
     assert list(clean.columns) == ["zip", "n"]
     assert clean["zip"].tolist() == ["12", ""]
     assert clean["n"].isna().all()
@@ -251,5 +256,5 @@ def test_what_the_function_raises_goes_through(tmp_path: Path, monkeypatch: pyte
     ],
 )
 def test_times_sort(dates: list[Any], order: list[int]) -> None:
-    times = ordering.times_of(pd.Series(dates), Request("here", order="day"))
+    times = splitting.times_of(pd.Series(dates), Request("here", order="day"))
     assert np.argsort(times).tolist() == order

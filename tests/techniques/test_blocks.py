@@ -9,8 +9,9 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from tasks.architectures import resnet
-from tasks.artifacts import InputError, Refusal
-from tasks.kernels import loops, stopwatch
+from tasks.core import InputError, Refusal
+from tasks.kernels.latency import network_timer
+from tasks.kernels.training import loops
 from tasks.techniques import Blocks
 
 Data = list[tuple[Tensor, Tensor]]
@@ -79,7 +80,7 @@ def test_refusals() -> None:
 
 def test_a_goal_of_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the clock says differs from run to run; that it was asked does not."""
-    monkeypatch.setattr(stopwatch, "SECONDS", 0.1)
+    monkeypatch.setattr(network_timer, "SECONDS", 0.1)
     model, images = networks.residual(0)
     batches = [(images, torch.arange(4))]
     plan = Blocks(speedup=1.001).plan(model, batches)

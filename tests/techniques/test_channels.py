@@ -12,13 +12,14 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from tasks.architectures import resnet20
-from tasks.artifacts import InputError, Refusal
-from tasks.kernels import costs, importance, pace
-from tasks.kernels.coupling import find_groups
-from tasks.kernels.objectives import task_loss
-from tasks.kernels.runtime.layers import Layer
+from tasks.core import InputError, Refusal
+from tasks.kernels.latency import layer_costs
+from tasks.kernels.onnx.layer_timing import Layer
+from tasks.kernels.pruning import importance, latency_target
+from tasks.kernels.pruning.dependency_groups import find_groups
+from tasks.kernels.training.losses import task_loss
 from tasks.techniques import Channels
-from tasks.techniques.narrowing import rounded
+from tasks.techniques.pruning.width_selection import rounded
 
 
 @pytest.fixture(autouse=True)
@@ -212,7 +213,7 @@ def test_without_a_block_of_the_user_the_hosts_own_decides() -> None:
     table |= {str(Layer(width, 24, ())): 1.0 for width in widths}
     table |= {str(Layer(24, width, ())): 0.5 if width <= 16 else 1.0 for width in widths}
     table |= {str(Layer(width, 2, ())): 0.5 for width in widths}
-    with costs.remembered(table):
+    with layer_costs.remembered(table):
         plan = Channels().plan(model, _batches(torch.randn(3, 4)))
     assert _cuts(plan) == {("0",): (12, 24), ("2",): (16, 24)}
     assert plan["measured"] == {"block": 16, "options": [[*widths], [24, 16]]}
@@ -259,10 +260,10 @@ def test_a_speedup_is_kept_to_or_refused() -> None:
     batches = _batches(torch.randn(2, 3, 16, 16))
     technique = Channels(speedup=1.3, multiple=32)
     table: dict[str, float] = {}
-    with costs.remembered(table):
+    with layer_costs.remembered(table):
         plan = contract.check(technique, _wide, batches)
         assert plan is not None
-        assert plan["measured"]["measured"] >= 1.3 * pace.SHORT
+        assert plan["measured"]["measured"] >= 1.3 * latency_target.SHORT
         assert all(len(cut["keep"]) in (32, 64) for cut in plan["cuts"])
         found = plan["measured"]["layers"]
         assert sum(layer["after"] for layer in found.values()) < sum(layer["before"] for layer in found.values())

@@ -8,8 +8,8 @@ import pytest
 import small_onnx
 from contract import check
 
-from tasks.artifacts import Refusal
-from tasks.kernels import runtime
+from tasks.core import Refusal
+from tasks.kernels.onnx import sessions
 from tasks.techniques import Clean
 
 
@@ -43,7 +43,7 @@ def test_the_answers_stay() -> None:
     technique, model = Clean(), old_file()
     inputs = batches()[0][0]
     after = technique.apply(model, technique.plan(model, batches()))
-    np.testing.assert_allclose(runtime.predict(after, inputs), runtime.predict(model, inputs), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(sessions.predict(after, inputs), sessions.predict(model, inputs), rtol=1e-5, atol=1e-5)
 
 
 def test_what_is_clean_is_refused() -> None:

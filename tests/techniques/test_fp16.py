@@ -10,14 +10,15 @@ import small_graphs
 import small_products
 from onnx import numpy_helper
 
-from tasks.artifacts import InputError, Refusal
-from tasks.kernels import runtime
-from tasks.techniques import Batches, Fp16, measuring
+from tasks.core import InputError, Refusal
+from tasks.kernels.onnx import sessions
+from tasks.techniques import Batches, Fp16
+from tasks.techniques.quantization import variant_comparison
 
 
 @pytest.fixture(autouse=True)
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measuring, "SECONDS", 0.01)
+    monkeypatch.setattr(variant_comparison, "SECONDS", 0.01)
 
 
 def batches(count: int = 64) -> Batches:
@@ -39,7 +40,7 @@ def test_contract_on_pixels() -> None:
 
 def test_contract_on_a_table_whose_answers_are_beyond_float16() -> None:
     model, columns = small_products.table_file(64), small_products.rows(64)
-    assert np.abs(runtime.predict(model, columns)).max() > 65504
+    assert np.abs(sessions.predict(model, columns)).max() > 65504
     plan = contract.check(Fp16(), lambda seed: model, [(columns, None)])
     assert plan is not None
     assert plan["tried"][0]["error"] < 0.01

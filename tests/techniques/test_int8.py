@@ -12,15 +12,16 @@ import small_graphs
 import small_products
 from pydantic import ValidationError
 
-from tasks.artifacts import InputError, Refusal
-from tasks.kernels import runtime
-from tasks.techniques import Batches, Fp16, measuring, quantizing
-from tasks.techniques.int8 import Int8
+from tasks.core import InputError, Refusal
+from tasks.kernels.onnx_passes import cleanup, static_quantization
+from tasks.techniques import Batches, Fp16
+from tasks.techniques.quantization import int8_search, variant_comparison
+from tasks.techniques.quantization.int8 import Int8
 
 
 @pytest.fixture(autouse=True)
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measuring, "SECONDS", 0.01)
+    monkeypatch.setattr(variant_comparison, "SECONDS", 0.01)
 
 
 def batches(count: int = 64) -> Batches:
@@ -41,34 +42,43 @@ def test_choose_the_fastest_within_one_bit() -> None:
         row("s8s8", 0.2, 0.6),
         row("dynamic", 0.03, 0.4),
     ]
-    assert measuring.choose(tried)["variant"] == "u8s8_reduced"
+    assert variant_comparison.choose_variant(tried)["variant"] == "u8s8_reduced"
 
 
 def test_choose_the_most_exact_of_equally_fast_ones() -> None:
-    assert measuring.choose([row("u8s8_reduced", 0.042, 1.40), row("u8s8", 0.03, 1.36)])["variant"] == "u8s8"
-    assert measuring.choose([row("u8s8_reduced", 0.042, 1.40), row("u8s8", 0.03, 1.1)])["variant"] == "u8s8_reduced"
+    assert (
+        variant_comparison.choose_variant([row("u8s8_reduced", 0.042, 1.40), row("u8s8", 0.03, 1.36)])["variant"]
+        == "u8s8"
+    )
+    assert (
+        variant_comparison.choose_variant([row("u8s8_reduced", 0.042, 1.40), row("u8s8", 0.03, 1.1)])["variant"]
+        == "u8s8_reduced"
+    )
 
 
 def test_choose_by_loss_too() -> None:
     """The fastest one loses 1.5 points more than the other; or 0.8, which is noise unless a limit is given."""
     assert (
-        measuring.choose([row("u8s8", 0.03, 1.4, loss=0.016), row("u8u8", 0.03, 1.1, loss=0.001)])["variant"] == "u8u8"
+        variant_comparison.choose_variant([row("u8s8", 0.03, 1.4, loss=0.016), row("u8u8", 0.03, 1.1, loss=0.001)])[
+            "variant"
+        ]
+        == "u8u8"
     )
     tried = [row("u8s8", 0.03, 1.4, loss=0.009), row("u8u8", 0.03, 1.1, loss=0.001)]
-    assert measuring.choose(tried)["variant"] == "u8s8"
-    assert measuring.choose(tried, max_loss=0.005)["variant"] == "u8u8"
-    assert measuring.choose(tried, max_loss=0.0)["variant"] == "u8s8"
+    assert variant_comparison.choose_variant(tried)["variant"] == "u8s8"
+    assert variant_comparison.choose_variant(tried, max_loss=0.005)["variant"] == "u8u8"
+    assert variant_comparison.choose_variant(tried, max_loss=0.0)["variant"] == "u8s8"
 
 
 def test_judge_by_hand() -> None:
     """Outputs 0, 2, 2, 0 have standard deviation 1; one of four is off by 2: root of mean square 1."""
     before, after = np.array([[0.0, 2.0], [2.0, 0.0]]), np.array([[0.0, 2.0], [2.0, 4.0]])
     answer = {"error": 2.0, "agreement": 0.5, "accuracy": None, "loss": 0.5}
-    assert measuring.judge(before, after) == answer
+    assert variant_comparison.judge_variant(before, after) == answer
     classes = np.array([1, 1])
-    assert measuring.judge(before, after, classes) == {**answer, "accuracy": 1.0, "loss": -0.5}
+    assert variant_comparison.judge_variant(before, after, classes) == {**answer, "accuracy": 1.0, "loss": -0.5}
     one = {"error": 0.0, "agreement": None, "accuracy": None, "loss": 0.0}
-    assert measuring.judge(before[:, :1], after[:, :1]) == one
+    assert variant_comparison.judge_variant(before[:, :1], after[:, :1]) == one
 
 
 @pytest.mark.parametrize("calibration", ["minmax", "entropy", "percentile"])
@@ -96,7 +106,7 @@ def test_contract_on_a_table_with_text() -> None:
 
 
 def test_ignored_operators_stay_float() -> None:
-    names = runtime.quantizable(runtime.fuse(small_products.image_file()))
+    names = static_quantization.quantizable(static_quantization.fuse(small_products.image_file()))
     technique = Int8(ignore=(names[0],), variants=("u8s8",))
     plan = technique.plan(small_products.image_file(), batches())
     assert plan["nodes"] == names[1:]
@@ -127,7 +137,7 @@ def test_an_unknown_name_gets_the_nearest() -> None:
 def test_modules_of_the_network_can_be_ignored_by_name() -> None:
     model = small_graphs.padded_file()
     plan = Int8(ignore=("block.inside",), variants=("u8s8",), calibration="minmax").plan(model, batches())
-    kept = {node.name: (*node.input, "")[1] for node in onnx.load_from_string(runtime.clean(model)).graph.node}
+    kept = {node.name: (*node.input, "")[1] for node in onnx.load_from_string(cleanup.clean(model)).graph.node}
     assert {kept[name] for name in plan["nodes"]} == {
         "network/stem.weight", "network/block.outside.weight", "h.shortcut.weight", "network/head.weight"
     }  # fmt: skip
@@ -174,14 +184,14 @@ def test_the_fewest_layers_go_back_to_float() -> None:
 
 def test_a_loss_that_nothing_reaches_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     technique = Int8(variants=("u8s8",), calibration="minmax", per_channel=False, max_loss=0.0)
-    judge = measuring.judge
-    monkeypatch.setattr(measuring, "judge", lambda *arguments: judge(*arguments) | {"loss": 0.02})
+    judge = variant_comparison.judge_variant
+    monkeypatch.setattr(variant_comparison, "judge_variant", lambda *arguments: judge(*arguments) | {"loss": 0.02})
     with pytest.raises(Refusal, match=r"max_loss 0 is out of reach: 0.0200 in eight bits, 0.0200 at best .* cost most"):
         technique.plan(small_graphs.padded_file(), batches())
 
 
 def test_no_layer_is_ranked_where_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quantizing.Quantizing, "restore", lambda *_: pytest.fail("there is nothing to restore"))
+    monkeypatch.setattr(int8_search.Int8Search, "restore", lambda *_: pytest.fail("there is nothing to restore"))
     plan = Int8(variants=("u8s8",), calibration="minmax", max_loss=1.0).plan(small_graphs.padded_file(), batches())
     assert "in_float" not in plan
 

@@ -11,8 +11,9 @@ import pytest
 import small_products
 from onnx import numpy_helper
 
-from tasks.artifacts import Refusal
-from tasks.kernels import runtime
+from tasks.core import Refusal
+from tasks.kernels.onnx import description, sessions
+from tasks.kernels.onnx_passes import static_quantization
 from tasks.techniques import Batches, Pack
 
 
@@ -45,16 +46,18 @@ def test_answers_and_counts_stay() -> None:
     model, batches = table()
     packed = Pack().apply(model, Pack().plan(model, batches))
     rows = small_products.rows(200, seed=3)
-    assert np.array_equal(runtime.predict(model, rows), runtime.predict(packed, rows))
-    before, after = runtime.describe(model), runtime.describe(packed)
+    assert np.array_equal(sessions.predict(model, rows), sessions.predict(packed, rows))
+    before, after = description.describe(model), description.describe(packed)
     assert after.bytes < before.bytes
     assert (after.parameters, after.nonzeros, after.macs) == (before.parameters, before.nonzeros, before.macs)
 
 
 def quantized(model: bytes, batches: Batches) -> bytes:
-    fused, inputs = runtime.fuse(model), [batch for batch, _ in batches]
-    nodes = runtime.quantizable(fused)
-    return runtime.quantize(fused, nodes, runtime.collect_ranges(fused, nodes, inputs, "minmax"), "u8s8_reduced")
+    fused, inputs = static_quantization.fuse(model), [batch for batch, _ in batches]
+    nodes = static_quantization.quantizable(fused)
+    return static_quantization.quantize(
+        fused, nodes, static_quantization.collect_ranges(fused, nodes, inputs, "minmax"), "u8s8_reduced"
+    )
 
 
 def test_eight_bits_before_and_after() -> None:
@@ -66,7 +69,7 @@ def test_eight_bits_before_and_after() -> None:
     late = quantized(packed, batches)
     assert len(best) < min(len(first), len(packed), len(late))
     rows = small_products.rows(100, seed=5)
-    answers: list[Any] = [runtime.predict(data, rows) for data in (first, best, late)]
+    answers: list[Any] = [sessions.predict(data, rows) for data in (first, best, late)]
     assert np.array_equal(answers[0], answers[1])
     assert np.array_equal(answers[0], answers[2])
 

@@ -12,13 +12,15 @@ import small_runs
 import torch
 from torch import Tensor, nn
 
-from tasks import compression, exporting, modeling
-from tasks.artifacts import InputError, Refusal
-from tasks.distillation import Recover
-from tasks.exporting import Export
-from tasks.kernels import runtime
-from tasks.techniques import Channels, Int8, LowRank, QuantizeAware, Technique
-from tasks.training import TrainSpec
+from tasks.compression import compress, fine_tuning
+from tasks.conversion import onnx_export
+from tasks.conversion.onnx_export import Export
+from tasks.core import InputError, Refusal
+from tasks.evaluation import parity
+from tasks.kernels.onnx_passes import saturation
+from tasks.techniques import Channels, Int8, LowRank, QuantizeAware, Technique, replay
+from tasks.training.recovery import Recover
+from tasks.training.train_spec import TrainSpec
 
 
 def _batches(inputs: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -35,7 +37,7 @@ def test_the_plan_says_where_and_how() -> None:
     tripled = 3 * inputs
     assert plan["ranges"]["input_1"] == [float(tripled.min()), float(tripled.max())], "of all the batches"
     assert plan["ranges"]["_3"][0] == 0
-    assert QuantizeAware().plan(model, _batches(inputs))["weight_bits"] == (7 if runtime.saturates() else 8)
+    assert QuantizeAware().plan(model, _batches(inputs))["weight_bits"] == (7 if saturation.saturates() else 8)
 
 
 def test_an_ignored_layer_stays_float() -> None:
@@ -114,27 +116,31 @@ def test_operations_in_place_do_not_spoil_the_training() -> None:
 
 def test_the_chain_to_the_file(tmp_path: Path) -> None:
     """Plan, recovery with the teacher, export: int8 in the file, the same answers, every hop on record."""
-    from tasks.baseline import fit
-    from tasks.modeling import ModelSpec
+    from tasks.models.model_spec import ModelSpec
+    from tasks.training.baseline import fit
 
     workspace = small_runs.workspace(tmp_path)
     store = workspace.store
     prepared = small_runs.prepared_squares(store)
     spec = TrainSpec(epochs=6, batch_size=16, learning_rate=0.01)
     baseline = fit(prepared, ModelSpec(arguments={"width": 16, "depth": 1}), (), spec, "accuracy", workspace)
-    rounded = compression.compress(baseline, QuantizeAware(), prepared, store)
-    repaired = compression.recover(rounded, baseline, Recover(epochs=1), prepared, (), "accuracy", workspace)
+    rounded = compress.compress(baseline, QuantizeAware(), prepared, store)
+    repaired = fine_tuning.recover(rounded, baseline, Recover(epochs=1), prepared, (), "accuracy", workspace)
     scales = [
-        {name: float(value) for name, value in modeling.load(each, store).state_dict().items() if "log_scale" in name}
+        {
+            name: float(value)
+            for name, value in replay.load_network(each, store).state_dict().items()
+            if "log_scale" in name
+        }
         for each in (rounded, repaired)
     ]
     assert scales[0].keys() == scales[1].keys()
     assert all(scales[0][name] != scales[1][name] for name in scales[0])
-    product = exporting.export(repaired, prepared, Export(), store)
-    hops = exporting.parity_of(product, store)
+    product = onnx_export.export(repaired, prepared, Export(), store)
+    hops = parity.parity_of(product, store)
     assert [hop.hop for hop in hops] == ["torch → ONNX", "ONNX → fused"]
     assert all(hop.passed and "root mean square" in hop.law for hop in hops)
     with pytest.raises(Refusal, match="int8: "):
-        compression.compress(product, Int8(), prepared, store)
-    float_file = exporting.export(baseline, prepared, Export(), store)
+        compress.compress(product, Int8(), prepared, store)
+    float_file = onnx_export.export(baseline, prepared, Export(), store)
     assert len(store.get(product.content)) < len(store.get(float_file.content))

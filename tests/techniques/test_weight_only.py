@@ -9,13 +9,14 @@ import small_graphs
 import small_products
 from pydantic import ValidationError
 
-from tasks.artifacts import InputError, Refusal
-from tasks.techniques import WeightOnly, measuring
+from tasks.core import InputError, Refusal
+from tasks.techniques import WeightOnly
+from tasks.techniques.quantization import variant_comparison
 
 
 @pytest.fixture(autouse=True)
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measuring, "SECONDS", 0.01)
+    monkeypatch.setattr(variant_comparison, "SECONDS", 0.01)
 
 
 ROWS = [(small_products.rows(64), None)]

@@ -11,9 +11,10 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
-from tasks.artifacts import InputError, Refusal
-from tasks.techniques import Weights, any_of, gradual
-from tasks.techniques.gradual import Gradual
+from tasks.core import InputError, Refusal
+from tasks.techniques import Weights, any_of
+from tasks.techniques.pruning import gradual
+from tasks.techniques.pruning.gradual import Gradual
 
 NONE: list[tuple[Any, Any]] = []
 """Magnitudes need no data."""
@@ -140,7 +141,7 @@ def test_knobs_that_contradict(knobs: dict[str, Any], words: str) -> None:
 
 def test_gradual_by_hand() -> None:
     """Zhu and Gupta's cubic in two rounds: 1 - (1/2)^3 of the final sparsity, then all of it."""
-    steps = gradual.expand(Gradual(sparsity=0.8, rounds=2, epochs=3, spread="layer", ignore=("head",)))
+    steps = gradual.expand_schedule(Gradual(sparsity=0.8, rounds=2, epochs=3, spread="layer", ignore=("head",)))
     shared = {"spread": "layer", "ignore": ["head"]}
     assert steps == (
         {"step": "weights", "sparsity": 0.7, **shared},
@@ -152,7 +153,7 @@ def test_gradual_by_hand() -> None:
 
 def test_gradual_is_made_of_valid_steps_that_rise() -> None:
     steps = TypeAdapter(list[any_of(Weights)]).validate_python(
-        [step for step in gradual.expand(Gradual(sparsity=0.9, rounds=7)) if step["step"] == "weights"]
+        [step for step in gradual.expand_schedule(Gradual(sparsity=0.9, rounds=7)) if step["step"] == "weights"]
     )
     levels = [step.sparsity for step in steps]
     assert levels == sorted(levels)

@@ -14,11 +14,11 @@ from urllib.request import url2pathname
 import pytest
 
 from tasks import tracking
-from tasks.spaces import Choice, Integers, LogUniform, Uniform
+from tasks.search.domains import Choice, Integers, LogUniform, Uniform
+from tasks.search.results import Known, Trial
 from tasks.tracking import PastSearch, Warm, past_searches, warm
-from tasks.tracking.memory import MOST_KNOWN
-from tasks.tracking.recorder import SearchRun
-from tasks.tuning import Known, Trial
+from tasks.tracking.live_recorder import SearchRun
+from tasks.tracking.warm_start import MOST_KNOWN
 
 SPACE = {"rate": LogUniform(loguniform=(1e-4, 1e-1)), "kind": Choice(choice=("sgd", "adam"))}
 VALUES: tuple[Any, ...] = (None, True, 1, 1.5, "1", [8, [16]], {"step": "flip", "p": 0.5})
@@ -121,7 +121,7 @@ def test_a_conditional_path_counts_where_it_applies() -> None:
 
 @pytest.mark.parametrize("value", VALUES)
 def test_values_of_every_type_are_known_again(value: Any) -> None:
-    from tasks.tracking.trials import as_table, from_table
+    from tasks.tracking.trial_table import as_table, from_table
 
     trials = from_table(as_table(past("a", ({"x": value}, 0.5)).trials))
     assert warm([PastSearch("a", trials)], "a", {"x": Choice(choice=(value,))}).known == (Known({"x": value}, 0.5),)
@@ -145,7 +145,7 @@ def test_searches_come_back_the_latest_first(uri: str) -> None:
     latest = searched(uri, "past", "2", (point(0.02), 0.7), identity="b")
     assert past_searches(uri, "past", "search") == (past("b", (point(0.02), 0.7)), past("a", (point(0.01), 0.8)))
     assert past_searches(uri, "past", "compression search") == ()
-    tracking.connect(uri).delete_run(latest)
+    tracking.open_client(uri).delete_run(latest)
     assert past_searches(uri, "past", "search") == (past("a", (point(0.01), 0.8)),)
 
 
@@ -154,15 +154,15 @@ def test_a_search_whose_table_is_gone_or_another_s_is_left_out(uri: str) -> None
     searched(uri, "damaged", "0", (point(0.01), 0.8))
     for key, damage in (("1", ""), ("2", "{"), ("3", '{"columns": ["number"], "data": [[1]]}'), ("4", "[]")):
         run = searched(uri, "damaged", key, (point(0.01), 0.8))
-        folder = url2pathname(urlsplit(tracking.connect(uri).get_run(run).info.artifact_uri).path)
+        folder = url2pathname(urlsplit(tracking.open_client(uri).get_run(run).info.artifact_uri).path)
         table = Path(folder, tracking.TABLE)
         table.write_text(damage) if damage else table.unlink()
     assert past_searches(uri, "damaged", "search") == (kept,)
 
 
 def test_a_search_whose_recording_was_cut_short_is_left_out(uri: str, search: str, parent: str) -> None:
-    experiment = tracking.connect(uri).get_run(search).info.experiment_id
-    assert past_searches(uri, tracking.connect(uri).get_experiment(experiment).name, "search") == ()
+    experiment = tracking.open_client(uri).get_run(search).info.experiment_id
+    assert past_searches(uri, tracking.open_client(uri).get_experiment(experiment).name, "search") == ()
 
 
 def test_what_a_killed_search_had_finished_is_known_to_others_but_not_to_itself(uri: str) -> None:
@@ -181,7 +181,7 @@ def test_a_search_that_was_killed_before_a_trial_ended_is_no_past(uri: str) -> N
 
 
 def test_only_the_latest_searches_are_asked(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.tracking.memory.SEARCHES", 2)
+    monkeypatch.setattr("tasks.tracking.warm_start.SEARCHES", 2)
     for number in range(3):
         searched(uri, "often", str(number), (point(0.01), float(number)))
     assert [search.trials[0].score for search in past_searches(uri, "often", "search")] == [2.0, 1.0]
@@ -190,7 +190,7 @@ def test_only_the_latest_searches_are_asked(uri: str, monkeypatch: pytest.Monkey
 def test_an_experiment_that_is_not_there_or_was_deleted_is_no_past(uri: str) -> None:
     assert past_searches(uri, "never", "search") == ()
     searched(uri, "forgotten", "1", (point(0.01), 0.8))
-    client = tracking.connect(uri)
+    client = tracking.open_client(uri)
     client.delete_experiment(client.get_experiment_by_name("forgotten").experiment_id)
     assert past_searches(uri, "forgotten", "search") == ()
 

@@ -14,11 +14,11 @@ import pytest
 from small_searches import Counting, history, many, runs_under, trial
 
 from tasks import tracking
+from tasks.search.results import Trial
 from tasks.tracking import TABLE
-from tasks.tracking import recorder as module
-from tasks.tracking.recorder import Recorder, SearchRun, recording
-from tasks.tracking.trials import from_table
-from tasks.tuning import Trial
+from tasks.tracking import live_recorder as module
+from tasks.tracking.live_recorder import Recorder, SearchRun, recording
+from tasks.tracking.trial_table import from_table
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -37,7 +37,7 @@ def search_of(uri: str, parent: str) -> Run | None:
 
 
 def table(uri: str, run: str, folder: Path) -> tuple[Trial, ...]:
-    return from_table(Path(tracking.connect(uri).download_artifacts(run, TABLE, str(folder))).read_text())
+    return from_table(Path(tracking.open_client(uri).download_artifacts(run, TABLE, str(folder))).read_text())
 
 
 def wait_for(happened: Callable[[], object]) -> None:
@@ -94,7 +94,7 @@ def test_a_thousand_trials_in_batches_are_written_once_and_never_read(
     uri: str, parent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counting, trials = Counting(uri), many(1000)
-    monkeypatch.setattr(module, "connect", lambda _: counting)
+    monkeypatch.setattr(module, "open_client", lambda _: counting)
     run = SearchRun(uri, parent, "search", "")
     for at in range(0, 1000, 50):
         run.add(trials[at : at + 50])
@@ -160,7 +160,7 @@ def test_a_batch_that_failed_is_made_up_for_by_the_next(
     uri: str, parent: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fails: tuple[str, int]
 ) -> None:
     counting, trials = Counting(uri, fails, OSError), many(200)  # 1,000 points: two calls
-    monkeypatch.setattr(module, "connect", lambda _: counting)
+    monkeypatch.setattr(module, "open_client", lambda _: counting)
     run = SearchRun(uri, parent, "search", "")
     with pytest.raises(OSError):  # noqa: PT011 it has no words
         run.add(trials)
@@ -172,7 +172,7 @@ def test_a_batch_that_failed_is_made_up_for_by_the_next(
 
 def test_trouble_that_passed_is_no_trouble(uri: str, parent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     counting = Counting(uri, ("log_artifacts", 1), OSError)
-    monkeypatch.setattr(module, "connect", lambda _: counting)
+    monkeypatch.setattr(module, "open_client", lambda _: counting)
     with recording(uri, parent, "search", "") as recorder:
         recorder([trial(0)])
         wait_for(lambda: counting.calls["log_artifacts"] == 2)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tasks import tracking
-from tasks.artifacts import InputError
+from tasks.core import InputError
 
 
 def child(uri: str, parent: str, key: str = "a", **changes: object) -> str:
@@ -35,7 +35,7 @@ def test_a_run_is_taken_up_again_until_it_has_finished(uri: str) -> None:
     assert tracking.open_run(uri, "resume", "flow", "it's another", {}, {}) != first
     tracking.close_run(uri, first, "FAILED")
     assert tracking.open_run(uri, "resume", "flow", "key", parameters, {}) == first
-    run = tracking.connect(uri).get_run(first)
+    run = tracking.open_client(uri).get_run(first)
     assert run.info.status == "RUNNING"
     assert run.data.params == {"train.epochs": "3"}
     assert run.data.tags["paredown.recipe"] == "digits"
@@ -44,7 +44,7 @@ def test_a_run_is_taken_up_again_until_it_has_finished(uri: str) -> None:
 
 
 def test_closing_twice_keeps_the_time_of_the_first(uri: str, parent: str) -> None:
-    client = tracking.connect(uri)
+    client = tracking.open_client(uri)
     tracking.close_run(uri, parent, "FINISHED")
     ended = client.get_run(parent).info.end_time
     time.sleep(0.01)
@@ -65,7 +65,7 @@ def test_a_child_recorded_twice_is_one_run_without_duplicates(uri: str, parent: 
     }
     first = child(uri, parent, **given)
     assert child(uri, parent, **given) == first
-    client = tracking.connect(uri)
+    client = tracking.open_client(uri)
     run = client.get_run(first)
     assert run.info.status == "FINISHED"
     assert run.data.tags["mlflow.parentRunId"] == parent
@@ -80,7 +80,7 @@ def test_a_child_recorded_twice_is_one_run_without_duplicates(uri: str, parent: 
 
 
 def test_a_number_that_changed_becomes_the_latest_even_when_it_changes_back(uri: str, parent: str) -> None:
-    client = tracking.connect(uri)
+    client = tracking.open_client(uri)
     for value in (0.9, 0.8, 0.9):
         run = child(uri, parent, metrics={"score": value})
         assert client.get_run(run).data.metrics == {"score": value}
@@ -89,7 +89,7 @@ def test_a_number_that_changed_becomes_the_latest_even_when_it_changes_back(uri:
 
 
 def test_a_child_that_was_cut_short_is_completed(uri: str, parent: str) -> None:
-    client = tracking.connect(uri)
+    client = tracking.open_client(uri)
     whole = child(uri, parent, "whole", curves={"loss": [(0, 3.0), (1, 2.0)]})
     client.update_run(whole, status="RUNNING")
     assert child(uri, parent, "whole", curves={"loss": [(0, 3.0), (1, 2.0), (2, 1.0)]}) == whole
@@ -100,7 +100,7 @@ def test_a_child_that_was_cut_short_is_completed(uri: str, parent: str) -> None:
 def test_many_and_long_parameters_are_kept_whole(uri: str, parent: str) -> None:
     parameters = {f"p{number}": number for number in range(250)} | {"long": "x" * 9000, "odd[name]": None}
     run = child(uri, parent, parameters=parameters, tags={"long": "y" * 20_000})
-    data = tracking.connect(uri).get_run(run).data
+    data = tracking.open_client(uri).get_run(run).data
     assert len(data.params) == 252
     assert data.params["p249"] == "249"
     assert data.params["odd-name-"] == "null"
@@ -122,7 +122,7 @@ def test_a_missing_file_is_an_error_and_no_silence(uri: str, parent: str, tmp_pa
 
 def test_attach_adds_and_leaves_the_status(uri: str, parent: str) -> None:
     tracking.attach(uri, parent, {}, {"report.html": "<p>"}, {"minutes": 2.0}, {"product": "int8"})
-    run = tracking.connect(uri).get_run(parent)
+    run = tracking.open_client(uri).get_run(parent)
     assert (run.info.status, run.data.metrics) == ("RUNNING", {"minutes": 2.0})
     assert run.data.tags["product"] == "int8"
 
@@ -137,7 +137,7 @@ def test_artifacts_lie_where_they_should(uri: str, parent: str, tmp_path: Path) 
 
 
 def test_a_deleted_experiment_is_named(uri: str) -> None:
-    client = tracking.connect(uri)
+    client = tracking.open_client(uri)
     tracking.open_run(uri, "gone", "flow", "key", {}, {})
     client.delete_experiment(client.get_experiment_by_name("gone").experiment_id)
     with pytest.raises(InputError, match="restore it or rename, but got 'gone'"):
@@ -149,7 +149,7 @@ def test_processes_that_touch_a_new_store_at_once_share_it(tmp_path: Path) -> No
     uri, root = f"sqlite:///{tmp_path}/mlflow.db", Path(tracking.__file__).parents[2]
     processes = [subprocess.Popen([sys.executable, "-c", code, uri, "e", "n", key], cwd=root) for key in "ab"]
     assert [process.wait(120) for process in processes] == [0, 0]
-    client = tracking.connect(uri)
+    client = tracking.open_client(uri)
     assert len(client.search_runs([client.get_experiment_by_name("e").experiment_id])) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
 

@@ -11,8 +11,8 @@ import pytest
 from small_searches import Counting, history, many, runs_under, trial
 
 from tasks import tracking
-from tasks.tracking import trials as module
-from tasks.tracking.trials import as_table, curves, from_table, notable, record_trials
+from tasks.tracking import trial_table as module
+from tasks.tracking.trial_table import as_table, from_table, notable, record_trials, trial_curves
 
 WEIRD = {"a b": 1.0, "größe[0]": 2.0, "../up": 3.0, "/root//x": 4.0, "n" * 300: 5.0, ".": 6.0, "ms:p95": 7.0}
 
@@ -21,7 +21,7 @@ def test_a_thousand_trials_cost_few_calls_and_come_back_whole(
     uri: str, search: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counting = Counting(uri)
-    monkeypatch.setattr(module, "connect", lambda _: counting)
+    monkeypatch.setattr(module, "open_client", lambda _: counting)
     trials = many(1000)
     record_trials(uri, search, trials)
     # 5 curves of 1,000 points in batches of 800; three calls for each of 20 runs.
@@ -56,7 +56,7 @@ def test_a_recording_that_was_killed_is_completed_by_the_next(
 ) -> None:
     trials = many(200)  # 1,000 points: two batches
     with monkeypatch.context() as patch:
-        patch.setattr(module, "connect", lambda _: Counting(uri, fails))
+        patch.setattr(module, "open_client", lambda _: Counting(uri, fails))
         with pytest.raises(KeyboardInterrupt):
             record_trials(uri, search, trials)
     record_trials(uri, search, trials)
@@ -70,7 +70,7 @@ def test_a_recording_that_was_killed_is_completed_by_the_next(
 
 def test_mlflow_s_pages_find_the_table_and_can_read_it(uri: str, search: str, tmp_path: Path) -> None:
     record_trials(uri, search, many(3))
-    client = tracking.connect(uri)
+    client = tracking.open_client(uri)
     assert json.loads(client.get_run(search).data.tags["mlflow.loggedArtifacts"]) == [
         {"path": "trials.json", "type": "table"}
     ]
@@ -101,7 +101,7 @@ def test_points_of_every_type_come_back_as_they_were() -> None:
 def test_only_finite_numbers_are_drawn() -> None:
     point = {"rate": 0.5, "on": True, "kind": "sgd", "layers": [1, 2], "top": math.inf}
     first = trial(0, math.nan, point=point, measured={"bytes": 7.0, "drop": math.nan})
-    assert curves([first, trial(1, 0.5, point={"rate": 2})]) == {
+    assert trial_curves([first, trial(1, 0.5, point={"rate": 2})]) == {
         "trial.score": [(1, 0.5)],
         "trial.seconds": [(0, 60.0), (1, 60.0)],
         "trial.epochs": [(0, 2.0), (1, 2.0)],
@@ -114,7 +114,7 @@ def test_weird_names_and_infinite_scores_are_recorded_once(uri: str, search: str
     trials = [trial(0, point=WEIRD, measured=WEIRD), trial(1, -math.inf), trial(2, math.nan)]
     record_trials(uri, search, trials)
     record_trials(uri, search, trials)
-    held = tracking.connect(uri).get_run(search).data.metrics
+    held = tracking.open_client(uri).get_run(search).data.metrics
     assert len(held) == len(("score", "seconds", "epochs", "learning rate")) + 2 * len(WEIRD)
     assert all(len(history(uri, search, name)) == 1 for name in held if name.startswith("measured."))
     assert runs_under(uri, search)["0"].data.params["root/x"] == "4.0"

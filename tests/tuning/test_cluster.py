@@ -15,10 +15,12 @@ import pytest
 from small_cluster import SmallCluster, meeting, small_cluster
 
 from tasks import tuning
-from tasks.artifacts import InputError, Refusal, Workspace, digest_of
-from tasks.artifacts.quiet import QUIET
-from tasks.spaces import Point, Search
-from tasks.tuning import Desk, Progress, TrialFunction, cluster
+from tasks.core import InputError, Refusal, Workspace, digest_of
+from tasks.core.env_defaults import QUIET
+from tasks.search.results import Progress
+from tasks.search.search_spec import Search
+from tasks.search.space import Point
+from tasks.tuning import TrialContext, TrialFunction, cluster
 from tasks.tuning.cluster import code_of, fits, planned_nodes, runtime_environment, top_level
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +30,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_modules_of_import_strings_are_named_once() -> None:
-    texts = ["my_nets.small:tiny", "my_nets:big", "my_data:load", "tasks.architectures:resnet20", "flows.trials:run"]
+    texts = [
+        "my_nets.small:tiny",
+        "my_nets:big",
+        "my_data:load",
+        "tasks.architectures:resnet20",
+        "flows.trials.training_trial:run",
+    ]
     assert top_level(texts) == ("my_data", "my_nets")
     others = ["data/churn.csv", "train.parquet", "cuda:1", "127.0.0.1:6379", "sqlite:///a.db", "", "mean", "a b:c"]
     assert top_level(others) == ()
@@ -156,7 +164,7 @@ def climb(module: str) -> TrialFunction:
 
     meet = meeting(2)
 
-    def trial(point: Point, desk: Desk) -> None:
+    def trial(point: Point, desk: TrialContext) -> None:
         helper = __import__(module)
         meet(str(point["x"]))
         file, starts = desk.folder / "epoch", desk.folder / "starts"

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from small_cluster import meeting, small_cluster
 
-from tasks.artifacts import Refusal, Store, StoreError, Workspace, digest_of
-from tasks.spaces import Point, Search
-from tasks.tuning import Desk, cluster, tune
-from tasks.tuning.depot import Depot, Keeper, Site, open_depot
-from tasks.tuning.parcels import inside, lay_down, names, read
+from tasks.core import Refusal, Store, StoreError, Workspace, digest_of
+from tasks.search.search_spec import Search
+from tasks.search.space import Point
+from tasks.tuning import TrialContext, cluster, tune
+from tasks.tuning.file_transfer import inside, lay_down, names, read_bytes
+from tasks.tuning.node_storage import NodeStorage, RemoteStorage, StorageActor, open_storage
 
 
 def as_bytes(text: str) -> np.ndarray:
@@ -37,7 +38,7 @@ def test_no_path_leaves_its_folder(tmp_path: Path, name: str) -> None:
         inside(folder, name)
     with pytest.raises(Refusal):
         lay_down(folder, {name: as_bytes("x")}, [name])
-    keeper = Keeper(tmp_path / "store", folder)
+    keeper = StorageActor(tmp_path / "store", folder)
     with pytest.raises(Refusal):
         keeper.keep("trial", {f"../../../{name}/x": as_bytes("x")}, [])
     assert not (tmp_path / "x").exists()
@@ -46,7 +47,7 @@ def test_no_path_leaves_its_folder(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("trial", ["../token", "..", "/etc", ""])
 def test_a_keeper_writes_under_its_trials_only(tmp_path: Path, trial: str) -> None:
-    keeper = Keeper(tmp_path / "store", tmp_path / "search")
+    keeper = StorageActor(tmp_path / "store", tmp_path / "search")
     with pytest.raises(Refusal, match="leaves its folder"):
         keeper.keep(trial, {"x": as_bytes("x")}, ["x"])
     with pytest.raises(Refusal, match="leaves its folder"):
@@ -55,7 +56,7 @@ def test_a_keeper_writes_under_its_trials_only(tmp_path: Path, trial: str) -> No
 
 
 def test_what_is_kept_becomes_what_there_is(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path / "store", tmp_path / "search")
+    keeper = StorageActor(tmp_path / "store", tmp_path / "search")
     assert keeper.files("t") == {}
     keeper.keep("t", {"last": as_bytes("1"), "deep/best": as_bytes("b")}, ["last", "deep/best"])
     keeper.keep("t", {"last": as_bytes("2")}, ["last", "deep/best"])
@@ -74,7 +75,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
 
 
 def test_an_entry_under_a_wrong_name_is_refused(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path / "store", tmp_path / "search")
+    keeper = StorageActor(tmp_path / "store", tmp_path / "search")
     right, wrong = digest_of(b"right"), digest_of(b"wrong")
     assert keeper.lacks([right, wrong]) == [right, wrong]
     keeper.take(right, as_bytes("right"))
@@ -84,27 +85,27 @@ def test_an_entry_under_a_wrong_name_is_refused(tmp_path: Path) -> None:
     assert Store(tmp_path / "store").get(right) == b"right"
 
 
-def depot_at(home: Path, token: str = "token") -> Depot:
+def depot_at(home: Path, token: str = "token") -> RemoteStorage:
     (home / "search").mkdir(parents=True)
     (home / "search" / "token").write_text("token")
-    return Depot(Workspace(home, "sqlite:///x"), home / "search", (), token, None)
+    return RemoteStorage(Workspace(home, "sqlite:///x"), home / "search", (), token, None)
 
 
 def test_who_sees_the_token_works_in_the_home_itself(tmp_path: Path) -> None:
     depot = depot_at(tmp_path)
-    site = Site(depot, "t")
+    site = NodeStorage(depot, "t")
     assert site.sees_home
     assert site.workspace is depot.workspace
     assert site.folder == tmp_path / "search" / "trials" / "t"
     (site.folder / "file").write_text("f")
     site.save()
     site.leave()
-    assert read(Site(depot, "t").folder / "file").tobytes() == b"f"
+    assert read_bytes(NodeStorage(depot, "t").folder / "file").tobytes() == b"f"
 
 
 def test_another_token_at_the_same_path_is_another_home(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="does not see"):
-        Site(depot_at(tmp_path, token="another"), "t")
+        NodeStorage(depot_at(tmp_path, token="another"), "t")
 
 
 # --- with nodes -----------------------------------------------------------------------------------------------
@@ -136,13 +137,13 @@ def run_on(node: str, task: Callable[..., Any], *arguments: Any) -> Any:
 def test_a_node_without_the_home_has_what_the_trial_needs_and_its_answer_comes_back(home: Path, away: Path) -> None:
     workspace = Workspace(home, "sqlite:///x")
     given = workspace.store.put_array(np.arange(300_000))
-    depot = open_depot(workspace, home / "search", [given])
+    depot = open_storage(workspace, home / "search", [given])
 
-    def trial(depot: Depot, given: str) -> tuple[bool, str, int, str, list[str]]:
-        from tasks.tuning.depot import Site
-        from tasks.tuning.parcels import names
+    def trial(depot: RemoteStorage, given: str) -> tuple[bool, str, int, str, list[str]]:
+        from tasks.tuning.file_transfer import names
+        from tasks.tuning.node_storage import NodeStorage
 
-        site = Site(depot, "t")
+        site = NodeStorage(depot, "t")
         store = site.workspace.store
         found = names(site.folder)
         (site.folder / "last").write_text("1")
@@ -166,13 +167,13 @@ def test_a_node_without_the_home_has_what_the_trial_needs_and_its_answer_comes_b
 
 
 def test_a_trial_moves_between_nodes_with_its_files(home: Path, away: Path) -> None:
-    depot = open_depot(Workspace(home, "sqlite:///x"), home / "moves")
+    depot = open_storage(Workspace(home, "sqlite:///x"), home / "moves")
 
-    def epoch(depot: Depot) -> list[str]:
-        from tasks.tuning.depot import Site
-        from tasks.tuning.parcels import names
+    def epoch(depot: RemoteStorage) -> list[str]:
+        from tasks.tuning.file_transfer import names
+        from tasks.tuning.node_storage import NodeStorage
 
-        site = Site(depot, "t")
+        site = NodeStorage(depot, "t")
         log, unsaved = site.folder / "deep" / "log", site.folder / "unsaved"
         log.parent.mkdir(exist_ok=True)
         with log.open("a") as stream:
@@ -196,21 +197,21 @@ def test_a_trial_moves_between_nodes_with_its_files(home: Path, away: Path) -> N
 
 
 def test_a_trial_reads_the_folder_of_another_on_any_node(home: Path, away: Path) -> None:
-    depot = open_depot(Workspace(home, "sqlite:///x"), home / "visits")
+    depot = open_storage(Workspace(home, "sqlite:///x"), home / "visits")
 
-    def write(depot: Depot) -> None:
-        from tasks.tuning.depot import Site
+    def write(depot: RemoteStorage) -> None:
+        from tasks.tuning.node_storage import NodeStorage
 
-        site = Site(depot, "parent")
+        site = NodeStorage(depot, "parent")
         (site.folder / "checkpoint").write_text("epoch 2")
         site.save()
         site.leave()
 
-    def read(depot: Depot) -> list[Any]:
-        from tasks.tuning.depot import Site
-        from tasks.tuning.parcels import names
+    def read(depot: RemoteStorage) -> list[Any]:
+        from tasks.tuning.file_transfer import names
+        from tasks.tuning.node_storage import NodeStorage
 
-        site = Site(depot, "child")
+        site = NodeStorage(depot, "child")
         there, nowhere = site.visit("parent"), site.visit("stranger")
         found = [site.sees_home, (there / "checkpoint").read_text(), names(nowhere), names(site.folder)]
         site.save()
@@ -229,7 +230,7 @@ def test_a_search_uses_both_kinds_of_nodes_alike(home: Path, away: Path) -> None
 
     meet = meeting(2)
 
-    def trial(point: Point, desk: Desk) -> None:
+    def trial(point: Point, desk: TrialContext) -> None:
         meet(str(point["x"]))
         store = desk.workspace.store
         (desk.folder / "last").touch()
@@ -252,14 +253,14 @@ def test_a_search_uses_both_kinds_of_nodes_alike(home: Path, away: Path) -> None
 
 def test_an_entry_that_the_driver_lacks_is_named(home: Path, away: Path) -> None:
     missing = digest_of(b"nobody has it")
-    depot = open_depot(Workspace(home, "sqlite:///x"), home / "lacking", [missing])
+    depot = open_storage(Workspace(home, "sqlite:///x"), home / "lacking", [missing])
 
-    def trial(depot: Depot) -> str:
-        from tasks.artifacts import StoreError
-        from tasks.tuning.depot import Site
+    def trial(depot: RemoteStorage) -> str:
+        from tasks.core import StoreError
+        from tasks.tuning.node_storage import NodeStorage
 
         try:
-            Site(depot, "t")
+            NodeStorage(depot, "t")
         except StoreError as error:
             return str(error)
         return ""

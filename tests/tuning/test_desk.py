@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from tasks.artifacts import Refusal
-from tasks.tuning.desk import in_one_line, last_line
+from tasks.core import Refusal
+from tasks.core.errors import in_one_line, last_line
 
 WRAPPED = "Traceback (most recent call last):\n  File 'a', line 1\nOSError: the disk is full\n\n"
 
@@ -35,7 +35,7 @@ def test_the_last_line_that_says_something() -> None:
 
 @pytest.mark.parametrize("order", ["import torch; pin_threads(1)", "pin_threads(1); import torch"])
 def test_threads_are_pinned_whether_torch_is_there_already_or_not(order: str) -> None:
-    code = f"from tasks.tuning.desk import pin_threads; {order}; print(torch.get_num_threads())"
+    code = f"from tasks.tuning.trainable import pin_threads; {order}; print(torch.get_num_threads())"
     environment = {**os.environ, "OMP_NUM_THREADS": "2"}
     command = [sys.executable, "-c", code]
     assert subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout == "1\n"

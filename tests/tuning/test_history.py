@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tasks.tuning import Known
-from tasks.tuning.history import History
+from tasks.search.results import Known
+from tasks.tuning.journal import Journal
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def last_word(reason: str = "", answer: Any = None) -> dict[str, Any]:
     return {"epoch": 0, "score": math.nan, "reason": reason, "answer": answer, "seconds": 0.5}
 
 
-def fill(history: History) -> None:
+def fill(history: Journal) -> None:
     """Three trials: one that came to its end, one that was stopped, one that failed; and one under way."""
     for x in range(4):
         assert history.ask({"x": x}) == x
@@ -41,10 +41,10 @@ def fill(history: History) -> None:
 
 
 def test_a_history_is_the_same_when_it_is_read_again(file: Path) -> None:
-    first = History(file, [{"x": 0}], [Known({"x": 9}, 0.5), Known({"x": 8}, 0.4, {"bytes": 7.0})])
+    first = Journal(file, [{"x": 0}], [Known({"x": 9}, 0.5), Known({"x": 8}, 0.4, {"bytes": 7.0})])
     fill(first)
     first.close()
-    again = History(file, [{"x": 7}], [])
+    again = Journal(file, [{"x": 7}], [])
     assert again.first == [{"x": 0}]
     assert again.known == [Known({"x": 9}, 0.5), Known({"x": 8}, 0.4, {"bytes": 7.0})]
     assert again.trials() == first.trials()
@@ -55,13 +55,13 @@ def test_a_history_is_the_same_when_it_is_read_again(file: Path) -> None:
 
 def test_a_history_from_before_known_points_had_numbers_is_read(file: Path) -> None:
     file.write_text('{"event": "begun", "first": [], "known": [[{"x": 9}, 0.5]], "at": 0.0}\n')
-    history = History(file)
+    history = Journal(file)
     history.close()
     assert history.known == [Known({"x": 9}, 0.5)]
 
 
 def test_the_clock_counts_only_while_a_search_runs(file: Path) -> None:
-    history = History(file)
+    history = Journal(file)
     history.ask({"x": 1})
     assert history.seconds == 0
     history.run_clock()
@@ -69,13 +69,13 @@ def test_the_clock_counts_only_while_a_search_runs(file: Path) -> None:
     history.run_clock()
     assert history.seconds >= history.spent > 0
     history.close()
-    again = History(file)
+    again = Journal(file)
     again.close()
     assert again.seconds == again.spent == history.spent
 
 
 def test_trials_worked_by_hand(file: Path) -> None:
-    history = History(file)
+    history = Journal(file)
     fill(history)
     history.close()
     done, stopped, failed, open_ = history.trials()
@@ -88,7 +88,7 @@ def test_trials_worked_by_hand(file: Path) -> None:
 
 
 def test_what_a_trial_made_has_the_score_that_is_reported_with_it(file: Path) -> None:
-    history = History(file)
+    history = Journal(file)
     history.ask({})
     history.hear(0, report(1, 0.9))
     history.hear(0, report(2, 0.6, answer={"file": "a"}, measured={"bytes": 4.0}))
@@ -99,12 +99,12 @@ def test_what_a_trial_made_has_the_score_that_is_reported_with_it(file: Path) ->
 
 
 def test_what_is_no_number_is_no_score_and_a_repeated_epoch_counts_once(file: Path) -> None:
-    history = History(file)
+    history = Journal(file)
     history.ask({})
     for epoch, score in ((2, 0.5), (1, 0.1), (2, 0.4), (3, math.nan), (4, math.inf)):
         history.hear(0, report(epoch, score))
     history.close()
-    again = History(file)
+    again = Journal(file)
     trial = again.trials()[0]
     again.close()
     assert [epoch for epoch, _ in trial.curve] == [1, 2, 3, 4]
@@ -114,15 +114,15 @@ def test_what_is_no_number_is_no_score_and_a_repeated_epoch_counts_once(file: Pa
 
 @pytest.mark.parametrize("cut", [1, 20])
 def test_a_line_that_a_kill_cut_off_is_forgotten(file: Path, cut: int) -> None:
-    history = History(file)
+    history = Journal(file)
     history.ask({"x": 1})
     history.ask({"x": 2})
     history.close()
     file.write_bytes(file.read_bytes()[:-cut])
-    again = History(file)
+    again = Journal(file)
     assert [entry.point for entry in again.entries] == [{"x": 1}]
     again.ask({"x": 3})
     again.close()
-    third = History(file)
+    third = Journal(file)
     third.close()
     assert [entry.point for entry in third.entries] == [{"x": 1}, {"x": 3}]

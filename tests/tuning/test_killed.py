@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from tasks.spaces import Point, Search
-from tasks.tuning.searchers import Searcher
+from tasks.search.search_spec import Search
+from tasks.search.space import Point
+from tasks.tuning.samplers import Sampler
 
 DRIVER = """
 import json, sys, time, uuid
@@ -57,7 +58,7 @@ def ended(folder: Path) -> set[float]:
 
 def uninterrupted(search: Search) -> list[Point]:
     """The points of the search, one trial at a time."""
-    searcher, points = Searcher(search), []
+    searcher, points = Sampler(search), []
     for number in range(8):
         point = searcher.ask()
         assert point is not None

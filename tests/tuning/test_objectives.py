@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import small_searches
 
-from tasks.spaces import Point, Search
-from tasks.tuning import EXCESS, Known
-from tasks.tuning.searchers import Searcher
+from tasks.search.results import EXCESS, Known
+from tasks.search.search_spec import Search
+from tasks.search.space import Point
+from tasks.tuning.samplers import Sampler
 
 SIZES, KNOBS = ("width", "depth", "kernel"), ("rate", "decay")
 NETWORK = {path: {"uniform": [0, 1]} for path in (*SIZES, *KNOBS)}
@@ -51,7 +52,7 @@ def plain(point: Point) -> tuple[float, dict[str, float]]:
 
 def walk(search: Search, count: int, run: Callable[[Point], tuple[float, dict[str, float]]] = plain) -> list[Point]:
     """Asks and tells in turn."""
-    searcher, points = Searcher(search), []
+    searcher, points = Sampler(search), []
     for number in range(count):
         point = searcher.ask()
         assert point is not None
@@ -112,7 +113,7 @@ def test_a_low_cost_beyond_the_limits_attracts_nothing(algorithm: str, trials: i
 # --- what is told ---------------------------------------------------------------------------------------------
 
 
-def told(searcher: Searcher) -> list[tuple[list[float], float]]:
+def told(searcher: Sampler) -> list[tuple[list[float], float]]:
     """(values, excess) of every point that the sampler learnt from."""
     from optuna.trial import TrialState
 
@@ -121,7 +122,7 @@ def told(searcher: Searcher) -> list[tuple[list[float], float]]:
 
 
 def test_a_point_without_a_score_or_a_cost_teaches_nothing() -> None:
-    searcher = Searcher(spec())
+    searcher = Sampler(spec())
     outcomes: list[tuple[float | None, dict[str, float]]] = [
         (None, {"bytes": 3.0}),
         (0.5, {}),
@@ -136,7 +137,7 @@ def test_a_point_without_a_score_or_a_cost_teaches_nothing() -> None:
 
 
 def test_what_is_beyond_the_limits_is_told_by_how_far_and_not_by_a_score_that_it_has_not() -> None:
-    searcher = Searcher(spec())
+    searcher = Sampler(spec())
     outcomes = [(-1.5e6, {"bytes": 3.0, EXCESS: 0.5}), (0.7, {"bytes": 2.0}), (0.9, {"bytes": 1.9})]
     for number, outcome in enumerate([*outcomes, (-1.1e6, {"bytes": 2.2, EXCESS: 0.1})]):
         assert searcher.ask() is not None
@@ -147,7 +148,7 @@ def test_what_is_beyond_the_limits_is_told_by_how_far_and_not_by_a_score_that_it
 def test_known_points_are_told_with_their_cost_and_may_be_tried_without_it() -> None:
     space = {"x": {"choice": ["a", "b", "c"]}}
     known = [Known({"x": "a"}, 0.5, {"bytes": 3.0}), Known({"x": "b"}, 0.6)]
-    searcher = Searcher(spec(space=space), known=known)
+    searcher = Sampler(spec(space=space), known=known)
     assert told(searcher) == [([0.5, 3.0], 0.0)]
     asked = [searcher.ask(), searcher.ask(), searcher.ask()]
     assert {str(point) for point in asked} == {"{'x': 'b'}", "{'x': 'c'}", "None"}
@@ -155,7 +156,7 @@ def test_known_points_are_told_with_their_cost_and_may_be_tried_without_it() -> 
 
 def test_first_points_are_told_with_their_cost() -> None:
     first = dict.fromkeys(NETWORK, 0.5)
-    searcher = Searcher(spec(), first=[first])
+    searcher = Sampler(spec(), first=[first])
     assert searcher.ask() == first
     searcher.tell(0, 0.25, {"bytes": 8.0})
     assert told(searcher) == [([0.25, 8.0], 0.0)]
@@ -165,7 +166,7 @@ def test_first_points_are_told_with_their_cost() -> None:
 def test_nsga2_breeds_from_known_points(minimize: str | None) -> None:
     space = {path: {"integers": [0, 999]} for path in "abcdef"}
     known = [Known(dict.fromkeys("abcdef", n), float(n), {"bytes": float(n)}) for n in range(4)]
-    child = Searcher(spec(algorithm="nsga2", space=space, minimize=minimize, trials=16), known=known).ask()
+    child = Sampler(spec(algorithm="nsga2", space=space, minimize=minimize, trials=16), known=known).ask()
     assert child is not None
     assert sum(value < 4 for value in child.values()) >= 4, "of six, where chance would give none"
 

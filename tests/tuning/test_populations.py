@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from tasks.artifacts import digest_of
-from tasks.spaces import Point, Search
-from tasks.tuning.history import History
-from tasks.tuning.populations import Population, offspring
-from tasks.tuning.stages import at_end, ends, go_on, origin, values_of
-from tasks.tuning.variation import draw, explore, perturb
+from tasks.core import digest_of
+from tasks.search.search_spec import Search
+from tasks.search.space import Point
+from tasks.tuning.journal import Journal
+from tasks.tuning.pbt import Population, offspring
+from tasks.tuning.pbt_perturbation import draw, explore, perturb
+from tasks.tuning.pbt_stages import at_end, ends, go_on, origin, values_of
 
 RATE, DECAY = "train.learning_rate", "train.weight_decay"
 SPACE = {RATE: {"loguniform": [1e-3, 1.0]}, DECAY: {"uniform": [0.0, 0.1]}}
@@ -217,7 +218,7 @@ def test_the_order_in_which_trials_end_changes_nothing(order: tuple[int, ...]) -
 
 def lived(file: Path, search: Search, count: int) -> list[Point]:
     """`count` more trials of a search that keeps a history, one at a time, and one more that is cut off."""
-    history = History(file, [{RATE: 0.05, DECAY: 0.0}])
+    history = Journal(file, [{RATE: 0.05, DECAY: 0.0}])
     population = Population(search, 6, history.first)
     population.replay(history)
     for _ in range(count):
@@ -246,7 +247,7 @@ def test_an_interrupted_search_goes_on_with_the_same_points(tmp_path: Path) -> N
 
 def test_a_point_that_comes_out_otherwise_counts_as_given(tmp_path: Path) -> None:
     points = lived(tmp_path / "history", spec(seed=1), 4)
-    history = History(tmp_path / "history")
+    history = Journal(tmp_path / "history")
     population = Population(spec(seed=2), 6)
     population.replay(history)
     history.close()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.tuning import Trial, best_point, summarize
-from tasks.tuning.results import State
+from tasks.search.results import State, Trial, best_point, summarize_trials
 
 
 def trial_of(number: int, score: float | None, state: State = "finished") -> Trial:
@@ -20,5 +19,5 @@ def test_the_best_point_worked_by_hand() -> None:
 
 def test_a_summary_counts_what_ended_how() -> None:
     trials = [trial_of(0, -0.25), trial_of(1, -0.5, "stopped early"), trial_of(2, None, "failed")]
-    assert summarize(trials) == "best 0.2500, 3 trials, 1 stopped early, 1 failed"
-    assert summarize(trials[2:]) == "1 trials, 0 stopped early, 1 failed"
+    assert summarize_trials(trials) == "best 0.2500, 3 trials, 1 stopped early, 1 failed"
+    assert summarize_trials(trials[2:]) == "1 trials, 0 stopped early, 1 failed"

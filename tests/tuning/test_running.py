@@ -15,12 +15,14 @@ import numpy as np
 import pytest
 
 from tasks import tuning
-from tasks.artifacts import InputError, Refusal, Workspace
-from tasks.artifacts.quiet import keep_quiet
-from tasks.spaces import Point, Search
-from tasks.tuning import Desk, Known, Progress, Trial, TrialFunction, Tuned
+from tasks.core import InputError, Refusal, Workspace
+from tasks.core.env_defaults import apply_env_defaults
+from tasks.search.results import Known, Progress, Trial, Tuned
+from tasks.search.search_spec import Search
+from tasks.search.space import Point
+from tasks.tuning import TrialContext, TrialFunction
 from tasks.tuning.cluster import AS_RAY
-from tasks.tuning.depot import TRIALS
+from tasks.tuning.node_storage import TRIALS
 
 pytestmark = pytest.mark.usefixtures("cluster")
 
@@ -30,7 +32,7 @@ def cluster() -> Iterator[None]:
     """One Ray for all searches of this module, which is told of a GPU that no trial computes on."""
     import ray
 
-    keep_quiet()
+    apply_env_defaults()
     ray.init(address="local", num_cpus=2, num_gpus=1, include_dashboard=False, **AS_RAY)
     yield
     ray.shutdown()
@@ -46,7 +48,7 @@ def search(**changes: Any) -> Search:
 def parabola(epochs: int = 2) -> TrialFunction:
     """Best at x = 3; each epoch comes a little nearer."""
 
-    def trial(point: Point, desk: Desk) -> None:
+    def trial(point: Point, desk: TrialContext) -> None:
         for epoch in range(1, epochs + 1):
             desk.report(epoch, float(desk.shared["offset"][0]) - (point["x"] - 3) ** 2 - 1 / epoch)
 
@@ -92,7 +94,7 @@ def test_a_grid_tries_every_combination_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("scheduler", ["asha", "median", "hyperband"])
 def test_schedulers_stop_what_is_behind(tmp_path: Path, scheduler: str) -> None:
-    def trial(point: Point, desk: Desk) -> None:
+    def trial(point: Point, desk: TrialContext) -> None:
         for epoch in range(1, 10):
             desk.report(epoch, point["score"])
         desk.answer({"came": "to its end"})
@@ -109,7 +111,7 @@ def test_trials_that_fail_are_told_run_once_and_passed_over(tmp_path: Path) -> N
     begun = tmp_path / "begun"
     begun.mkdir()
 
-    def trial(point: Point, desk: Desk) -> None:
+    def trial(point: Point, desk: TrialContext) -> None:
         (begun / f"{point['x']}-{time.monotonic_ns()}").touch()
         if point["x"] == 0:
             raise MemoryError("before the first epoch,\n  in two lines")
@@ -136,7 +138,7 @@ def test_trials_that_fail_are_told_run_once_and_passed_over(tmp_path: Path) -> N
 
 
 def test_a_trial_whose_worker_dies_is_started_anew_where_it_was(tmp_path: Path) -> None:
-    def trial(point: Point, desk: Desk) -> None:
+    def trial(point: Point, desk: TrialContext) -> None:
         mark = desk.folder / "epoch"
         done = int(mark.read_text()) if mark.exists() else 0
         for epoch in range(done + 1, 4):
@@ -147,7 +149,7 @@ def test_a_trial_whose_worker_dies_is_started_anew_where_it_was(tmp_path: Path) 
             if point["x"] == 2:
                 os._exit(1)
 
-    def starts_and_dies(point: Point, desk: Desk) -> None:
+    def starts_and_dies(point: Point, desk: TrialContext) -> None:
         if point["x"] == 2:
             os._exit(1)
         trial(point, desk)
@@ -161,7 +163,7 @@ def test_a_trial_whose_worker_dies_is_started_anew_where_it_was(tmp_path: Path) 
 
 
 def test_a_search_in_which_all_fail_ends_with_nothing_but_ends(tmp_path: Path) -> None:
-    def trial(point: Point, desk: Desk) -> None:
+    def trial(point: Point, desk: TrialContext) -> None:
         raise ValueError("never")
 
     found = tune(trial, search(algorithm="tpe", trials=2, space={"x": {"uniform": [0, 1]}}), tmp_path)
@@ -172,7 +174,7 @@ def test_a_search_in_which_all_fail_ends_with_nothing_but_ends(tmp_path: Path) -
 def test_a_desk_has_its_own_folder_threads_arrays_and_numbers(tmp_path: Path) -> None:
     working_directory = Path.cwd()
 
-    def trial(point: Point, desk: Desk) -> None:
+    def trial(point: Point, desk: TrialContext) -> None:
         import torch
 
         measured = {
@@ -200,7 +202,7 @@ def test_a_desk_has_its_own_folder_threads_arrays_and_numbers(tmp_path: Path) ->
 
 
 def test_time_alone_can_limit_a_search(tmp_path: Path) -> None:
-    def trial(point: Point, desk: Desk) -> None:
+    def trial(point: Point, desk: TrialContext) -> None:
         for epoch in range(1, 100):
             time.sleep(0.05)
             desk.report(epoch, point["x"])
@@ -276,8 +278,8 @@ def ideal_rates() -> TrialFunction:
     """A stage of a training whose best rate is 0.1 in the first two epochs and 0.01 after them; each epoch scores the
     worse, the farther all rates until then were from the best."""
 
-    def trial(point: Point, desk: Desk) -> None:
-        from tasks.tuning.stages import ends, origin, values_of
+    def trial(point: Point, desk: TrialContext) -> None:
+        from tasks.tuning.pbt_stages import ends, origin, values_of
 
         before = origin(point, ends(6, 3))
         came_from = desk.folder_of(before) / "lost" if before else None
@@ -322,7 +324,7 @@ def test_a_population_goes_on_from_its_best_and_an_interrupted_one_alike(tmp_pat
 
 
 def test_a_population_in_which_all_fail_ends(tmp_path: Path) -> None:
-    def trial(point: Point, desk: Desk) -> None:
+    def trial(point: Point, desk: TrialContext) -> None:
         raise Refusal("it diverges")
 
     found = tune(trial, schedules(), tmp_path, epochs=6)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tasks.tuning.history import History
+from tasks.tuning.journal import Journal
 from tasks.tuning.schedulers import Past, replay, rungs, scheduler_of
 
 
@@ -78,7 +78,7 @@ def test_a_trial_without_a_score_disturbs_nobody(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["asha", "hyperband", "median", "none"])
 def test_after_an_interruption_a_scheduler_knows_the_trials_that_ended(tmp_path: Path, name: str) -> None:
-    history = History(tmp_path / "history.jsonl")
+    history = Journal(tmp_path / "history.jsonl")
     for number in range(6):
         history.ask({"x": number})
         for epoch in range(1, 10):

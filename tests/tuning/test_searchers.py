@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import small_searches
 
-from tasks.domains import Quantized
-from tasks.spaces import Point, Search, is_member
-from tasks.tuning import Known
-from tasks.tuning.history import History
-from tasks.tuning.searchers import Searcher
+from tasks.search.domains import Quantized
+from tasks.search.results import Known
+from tasks.search.search_spec import Search
+from tasks.search.space import Point, is_member
+from tasks.tuning.journal import Journal
+from tasks.tuning.samplers import Sampler
 
 MIXED = {
     "kind": {"choice": ["sgd", "adam", [1, 2]]},
@@ -33,7 +34,7 @@ def value(point: Point) -> float:
     return -abs(point["rate"] - 0.01) + (0.1 if point["kind"] == "adam" else 0.0)
 
 
-def walk(searcher: Searcher, count: int) -> list[Point]:
+def walk(searcher: Sampler, count: int) -> list[Point]:
     """Asks and tells in turn."""
     points = []
     for number in range(count):
@@ -47,16 +48,16 @@ def walk(searcher: Searcher, count: int) -> list[Point]:
 @pytest.mark.parametrize("algorithm", ["random", "tpe", "gp", "nsga2"])
 def test_every_point_lies_in_the_space_with_its_conditions(algorithm: str) -> None:
     asked = spec(algorithm=algorithm, trials=12)
-    points = walk(Searcher(asked), 12)
+    points = walk(Sampler(asked), 12)
     assert all(is_member(point, asked.space) for point in points)
     assert {"momentum" in point for point in points} == {True, False}
-    assert walk(Searcher(asked), 12) == points, "the seed decides"
-    assert walk(Searcher(spec(algorithm=algorithm, trials=12, seed=1)), 12) != points
+    assert walk(Sampler(asked), 12) == points, "the seed decides"
+    assert walk(Sampler(spec(algorithm=algorithm, trials=12, seed=1)), 12) != points
 
 
 def test_cmaes_searches_numbers() -> None:
     asked = spec(algorithm="cmaes", space=NUMBERS, trials=40)
-    searcher = Searcher(asked)
+    searcher = Sampler(asked)
     found = []
     for number in range(40):
         point = searcher.ask()
@@ -69,7 +70,7 @@ def test_cmaes_searches_numbers() -> None:
 
 
 def test_tpe_learns() -> None:
-    points = walk(Searcher(spec(trials=40)), 40)
+    points = walk(Sampler(spec(trials=40)), 40)
     assert sum(point["kind"] == "adam" for point in points[20:]) > sum(point["kind"] == "adam" for point in points[:20])
 
 
@@ -78,12 +79,12 @@ def test_a_grid_is_every_combination_once_in_order_and_then_nothing() -> None:
         "kind": {"choice": ["sgd", "adam"]},
         "momentum": {"choice": [0.5, 0.9], "when": {"kind": "sgd"}},
     }
-    searcher = Searcher(spec(algorithm="grid", space=space), first=[{"kind": "other"}])
+    searcher = Sampler(spec(algorithm="grid", space=space), first=[{"kind": "other"}])
     points = walk_all(searcher)
     assert points == [{"kind": "sgd", "momentum": 0.5}, {"kind": "sgd", "momentum": 0.9}, {"kind": "adam"}]
 
 
-def walk_all(searcher: Searcher) -> list[Point]:
+def walk_all(searcher: Sampler) -> list[Point]:
     points: list[Point] = []
     while (point := searcher.ask()) is not None:
         searcher.tell(len(points), 0.0, {})
@@ -94,7 +95,7 @@ def walk_all(searcher: Searcher) -> list[Point]:
 def test_first_points_come_first_in_order_also_from_outside_the_space() -> None:
     inside = {"kind": [1, 2], "rate": 0.01, "depth": 9, "width": 48}
     outside = {"rate": 7.0, "branch": "narrow"}
-    searcher = Searcher(spec(), first=[outside, inside, outside])
+    searcher = Sampler(spec(), first=[outside, inside, outside])
     assert [searcher.ask(), searcher.ask()] == [outside, inside]
     third = searcher.ask()
     assert third is not None
@@ -104,7 +105,7 @@ def test_first_points_come_first_in_order_also_from_outside_the_space() -> None:
     assert told(searcher) == [(inside, 0.4)], "the sampler knows the one that it could have drawn"
 
 
-def told(searcher: Searcher) -> list[tuple[Point, float]]:
+def told(searcher: Sampler) -> list[tuple[Point, float]]:
     """What the sampler was told, with the values that its parameters stand for."""
     from optuna.trial import TrialState
 
@@ -119,7 +120,7 @@ def told(searcher: Searcher) -> list[tuple[Point, float]]:
 def test_known_points_are_told_and_never_asked_for() -> None:
     space = {"x": {"choice": ["a", "b", "c"]}, "y": {"integers": [1, 2]}}
     known = [Known({"x": x, "y": 1}, score) for x, score in (("a", 0.1), ("b", 0.2), ("c", 0.3))]
-    searcher = Searcher(spec(space=space), known=[*known, Known({"z": 1}, 9.0)])
+    searcher = Sampler(spec(space=space), known=[*known, Known({"z": 1}, 9.0)])
     assert told(searcher) == [(each.point, each.score) for each in known]
     points = walk_all(searcher)
     assert sorted(point["x"] for point in points) == ["a", "b", "c"]
@@ -129,13 +130,13 @@ def test_known_points_are_told_and_never_asked_for() -> None:
 def test_an_exhausted_space_ends_the_search() -> None:
     space = {"x": {"choice": [1, 2]}, "y": {"quantized": [0.1, 0.3, 0.1]}}
     assert isinstance(spec(space=space).space["y"], Quantized)
-    points = walk_all(Searcher(spec(space=space, algorithm="random")))
+    points = walk_all(Sampler(spec(space=space, algorithm="random")))
     assert len(points) == 6
     assert {(point["x"], point["y"]) for point in points} == {(x, y) for x in (1, 2) for y in (0.1, 0.2, 0.3)}
 
 
 def test_a_point_without_a_score_teaches_nothing_and_is_not_asked_for_again() -> None:
-    searcher = Searcher(spec(space={"x": {"choice": [1, 2, 3]}}))
+    searcher = Sampler(spec(space={"x": {"choice": [1, 2, 3]}}))
     for number in range(3):
         assert searcher.ask() is not None
         searcher.tell(number, None, {})
@@ -167,8 +168,8 @@ def test_an_interrupted_search_goes_on_with_the_same_points(tmp_path: Path, algo
 def test_a_point_that_comes_out_otherwise_counts_as_given(tmp_path: Path) -> None:
     points = lived(tmp_path / "history", spec(seed=1), 6)
     search = spec(seed=2)
-    history = History(tmp_path / "history")
-    searcher = Searcher(search)
+    history = Journal(tmp_path / "history")
+    searcher = Sampler(search)
     searcher.replay(history)
     history.close()
     assert [point for point, _ in told(searcher)] == points

@@ -1,0 +1,150 @@
+"""The command line: `paredown`. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="paredown",
+    help="Pare a model down along the Pareto front: the smallest, fastest ONNX model that is as good as you ask.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+Conf = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="Dotted paths into the recipe: train.epochs=3"),
+]
+
+
+@app.command(epilog="Example: paredown plan conf/digits.yaml train.epochs=3")
+def plan(conf: Conf, overrides: Overrides = None) -> None:
+    """Validates everything, prints the steps and what they will cost; trains nothing."""
+    from flows.cli.plan import plan_run, show_plan
+    from flows.recipe.loading import load_recipe
+    from flows.services import environment
+    from tasks.steps.runner import screen
+
+    with naming(conf):
+        found = plan_run(load_recipe(conf, overrides), environment.prepare_environment())
+    show_plan(found, screen())
+
+
+@app.command(epilog="Example: paredown optimize conf/digits.yaml goal.max_drop=0.02")
+def optimize(conf: Conf, overrides: Overrides = None) -> None:
+    """The main job: data → train or load → tune → compress → evaluate → select → register → report.
+
+    Exit codes: 0 the goal is met; 1 something broke; 2 the input is wrong; 3 no candidate meets the goal and the
+    product is the baseline. A run that was stopped goes on where it was when the same command is given again.
+    """
+    from flows.recipe.loading import load_recipe
+    from flows.services import environment
+    from tasks.steps.runner import screen
+
+    console = screen()
+    with naming(conf):
+        recipe = load_recipe(conf, overrides)
+        environment.prepare_environment()
+        with console.status("starting Prefect"):
+            from flows.optimize import optimize as flow
+        from flows.results.console_tables import show_outcome
+
+        outcome = flow(recipe)
+    show_outcome(outcome, console)
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command(epilog="Example: paredown predict conf/digits.yaml images.npz")
+def predict(
+    conf: Conf,
+    inputs: Annotated[Path, typer.Argument(metavar="INPUT", help="A file of examples.", show_default=False)],
+) -> None:
+    """The registered champion's answers for a file of examples, through ONNX Runtime."""
+    from flows.cli.predict import predict_file
+    from flows.recipe.loading import load_recipe
+    from flows.services import environment
+
+    with naming(conf):
+        answers = predict_file(load_recipe(conf), inputs, environment.prepare_environment())
+    for answer in answers:
+        typer.echo(answer)
+
+
+@contextmanager
+def naming(conf: Path) -> Iterator[None]:
+    """Names the recipe's file in a mistake that shows only once the data or the model are read."""
+    from flows.recipe.schema import Recipe
+    from tasks.core import InputError
+
+    try:
+        yield
+    except InputError as error:
+        if (error.path or "").partition(".")[0] in Recipe.model_fields and error.file != str(conf):
+            error.law = f"{error.file}: {error.law}" if error.file else error.law
+            error.file = str(conf)
+        raise
+
+
+@app.command(epilog="Example: paredown up --no-ray")
+def up(ray: Annotated[bool, typer.Option(help="Also start Ray.")] = True) -> None:
+    """Prefect server, MLflow server, a worker and Ray on this machine, with their addresses; they outlive the command.
+
+    Given again it starts only what does not run. All listen on 127.0.0.1 only; logs are in the home's services/.
+    """
+    from flows.services import local_services
+    from tasks.steps.runner import screen
+
+    site = local_services.start_services(screen(), with_ray=ray)
+    local_services.show_services(site, screen())
+    raise typer.Exit(1 if site.failures else 0)
+
+
+@app.command(epilog="Example: paredown down")
+def down() -> None:
+    """Stops the servers that `paredown up` started, and every process that they started."""
+    from flows.services import local_services
+    from tasks.steps.runner import screen
+
+    local_services.stop_services(screen())
+
+
+def main() -> None:
+    """Runs the command line; what goes wrong is one message and an exit code that tells the truth."""
+    from tasks.core import InputError
+
+    try:
+        app(prog_name="paredown")
+    except InputError as error:
+        typer.echo(f"paredown: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("paredown: stopped; the same command goes on where it was", err=True)
+        sys.exit(130)
+    except Exception as error:
+        typer.echo(f"paredown: something broke: {type(error).__name__}: {error}", err=True)
+        typer.echo(f"the details are in {_keep_traceback()}", err=True)
+        sys.exit(1)
+
+
+def _keep_traceback() -> Path:
+    import traceback
+
+    from flows.services.environment import home
+
+    place = home() / "last-error.txt"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(traceback.format_exc())
+    return place
+
+
+if __name__ == "__main__":
+    main()

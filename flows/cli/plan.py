@@ -1,0 +1,182 @@
+"""Planning: everything is validated, nothing is trained; the steps and their cost are told beforehand."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.tree import Tree
+
+from flows.cli.plan_search import add_search, most_minutes, outlines, whole
+from flows.pipeline.branches import controls
+from flows.recipe.data_checks import check_model_file, check_recipe
+from flows.recipe.default_branches import branches_of
+from flows.recipe.schema import Recipe
+from tasks.compression.branch import Compress, is_training, step_title
+from tasks.conversion import onnx_import
+from tasks.core import Prepared, Store, Workspace, canonical_json
+from tasks.data import ingestion, preprocessing
+from tasks.models.factory import build_network, complete_factory, default_architecture
+from tasks.search.search_spec import Search
+from tasks.training.distillation import DistillationSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do."""
+
+    recipe: Recipe
+    prepared: Prepared
+    epoch_seconds: float
+    """Seconds of one epoch on this machine, from the forward and backward pass of two batches."""
+    parameters: int
+    in_front: str = ""
+    """What an ONNX file of others gets in front of it, in words."""
+
+
+def plan_run(recipe: Recipe, workspace: Workspace) -> Plan:
+    """Reads the data, checks the model and every knob, and times two batches.
+
+    Raises:
+        InputError: whatever `optimize` would refuse.
+    """
+    check_model_file(recipe)
+    store = workspace.store
+    dataset = ingestion.ingest(recipe.data, store)
+    prepared = preprocessing.preprocess(dataset, recipe.preprocess, store)
+    check_recipe(recipe, prepared, store)
+    if recipe.model.file is not None:
+        return plan_file(recipe, prepared, store)
+    network = build_network(*complete_factory(recipe.model, prepared))
+    seconds = seconds_per_example(network, prepared, recipe) * dataset.splits["train"].count
+    return Plan(recipe, prepared, seconds, sum(weight.numel() for weight in network.parameters()))
+
+
+def plan_file(recipe: Recipe, prepared: Prepared, store: Store) -> Plan:
+    """The plan of a recipe whose model is an ONNX file: nothing is trained."""
+    from tasks.kernels.onnx import description
+
+    assert recipe.model.file is not None
+    found = onnx_import.check_onnx_model(
+        recipe.model.file, prepared, bool(recipe.preprocess), recipe.goal, recipe.runtime, store
+    )
+    parameters = description.describe(onnx_import.serialize_product(found, prepared)).parameters
+    return Plan(recipe, prepared, 0.0, parameters, found.front.words)
+
+
+def seconds_per_example(network: nn.Module, prepared: Prepared, recipe: Recipe) -> float:
+    """Forward and backward of two batches of zeros, the second one timed; the weights are thrown away."""
+    import torch
+
+    size = min(recipe.train.batch_size, prepared.dataset.splits["train"].count)
+    batch = torch.zeros(size, *prepared.input_shape)
+    network.train()
+    seconds = 0.0
+    for _ in range(2):
+        started = time.perf_counter()
+        network(batch).square().mean().backward()
+        seconds = time.perf_counter() - started
+    return seconds / size
+
+
+def show_plan(plan: Plan, console: Console) -> None:
+    """Prints the data, the steps in order, and the cost."""
+    recipe, dataset = plan.recipe, plan.prepared.dataset
+    counts = ", ".join(f"{split.count:,} {name}" for name, split in dataset.splits.items())
+    tree = Tree(f"[bold]{recipe.name}[/]")
+    left_out = f"; {len(dataset.skipped)} skipped, the first is {dataset.skipped[0]}" if dataset.skipped else ""
+    tree.add(f"ingest [cyan]{dataset.source}[/]: {dataset.kind}, {dataset.task}; {counts}{left_out}")
+    tree.add("preprocess: " + (", ".join(step.step for step in recipe.preprocess) or "the defaults"))
+    add_baseline(tree, plan)
+    add_branches(tree, plan)
+    runtime = recipe.runtime
+    tree.add(
+        f"evaluate on validation in ONNX Runtime: {runtime.provider}, {runtime.threads} thread(s), batch "
+        f"{runtime.batch}, {runtime.processes} processes, interleaved"
+    )
+    goal = recipe.goal
+    tree.add(f"select: {goal.metric} within {goal.max_drop:g} ({goal.proof}), least {goal.minimize}")
+    tree.add("test once → register in MLflow → report")
+    console.print(tree, highlight=False)
+    console.print(f"[bold]Cost[/]: {describe_cost(plan)}", highlight=False)
+
+
+def add_baseline(tree: Tree, plan: Plan) -> None:
+    """The lines of search and training."""
+    recipe = plan.recipe
+    if recipe.model.file is not None:
+        file = f"[cyan]{recipe.model.file}[/], {plan.parameters:,} parameters"
+        tree.add(f"load {file}, as it is; in front of it: {plan.in_front}")
+        return
+    factory = recipe.model.factory or default_architecture(plan.prepared)
+    network = f"[cyan]{factory}[/], {plan.parameters:,} parameters"
+    if recipe.model.weights is not None:
+        tree.add(f"load {network} from {recipe.model.weights}")
+        return
+    if recipe.search:
+        add_search(tree, "tune", recipe.search, [f"{path}: {domain}" for path, domain in recipe.search.space.items()])
+    tree.add(f"train {network}: at most {recipe.train.epochs} epochs")
+
+
+def add_branches(tree: Tree, plan: Plan) -> None:
+    """One branch a line, with its steps; then the dense controls, and the search for more."""
+    compress = branches_of(plan.recipe)
+    default = not (plan.recipe.compress and plan.recipe.compress.branches)
+    branches = tree.add("compress" + (" (the default branches)" if default else ""))
+    for branch in compress.branches:
+        branches.add(f"{branch.name}: " + " → ".join(map(step_title, branch.steps)))
+    for branch in controls(compress.branches):
+        branches.add(f"[dim]{branch.name}: " + " → ".join(map(step_title, branch.steps)))
+    if compress.search:
+        search = whole(plan.recipe)
+        add_search(branches, "search for more", search, list(outlines(search.space)))
+
+
+def describe_cost(plan: Plan) -> str:
+    """Epochs and minutes at most, on this machine."""
+    recipe, compress = plan.recipe, branches_of(plan.recipe)
+    recovered = recoveries(compress)
+    parts = [] if recipe.model.is_trained else [epochs_of("training", recipe.train.epochs, plan)]
+    if recipe.search and not recipe.model.is_trained:
+        parts.append(cost_of_search(recipe.search, plan))
+    parts.append(epochs_of("recovery", sum(step.most_epochs for step in recovered if not step.minutes), plan))
+    parts.append(("", sum(step.minutes or 0 for step in recovered)))
+    if compress.search:
+        budget = whole(recipe).budget
+        parts.append((f"a search for branches ({budget})", most_minutes(recipe, plan.epoch_seconds)))
+    words = ", ".join(said for said, _ in parts if said)
+    minutes = sum(each for _, each in parts)
+    return f"at most {words or 'no training'}: about {minutes:.1f} minutes of training on this machine"
+
+
+def epochs_of(name: str, epochs: int, plan: Plan) -> tuple[str, float]:
+    """Epochs in words, none if there are none, and their minutes."""
+    return f"{epochs} epochs of {name}" if epochs else "", epochs * plan.epoch_seconds / 60
+
+
+def cost_of_search(search: Search, plan: Plan) -> tuple[str, float]:
+    """What a search of trainings costs at most, in words and minutes: all its epochs one by one, or its time."""
+    epochs = plan.recipe.train.epochs
+    each = min(search.epochs or epochs, epochs)
+    if search.algorithm == "pbt":
+        each = -(-each // search.generations)
+    said, minutes = epochs_of("search", (search.count or 0) * each, plan)
+    if search.minutes and (search.count is None or search.minutes < minutes):
+        return f"{search.minutes:g} minutes of search", search.minutes
+    return said, minutes
+
+
+def recoveries(compress: Compress) -> list[DistillationSpec]:
+    """What will train in branches and controls; a prefix that several share counts once."""
+    branches = [*compress.branches, *controls(compress.branches)]
+    prefixes = {
+        canonical_json([step.model_dump(mode="json") for step in branch.steps[: place + 1]]): step
+        for branch in branches
+        for place, step in enumerate(branch.steps)
+    }
+    return [step for step in prefixes.values() if is_training(step)]

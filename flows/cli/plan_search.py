@@ -1,0 +1,87 @@
+"""Outlines: what a search will try and what it may cost, told before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from flows.recipe.default_branches import branches_of
+from tasks.compression import branch_space
+from tasks.compression.branch import Branch, CompressionSearch, is_training
+from tasks.compression.branch_space import BRANCH, FINISH, NOTHING, REDUCE, TOGETHER
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+    from flows.recipe.schema import Recipe
+    from tasks.search.domains import Domain
+    from tasks.search.search_spec import SearchBudget
+
+
+def add_search(tree: Tree, label: str, search: SearchBudget, lines: Sequence[str]) -> None:
+    """A search with its budget and how it goes about it, then one line for each path of its space."""
+    from rich.markup import escape
+
+    resources = search.resources
+    share = f"{resources.cpus:g} CPU" + (f" and {resources.gpus:g} GPU" if resources.gpus else "")
+    at_once = f"at most {search.concurrency} at once" if search.concurrency else "as many at once as fit"
+    way = f"{search.way}; {share} a trial, {at_once}"
+    branch = tree.add(f"{label}: {search.budget}, {way}")
+    for line in lines:
+        branch.add(escape(line))
+
+
+def whole(recipe: Recipe) -> CompressionSearch:
+    """A recipe's compression search with its whole space, as it is before any technique has refused."""
+    compress = branches_of(recipe)
+    assert compress.search is not None
+    form: Literal["torch", "onnx"] = "torch" if recipe.model.file is None else "onnx"
+    space = branch_space.space_of(compress.search, compress.branches, form, recipe.goal.minimize)
+    return compress.search.model_copy(update={"space": space})
+
+
+def outlines(space: Mapping[str, Domain]) -> Iterator[str]:
+    """The space of a compression search, a line for each path; without templates, what it is composed of first."""
+    if BRANCH in space:
+        yield from (f"{path}: {without_condition(domain, BRANCH)}" for path, domain in space.items())
+        return
+    orders = [str(order) for order in space[REDUCE].ends() if order != NOTHING]
+    parts = list(dict.fromkeys(part for order in orders for part in order.split(", ")))
+    some = f", or up to {TOGETHER} of {', '.join(parts)}, in any order" if parts else ""
+    yield f"reduced by {NOTHING}{some}"
+    yield f"finished by {' or '.join(map(str, space[FINISH].ends()))}"
+    for path, domain in space.items():
+        if path not in (REDUCE, FINISH):
+            yield f"{path}: {without_condition(domain, REDUCE)}"
+
+
+def without_condition(domain: Domain, path: str) -> Domain:
+    """The domain without its condition on a path, which goes without saying."""
+    return domain.model_copy(update={"when": {other: value for other, value in domain.when.items() if other != path}})
+
+
+def most_minutes(recipe: Recipe, epoch_seconds: float) -> float:
+    """Minutes of training that the compression search may take: its time, or that of all its trials one by one."""
+    search = whole(recipe)
+    bounds = [] if search.minutes is None else [search.minutes]
+    if search.count is not None:
+        bounds.append(search.count * longest_trial(search.space, branches_of(recipe).branches, epoch_seconds))
+    return min(bounds)
+
+
+def longest_trial(space: Mapping[str, Domain], branches: Sequence[Branch], epoch_seconds: float) -> float:
+    """The most minutes of training that one trial may have."""
+    if BRANCH not in space:
+        return branch_space.longest(space, branches) * epoch_seconds / 60
+
+    def most(path: str, otherwise: float | None) -> float:
+        return max(space[path].ends()) if path in space else otherwise or 0.0
+
+    def minutes(branch: Branch) -> float:
+        places = ((f"{branch.name}.{place}", step) for place, step in enumerate(branch.steps) if is_training(step))
+        return sum(
+            most(f"{place}.minutes", step.minutes) or most(f"{place}.epochs", step.most_epochs) * epoch_seconds / 60
+            for place, step in places
+        )
+
+    return max(minutes(branch) for branch in branches if space[BRANCH].has(branch.name))

@@ -1,0 +1,1 @@
+"""The main job composed of steps, with its two searches."""

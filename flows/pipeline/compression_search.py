@@ -1,0 +1,158 @@
+"""The joint search: branches beyond those of the recipe, found within a budget; the best join the candidates."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from typing import Any
+
+from flows.pipeline import search_step
+from flows.pipeline.branches import RunContext, act, export_stage, run_branch
+from flows.pipeline.findings import BranchResult, FoundBranches, Stage
+from flows.recipe.default_branches import branches_of
+from flows.trials.compression_trial import CompressionObjective
+from tasks import techniques
+from tasks.compression import branch_space
+from tasks.compression.branch import FOUND, Branch, CompressionSearch
+from tasks.compression.initial_points import initial_points
+from tasks.core import Goal, Refusal, Scorecard, Store
+from tasks.core.candidate import candidate_from
+from tasks.evaluation import ranking
+from tasks.search.results import Known, Trial, Tuned
+from tasks.search.space import Space
+from tasks.techniques import Technique
+
+
+def search_branches(
+    asked: CompressionSearch, lines: Sequence[BranchResult], cards: dict[str, Scorecard], bench: RunContext
+) -> FoundBranches:
+    """Spends the search's budget, knowing how the recipe's own branches (`lines`, measured in `cards`) did.
+
+    A branch that was ahead of all others when it was stopped is walked to its end afterwards.
+    """
+    own = branches_of(bench.recipe).branches
+    branches = tuple(freeze_choices(branch, lines, bench.workspace.store) for branch in own)
+    try:
+        without = () if asked.space else tuple(refused(bench))
+        space = branch_space.space_of(asked, branches, bench.baseline.model.form, bench.recipe.goal.minimize, without)
+    except Refusal as refusal:
+        return FoundBranches(Tuned({}, (), broken=str(refusal)), (), ())
+    score = cards[bench.baseline.exported.digest].score.value
+    ranks = ranks_of(lines, cards, score, bench.recipe.goal)
+    longest = branch_space.longest(space, branches)
+    trial = trial_of(branches, score, max([0.0, *ranks.values()]), longest, bench)
+    tuned = search_step.run_search(
+        trial,
+        asked.model_copy(update={"space": space}),
+        longest + 1,
+        bench.recipe.name,
+        bench.host,
+        bench.workspace,
+        bench.call,
+        first=initial_points(space, best_own_branch(branches, ranks)),
+        known=list(known_points(branches, ranks, space)),
+    )
+    return collect_best(tuned, trial.bar, asked.keep, branches, bench)
+
+
+def ranks_of(lines: Sequence[BranchResult], cards: dict[str, Scorecard], score: float, goal: Goal) -> dict[str, float]:
+    """The rank of each of the recipe's branches that came to a file; `score` is the baseline's."""
+    products = {line.name: cards[line.product.digest] for line in lines if line.product and line.role == "candidate"}
+    return {name: ranking.rank(ranking.position_of(card, goal), goal, score) for name, card in products.items()}
+
+
+def best_own_branch(branches: Sequence[Branch], ranks: dict[str, float]) -> Branch | None:
+    """The recipe's own branch with the best rank; None when none came to a file."""
+    return max((each for each in branches if each.name in ranks), key=lambda each: ranks[each.name], default=None)
+
+
+def trial_of(
+    branches: tuple[Branch, ...], score: float, bar: float, longest: int, bench: RunContext
+) -> CompressionObjective:
+    """What the search runs for a point."""
+    compress = branches_of(bench.recipe).model_copy(update={"branches": branches})
+    recipe = bench.recipe.model_copy(update={"compress": compress})
+    return CompressionObjective(
+        recipe, bench.prepared, bench.baseline.model, bench.baseline.exported, score, bar, longest
+    )
+
+
+def known_points(branches: Sequence[Branch], ranks: dict[str, float], space: Space) -> Iterator[Known]:
+    """The recipe's own branches that are points of the space."""
+    for branch in branches:
+        point = branch_space.encode(branch, space, branches)
+        if branch.name in ranks and point is not None:
+            yield Known(point, ranks[branch.name])
+
+
+def collect_best(tuned: Tuned, bar: float, keep: int, branches: Sequence[Branch], bench: RunContext) -> FoundBranches:
+    """What a search brought: its best files, and the branch that was ahead of them when the search ended."""
+    best = sorted(filter(is_walked, tuned.trials), key=rank_of, reverse=True)[:keep]
+    found = [(trial, line_of(trial, bench)) for trial in best]
+    ahead = unfinished_leader(tuned.trials, max([bar, *map(rank_of, best)]))
+    if ahead is not None:
+        found = [
+            (ahead, run_branch(branch_space.decode(ahead.point, found_name(ahead), branches), "candidate", bench)),
+            *found,
+        ]
+    return FoundBranches(
+        tuned,
+        tuple(branch_space.decode(trial.point, found_name(trial), branches) for trial, _ in found),
+        tuple(line for _, line in found),
+    )
+
+
+def freeze_choices(branch: Branch, lines: Sequence[BranchResult], store: Store) -> Branch:
+    """A branch of the recipe with the choices between variants that were made as it was walked."""
+    line = next(line for line in lines if line.name == branch.name)
+    made = [stage.model.lineage[-1].plan for stage in line.stages[1:]]
+    plans = [store.get_json(plan) if plan else None for plan in made]
+    # A branch that was refused on its way has fewer stages than steps.
+    pairs = zip_longest(branch.steps, plans)
+    steps = [step.settled(plan) if plan and isinstance(step, Technique) else step for step, plan in pairs]
+    return branch.model_copy(update={"steps": tuple(steps)})
+
+
+def rank_of(trial: Trial) -> float:
+    """The rank of the file that a trial came to."""
+    return float((trial.answer or {})["rank"])
+
+
+def unfinished_leader(trials: Sequence[Trial], bar: float) -> Trial | None:
+    """The best of the trials that the end of the time, or the scheduler, stopped ahead of the bar: it is worth its end.
+
+    One that was given up is none: its score is what it would have saved if it lost nothing.
+    """
+    ahead = [trial for trial in trials if trial.answer is None and trial.score is not None and trial.score > bar]
+    return max(ahead, key=lambda trial: trial.score or 0.0, default=None)
+
+
+def found_name(trial: Trial) -> str:
+    """What a branch that was found is called."""
+    return f"{FOUND} {trial.number + 1}"
+
+
+def is_walked(trial: Trial) -> bool:
+    """Whether a trial came to a file."""
+    return bool(trial.answer and "rank" in trial.answer)
+
+
+def refused(bench: RunContext) -> Iterator[str]:
+    """Tags of the techniques that refuse the baseline itself; each is asked, so that no trial is lost on it."""
+    for tag in branch_space.usable(bench.baseline.model.form, bench.recipe.goal.minimize):
+        try:
+            act(techniques.technique_of({"step": tag}), bench.baseline, f"try {tag}", bench)
+        except Refusal:
+            yield tag
+
+
+def line_of(trial: Trial, bench: RunContext) -> BranchResult:
+    """A trial's branch as a row of the final table; each of its stages is exported, so that it can be measured."""
+    answer: dict[str, Any] = trial.answer or {}
+    stages = [bench.baseline]
+    for label, fields in answer["stages"]:
+        model = candidate_from(fields)
+        exported = export_stage(model, f"{found_name(trial)}: {label}", bench)
+        stages.append(Stage(label, model, dataclasses.replace(exported, name=found_name(trial))))
+    return BranchResult(found_name(trial), "candidate", tuple(stages))

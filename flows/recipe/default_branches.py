@@ -1,0 +1,42 @@
+"""Defaults: the branches of a recipe that names none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from tasks.compression.branch import Compress
+from tasks.techniques import TAGS
+
+if TYPE_CHECKING:
+    from flows.recipe.schema import Recipe
+
+
+def default_branches() -> Compress:
+    """What a recipe without `compress` tries."""
+    pare = {"step": "channels", "sparsity": 0.5}
+    return Compress.model_validate(
+        {
+            "branches": [
+                {"name": "int8", "steps": [{"step": "int8"}]},
+                {"name": "shallow-int8", "steps": [{"step": "blocks"}, {"step": "recover"}, {"step": "int8"}]},
+                {"name": "narrow", "steps": [pare, {"step": "recover"}]},
+                {"name": "low-rank", "steps": [{"step": "low_rank"}, {"step": "recover"}]},
+                {"name": "narrow-int8", "steps": [pare, {"step": "recover"}, {"step": "int8"}]},
+            ]
+        }
+    )
+
+
+def branches_of(recipe: Recipe) -> Compress:
+    """The recipe's branches, or the defaults: for an ONNX file each technique that acts on one, alone."""
+    asked = recipe.compress or Compress()
+    if asked.branches:
+        return asked
+    usual = default_branches() if recipe.model.file is None else each_alone("onnx")
+    return asked.model_copy(update={"branches": usual.branches})
+
+
+def each_alone(form: Literal["torch", "onnx"]) -> Compress:
+    """A branch for each technique that acts on the form."""
+    tags = [tag for tag, kind in TAGS.items() if kind.form == form]
+    return Compress.model_validate({"branches": [{"name": tag, "steps": [{"step": tag}]} for tag in tags]})

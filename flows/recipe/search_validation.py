@@ -1,0 +1,131 @@
+"""Search spaces of a recipe: whether the recipe takes every value that a search may put into it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from flows.recipe.error_messages import explain
+from flows.recipe.points import put_point
+from tasks.core import InputError, nearest
+from tasks.search.domains import Domain, LogUniform, Quantized, Uniform
+from tasks.search.search_spec import Search
+from tasks.search.space import Point, Space, applies, ordered, settings
+
+if TYPE_CHECKING:
+    from flows.recipe.schema import Recipe
+
+SEARCHABLE = ("train.", "model.arguments.", "augment.")
+
+
+def check_space(recipe: Recipe, search: Search, file: str | None) -> None:
+    """Tries the recipe at the ends of every domain, between them, and under every condition.
+
+    Raises:
+        InputError: the first value that the recipe refuses, or a path that cannot be searched.
+    """
+    for path in search.space:
+        check_path(path, search, file)
+    if search.algorithm == "pbt":
+        check_population(recipe, search, file)
+    for point in probes(search.space):
+        content = {"augment": [], **recipe.model_dump(mode="json", exclude_unset=True)}
+        try:
+            type(recipe).model_validate(put_point(content, point))
+        except ValidationError as error:
+            said = explain(error, content, type(recipe), file, prefix="search.space.")
+            raise _placed(_whole(said, search.space), point) from None
+        except InputError as error:
+            place = f"search.space.{error.path}"
+            raise InputError(error.law, file=file, path=place, value=error.value, nearest=error.nearest) from None
+
+
+def check_path(path: str, search: Search, file: str | None) -> None:
+    """Whether a path is one that this search can turn, whatever its values. Raises InputError."""
+    place = f"search.space.{path}"
+    if path.split(".")[0] == "compress":
+        law = "belongs into compress.search.space, as <branch>.<step index>.<knob>"
+        raise InputError(law, file=file, path=place)
+    if not path.startswith(SEARCHABLE):
+        first, dot, rest = path.partition(".")
+        near = nearest(first + dot, SEARCHABLE)
+        law = f"must begin with one of {', '.join(SEARCHABLE)}"
+        raise InputError(law, file=file, path=place, nearest=near and rest and near + rest)
+    for outer in search.space:
+        if path.startswith(outer + ".") and outer not in search.space[path].when:
+            law = f"lies in {outer}, which is searched as well: it needs a condition on it"
+            raise InputError(law, file=file, path=place, nearest=f"when: {{{outer}: …}}")
+
+
+def check_population(recipe: Recipe, search: Search, file: str | None) -> None:
+    """Whether the recipe's training can be cut into stages, which change what is searched. Raises InputError."""
+    train, why = recipe.train, "since search.algorithm is pbt"
+    epochs = min(search.epochs or train.epochs, train.epochs)
+    if train.schedule != "constant":
+        law = f"must be constant, {why}, which finds the schedule itself"
+        raise InputError(law, file=file, path="train.schedule", value=train.schedule, nearest="constant")
+    if train.early_stopping is not None:
+        law = f"must be null, {why}: a network that stands still may go on with other values"
+        raise InputError(law, file=file, path="train.early_stopping", nearest="null")
+    if train.minutes is not None:
+        law = f"must be left out, {why}: its stages are counted in epochs"
+        raise InputError(law, file=file, path="train.minutes", value=train.minutes)
+    if train.changes:
+        raise InputError(f"must be left out, {why}, which finds the changes itself", file=file, path="train.changes")
+    if search.generations > epochs:
+        law = f"must be at most the epochs of a training, which are {epochs}"
+        raise InputError(law, file=file, path="search.generations", value=search.generations, nearest=epochs)
+    if "train.momentum" in search.space and train.optimizer != "sgd":
+        law = f"is sgd's alone, and train.optimizer is {train.optimizer}"
+        raise InputError(law, file=file, path="search.space.train.momentum")
+
+
+def probes(space: Space) -> list[Point]:
+    """Points that a space must be good for: the ends of each domain and, in a continuous or quantized one, a value
+    between them, under each of its conditions; as few points as hold them all."""
+    paths = ordered(space)
+    due = [{**way, path: value} for path in paths for way in settings(path, space) for value in _tried(space[path])]
+    points = []
+    while due:
+        point: Point = {}
+        later = []
+        for need in due:
+            if not point or all(point.get(path, value) == value for path, value in need.items()):
+                point |= need
+            else:
+                later.append(need)
+        for path in paths:
+            if path not in point and applies(space[path], point):
+                point[path] = _tried(space[path])[-1]
+        points.append({path: point[path] for path in paths if path in point})
+        due = later
+    return points
+
+
+def _tried(domain: Domain) -> list[Any]:
+    first, *others = domain.ends()
+    if isinstance(domain, (Uniform, LogUniform)):
+        low, high = domain.bounds()
+        return [first, float(f"{low + (high - low) * 0.618:.4g}"), *others]
+    return [first, domain.values()[1], *others] if isinstance(domain, Quantized) else [first, *others]
+
+
+def _whole(said: InputError, space: Space) -> InputError:
+    """The message itself; one about a number between the ends of a range speaks of the range."""
+    domain = space.get((said.path or "").removeprefix("search.space."))
+    if not isinstance(domain, (Uniform, LogUniform)) or said.law != "must be a whole number":
+        return said
+    choice = {"integers": [math.ceil(end) for end in domain.ends()]}
+    got = domain.model_dump(mode="json", exclude_defaults=True)
+    return InputError("takes whole numbers", file=said.file, path=said.path, value=got, nearest=choice)
+
+
+def _placed(said: InputError, point: Point) -> InputError:
+    """The message itself; one about a place that is not searched names the point that brings it about."""
+    place = (said.path or "").removeprefix("search.space.")
+    if any(place == path or place.startswith(path + ".") for path in point):
+        return said
+    law = f"gives a recipe whose {place} {said.law}"
+    return InputError(law, file=said.file, path="search.space", value=point, nearest=said.nearest)

@@ -1,0 +1,55 @@
+"""Templates: the space of a compression search over a recipe's own branches, and whether they take every value."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from flows.recipe.default_branches import branches_of
+from flows.recipe.error_messages import explain
+from flows.recipe.points import put_point
+from flows.recipe.search_validation import probes
+from tasks.compression import branch_space
+from tasks.compression.branch import CompressionSearch
+from tasks.core import InputError
+
+if TYPE_CHECKING:
+    from flows.recipe.schema import Recipe
+
+HERE = "compress.search.space."
+
+
+def check_templates(recipe: Recipe, search: CompressionSearch, file: str | None) -> None:
+    """Tries the branches at the ends of every domain, and between them.
+
+    Raises:
+        InputError: a path names no knob of a branch, or a knob does not take a value of its domain.
+    """
+    branches = branches_of(recipe).branches
+    places = {path: locate_knob(path, recipe, file) for path in search.space}
+    content = recipe.model_dump(mode="json", exclude_unset=True)
+    content["compress"] = {"branches": [branch.model_dump(mode="json", exclude_unset=True) for branch in branches]}
+    for point in probes(search.space):
+        filled = put_point(copy.deepcopy(content), {places[path]: value for path, value in point.items()})
+        try:
+            type(recipe).model_validate(filled)
+        except ValidationError as error:
+            said = explain(error, filled, type(recipe), file)
+            asked = next((path for path, where in places.items() if where == said.path), None)
+            path = f"{HERE}{asked}" if asked else said.path
+            raise InputError(said.law, file=file, path=path, value=said.value, nearest=said.nearest) from None
+
+
+def locate_knob(path: str, recipe: Recipe, file: str | None) -> str:
+    """Where a path `BRANCH.PLACE.KNOB` lies in the recipe. Raises InputError when there is no such knob."""
+    branches = branches_of(recipe).branches
+    try:
+        branch = branch_space.owner(path, branches)
+    except InputError as error:
+        raise InputError(
+            error.law, file=file, path=f"compress.{error.path}", value=error.value, nearest=error.nearest
+        ) from None
+    index, knob = path.removeprefix(f"{branch.name}.").split(".")
+    return f"compress.branches.{branches.index(branch)}.steps.{index}.{knob}"

@@ -1,0 +1,26 @@
+"""Modules: the user's own code that a recipe names, which workers need as well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from flows.recipe.schema import Recipe
+from tasks.tuning.cluster import top_level
+
+
+def modules_of(recipe: Recipe) -> tuple[str, ...]:
+    """The top-level modules of a recipe's import strings, Paredown's own left out."""
+    content = recipe.model_dump(mode="json", include={"model", "preprocess", "augment", "compress"})
+    return top_level(texts(content))
+
+
+def texts(content: Any) -> Iterator[str]:
+    """Every text among plain data, keys aside."""
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, dict):
+        yield from texts(list(content.values()))
+    elif isinstance(content, list):
+        for each in content:
+            yield from texts(each)

@@ -1,0 +1,1 @@
+"""The whole job without Prefect, and what a finished run leaves behind."""

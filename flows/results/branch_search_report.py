@@ -1,0 +1,154 @@
+"""Tried: the search for branches as the report tells it: every trial, and what it all came to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from flows.pipeline import compression_search
+from flows.pipeline.findings import BranchResult
+from flows.results.near_misses import describe_miss, gains, ranked_candidates
+from tasks.compression import branch_space
+from tasks.compression.branch import Branch, step_title
+from tasks.report.report_data import BranchSearchReport, TrialOutcome, TrialRow
+
+if TYPE_CHECKING:
+    from flows.pipeline.findings import Findings, FoundBranches
+    from tasks.core import Scorecard
+    from tasks.search.results import Trial
+
+STATES: tuple[TrialOutcome, ...] = ("finished", "stopped early", "given up", "failed")
+
+
+def report_branch_search(findings: Findings) -> BranchSearchReport | None:
+    """The search for branches; None when there was none."""
+    found = findings.searched
+    if found is None:
+        return None
+    baseline = findings.cards[findings.lines[0].stages[0].exported.digest]
+    best = best_trial(found.tuned.trials)
+    trials = (branch_row(trial, baseline, findings, trial is best) for trial in found.tuned.trials)
+    return BranchSearchReport(search_answer(found, findings), (*own_rows(findings), *trials))
+
+
+def state_of(trial: Trial) -> TrialOutcome:
+    """How a trial ended; with a file it is finished, even if the scheduler stopped it at its last report."""
+    if compression_search.is_walked(trial):
+        return "finished"
+    return "given up" if "refusal" in (trial.answer or {}) else trial.state
+
+
+def best_trial(trials: Sequence[Trial]) -> Trial | None:
+    """The trial whose file ranks best; None when none came to a file."""
+    walked = [trial for trial in trials if compression_search.is_walked(trial)]
+    return max(walked, key=lambda trial: (trial.answer or {})["rank"], default=None)
+
+
+def describe_steps(branch: Branch) -> str:
+    """A branch's steps in words."""
+    return " → ".join(map(step_title, branch.steps))
+
+
+def own(findings: Findings) -> dict[str, Branch]:
+    """The recipe's own branches by name."""
+    found = {branch.name for branch in findings.searched.branches} if findings.searched else set()
+    compress = findings.recipe.compress
+    return {branch.name: branch for branch in (compress.branches if compress else ()) if branch.name not in found}
+
+
+def own_rows(findings: Findings) -> Iterator[TrialRow]:
+    """The recipe's own branches that were measured, the best first."""
+    branches = own(findings)
+    for rank, line in ranked_candidates(findings):
+        if line.name in branches and line.product:
+            card = findings.cards[line.product.digest]
+            measured = card.drop.estimate.value, card.latency.ratio.value, card.size.bytes, card.size_ratio
+            yield TrialRow(line.name, describe_steps(branches[line.name]), "own", *measured, rank, None, None, "")
+
+
+def branch_row(trial: Trial, baseline: Scorecard, findings: Findings, is_best: bool) -> TrialRow:
+    """One trial."""
+    answer = trial.answer or {}
+    state, is_walked = state_of(trial), compression_search.is_walked(trial)
+    # The last report of a trial that came to a file is that of the file; one that was given up trained nothing.
+    epochs = 0 if state == "given up" else len(trial.curve) - is_walked
+    measured = trial.measured
+    size = measured.get("bytes")
+    branch = branch_space.decode(trial.point, compression_search.found_name(trial), tuple(own(findings).values()))
+    return TrialRow(
+        name=compression_search.found_name(trial),
+        branch=describe_steps(branch),
+        state=state,
+        drop=measured.get("drop"),
+        speedup=measured.get("speedup"),
+        bytes=None if size is None else round(size),
+        size_ratio=baseline.size.bytes / size if size else None,
+        rank=None if state == "given up" else trial.score,
+        epochs=epochs,
+        seconds=trial.seconds,
+        reason=answer.get("refusal", trial.reason),
+        best=is_best,
+    )
+
+
+def search_answer(found: FoundBranches, findings: Findings) -> str:
+    """What the search came to, in a few sentences."""
+    counts = count_states(found.tuned.trials)
+    ended = f" It ended before its budget was spent: {found.tuned.broken}." if found.tuned.broken else ""
+    if not found.tuned.trials:
+        return f"The search ran no trial.{ended}"
+    return f"{counts}.{ended} {result(found, findings)}"
+
+
+def count_states(trials: Sequence[Trial]) -> str:
+    """How many trials there were and how they ended."""
+    states = [state_of(trial) for trial in trials]
+    ends = ", ".join(f"{states.count(state)} {state}" for state in STATES if state in states)
+    return f"{len(trials)} trial{'s' * (len(trials) > 1)}: {ends}"
+
+
+def result(found: FoundBranches, findings: Findings) -> str:
+    """Whether the search found something better than the recipe has, or how near it came."""
+    names = {line.name for line in found.lines}
+    new = [pair for pair in ranked_candidates(findings) if pair[1].name in names]
+    old = [pair for pair in ranked_candidates(findings) if pair[1].name not in names]
+    if not new:
+        return nothing(found, findings)
+    rank, best = new[0]
+    if rank <= 0:
+        misses = f"None of them meets the goal; the nearest miss is {describe_miss(best, findings)}."
+        return f"{misses} {no_better(old[0][1])}" if old and old[0][0] > 0 else misses
+    if old and old[0][0] >= rank:
+        return no_better(old[0][1])
+    return better(best, old[0] if old else None, findings)
+
+
+def no_better(line: BranchResult) -> str:
+    """That the recipe's own branch stays ahead."""
+    return f"No trial found anything better than the recipe's own {line.name}."
+
+
+def better(best: BranchResult, other: tuple[float, BranchResult] | None, findings: Findings) -> str:
+    """What the best that was found gains, beside the best of the recipe."""
+
+    def gained(line: BranchResult) -> str:
+        assert line.product is not None
+        return gains(findings.cards[line.product.digest])
+
+    said = f"The best that was found, {best.name}, meets the goal: {gained(best)}"
+    if other is None:
+        return f"{said}."
+    own = f"the best of the recipe's own, {other[1].name}"
+    return f"{said}; {own}: {gained(other[1])}{'' if other[0] > 0 else ', which misses the goal'}."
+
+
+def nothing(found: FoundBranches, findings: Findings) -> str:
+    """No trial came to a file: how far the one came that came nearest."""
+    scored = [trial for trial in found.tuned.trials if trial.score is not None and state_of(trial) != "given up"]
+    if not scored:
+        return "None came to a file."
+    near = max(scored, key=lambda trial: trial.score or 0.0)
+    goal = findings.recipe.goal
+    drop = near.measured.get("drop")
+    lost = "" if drop is None else f", at a drop of {drop:.4f} {goal.metric} where {goal.max_drop:g} is allowed"
+    return f"None came to a file; the nearest was {compression_search.found_name(near)}, {near.state}{lost}."

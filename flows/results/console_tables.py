@@ -1,0 +1,116 @@
+"""Tables: the last screen of a run: what was measured, what was chosen and why, and where to look."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tasks.core import Estimate, Scorecard
+from tasks.report.html import verdict
+from tasks.report.report_data import CandidateRow, ReportData
+
+if TYPE_CHECKING:
+    from flows.results.outcome import Outcome
+
+VERDICT_COLOURS = {
+    "faster": "green",
+    "slower": "red",
+    "no measurable change": "yellow",
+    "proven within": "green",
+    "within, not proven": "yellow",
+    "beyond": "red",
+}
+
+
+def show_outcome(outcome: Outcome, console: Console) -> None:
+    """Prints the last screen."""
+    story = outcome.story
+    console.print()
+    console.print(scores_table(story))
+    console.print(reasons_table(story))
+    if story.weighed:
+        console.print(f"[bold]search[/] {escape(story.weighed.answer)}", highlight=False)
+    if story.searched:
+        console.print(f"[bold]search for branches[/] {escape(story.searched.answer)}", highlight=False)
+    console.print(f"[bold]{story.answer}[/]", highlight=False)
+    validation = next(entry.card for entry in story.entries if entry.card)
+    runs = story.runtime
+    console.print(
+        f"[dim]95 % intervals; table: {validation.score.n} validation examples; latency: batch {runs.batch}, "
+        f"{runs.threads} thread(s), {runs.processes} processes, on {validation.host}[/]",
+        highlight=False,
+    )
+    where(outcome, console)
+
+
+def where(outcome: Outcome, console: Console) -> None:
+    """Where to look next."""
+    import os
+
+    version, tracking = outcome.version, outcome.story.links["MLflow"]
+    rows = {
+        "product": outcome.folder / "model.onnx",
+        "report": outcome.folder / "report.html",
+        "registry": f"models:/{version.name}/{version.version} ({version.alias})",
+        "MLflow": tracking if tracking.startswith("http") else f"mlflow ui --backend-store-uri {tracking}",
+        "Prefect": os.environ.get("PREFECT_API_URL")
+        or f"PREFECT_HOME={os.environ.get('PREFECT_HOME')} prefect server start",
+    }
+    if outcome.reused:
+        rows["from the store"] = f"{len(outcome.reused)} steps"
+    for name, value in rows.items():
+        console.print(f"[dim]{name:>15}[/] {value}", highlight=False, soft_wrap=True)
+
+
+def scores_table(story: ReportData) -> Table:
+    """One row for each candidate."""
+    table = Table(title=f"{story.name}: validation chooses", title_justify="left")
+    table.add_column("candidate")
+    table.add_column(f"{story.metric} [95 %]")
+    table.add_column("paired drop, verdict")
+    table.add_column("latency ratio, verdict")
+    table.add_column("ms", justify="right")
+    table.add_column("size", justify="right")
+    for entry in story.entries:
+        mark = "[bold green]➜ " if entry.chosen else "[dim]" if entry.role == "control" else ""
+        if entry.card is None:
+            table.add_row(f"{mark}{entry.name}", "refused", "", "", "", "")
+        else:
+            table.add_row(f"{mark}{entry.name}", *cells(entry.card))
+    for card in story.test:
+        table.add_row(f"[cyan]test: {card.name}", *cells(card), end_section=False)
+    return table
+
+
+def cells(card: Scorecard) -> list[str]:
+    """A scorecard's cells."""
+    drop, latency = card.drop, card.latency
+    return [
+        interval(card.score),
+        f"{interval(drop.estimate)} [{VERDICT_COLOURS[drop.verdict]}]{verdict(drop)}[/]",
+        f"{interval(latency.ratio, 2)}× [{VERDICT_COLOURS[latency.verdict]}]{latency.words}[/]",
+        f"{latency.median_ms:.4f}",
+        f"{card.size.bytes / 1024:.1f} KB, {card.size_ratio:.2f}×",
+    ]
+
+
+def interval(estimate: Estimate, digits: int = 4) -> str:
+    """`0.9861 \\[0.9720, 0.9932]`, its bracket escaped for Rich."""
+    return f"{estimate.value:.{digits}f} \\[{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
+
+
+def reasons_table(story: ReportData) -> Table:
+    """Why each was chosen or rejected."""
+    table = Table(show_header=False, box=None, padding=(0, 1))
+    for entry in sorted(story.entries, key=lambda entry: not entry.chosen):
+        table.add_row(_mark(entry), entry.name, f"[dim]{entry.reason}[/]")
+    return table
+
+
+def _mark(entry: CandidateRow) -> str:
+    if entry.chosen:
+        return "[green]➜[/]"
+    return "[dim]·[/]" if entry.role != "candidate" else "[red]✗[/]"

@@ -1,0 +1,42 @@
+"""Misses: how the measured candidates rank under the goal, and which one comes nearest when none meets it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flows.pipeline.findings import BranchResult
+from tasks.core import Scorecard
+from tasks.evaluation import ranking
+
+if TYPE_CHECKING:
+    from flows.pipeline.findings import Findings
+
+
+def ranked_candidates(findings: Findings) -> list[tuple[float, BranchResult]]:
+    """The candidates that could be measured, the best first, each with its rank (`ranking.rank`)."""
+    baseline = findings.cards[findings.lines[0].stages[0].exported.digest]
+    goal = findings.recipe.goal
+    found = [
+        (ranking.rank(ranking.position_of(findings.cards[line.product.digest], goal), goal, baseline.score.value), line)
+        for line in findings.lines
+        if line.role == "candidate" and line.product
+    ]
+    return sorted(found, key=lambda pair: -pair[0])
+
+
+def nearest_miss(findings: Findings) -> str:
+    """The nearest miss of a goal that no candidate meets, with what it misses by; empty when none was measured."""
+    candidates = ranked_candidates(findings)
+    return f"The nearest miss is {describe_miss(candidates[0][1], findings)}." if candidates else ""
+
+
+def describe_miss(line: BranchResult, findings: Findings) -> str:
+    """A measured candidate with what it gains and which law of the goal it breaks, on validation."""
+    assert line.product is not None
+    digest = line.product.digest
+    return f"{line.name} ({gains(findings.cards[digest])}): {findings.choice.reasons[digest]}"
+
+
+def gains(card: Scorecard) -> str:
+    """How much faster and smaller than the baseline."""
+    return f"{card.latency.ratio.value:.2f}× as fast, {card.size_ratio:.2f}× smaller"

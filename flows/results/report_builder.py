@@ -1,0 +1,203 @@
+"""The story of a run: its findings in the words and numbers that the report, the terminal and MLflow show."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import yaml
+
+from flows.pipeline.findings import BranchResult, Findings
+from flows.recipe.schema import Recipe
+from flows.results import branch_search_report, near_misses, tradeoff_text
+from flows.results.plan_summaries import summarize_step
+from tasks.core import LOWER_IS_BETTER, Candidate, Drop, Step, Store
+from tasks.kernels.host.machine import host
+from tasks.report.report_data import CandidateRow, MeasuredStage, ReportData
+from tasks.search.results import EXCESS, Trial
+from tasks.tuning.pbt_stages import CHANGES, at_end
+
+
+def build_report(findings: Findings, store: Store, seconds: float, links: dict[str, str]) -> ReportData:
+    """Everything that the report tells of a run."""
+    recipe = findings.recipe
+    return ReportData(
+        name=recipe.name,
+        answer=answer_of(findings),
+        created=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        duration_s=seconds,
+        recipe=as_yaml(recipe),
+        host={name: str(value) for name, value in host().items()},
+        data=describe_data(findings),
+        goal=recipe.goal,
+        runtime=recipe.runtime,
+        entries=tuple(candidate_row(line, findings, store) for line in findings.lines),
+        test=tuple(findings.test.values()),
+        trials=tuple(trial_rows(findings)),
+        searched=branch_search_report.report_branch_search(findings),
+        metric=recipe.goal.metric,
+        links=links,
+        notes=notes(findings),
+        weighed=tradeoff_text.describe_tradeoff(findings.tuned, recipe.goal) if findings.tuned else None,
+    )
+
+
+def answer_of(findings: Findings) -> str:
+    """The result in a sentence with the numbers of the test split; the nearest miss when nothing meets the goal."""
+    goal = findings.recipe.goal
+    if not findings.choice.meets_goal:
+        wish = f"keeps {goal.metric} within {goal.max_drop:g} and gains on {goal.minimize}"
+        return f"No candidate {wish}: the product is the baseline. {near_misses.nearest_miss(findings)}".strip()
+    chosen = findings.test[findings.choice.chosen]
+    drop = chosen.drop.estimate
+    if not findings.meets_goal:
+        return (
+            f"{chosen.name} was chosen on validation, but on test it loses {drop.value:.4f} {goal.metric}, beyond "
+            f"{goal.max_drop:g}: the product is the baseline."
+        )
+    change = f"{'loses' if drop.value > 0 else 'gains'} {abs(drop.value):.4f}" if drop.value else "loses no"
+    speed = f"{chosen.latency.ratio.value:.2f}× as fast as the baseline"
+    if chosen.latency.verdict != "faster":
+        speed = f"not measurably faster than the baseline ({chosen.latency.words})"
+    test = f"on {drop.n:,} test examples it {change} {goal.metric}: {describe_verdict(chosen.drop)}"
+    return f"{chosen.name} is {speed} and {chosen.size_ratio:.2f}× smaller; {test}."
+
+
+def describe_verdict(drop: Drop) -> str:
+    """The verdict with its margin, in words."""
+    if drop.verdict == "within, not proven":
+        needs = f"; {drop.needed:,} examples would" if drop.needed else ""
+        return f"within {drop.margin:g}, though {drop.estimate.n} examples do not prove it{needs}"
+    return f"{drop.verdict} {drop.margin:g}"
+
+
+def selection_reasons(findings: Findings) -> dict[str, str]:
+    """Why each candidate was chosen or not, by digest."""
+    told = dict(findings.choice.reasons)
+    if findings.choice.meets_goal and not findings.meets_goal:
+        told[findings.choice.chosen] = "chosen on validation, but refuted on test"
+        baseline = findings.lines[0].stages[0].exported.digest
+        told[baseline] = "kept: the choice of validation did not hold on test"
+    return told
+
+
+def candidate_row(line: BranchResult, findings: Findings, store: Store) -> CandidateRow:
+    """One row of the table."""
+    product = line.product
+    card = findings.cards[product.digest] if product else None
+    reason = line.refusal or "shows what the same extra training gives without compression; never chosen"
+    if product and line.role != "control":
+        reason = selection_reasons(findings)[product.digest]
+    stages = tuple(
+        MeasuredStage(stage.label, findings.cards[stage.exported.digest])
+        for stage in line.stages
+        if stage.exported.digest in findings.cards
+    )
+    return CandidateRow(
+        name=line.name,
+        role=line.role,
+        chosen=bool(product and product.digest == findings.product.digest and line.role != "control"),
+        reason=reason,
+        card=card,
+        stages=stages,
+        curves=learning_curves(line, store),
+        steps=tuple(step_row(stage.label, stage.model, store) for stage in line.stages),
+    )
+
+
+def learning_curves(line: BranchResult, store: Store) -> dict[str, tuple[dict[str, Any], ...]]:
+    """The learning curve of each trained stage, by its label."""
+    found = {}
+    for stage in line.stages:
+        record = record_of(last_step(stage.model), store)
+        if record.get("curve"):
+            found[stage.label] = tuple(record["curve"])
+    return found
+
+
+def step_row(label: str, model: Candidate, store: Store) -> dict[str, Any]:
+    """What was done in the last step of a stage."""
+    step = last_step(model)
+    plan = store.get_json(step.plan) if step.plan else {}
+    record = record_of(step, store)
+    return {
+        "label": label,
+        "technique": step.technique,
+        "knobs": step.knobs,
+        "summary": summarize_step(step.technique, plan, record),
+        "minutes": record.get("minutes"),
+    }
+
+
+def last_step(model: Candidate) -> Step:
+    """The step that made a candidate what it is; an export stands aside."""
+    return next(step for step in reversed(model.lineage) if step.technique != "export")
+
+
+def record_of(step: Step, store: Store) -> dict[str, Any]:
+    """The step's record, or nothing."""
+    record: dict[str, Any] = store.get_json(step.record) if step.record else {}
+    return record
+
+
+def trial_rows(findings: Findings) -> list[dict[str, Any]]:
+    """The search's trials, with scores in the metric's own sign."""
+    if findings.tuned is None:
+        return []
+    sign = -1 if findings.recipe.goal.metric in LOWER_IS_BETTER else 1
+    return [trial_row(trial, sign, findings.tuned.cost) for trial in findings.tuned.trials]
+
+
+def trial_row(trial: Trial, sign: int, cost: str | None) -> dict[str, Any]:
+    """One trial; what was beyond the limits was not trained, so that its score says nothing."""
+    over = trial.measured.get(EXCESS)
+    return {
+        "number": trial.number,
+        "point": at_end(trial.point),
+        "is_stage": CHANGES in trial.point,
+        "score": None if trial.score is None or over else sign * trial.score,
+        "cost": trial.measured.get(cost or ""),
+        "epochs": 0 if over else len(trial.curve),
+        "state": trial.state,
+        "seconds": trial.seconds,
+        "reason": f"beyond the limits by {over:.0%}" if over else trial.reason,
+    }
+
+
+def describe_data(findings: Findings) -> dict[str, str]:
+    """The data in a few rows."""
+    dataset = findings.prepared.dataset
+    rows = {
+        "source": dataset.source,
+        "kind": f"{dataset.kind}, {dataset.task}",
+        "one example": " × ".join(map(str, dataset.input_shape))
+        + (f" {dataset.input_dtype}" if dataset.kind == "images" else " columns"),
+        "examples": ", ".join(f"{split.count:,} {name}" for name, split in dataset.splits.items()),
+        "fingerprint": dataset.fingerprint[:12],
+    }
+    if dataset.classes:
+        rows["classes"] = ", ".join(dataset.classes[:12]) + (" …" if len(dataset.classes) > 12 else "")
+    if dataset.skipped:
+        rows["skipped"] = f"{len(dataset.skipped)}: {', '.join(dataset.skipped[:5])}"
+    return rows
+
+
+def notes(findings: Findings) -> tuple[str, ...]:
+    """What a reader should know before believing the numbers."""
+    found = []
+    for card in findings.test.values():
+        if card.drop.verdict == "within, not proven":
+            found.append(f"{card.name} on test: {describe_verdict(card.drop)}; the goal accepts an estimate.")
+    refused = [line.name for line in findings.lines if line.refusal]
+    if refused:
+        found.append(f"Refused on the way: {', '.join(refused)}.")
+    if findings.tuned is not None and not findings.tuned.best:
+        found.append("No trial of the search finished an epoch; the recipe's own values were used.")
+    if findings.tuned is not None and findings.tuned.broken:
+        found.append(f"The search ended before its budget was spent: {findings.tuned.broken}.")
+    return tuple(found)
+
+
+def as_yaml(recipe: Recipe) -> str:
+    """The recipe as a file that can be run again."""
+    return yaml.safe_dump(recipe.model_dump(mode="json", exclude_unset=True), sort_keys=False, allow_unicode=True)

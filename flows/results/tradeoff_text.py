@@ -1,0 +1,51 @@
+"""tradeoff_text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tasks.core import LOWER_IS_BETTER, Goal
+from tasks.report.report_data import Tradeoff
+from tasks.search.pareto_front import good, score_of, taken, trial_front
+from tasks.search.results import EXCESS, Trial, Tuned
+
+
+def describe_tradeoff(tuned: Tuned, goal: Goal) -> Tradeoff | None:
+    """Both objectives for the report; None for a search with one, or one in which nothing was weighed."""
+    cost = tuned.cost
+    trial = taken(tuned.trials, cost, goal.max_drop) if cost else None
+    if cost is None or trial is None:
+        return None
+    numbers = [each.number for each in trial_front(tuned.trials, cost)]
+    return Tradeoff(cost, trial.number, tuple(numbers), tradeoff_answer(tuned.trials, cost, goal))
+
+
+def tradeoff_answer(trials: Sequence[Trial], cost: str, goal: Goal) -> str:
+    """Which trial was taken, and why, in a few sentences."""
+    near, trial = good(trials, cost, goal.max_drop), taken(trials, cost, goal.max_drop)
+    if trial is None:
+        return ""
+    if EXCESS in trial.measured:
+        return f"No trial keeps the goal's limits: trial {trial.number}, which exceeds them least, is taken."
+    sign, best = -1 if goal.metric in LOWER_IS_BETTER else 1, near[0]
+    of = f"trial {best.number} has the best {goal.metric}, {sign * score_of(best):.4f}, at {format_cost(best, cost)}"
+    numbers = ", ".join(str(each.number) for each in trial_front(trials, cost))
+    ends = f"Trials that no other beats in both, the least {noun(cost)} first: {numbers}."
+    if len(near) == 1:
+        return f"T{of[1:]}, and is taken: no other is within {goal.max_drop:g} of it. {ends}"
+    least = f"the least {noun(cost)} of the {len(near)} trials within {goal.max_drop:g} of the best {goal.metric}"
+    if trial is best:
+        return f"T{of[1:]}, and is taken: that is {least}. {ends}"
+    reached = f"{format_cost(trial, cost)} at {goal.metric} {sign * score_of(trial):.4f}"
+    return f"Trial {trial.number} is taken, which has {least}: {reached}; {of}. {ends}"
+
+
+def format_cost(trial: Trial, cost: str) -> str:
+    """What a trial costs."""
+    value = trial.measured[cost]
+    return f"{value:,.0f} bytes" if cost == "bytes" else f"{value:.3g} ms"
+
+
+def noun(cost: str) -> str:
+    """What is minimized."""
+    return "size" if cost == "bytes" else "latency"

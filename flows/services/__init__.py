@@ -1,0 +1,1 @@
+"""Services: the servers of this machine, the environment, deployments."""

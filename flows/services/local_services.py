@@ -1,0 +1,203 @@
+"""Machine: brings up the services of this machine, says where they are, and takes them down again."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flows.services import environment, processes
+from flows.services.service_catalog import ADDRESSES, SERVERS, VARIABLES, WORKER, Service, ServiceState, surroundings
+from tasks.core import Workspace
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+PATIENCE = 300.0
+"""Seconds that a service has to become healthy: a first start migrates a database, on a machine that may be busy."""
+
+
+def start_services(console: Console, with_ray: bool = True) -> ServiceState:
+    """Starts what does not run yet, waits until all is healthy, and deploys.
+
+    The services outlive the call and listen on 127.0.0.1 only. One that fails is cleared away, and `failures` has
+    the end of its log; the others go on.
+
+    Raises:
+        InputError: the home cannot be written or is full.
+    """
+    # The addresses of an earlier `up` may still be in the shell; these servers may be gone.
+    for variable in VARIABLES:
+        os.environ.pop(variable, None)
+    workspace = environment.prepare_environment()
+    servers = [service for service in SERVERS if with_ray or service.name != "ray"]
+    with _alone(workspace.home) as folder, _progress(console) as progress:
+        site = ServiceState(folder)
+        _assign_ports(site)
+        _make_database(workspace, progress)
+        _bring_up(servers, site, workspace.home, progress)
+        if "PREFECT_API_URL" in site.addresses:
+            _deploy(site, workspace.home, progress)
+            _bring_up([WORKER], site, workspace.home, progress)
+    return site
+
+
+def stop_services(console: Console) -> dict[str, int]:
+    """Stops what `up` started in this home, the worker first; service → how many processes were stopped."""
+    stopped = {}
+    with _alone(environment.home()) as folder:
+        for service in (WORKER, *reversed(SERVERS)):
+            with console.status(f"stopping {service.name}"):
+                stopped[service.name] = processes.stop(folder, service.name)
+            if stopped[service.name]:
+                console.print(f"stopped {service.name} ({stopped[service.name]} processes)", highlight=False)
+    if not any(stopped.values()):
+        console.print(f"nothing of {environment.home()} was running", highlight=False, soft_wrap=True)
+    return stopped
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[Path]:
+    """One `up` or `down` at a time; gives the folder of the services."""
+    folder = home / "services"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Progress]:
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(finished_text=" "), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield progress
+
+
+def _assign_ports(site: ServiceState) -> None:
+    """A service that runs keeps its port; one that ran gets its old one, a new one its usual, if they are free."""
+    records = {service.name: processes.find(site.folder, service.name) for service in SERVERS}
+    ours = {record.port for record in records.values() if record and record.port}
+    for service in SERVERS:
+        record = records[service.name]
+        old = record.port if record else None
+        if record and old and processes.alive(site.folder, record):
+            site.ports[service.name], site.states[service.name] = old, "running already"
+        else:
+            taken = (ours - {old}) | set(site.ports.values())
+            site.ports[service.name] = processes.free_port(old, service.usual_port, taken=taken)
+
+
+def _make_database(workspace: Workspace, progress: Progress) -> None:
+    """MLflow's server and its clients must not make the database at once: its migrations bear no company."""
+    if (workspace.home / "mlflow.db").exists():
+        return
+    from tasks import tracking
+
+    shown = progress.add_task("making MLflow's database", total=None)
+    tracking.open_client(workspace.tracking_uri)
+    progress.remove_task(shown)
+
+
+def _bring_up(services: Sequence[Service], site: ServiceState, home: Path, progress: Progress) -> None:
+    """Starts those that do not run, all at once, and waits for each."""
+    since = {service.name: _ensure(service, site, home) for service in services}
+    shown = {service.name: progress.add_task(f"starting {service.name}", total=1) for service in services}
+    waiting = list(services)
+    deadline = time.monotonic() + PATIENCE
+    while waiting:
+        for service in tuple(waiting):
+            problem = _look(service, site, since[service.name], deadline)
+            if problem is None:
+                continue
+            if problem:
+                _give_up(service, site, problem)
+            told = f"[red]{service.name} failed[/]" if problem else f"{service.name} is healthy"
+            progress.update(shown[service.name], completed=1, description=told)
+            waiting.remove(service)
+        time.sleep(0.3 if waiting else 0)
+
+
+def _ensure(service: Service, site: ServiceState, home: Path) -> float:
+    """Starts a service unless it runs and knows the same servers; returns since when it must have answered."""
+    record = processes.find(site.folder, service.name)
+    knows = site.addresses if service is WORKER else {}
+    if record and record.addresses == knows and processes.alive(site.folder, record):
+        site.states[service.name] = "running already"
+        return 0.0
+    processes.stop(site.folder, service.name)
+    if service is WORKER:
+        from flows.services import prefect_deployments
+
+        prefect_deployments.settle_runs(site)
+    site.states[service.name] = "started again" if record else "started"
+    now, port = time.time(), site.ports.get(service.name)
+    command = [sys.executable, "-m", *service.command(port, home)]
+    processes.start_process(site.folder, service.name, command, surroundings(service, site, home), port, knows)
+    return now
+
+
+def _look(service: Service, site: ServiceState, since: float, deadline: float) -> str | None:
+    """Empty when a service is healthy, what is wrong when it never will be, None while it may become so."""
+    record = processes.find(site.folder, service.name)
+    if record is None or not processes.alive(site.folder, record):
+        return "ended"
+    if service.healthy(site, since):
+        return ""
+    return f"was not healthy within {PATIENCE:.0f} s" if time.monotonic() > deadline else None
+
+
+def _give_up(service: Service, site: ServiceState, problem: str) -> None:
+    """Clears away what is left of a service that failed, and keeps the end of its log."""
+    processes.stop(site.folder, service.name)
+    site.states[service.name] = "failed"
+    site.failures.append(_failure(site, service.name, f"{service.name} {problem}"))
+
+
+def _failure(site: ServiceState, name: str, what: str) -> str:
+    return f"{what}; the end of {processes.log(site.folder, name)}:\n{processes.tail(site.folder, name)}"
+
+
+def _deploy(site: ServiceState, home: Path, progress: Progress) -> None:
+    from flows.services import prefect_deployments
+
+    if not prefect_deployments.PREFECT_FILE.exists():
+        return
+    if prefect_deployments.is_deployed(site):
+        site.states["deployments"] = "deployed already"
+        return
+    shown = progress.add_task(f"deploying {prefect_deployments.PREFECT_FILE}", total=None)
+    prefect_deployments.make_pool(site)
+    site.states["deployments"] = "deployed" if prefect_deployments.deploy(site, home) else "failed"
+    progress.remove_task(shown)
+    if site.states["deployments"] == "failed":
+        site.failures.append(_failure(site, "deployments", f"{prefect_deployments.PREFECT_FILE} was not deployed"))
+
+
+def show_services(site: ServiceState, console: Console) -> None:
+    """Prints the services with their addresses, the line with which to use them, and what failed."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in ("service", "state", "address", "process"):
+        table.add_column(title, overflow="fold")
+    for name, state in site.states.items():
+        record = processes.find(site.folder, name)
+        colour = "red" if state == "failed" else "green"
+        address = site.addresses.get(ADDRESSES[name][0], "") if name in ADDRESSES else ""
+        table.add_row(name, f"[{colour}]{state}[/]", address, str(record.pid) if record else "")
+    console.print(table)
+    console.print(f"[dim]their logs are in {escape(str(site.folder))}[/]", soft_wrap=True, highlight=False)
+    if site.addresses:
+        exports = " ".join(f"{variable}={address}" for variable, address in site.addresses.items())
+        console.print(f"\nexport {exports}", soft_wrap=True, highlight=False)
+    for failure in site.failures:
+        console.print(f"\n[red]paredown:[/] {escape(failure)}", soft_wrap=True, highlight=False)

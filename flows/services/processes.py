@@ -1,0 +1,175 @@
+"""Processes: programs that go on in the background after the command has ended, and are found again."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from tasks.core import write_atomically
+
+MARK = "PAREDOWN_SERVICE"
+"""In the environment of a background process and of all that it starts: whose they are. Unlike a process number it
+is never given to another program, and unlike a start time it does not move with the clock."""
+LOCALHOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is kept of a process that was started: `<folder>/<name>.json`, beside its log."""
+
+    name: str
+    pid: int
+    port: int | None
+    addresses: dict[str, str]
+    """The servers that it was told of."""
+
+
+def start_process(
+    folder: Path,
+    name: str,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    port: int | None,
+    addresses: Mapping[str, str],
+) -> Record:
+    """Starts a program in a session of its own, its output in `<folder>/<name>.log`, and keeps the record."""
+    with log(folder, name).open("wb") as stream:
+        process = subprocess.Popen(
+            command,
+            env={**environment, MARK: str(folder / name)},
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    record = Record(name, process.pid, port, dict(addresses))
+    write_atomically(folder / f"{name}.json", json.dumps(asdict(record), indent=1).encode())
+    return record
+
+
+def find(folder: Path, name: str) -> Record | None:
+    """The record of what was started last under this name, whether or not it still runs."""
+    file = folder / f"{name}.json"
+    return Record(**json.loads(file.read_text())) if file.exists() else None
+
+
+def alive(folder: Path, record: Record) -> bool:
+    """Whether the process of the record still runs; another program with its number does not count."""
+    try:
+        return _is_marked(psutil.Process(record.pid), folder, record.name)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def members(folder: Path, name: str) -> set[psutil.Process]:
+    """Every process that belongs to a service, also when the one that started it is gone."""
+    marked = {process for process in psutil.process_iter() if _is_marked(process, folder, name)}
+    # A program that writes its title over its environment is still a child.
+    return marked.union(*(_children(process) for process in marked))
+
+
+def _is_marked(process: psutil.Process, folder: Path, name: str) -> bool:
+    try:
+        return process.environ().get(MARK) == str(folder / name)
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def stop(folder: Path, name: str, patience: float = 20.0) -> int:
+    """Ends a service with all that it started; returns how many processes there were.
+
+    The first of them are asked (SIGTERM) and may end their own; what is left after `patience` seconds is killed.
+
+    Raises:
+        TimeoutError: a process still runs seconds after SIGKILL; the record is kept.
+    """
+    found = members(folder, name)
+    pids = {process.pid for process in found}
+    for process in found:
+        with _gone_is_fine():
+            if process.ppid() not in pids:
+                process.terminate()
+    _wait(found, patience)
+    left = members(folder, name) | {process for process in found if runs(process)}
+    for process in left:
+        with _gone_is_fine():
+            process.kill()
+    if stuck := _wait(left, max(patience, 5.0)):
+        raise TimeoutError(f"{name} could not be stopped: process {', '.join(str(each.pid) for each in stuck)}")
+    (folder / f"{name}.json").unlink(missing_ok=True)
+    return len(found | left)
+
+
+def _wait(wanted: Iterable[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those that still run when the time is over; returns as soon as none does."""
+    end = time.monotonic() + seconds
+    while (left := [process for process in wanted if runs(process)]) and time.monotonic() < end:
+        time.sleep(0.05)
+    return left
+
+
+def runs(process: psutil.Process) -> bool:
+    """A zombie has ended: it only waits to be noticed, in a container without an init for ever."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@contextmanager
+def _gone_is_fine() -> Iterator[None]:
+    try:
+        yield
+    except psutil.NoSuchProcess:
+        return
+
+
+def log(folder: Path, name: str) -> Path:
+    """Where a service's output goes."""
+    return folder / f"{name}.log"
+
+
+def tail(folder: Path, name: str, lines: int = 12) -> str:
+    """The end of a service's log."""
+    text = log(folder, name).read_text(errors="replace")
+    return "\n".join(text.rstrip().splitlines()[-lines:])
+
+
+def free_port(*wanted: int | None, taken: set[int]) -> int:
+    """The first of the wanted ports that is free on 127.0.0.1 and not in `taken`; else one that the system gives."""
+    for port in wanted:
+        if port and port not in taken and is_free(port):
+            return port
+    while True:
+        with socket.socket() as probe:
+            probe.bind((LOCALHOST, 0))
+            port = int(probe.getsockname()[1])
+        if port not in taken:
+            return port
+
+
+def is_free(port: int) -> bool:
+    """Whether nothing listens at a port of 127.0.0.1."""
+    with socket.socket() as probe:
+        # As servers do: a port that was closed a moment ago is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOCALHOST, port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""Trials: the objectives of searches, as they run on Ray's workers."""

@@ -1,0 +1,127 @@
+"""Trials: one point of a search trains the recipe's model and reports every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from flows.recipe.points import put_point, with_point
+from flows.recipe.schema import Recipe
+from flows.recipe.user_modules import modules_of
+from flows.trials.network_cost import UNFIT, measure_cost, needs_cost, needs_latency
+from tasks.core import LOWER_IS_BETTER, Prepared, Refusal, Store, digest_of
+from tasks.core.cache_key import identity
+from tasks.kernels.host.machine import host_name
+from tasks.kernels.training.learning_curve import Epoch
+from tasks.search.results import EXCESS
+from tasks.search.space import Point
+from tasks.tuning import TrialContext
+from tasks.tuning.pbt_stages import EPOCHS, ends, origin
+
+if TYPE_CHECKING:
+    import numpy as np
+
+CHECKPOINT = "checkpoint.pt"
+
+
+@dataclass(frozen=True)
+class TrainingObjective:
+    """A `Work`: point → validation score, higher is better. A network beyond the goal's limits is not trained."""
+
+    role: ClassVar[str] = "search"
+
+    recipe: Recipe
+    prepared: Prepared
+    fitted: dict[str, Any]
+    """The fitted preprocessing, because a worker need not have the store."""
+
+    def __call__(self, point: Point, desk: TrialContext) -> None:
+        """Trains with the point's values; a trial that was killed goes on from its checkpoint.
+
+        A stage of a population goes on from where the stage before it ended, and reports its own epochs.
+        """
+        from tasks.models import factory
+        from tasks.training import train, training_data
+
+        recipe = with_point(self.recipe, point)
+        sign = -1 if recipe.goal.metric in LOWER_IS_BETTER else 1
+
+        measured: dict[str, float] = {}
+
+        before = origin(point, self.stages)
+        trained = before[EPOCHS] if before else 0
+
+        def on_epoch(epoch: Epoch) -> None:
+            if epoch.number > trained:
+                desk.report(epoch.number, sign * epoch.validation_score, measured)
+
+        spec = recipe.train
+        if recipe.search and recipe.search.epochs:
+            spec = spec.model_copy(update={"epochs": min(spec.epochs, recipe.search.epochs)})
+        device = desk.workspace.device
+        network = factory.build_network(*factory.complete_factory(recipe.model, self.prepared), seed=spec.seed)
+        if needs_cost(recipe):
+            measured |= measure_cost(network, recipe, self.prepared, self.fitted, desk.workspace.store, desk.folder)
+            if over := recipe.goal.limits.excess(measured["bytes"], measured["latency_ms"]):
+                desk.report(1, UNFIT * (1 + over), measured | {EXCESS: over})
+                return
+        network.to(device)
+        data = training_data.to_tensors(desk.shared, self.fitted, recipe.augment, device)
+        result = train.train(
+            network,
+            data,
+            spec,
+            metric=recipe.goal.metric,
+            checkpoint=desk.folder / CHECKPOINT,
+            on_epoch=on_epoch,
+            origin=(trained, desk.folder_of(before) / CHECKPOINT) if before else None,
+        )
+        for epoch in result.curve:
+            # Epochs from before a kill may have been lost on their way to the search.
+            if epoch.number not in desk.curve:
+                on_epoch(epoch)
+        if self.stages and result.stopped == "diverged":
+            raise Refusal(f"the loss is not finite in epoch {len(result.curve) + 1}, and no stage can go on from there")
+
+    @property
+    def stages(self) -> list[int]:
+        """The epochs after which the stages of a population end; none where each trial is a training of its own."""
+        search, epochs = self.recipe.search, self.recipe.train.epochs
+        if search is None or search.algorithm != "pbt":
+            return []
+        return ends(min(search.epochs or epochs, epochs), search.generations)
+
+    @property
+    def identity(self) -> str:
+        """The data, the network, how it is trained and judged, but for the values that are searched; and what a latency
+        depends on, where one counts.
+        """
+        search = self.recipe.search
+        parts = {"model", "train", "augment", "goal"}
+        content = put_point(
+            self.recipe.model_dump(mode="json", include=parts), dict.fromkeys(search.space if search else ())
+        )
+        clock = [host_name(), self.recipe.runtime.model_dump(mode="json")] if needs_latency(self.recipe) else []
+        return digest_of([content, search and search.epochs, identity(self.prepared), *clock])
+
+    @property
+    def modules(self) -> Sequence[str]:
+        """Those of the network."""
+        return modules_of(self.recipe)
+
+    def arrays(self, store: Store) -> Mapping[str, np.ndarray]:
+        """The training and the validation examples."""
+        from tasks.data import preprocessing
+
+        return preprocessing.training_arrays(self.prepared, store)
+
+    def needs(self) -> Sequence[str]:
+        """The examples that a network is timed on."""
+        return (self.prepared.dataset.splits["validation"].inputs,) if needs_cost(self.recipe) else ()
+
+    def words(self, score: float) -> str:
+        """The metric."""
+        if score <= UNFIT:
+            return f"beyond the limits by {score / UNFIT - 1:.0%}"
+        return f"{self.recipe.goal.metric} {abs(score):.4f}"

@@ -1,0 +1,1 @@
+"""Compression: branches, one step of a branch, and the space of branches."""

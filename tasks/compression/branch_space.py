@@ -1,0 +1,217 @@
+"""Composition: which branches a compression search may try; a point of its space is a branch, and back.
+
+There are two kinds of space. With `search.space` the recipe's branches are templates: a point names one of them and
+gives values to its knobs. Without it the branch itself is searched: what reduces the network, in which order and how
+much, how it recovers, and what finishes the file. Domains of the knobs come from the techniques (`searched`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import permutations
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+from tasks.compression.branch import AnyStep, Branch, CompressionSearch, is_training
+from tasks.core import InputError, Refusal, Spec, nearest
+from tasks.search.domains import Choice, Domain
+from tasks.search.space import Point, is_member
+from tasks.techniques import TAGS, Plugin, Technique
+from tasks.training.recovery import Recover
+
+REDUCE, RECOVER, FINISH, BRANCH = "reduce", "recover", "finish", "branch"
+NOTHING = "nothing"
+"""No reduction: the baseline is finished as it is; or no finish: the file is what the export makes."""
+TOGETHER = 2
+"""So many reductions follow one another, at most."""
+EPOCHS = 3
+"""The most epochs of a recovery, if the search does not say."""
+RECOVERY: Mapping[str, Mapping[str, Any]] = {
+    "learning_rate": {"loguniform": (3e-4, 1e-2)},
+    "temperature": {"loguniform": (1.0, 8.0)},
+}
+KEPT = ("batch_size", "optimizer", "schedule", "hard_weight", "precision", "seed")
+"""Knobs of a recovery that are not searched."""
+DOMAIN: TypeAdapter[Domain] = TypeAdapter(Domain)
+
+
+def space_of(
+    search: CompressionSearch,
+    branches: Sequence[Branch],
+    form: Literal["torch", "onnx"],
+    minimize: Literal["latency", "bytes"],
+    without: Sequence[str] = (),
+) -> dict[str, Domain]:
+    """The space of a search.
+
+    Args:
+        branches: the recipe's.
+        form: of the baseline.
+        minimize: what the goal wants least of: techniques that do not promise it do not finish a file.
+        without: tags of techniques that refuse the baseline.
+
+    Raises:
+        Refusal: every technique does.
+    """
+    if search.space:
+        return _templates(search.space, branches)
+    return _compositions(form, minimize, search.epochs or EPOCHS, without)
+
+
+def decode(point: Point, name: str, branches: Sequence[Branch]) -> Branch:
+    """The branch that a point describes, in a search of a recipe with these branches."""
+    if BRANCH in point:
+        return _filled(point, name, next(branch for branch in branches if branch.name == point[BRANCH]))
+    order = [] if point[REDUCE] == NOTHING else point[REDUCE].split(", ")
+    finish = [] if point[FINISH] == NOTHING else [point[FINISH]]
+    habits = _habits(branches)
+    parts = [*order, *([RECOVER] if order else []), *finish]
+    steps = [{"step": part, **habits.get(part, {}), **_knobs(point, part)} for part in parts]
+    return Branch.model_validate({"name": name, "steps": steps})
+
+
+def _habits(branches: Sequence[Branch]) -> dict[str, Point]:
+    """Tag → the knobs that are not searched, as the recipe's first step of that tag has them: of recoveries, and of
+    what finishes a file."""
+    found: dict[str, Point] = {}
+    for step in (step for branch in branches for step in branch.steps):
+        if isinstance(step, Recover) and step.trains:
+            found.setdefault(RECOVER, step.model_dump(include=set(KEPT), exclude_unset=True))
+        elif isinstance(step, Technique) and step.form == "onnx":
+            found.setdefault(_tag(step), step.model_dump(exclude={"step"}, exclude_unset=True))
+    return found
+
+
+def encode(branch: Branch, space: Mapping[str, Domain], branches: Sequence[Branch]) -> Point | None:
+    """The point that describes one of the recipe's branches; None when no point of the space does."""
+    if BRANCH in space:
+        prefix = f"{branch.name}."
+        paths = [path for path in space if path.startswith(prefix)]
+        point: Point = {BRANCH: branch.name}
+        for path in paths:
+            place, knob = path.removeprefix(prefix).split(".")
+            point[path] = getattr(_spec(branch.steps[int(place)]), knob)
+    else:
+        tags = [_tag(step) for step in branch.steps]
+        order = [tag for tag in tags if tag != RECOVER and tag in space[REDUCE].ends()]
+        point = {REDUCE: ", ".join(order) or NOTHING, FINISH: tags[-1] if space[FINISH].has(tags[-1]) else NOTHING}
+        knobs = {f"{tag}.{knob}": value for tag, step in zip(tags, branch.steps, strict=True) for knob, value in step}
+        point |= {path: value for path, value in knobs.items() if path in space}
+    return point if is_member(point, space) and _says_the_same(branch, point, branches) else None
+
+
+def _says_the_same(branch: Branch, point: Point, branches: Sequence[Branch]) -> bool:
+    again = decode(point, branch.name, branches)
+    return again.model_dump() == branch.model_dump()
+
+
+def _knobs(point: Point, part: str) -> Point:
+    return {path.partition(".")[2]: value for path, value in point.items() if path.startswith(f"{part}.")}
+
+
+def _compositions(
+    form: Literal["torch", "onnx"], minimize: Literal["latency", "bytes"], epochs: int, without: Sequence[str]
+) -> dict[str, Domain]:
+    tags = [tag for tag in usable(form, minimize) if tag not in without]
+    reductions = [tag for tag in tags if TAGS[tag].form == "torch"]
+    finishes = [tag for tag in tags if TAGS[tag].form == "onnx"]
+    lengths = range(1, TOGETHER + 1)
+    orders = [order for length in lengths for order in permutations(reductions, length)]
+    words = [", ".join(order) for order in orders]
+    if not words and not finishes:
+        raise Refusal("there is nothing to search: every technique refuses the baseline")
+    space: dict[str, Domain] = {
+        REDUCE: Choice(choice=tuple([NOTHING, *words] if finishes else words)),
+        FINISH: Choice(choice=tuple(finishes or [NOTHING])),
+    }
+    for tag in reductions:
+        with_it = [", ".join(order) for order in orders if tag in order]
+        for knob, domain in (TAGS[tag].searched or {}).items():
+            space[f"{tag}.{knob}"] = _domain(domain, {REDUCE: with_it})
+    recovery = {"epochs": {"integers": (1, epochs)} if epochs > 1 else {"choice": (1,)}, **RECOVERY}
+    for knob, domain in recovery.items() if orders else ():
+        space[f"{RECOVER}.{knob}"] = _domain(domain, {REDUCE: words})
+    return space
+
+
+def usable(form: Literal["torch", "onnx"], minimize: Literal["latency", "bytes"]) -> list[str]:
+    """The tags of the techniques that a search may put together for a baseline of the form."""
+
+    def suits(kind: type[Technique]) -> bool:
+        return form == "torch" if kind.form == "torch" else minimize in kind.lowers
+
+    return [tag for tag, kind in TAGS.items() if kind.searched is not None and suits(kind)]
+
+
+def _domain(domain: Mapping[str, Any], when: Mapping[str, Any]) -> Domain:
+    return DOMAIN.validate_python({**domain, "when": when})
+
+
+def _templates(space: Mapping[str, Domain], branches: Sequence[Branch]) -> dict[str, Domain]:
+    owners = {path: owner(path, branches) for path in space}
+    names = [branch.name for branch in branches if branch in owners.values()]
+    bound = {
+        path: domain.model_copy(update={"when": {BRANCH: owners[path].name, **domain.when}})
+        for path, domain in space.items()
+    }
+    return {BRANCH: Choice(choice=tuple(names)), **bound}
+
+
+def owner(path: str, branches: Sequence[Branch]) -> Branch:
+    """The branch in which a path of `search.space` lies.
+
+    Raises:
+        InputError: there is no such branch, step or knob.
+    """
+    where, form = f"search.space.{path}", "must have the form BRANCH.PLACE.KNOB"
+    found = [branch for branch in branches if path.startswith(f"{branch.name}.")]
+    if not found:
+        known = [f"{branch.name}.0" for branch in branches]
+        raise InputError(f"{form} and begin with a branch's name", path=where, nearest=nearest(path, known) or known[0])
+    branch = max(found, key=lambda branch: len(branch.name))
+    place, _, knob = path.removeprefix(f"{branch.name}.").partition(".")
+    if not place.isdigit() or int(place) >= len(branch.steps):
+        law = f"{form}, with the place of one of the {len(branch.steps)} steps of {branch.name!r}"
+        raise InputError(law, path=where, value=place, nearest=min(0, len(branch.steps) - 1))
+    step = branch.steps[int(place)]
+    knobs = [name for name in type(_spec(step)).model_fields if name != "step"]
+    if knob not in knobs:
+        raise InputError(f"names no knob of {_tag(step)}", path=where, value=knob, nearest=nearest(knob, knobs))
+    return branch
+
+
+def longest(space: Mapping[str, Domain], branches: Sequence[Branch]) -> int:
+    """The most epochs of training that a branch of the space may have."""
+    if BRANCH not in space:
+        return _most(space, f"{RECOVER}.epochs", 0)
+    searched = [branch for branch in branches if space[BRANCH].has(branch.name)]
+    return max(
+        sum(
+            _most(space, f"{branch.name}.{place}.epochs", step.most_epochs)
+            for place, step in enumerate(branch.steps)
+            if is_training(step)
+        )
+        for branch in searched
+    )
+
+
+def _most(space: Mapping[str, Domain], path: str, otherwise: int) -> int:
+    return int(max(space[path].ends())) if path in space else otherwise
+
+
+def _filled(point: Point, name: str, template: Branch) -> Branch:
+    steps = [_spec(step).model_dump(mode="json", exclude_unset=True) | {"step": _tag(step)} for step in template.steps]
+    for path, value in point.items():
+        if path != BRANCH:
+            place, knob = path.removeprefix(f"{template.name}.").split(".")
+            steps[int(place)][knob] = value
+    return Branch.model_validate({"name": name, "steps": steps})
+
+
+def _spec(step: AnyStep) -> Spec:
+    return step.technique() if isinstance(step, Plugin) else step
+
+
+def _tag(step: AnyStep) -> str:
+    return str(step.model_dump()["step"])

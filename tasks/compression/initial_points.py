@@ -1,0 +1,51 @@
+"""Beginnings: where a search for branches looks first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tasks.compression.branch import Branch
+from tasks.compression.branch_space import BRANCH, FINISH, NOTHING, RECOVER, REDUCE
+from tasks.search.domains import Domain, LogUniform
+from tasks.search.space import Point, applies, ordered
+from tasks.training.recovery import Recover
+
+
+def initial_points(space: Mapping[str, Domain], best: Branch | None) -> list[Point]:
+    """Each reduction alone, in the middle of its knobs, recovered in the usual way for as long as the search allows.
+
+    A search with few trials finds out first what each of them is worth here; what to put together, and how much of it,
+    is for the trials that follow.
+
+    Args:
+        best: the best of the recipe's own branches that are known; its way to finish a file is theirs.
+
+    Returns:
+        none for a space whose branches are templates: its recipe says where to begin.
+    """
+    if BRANCH in space:
+        return []
+    last = str(best.steps[-1].model_dump()["step"]) if best else ""
+    finish = last if space[FINISH].has(last) else space[FINISH].ends()[0]
+    alone = [tag for tag in map(str, space[REDUCE].ends()) if tag != NOTHING and ", " not in tag]
+    return [_completed({REDUCE: tag, FINISH: finish}, space) for tag in alone]
+
+
+def _completed(point: Point, space: Mapping[str, Domain]) -> Point:
+    for path in ordered(space):
+        if path not in point and applies(space[path], point):
+            part, _, knob = path.partition(".")
+            usual = getattr(Recover(), knob) if part == RECOVER and knob != "epochs" else None
+            longest = space[path].ends()[-1] if knob == "epochs" else None
+            point[path] = next(value for value in (longest, usual, _middle(space[path])) if space[path].has(value))
+    return point
+
+
+def _middle(domain: Domain) -> Any:
+    values: Sequence[Any] | None = domain.values()
+    if values is not None:
+        return values[len(values) // 2]
+    low, high = domain.ends()
+    return math.sqrt(low * high) if isinstance(domain, LogUniform) else (low + high) / 2

@@ -1,0 +1,1 @@
+"""Conversion: models in and out of ONNX."""

@@ -1,0 +1,195 @@
+"""Importing: an ONNX file made by others becomes the baseline; nothing in it is trained, and nothing of it is run
+before it was checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.conversion import input_adapter, onnx_export
+from tasks.conversion.input_adapter import InputAdapter
+from tasks.conversion.onnx_export import Export
+from tasks.core import Candidate, Goal, InputError, Parity, Prepared, Runtime, Step, Store, digest_of, nearest
+from tasks.data import preprocessing
+from tasks.evaluation import parity
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tasks.kernels.onnx.description import Tensor
+
+EXAMPLES = 32
+"""How many validation examples a file is tried on before anything else is computed, at most."""
+
+
+@dataclass(frozen=True)
+class ImportedModel:
+    """A file that suits the data."""
+
+    origin: bytes
+    """As its makers wrote it, with its external data in it."""
+    settled: bytes
+    """The same in the form that the techniques expect."""
+    front: InputAdapter
+    outputs: tuple[Tensor, ...]
+    """All of the file's; the product has the first."""
+
+
+def read_onnx(file: str) -> bytes:
+    """A file as its makers wrote it, with its external data in it.
+
+    Raises:
+        InputError: it is missing, or it cannot be used, whatever the data are.
+    """
+    from tasks.kernels.onnx import foreign_models
+
+    path = Path(file)
+    if not path.is_file():
+        beside = [item.name for item in path.parent.iterdir() if item.is_file()] if path.parent.is_dir() else []
+        near = nearest(path.name, beside)
+        law = "must name a file, not a folder" if path.is_dir() else "names a file that does not exist"
+        raise InputError(law, path="model.file", value=file, nearest=near and str(path.parent / near))
+    try:
+        return foreign_models.read_foreign(path)
+    except foreign_models.Unusable as error:
+        raise InputError(error.law, **_place(file), value=error.value, nearest=error.nearest) from error
+
+
+def stamp(file: str) -> str:
+    """Tells one state of a file and its external data from another."""
+    return digest_of(read_onnx(file))
+
+
+def check_onnx_model(
+    file: str, prepared: Prepared, asked: bool, goal: Goal, runtime: Runtime, store: Store
+) -> ImportedModel:
+    """Tries a file on a few validation examples.
+
+    Args:
+        file: the file.
+        prepared: the data, with their preprocessing.
+        asked: whether the recipe names a preprocessing.
+        goal: what the answers are measured by.
+        runtime: how the product will be run.
+        store: holds the examples.
+
+    Raises:
+        InputError: it cannot be used, or it does not suit the data, the goal or the runtime.
+    """
+    found = _suit(file, prepared, asked, store)
+    if found.front.batch == 1 and runtime.batch > 1:
+        law = f"must be 1: {file} takes one example at a time"
+        raise InputError(law, path="runtime.batch", value=runtime.batch, nearest=1)
+    outputs = _try(found, prepared, EXAMPLES, store, file)
+    _check_outputs(found, outputs, prepared, goal, file)
+    return found
+
+
+def import_onnx(prepared: Prepared, file: str, asked: bool, spec: Export, store: Store) -> Candidate:
+    """A file that passed `check` as the baseline, behind what the data need in front.
+
+    Raises:
+        InputError: a hop breaks the tolerance: file → product → fused.
+    """
+    found = _suit(file, prepared, asked, store)
+    data = serialize_product(found, prepared)
+    record = store.put_json(
+        {"parity": [vars(hop) for hop in check_import_parity(found, data, prepared, spec, store, file)]}
+    )
+    knobs: dict[str, Any] = {
+        "file": digest_of(found.origin),
+        "in_front": found.front.words,
+        "data": prepared.dataset.fingerprint,
+    }
+    step = Step("load", 1, knobs, None, record, None)
+    return Candidate("baseline", "onnx", "", {}, (step,), store.put(data))
+
+
+def serialize_product(found: ImportedModel, prepared: Prepared) -> bytes:
+    """The product of a file: its front and its graph with its first output; its makers' metadata stay."""
+    from tasks.kernels.onnx import compose, description
+    from tasks.kernels.onnx.serialization import load_proto
+
+    dataset, front, first = prepared.dataset, found.front, found.outputs[0]
+    answer = compose.Answer(first.name, first.name, dataset.outputs, front.batch, cast=first.dtype != "float32")
+    core, said = load_proto(found.settled), {**description.metadata(found.settled), **onnx_export.remarks(dataset)}
+    if front.given is None:
+        return compose.dress(core, answer, said)
+    return compose.join(input_adapter.prefix(front, dataset), core, front.given, front.inputs, answer, said)
+
+
+def check_import_parity(
+    found: ImportedModel, data: bytes, prepared: Prepared, spec: Export, store: Store, file: str
+) -> tuple[Parity, ...]:
+    """The parity of file → product (no optimization) → fused (all of it), on the same validation examples.
+
+    Files that compute in fewer than 32 bits are held to `exporting.compare_rounded`.
+
+    Raises:
+        InputError: a hop breaks the tolerance.
+    """
+    from tasks.kernels.onnx import foreign_models, sessions
+
+    count = parity.EXAMPLES
+    fed = input_adapter.feeds(found.front, prepared.dataset, "validation", count, store)
+    raw = preprocessing.product_inputs(prepared.dataset, "validation", store)
+    raw = {name: array[:count] for name, array in raw.items()}
+    before = sessions.predict(found.origin, fed, optimized=False).astype("float32")
+    plain = sessions.predict(data, raw, optimized=False)
+    pairs = (("file → product", before, plain), ("ONNX → fused", plain, sessions.predict(data, raw)))
+    if foreign_models.is_rounded(found.origin):
+        hops = tuple(parity.compare_rounded(*pair) for pair in pairs)
+    else:
+        hops = tuple(parity.compare_outputs(*pair, spec.tolerance) for pair in pairs)
+    for hop in hops:
+        if not hop.passed:
+            law = f"must answer the same on the hop {hop.hop} ({hop.law}), but differs by {hop.max_difference:.2g}"
+            raise InputError(law, **_place(file))
+    return hops
+
+
+def _suit(file: str, prepared: Prepared, asked: bool, store: Store) -> ImportedModel:
+    """The file with what must stand in front of it."""
+    from tasks.kernels.onnx import description, foreign_models
+
+    origin = read_onnx(file)
+    try:
+        settled = foreign_models.normalize_graph(origin)
+    except foreign_models.Unusable as error:
+        raise InputError(error.law, **_place(file), value=error.value, nearest=error.nearest) from error
+    inputs, outputs = description.interface(settled)
+    front = input_adapter.front_of(inputs, prepared.dataset, store.get_json(prepared.fitted), asked, _place(file))
+    return ImportedModel(origin, settled, front, outputs)
+
+
+def _try(found: ImportedModel, prepared: Prepared, count: int, store: Store, file: str) -> np.ndarray:
+    """What the file answers to a few validation examples. Raises InputError when it does not run on them."""
+    from tasks.kernels.onnx import foreign_models, sessions
+
+    fed = input_adapter.feeds(found.front, prepared.dataset, "validation", count, store)
+    try:
+        return sessions.predict(found.settled, fed)
+    except foreign_models.ERRORS as error:
+        raise InputError(f"does not run on the data ({foreign_models.first_line(error)})", **_place(file)) from error
+
+
+def _check_outputs(found: ImportedModel, outputs: np.ndarray, prepared: Prepared, goal: Goal, file: str) -> None:
+    import numpy as np
+
+    dataset, count = prepared.dataset, min(EXAMPLES, prepared.dataset.splits["validation"].count)
+    wanted = (count, dataset.outputs)
+    if np.shape(outputs) != wanted or outputs.dtype.kind != "f":
+        for_what = f" for the {dataset.outputs} classes of the data" if dataset.classes else ""
+        law = f"must answer with floats of shape (batch, {dataset.outputs}) in its first output{for_what}"
+        raise InputError(law, **_place(file), value=input_adapter.listed(found.outputs))
+    if not np.isfinite(outputs).all():
+        raise InputError("must answer the data with finite numbers", **_place(file))
+    is_share = outputs.min() >= 0 and np.allclose(outputs.sum(axis=1), 1, atol=1e-3)
+    if dataset.classes and is_share and goal.metric in ("log_loss", "roc_auc"):
+        law = f"needs logits, but {file} answers with probabilities"
+        raise InputError(law, path="goal.metric", value=goal.metric, nearest="accuracy")
+
+
+def _place(file: str) -> dict[str, str]:
+    return {"file": file, "path": "model.file"}

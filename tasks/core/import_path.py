@@ -1,0 +1,87 @@
+"""The user's own parts come in by import path, `module:name`; a wrong one is answered with the nearest right one."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import pkgutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tasks.core.errors import InputError, nearest
+
+ANY_FAILURE = (Exception, SystemExit)
+"""The user's module may fail in any way when it is imported; the cause goes into the message."""
+
+
+def is_import_path(text: str) -> bool:
+    """Whether a text is written as `package.module:name`."""
+    module_name, separator, name = text.partition(":")
+    return bool(separator) and all(part.isidentifier() for part in (*module_name.split("."), name))
+
+
+def resolve(target: str, path: str, what: str = "function") -> Callable[..., Any]:
+    """The function or class that `module:name` names, from the current folder or from what is installed.
+
+    Args:
+        target: for example `tasks.architectures:resnet20`.
+        path: where it stands in the recipe, for the message.
+        what: what the name should stand for, for the message.
+
+    Raises:
+        InputError: the form is wrong, the module or the name does not exist, the name is nothing that can be
+            called, or the module is there and fails when it is imported.
+    """
+    if not is_import_path(target):
+        raise InputError("must have the form module:name", path=path, value=target)
+    module_name, _, name = target.partition(":")
+    _see_current_folder()
+    try:
+        module = importlib.import_module(module_name)
+        found: Callable[..., Any] | None = getattr(module, name, None)
+    except ANY_FAILURE as error:
+        raise _failed(error, target, path) from error
+    if not callable(found):
+        public = (key for key, value in vars(module).items() if callable(value) and not key.startswith("_"))
+        near = nearest(name, public)
+        law = f"must name a {what} of the module {module_name}"
+        raise InputError(law, path=path, value=name, nearest=near and f"{module_name}:{near}")
+    return found
+
+
+def module_file(target: str) -> Path | None:
+    """The file of an import path's module, which is not run (its packages are); None when it cannot be found."""
+    _see_current_folder()
+    try:
+        spec = importlib.util.find_spec(target.partition(":")[0])
+    except ANY_FAILURE:  # `resolve` tells the cause
+        return None
+    return Path(spec.origin) if spec and spec.origin else None
+
+
+def _see_current_folder() -> None:
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    importlib.invalidate_caches()
+
+
+def _failed(error: BaseException, target: str, path: str) -> InputError:
+    """The module is absent, or it is there and something that it does on import fails."""
+    module_name = target.partition(":")[0]
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if missing and f"{module_name}.".startswith(f"{missing}."):
+        law = "must name a module that can be imported, from the current folder or installed"
+        return InputError(law, path=path, value=target, nearest=_nearest_module(missing, target))
+    cause = f"{type(error).__name__}: {error}".splitlines()[0]
+    return InputError(f"names the module {module_name}, which fails on import ({cause})", path=path, value=target)
+
+
+def _nearest_module(missing: str, target: str) -> str | None:
+    """The target with its missing module replaced by the most similar one beside it: in its package or at the top."""
+    parent, dot, last = missing.rpartition(".")
+    folders = getattr(sys.modules.get(parent), "__path__", []) if parent else None
+    near = nearest(last, (found.name for found in pkgutil.iter_modules(folders)))
+    return near and f"{parent}{dot}{near}{target.removeprefix(missing)}"

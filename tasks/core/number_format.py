@@ -1,0 +1,103 @@
+"""Numbers as people read them: a fixed count of decimals in a report, thin spaces, real minus signs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+THIN = "\N{NARROW NO-BREAK SPACE}"
+MINUS = "\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """How one metric is written: accuracy in per cent and its differences in points, others as they are."""
+
+    scale: float
+    suffix: str
+    difference: str
+    """What follows a difference of two scores."""
+    decimals: int
+    most: int
+    """No score is written with more decimals than this, however fine its differences."""
+
+    def score(self, value: float) -> str:
+        """A score with its unit: `91.24 %`."""
+        return fixed(value * self.scale, min(self.decimals, self.most)) + self.suffix
+
+    def change(self, value: float) -> str:
+        """A difference of scores with its unit: `0.40 points`."""
+        return fixed(value * self.scale, self.decimals) + self.difference
+
+    def score_span(self, low: float, high: float) -> str:
+        """The interval of a score, without its unit: `[90.71, 91.77]`."""
+        digits = min(self.decimals, self.most)
+        return span(fixed(low * self.scale, digits), fixed(high * self.scale, digits))
+
+    def change_span(self, low: float, high: float) -> str:
+        """The interval of a difference, without its unit."""
+        return span(fixed(low * self.scale, self.decimals), fixed(high * self.scale, self.decimals))
+
+
+def unit_of(metric: str, resolution: float) -> Unit:
+    """The unit of a metric; `resolution` (the margin, in its own unit) gets three digits."""
+    percent = metric == "accuracy"
+    scale = 100.0 if percent else 1.0
+    finest = 2 if resolution <= 0 else 2 - math.floor(math.log10(resolution * scale))
+    suffix, difference = (f"{THIN}%", f"{THIN}points") if percent else ("", "")
+    return Unit(scale, suffix, difference, min(max(finest, 0), 6), 2 if percent else 4)
+
+
+def span(low: str, high: str) -> str:
+    """An interval that no line break parts."""
+    return f"[{low},\N{NO-BREAK SPACE}{high}]"
+
+
+def fixed(value: float, decimals: int) -> str:
+    """A number with thin spaces between thousands; a rounded zero carries no sign."""
+    if not math.isfinite(value):
+        return "–" if math.isnan(value) else f"{MINUS if value < 0 else ''}∞"
+    text = f"{value:,.{decimals}f}".replace(",", THIN)
+    return text.lstrip("-") if float(f"{value:.{decimals}f}") == 0 else text.replace("-", MINUS)
+
+
+def format_significant(value: float, digits: int = 3) -> str:
+    """A number with so many significant digits, and no exponent between 1e-5 and 1e6."""
+    if value == 0 or not math.isfinite(value):
+        return fixed(value, 0)
+    power = math.floor(math.log10(abs(value)))
+    if -5 <= power < 6:
+        return fixed(value, max(digits - 1 - power, 0))
+    digit, exponent = f"{value:.{digits - 1}e}".split("e")
+    return f"{digit}e{int(exponent)}".replace("-", MINUS)
+
+
+def format_count(value: float) -> str:
+    """A count: `9 820` below a million, then `41.2 M`, `1.30 G`."""
+    for size, letter in ((1e9, "G"), (1e6, "M")):
+        if abs(value) >= size:
+            return f"{format_significant(value / size)}{THIN}{letter}"
+    return fixed(value, 0)
+
+
+def format_bytes(value: float) -> str:
+    """A file's size in decimal units: `276 kB` is 276 000 bytes."""
+    for size, letter in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if abs(value) >= size:
+            return f"{format_significant(value / size)}{THIN}{letter}"
+    return f"{fixed(value, 0)}{THIN}B"
+
+
+def format_ratio(value: float) -> str:
+    """A ratio: `2.41×`."""
+    return f"{format_significant(value)}×"
+
+
+def format_duration(seconds: float) -> str:
+    """A length of time: `4.2 s`, `12 min 5 s`, `2 h 3 min`."""
+    if seconds < 60:
+        return f"{format_significant(seconds, 2)}{THIN}s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}{THIN}min {rest}{THIN}s"
+    return f"{minutes // 60}{THIN}h {minutes % 60}{THIN}min"

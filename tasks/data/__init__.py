@@ -1,0 +1,1 @@
+"""Data: readers, splits, preprocessing, augmentation, calibration."""

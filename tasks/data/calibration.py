@@ -1,0 +1,109 @@
+"""Calibration: a user's own examples for techniques to decide by are compared with the training data, once, where
+they come in; those that are drawn from the training data need no comparison.
+
+Quantizers take a set of zeros, or of pixels in another unit, without a word, and answer with noise afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tasks.core import Column, InputError, nearest
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FIELD = "data.calibration"
+CHANCE = 1e-6
+"""What an honest random sample would show less often is no honest random sample."""
+CATEGORIES = 64
+"""A column with more different texts in training is a name or a number of something: new ones are no fault."""
+
+
+def compare_to_train(
+    train: Any,
+    train_targets: np.ndarray,
+    inputs: Any,
+    targets: np.ndarray,
+    columns: tuple[Column, ...],
+    classes: tuple[str, ...],
+) -> None:
+    """Compares a calibration set with the train split: raw pixels (count, height, width, channels), or frames.
+
+    `columns` are those of a table, none for images.
+
+    Raises:
+        InputError: it is empty, all the same or of one class, not finite, or out of the training data's ranges.
+    """
+    from tasks.kernels.statistics import distribution_shift
+
+    if not len(targets):
+        raise InputError("calibration needs examples, but there are none", path=FIELD)
+    rows, train_rows = (distribution_shift.spread_out(len(each)) for each in (targets, train_targets))
+    if columns:
+        _refuse_same(inputs[[column.name for column in columns]].drop_duplicates().to_numpy(), len(targets))
+        _refuse_one_class(targets, train_targets, classes)
+        _compare_columns(inputs.iloc[rows], train.iloc[train_rows], columns)
+        return
+    pixels = inputs[rows]
+    _refuse_values(pixels)
+    _refuse_same(pixels, len(targets))
+    _refuse_one_class(targets, train_targets, classes)
+    found, known = (distribution_shift.by_image(each) for each in (pixels, train[train_rows]))
+    for name, values in found.items():
+        _refuse_unlike(f"the {name}", values, known[name])
+
+
+def _refuse_values(pixels: np.ndarray) -> None:
+    import numpy as np
+
+    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+        raise InputError("calibration data must be finite numbers, but some pixels are not", path=FIELD)
+    if not pixels.any():
+        raise InputError(f"calibration examples must differ, but all {len(pixels)} are zeros", path=FIELD)
+
+
+def _refuse_same(distinct: np.ndarray, count: int) -> None:
+    if count > 1 and (distinct == distinct[:1]).all():
+        raise InputError(f"calibration examples must differ, but all {count} are the same", path=FIELD)
+
+
+def _refuse_one_class(targets: np.ndarray, train: np.ndarray, classes: tuple[str, ...]) -> None:
+    """One class is a fault where a random sample of as many would hardly ever hold one alone."""
+    import numpy as np
+
+    if len(classes) < 2 or (targets != targets[0]).any():
+        return
+    shares = np.bincount(train, minlength=len(classes)) / len(train)
+    if float((shares ** len(targets)).sum()) < CHANCE:
+        name = classes[int(targets[0])]
+        raise InputError(
+            f"calibration examples must show more than one class, but all {len(targets)} are {name!r}", path=FIELD
+        )
+
+
+def _compare_columns(found: Any, train: Any, columns: tuple[Column, ...]) -> None:
+    for column in columns:
+        name, was, now = f"column {column.name!r}", train[column.name], found[column.name]
+        known, given = (_present(values, column) for values in (was, now))
+        if len(given) == 0 and (1 - len(known) / len(was)) ** len(now) < CHANCE:
+            raise InputError(f"calibration data must have values where training has, but {name} is empty", path=FIELD)
+        if column.kind == "number":
+            _refuse_unlike(name, given.to_numpy(dtype="float64"), known.to_numpy(dtype="float64"))
+            continue
+        texts = set(known)
+        if len(given) and len(texts) <= CATEGORIES and texts and not texts & set(given):
+            law, first = f"calibration data must hold categories of training in {name}", str(given.iloc[0])
+            raise InputError(law, path=FIELD, value=first, nearest=nearest(first, sorted(texts)) or sorted(texts)[0])
+
+
+def _present(values: Any, column: Column) -> Any:
+    return values.dropna() if column.kind == "number" else values[values != ""]
+
+
+def _refuse_unlike(name: str, values: np.ndarray, known: np.ndarray) -> None:
+    from tasks.kernels.statistics.distribution_shift import central, unlike
+
+    if unlike(values, known):
+        law = "calibration data must lie in the ranges of the training data (same unit, not normalized)"
+        raise InputError(f"{law}, but {name} is {central(values)}, and in training {central(known)}", path=FIELD)

@@ -1,0 +1,169 @@
+"""Ingestion: reads a source, checks it, splits it, and puts every split into the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+from tasks.core import Column, Dataset, InputError, Split, SplitName, Store, digest_of
+from tasks.data import calibration
+from tasks.data.data_spec import DataSpec
+
+if TYPE_CHECKING:
+    from tasks.data.readers import Examples, Request, Rows
+    from tasks.data.targets import Task
+
+OnProgress = Callable[[int, int], None]
+"""Called with (images decoded so far, images in all)."""
+
+
+def source_stamp(spec: DataSpec) -> str:
+    """SHA-256 of the sources as they stand: part of the cache key of `ingest` (see `stamps.stamp_of`)."""
+    from tasks.data.source_fingerprint import stamp_of
+
+    sources = (spec.source, spec.validation, spec.test, spec.calibration)
+    return digest_of([stamp_of(source) for source in sources if source is not None])
+
+
+def ingest(spec: DataSpec, store: Store, on_progress: OnProgress | None = None) -> Dataset:
+    """Reads, checks and splits the data, and writes every split to the store.
+
+    The same data and spec give the same Dataset. Raises InputError for anything wrong with either.
+    """
+    from tasks.data import split_strategies, targets
+    from tasks.data.readers import data_frames, read_source
+    from tasks.data.splitting import split_parts
+
+    request = _request(spec, on_progress)
+    rows = read_source(request)
+    columns = data_frames.columns_of(rows, request) if rows.kind == "table" else ()
+    rows = _usable(rows, columns, request)
+    rows = _with_own_parts(rows, columns, spec, request)
+    task = spec.task or targets.task_of(rows.train.targets, rows.kind)
+    classes = targets.classes_of(rows.train.targets, task, request)
+    parts = {
+        name: targets.numbered(part, classes, name, f"data.{name}" if getattr(spec, name, None) else "data.source")
+        for name, part in rows.parts.items()
+    }
+    shares: dict[SplitName, float] = {"validation": spec.split.validation, "test": spec.split.test}
+    shares = {name: share for name, share in shares.items() if name not in parts}
+    parts = split_parts(parts, shares, spec.split.by, spec.split.seed, classes, request)
+    pool = parts["train"]
+    if spec.calibration is not None:
+        own = _separate(rows, columns, replace(request, source=spec.calibration, field="data.calibration"))
+        pool = targets.numbered(own.train, classes, "calibration", "data.calibration")
+        rows = replace(rows, skipped=rows.skipped + own.skipped)
+        train = parts["train"]
+        calibration.compare_to_train(train.inputs, train.targets, pool.inputs, pool.targets, columns, classes)
+    chosen = split_strategies.sample(pool.targets, spec.split.calibration, spec.split.seed)
+    parts["calibration"] = pool.take(chosen)
+    return _stored(spec.source, parts, task, columns, classes, rows.skipped, store)
+
+
+def _request(spec: DataSpec, on_progress: OnProgress | None) -> Request:
+    """What the reader must know. Raises InputError for a split that contradicts itself."""
+    from tasks.data.readers import Request
+
+    split = spec.split
+    if split.by == "group" and split.column is None:
+        raise InputError("must name the column with the groups", path="data.split.column")
+    if split.by == "random" and split.column is not None:
+        raise InputError(
+            "means nothing for a random split; set data.split.by to time or group",
+            path="data.split.column",
+            value=split.column,
+        )
+    return Request(
+        source=spec.source,
+        target=spec.target,
+        inputs=spec.inputs,
+        kind=spec.kind,
+        size=spec.size,
+        drop=spec.drop,
+        names=spec.names,
+        order=split.column,
+        on_bad=spec.on_bad,
+        on_progress=on_progress,
+    )
+
+
+def _usable(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows:
+    """`rows.train` with a target in every row, and a table's columns as float32 and text."""
+    from tasks.data import targets
+    from tasks.data.readers import data_frames
+    from tasks.data.readers.examples import leave_out
+
+    missing = targets.missing(rows.train.targets)
+    rows = leave_out(rows, missing, "targets must be present and finite", request, "data.target")
+    if rows.kind == "table":
+        rows = data_frames.conform(rows, columns, request)
+    if not len(rows.train):
+        raise InputError(f"{request.source} must hold at least one usable example", path=request.field)
+    return rows
+
+
+def _with_own_parts(rows: Rows, columns: tuple[Column, ...], spec: DataSpec, request: Request) -> Rows:
+    """`rows` with the validation and test parts that have sources of their own."""
+    if spec.validation is not None:
+        own = _separate(rows, columns, replace(request, source=spec.validation, field="data.validation"))
+        rows = replace(rows, validation=own.train, skipped=rows.skipped + own.skipped)
+    if spec.test is not None:
+        own = _separate(rows, columns, replace(request, source=spec.test, field="data.test"))
+        rows = replace(rows, test=own.train, skipped=rows.skipped + own.skipped)
+    return rows
+
+
+def _separate(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows:
+    """Another source, all of it as `train`, which must hold the same kind of examples as `rows`."""
+    from tasks.data.readers import read_source
+
+    height, width, channels = rows.train.inputs.shape[1:] if rows.kind == "images" else (0, 0, 0)
+    shape = (height, width, channels) if rows.kind == "images" else None
+    found = read_source(replace(request, kind=None, shape=shape, drop=(), order=None))
+    if found.kind != rows.kind or len(found.parts) > 1:
+        raise InputError(f"must be one undivided set of {rows.kind}", path=request.field, value=request.source)
+    found = _usable(found, columns, request)
+    if _form(found.train) != _form(rows.train):
+        raise InputError(
+            "must hold examples of the same form as data.source",
+            path=request.field,
+            value=_form(found.train),
+            nearest=_form(rows.train),
+        )
+    return found
+
+
+def _form(examples: Examples) -> str:
+    """Type and shape of one example."""
+    return f"{getattr(examples.inputs, 'dtype', 'columns')} {examples.inputs.shape[1:]}"
+
+
+def _stored(
+    source: str,
+    parts: dict[SplitName, Examples],
+    task: Task,
+    columns: tuple[Column, ...],
+    classes: tuple[str, ...],
+    skipped: tuple[str, ...],
+    store: Store,
+) -> Dataset:
+    """The manifest, with every part written to the store."""
+    put: Callable[..., str] = store.put_frame if columns else store.put_array
+    splits = {name: Split(put(part.inputs), store.put_array(part.targets), len(part)) for name, part in parts.items()}
+    train = parts["train"].inputs
+    floats = getattr(train, "dtype", None) == "float32"
+    dataset = Dataset(
+        source=source,
+        kind="table" if columns else "images",
+        task=task,
+        input_shape=tuple(train.shape[1:]),
+        input_dtype="columns" if columns else "float32" if floats else "uint8",
+        columns=columns,
+        classes=classes,
+        splits=splits,
+        skipped=skipped,
+        fingerprint="",
+    )
+    content = {**asdict(dataset), "source": None, "skipped": None}
+    return replace(dataset, fingerprint=digest_of(content))

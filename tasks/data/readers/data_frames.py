@@ -1,0 +1,156 @@
+"""Frames → examples: the target column taken out, numbers as float32, everything else as text."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.core import Column, InputError, nearest
+from tasks.data.readers.examples import Examples, Request, Rows, leave_out
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MISSING = "?"
+"""Text that stands for a missing value, besides empty text and what pandas takes for missing in a CSV."""
+
+_NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")
+_NO_VALUES = (bytes, list, tuple, dict, set, np.ndarray)
+
+
+def frame_rows(frame: pd.DataFrame, request: Request) -> Rows:
+    """A raw frame → rows of a table: target, split column and `drop` taken out; nothing converted yet."""
+    frame = frame.set_axis([str(name).strip() for name in frame.columns], axis=1)
+    refuse_duplicates(list(frame.columns), request)
+    target = known(request.target, "data.target", frame, request)
+    if request.order is not None:
+        known(request.order, "data.split.column", frame, request)
+    for name in request.drop:
+        known(name, "data.drop", frame, request)
+    away = {target, request.order, *request.drop}
+    inputs = frame[[name for name in frame.columns if name not in away]]
+    if inputs.empty:
+        raise InputError(f"{request.source} must hold at least one row and one input column", path=request.field)
+    order = None if request.order is None else frame[request.order]
+    return Rows("table", Examples(inputs, series_targets(frame[target]), order))
+
+
+def known(name: str | None, field: str, frame: pd.DataFrame, request: Request) -> str:
+    """`name` if the frame has that column. Raises InputError with the nearest column, or with all of them."""
+    columns = [str(column) for column in frame.columns]
+    if name is None:
+        raise InputError(
+            f"must name the target column of {request.source}; its columns are {', '.join(columns)}",
+            path=field,
+        )
+    if name not in columns:
+        near = nearest(name, columns) or ", ".join(columns)
+        raise InputError(f"must name a column of {request.source}", path=field, value=name, nearest=near)
+    return name
+
+
+def refuse_duplicates(names: Sequence[str], request: Request) -> None:
+    """Raises InputError when two columns share a name."""
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise InputError(f"columns of {request.source} must have different names", path=request.field, value=twice[0])
+
+
+def columns_of(rows: Rows, request: Request) -> tuple[Column, ...]:
+    """The kind of each input column. Raises InputError for a column without values, or with nested ones."""
+    frame: Any = rows.train.inputs
+    return tuple(_column(frame[name], request) for name in frame.columns)
+
+
+def _column(series: pd.Series, request: Request) -> Column:
+    name = str(series.name)
+    if is_number(series):
+        empty = not series.notna().any()
+    else:
+        present = series.dropna()
+        if len(present) and isinstance(present.iloc[0], _NO_VALUES):
+            raise InputError(
+                f"column {name!r} of {request.source} must hold numbers or text (data.drop leaves it out)",
+                path=request.field,
+                value=type(present.iloc[0]).__name__,
+            )
+        empty = not (text_of(present) != "").any()
+    if empty:
+        raise InputError(
+            f"column {name!r} of {request.source} must hold at least one value (data.drop leaves it out)",
+            path=request.field,
+        )
+    return Column(name, "number" if is_number(series) else "category")
+
+
+def conform(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows:
+    """`rows.train` with exactly these columns: float32 (NaN where missing) or text (empty where missing).
+
+    Other columns are ignored. Raises InputError for a column that is absent or of another kind, and for
+    infinite numbers (or beyond float32) unless the request says `on_bad: skip`.
+    """
+    import pandas as pd
+
+    frame: Any = rows.train.inputs
+    clean: dict[str, Any] = {}
+    bad = np.zeros(len(frame), dtype=bool)
+    for column in columns:
+        known(column.name, request.field, frame, request)
+        series = frame[column.name]
+        if column.kind == "category":
+            clean[column.name] = text_of(series).astype(object)
+            continue
+        if not is_number(series) and series.notna().any():
+            raise InputError(
+                f"column {column.name!r} of {request.source} must hold numbers, as it does in data.source",
+                path=request.field,
+                value=str(series.dropna().iloc[0]),
+            )
+        clean[column.name] = numbers_of(series, "float32")
+        bad |= np.isinf(clean[column.name])
+    train = dataclasses.replace(rows.train, inputs=pd.DataFrame(clean, index=frame.index))
+    return leave_out(dataclasses.replace(rows, train=train), bad, "numbers must be finite in float32", request)
+
+
+def is_number(series: pd.Series) -> bool:
+    """Whether a column holds numbers: throughout; bool is a category."""
+    from pandas.api import types
+
+    if types.is_bool_dtype(series.dtype):
+        return False
+    return types.is_numeric_dtype(series.dtype) or (
+        series.dtype == object and types.infer_dtype(series, skipna=True) in _NUMBERS
+    )
+
+
+def numbers_of(series: pd.Series, dtype: str) -> np.ndarray:
+    """Numbers as a float array, NaN where missing."""
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, which is refused
+        return series.to_numpy(dtype=dtype, na_value=np.nan)
+
+
+def text_of(series: pd.Series) -> pd.Series:
+    """Any column as stripped text, empty where missing; whole numbers have no decimals."""
+    is_text = series.dtype == "str"
+    present = series.fillna("") if is_text else series.astype(object).where(series.notna(), "").map(_text)
+    text = present.str.strip()
+    return text.mask(text == MISSING, "")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def series_targets(series: pd.Series) -> np.ndarray:
+    """A target column in the normal form of `Examples.targets`."""
+    if not is_number(series):
+        return text_of(series).to_numpy(dtype=object)
+    if series.dtype.kind in "iu" and series.notna().all():
+        return series.to_numpy(dtype=np.int64)
+    return numbers_of(series, "float64")

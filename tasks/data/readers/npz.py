@@ -1,0 +1,60 @@
+"""NumPy archives: one array of inputs and one of targets, by their usual names or by those in the recipe."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+
+import numpy as np
+
+from tasks.core import InputError, nearest
+from tasks.data.readers import arrays
+from tasks.data.readers.examples import Request, Rows
+
+_INPUTS = ("inputs", "x", "images", "data")
+_TARGETS = ("targets", "y", "labels")
+
+
+def read_npz(request: Request) -> Rows:
+    """An .npz file → images or rows of a table (see `arrays.rows_of`). Pickled objects are refused."""
+    if not zipfile.is_zipfile(request.path):
+        raise InputError(f"{request.source} must be an .npz file: an archive of arrays", path=request.field)
+    try:
+        with np.load(request.path, allow_pickle=False) as archive:
+            inputs = _pick(request.inputs, "data.inputs", _INPUTS, archive.files, request)
+            targets = _pick(request.target, "data.target", _TARGETS, archive.files, request)
+            loaded = {name: _array(archive, name, request) for name in (inputs, targets)}
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
+        raise InputError(f"{request.source} must be an .npz file that is whole: {error}", path=request.field) from error
+    return arrays.array_rows(loaded[inputs], loaded[targets], request)
+
+
+def _pick(name: str | None, field: str, usual: tuple[str, ...], held: list[str], request: Request) -> str:
+    if name is None:
+        found = next((choice for choice in usual if choice in held), None)
+        if found is None:
+            raise InputError(
+                f"must name an array of {request.source}, which has none called {', '.join(usual)}; "
+                f"its arrays are {', '.join(held)}",
+                path=field,
+            )
+        return found
+    if name not in held:
+        raise InputError(
+            f"must name an array of {request.source}",
+            path=field,
+            value=name,
+            nearest=nearest(name, held) or ", ".join(held),
+        )
+    return name
+
+
+def _array(archive: np.lib.npyio.NpzFile, name: str, request: Request) -> np.ndarray:
+    try:
+        array: np.ndarray = archive[name]
+    except ValueError as error:  # numpy's word for an array of pickled objects, and for a header it cannot read
+        raise InputError(
+            f"array {name!r} of {request.source} must be plain numbers or text, never pickled objects",
+            path=request.field,
+        ) from error
+    return array

@@ -1,0 +1,72 @@
+"""Parquet: a table, or encoded images with their labels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.core import InputError
+from tasks.data.readers import data_frames, image_decoding
+from tasks.data.readers.examples import Examples, Request, Rows, leave_out
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def read_parquet(request: Request) -> Rows:
+    """A Parquet file → images if it has a column of encoded images, else rows of a table.
+
+    The image column is `data.inputs`, or the first one that holds bytes, or structs of bytes and path.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        schema = parquet.read_schema(request.path)
+        column = _image_column(schema, request)
+        if column is None:
+            return data_frames.frame_rows(parquet.read_table(request.path).to_pandas(), request)
+        names = [name for name in (column, request.target, request.order) if name in schema.names]
+        table = parquet.read_table(request.path, columns=list(dict.fromkeys(names)))
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{request.source} must be a Parquet file: {error}", path=request.field) from error
+    return _images(table, column, schema, request)
+
+
+def _image_column(schema: pa.Schema, request: Request) -> str | None:
+    if request.kind == "table":
+        return None
+    if request.inputs is None:
+        return next((field.name for field in schema if _holds_bytes(field.type)), None)
+    data_frames.known(request.inputs, "data.inputs", schema.empty_table().to_pandas(), request)
+    if not _holds_bytes(schema.field(request.inputs).type):
+        raise InputError(
+            f"must name a column of {request.source} that holds encoded images",
+            path="data.inputs",
+            value=request.inputs,
+        )
+    return request.inputs
+
+
+def _holds_bytes(kind: Any) -> bool:
+    from pyarrow import types
+
+    if types.is_struct(kind):
+        return any(field.name == "bytes" and _holds_bytes(field.type) for field in kind)
+    return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind))
+
+
+def _images(table: pa.Table, column: str, schema: pa.Schema, request: Request) -> Rows:
+    labels = schema.remove(schema.get_field_index(column)).empty_table().to_pandas()
+    target = data_frames.known(request.target, "data.target", labels, request)
+    if request.order is not None:
+        data_frames.known(request.order, "data.split.column", labels, request)
+    encoded = [item["bytes"] if isinstance(item, dict) else item for item in table.column(column).to_pylist()]
+    if not encoded:
+        raise InputError(f"{request.source} must hold at least one row", path=request.field)
+    pixels, bad = image_decoding.decode_all(lambda row: encoded[row] or b"", len(encoded), request)
+    frame = table.drop_columns([column]).to_pandas()
+    order = None if request.order is None else frame[request.order]
+    rows = Rows("images", Examples(pixels, data_frames.series_targets(frame[target]), order))
+    return leave_out(rows, np.asarray(bad), "images must decode", request)

@@ -1,0 +1,149 @@
+"""Cuts the parts that a source does not give by itself, and refuses a cut that robs train of a class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from tasks.core import InputError, SplitName
+from tasks.data import split_strategies
+from tasks.data.readers.data_frames import is_number, text_of
+from tasks.data.readers.examples import Examples, Request
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Parts = dict[SplitName, Examples]
+
+
+def split_parts(
+    parts: Parts,
+    fractions: split_strategies.Fractions,
+    by: Literal["random", "time", "group"],
+    seed: int,
+    classes: tuple[str, ...],
+    request: Request,
+) -> Parts:
+    """`parts` with those of `fractions` taken out of train. Targets are class indices if there are `classes`.
+
+    Raises InputError for too few examples of a class, too few groups, or a class that train would not have.
+    """
+    train = parts["train"]
+    if sum(fractions.values()) >= 1:
+        raise InputError(
+            "validation and test must leave something to train on",
+            path="data.split",
+            value=dict(fractions),
+            nearest=dict.fromkeys(fractions, 0.2),
+        )
+    _refuse_too_few(train, fractions, classes if by == "random" else (), request)
+    if by == "time":
+        times = np.arange(len(train)) if train.order is None else times_of(train.order, request)
+        positions = split_strategies.by_time(times, fractions)
+    elif by == "group":
+        positions = split_strategies.by_group(_groups(train, fractions, request), fractions, seed)
+    else:
+        labels = train.targets if classes else np.zeros(len(train), dtype=np.int64)
+        positions = split_strategies.stratified(labels, fractions, seed)
+    _refuse_gaps(positions, train, classes, by, request)
+    return {**parts, **{name: train.take(rows) for name, rows in positions.items()}}
+
+
+def _refuse_too_few(
+    train: Examples, fractions: split_strategies.Fractions, classes: tuple[str, ...], request: Request
+) -> None:
+    names = ", ".join(("train", *fractions))
+    needed = len(fractions) + 1
+    if len(train) < needed:
+        raise InputError(
+            f"{request.source} must hold at least {needed} examples ({names})",
+            path=request.field,
+            value=len(train),
+        )
+    counts = np.bincount(train.targets, minlength=len(classes)) if classes else np.array([needed])
+    rarest = int(counts.argmin())
+    if counts[rarest] < needed:
+        raise InputError(
+            f"class {classes[rarest]!r} of {request.source} must have at least {needed} examples ({names}); "
+            "for numbers to be predicted as numbers, set data.task to regression",
+            path=request.field,
+            value=int(counts[rarest]),
+        )
+
+
+def _groups(train: Examples, fractions: split_strategies.Fractions, request: Request) -> np.ndarray:
+    assert train.order is not None  # a split by group names its column, and the reader found it
+    groups = groups_of(train.order, request)
+    count, needed = len(np.unique(groups)), len(fractions) + 1
+    if count < needed:
+        raise InputError(
+            f"must name a column of {request.source} with at least {needed} groups "
+            f"({', '.join(('train', *fractions))}), but {request.order} has {count}",
+            path="data.split.column",
+        )
+    return groups
+
+
+def _refuse_gaps(
+    positions: split_strategies.Parts, train: Examples, classes: tuple[str, ...], by: str, request: Request
+) -> None:
+    empty = [name for name, rows in positions.items() if not len(rows)]
+    if empty:
+        raise InputError(f"a split by {by} of {request.source} leaves no example for {empty[0]}", path="data.split")
+    absent = set(range(len(classes))) - set(np.unique(train.targets[positions["train"]]).tolist())
+    if classes and absent:
+        raise InputError(
+            f"a split by {by} of {request.source} leaves train without class {classes[min(absent)]!r}",
+            path="data.split",
+        )
+
+
+_DATES = ("%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%Y", "%d.%m.%y")
+
+
+def times_of(series: pd.Series, request: Request) -> np.ndarray:
+    """A time column as values that sort: numbers as they are, else dates in ISO 8601 or one of `_DATES`.
+
+    The first form that fits every row is taken: 3/4/2021 is in March unless another row says otherwise.
+    """
+    if is_number(series):
+        _refuse_missing(series, request)
+        return series.to_numpy()
+    text = text_of(series).replace("", None)
+    _refuse_missing(text, request)
+    forms = [f"{date}{time}" for date in _DATES for time in ("", " %H:%M", " %H:%M:%S")]
+    times = next((times for form in ("ISO8601", *forms) if (times := _parsed(text, form)) is not None), None)
+    if times is None:
+        raise InputError(
+            f"must name a column of {request.source} with numbers or with dates of one form",
+            path="data.split.column",
+            value=request.order,
+        )
+    return times
+
+
+def _parsed(text: pd.Series, form: str) -> np.ndarray | None:
+    import pandas as pd
+
+    try:
+        return pd.to_datetime(text, format=form, utc=True).to_numpy(dtype="datetime64[ns]")
+    except (ValueError, OverflowError):
+        return None
+
+
+def groups_of(series: pd.Series, request: Request) -> np.ndarray:
+    """A group column as integers, one for each group, in the order of their names."""
+    text = text_of(series)
+    _refuse_missing(text.replace("", None), request)
+    return np.unique(text.to_numpy(dtype=object), return_inverse=True)[1]
+
+
+def _refuse_missing(series: pd.Series, request: Request) -> None:
+    missing = np.flatnonzero(series.isna())
+    if missing.size:
+        raise InputError(
+            f"must name a column of {request.source} with a value in every row, but {missing.size} "
+            f"have none, the first is row {missing[0]}, counted from 0",
+            path="data.split.column",
+        )

@@ -1,0 +1,87 @@
+"""Targets → class indices, or numbers; and which of the two tasks they call for."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+import numpy as np
+
+from tasks.core import InputError, nearest
+from tasks.data.readers.examples import Examples, Kind, Request
+
+Task = Literal["classification", "regression"]
+
+MOST_NUMERIC_CLASSES = 20
+
+
+def missing(targets: np.ndarray) -> np.ndarray:
+    """Which targets are no value: empty text, NaN or infinite. (count,) bool."""
+    if targets.dtype == object:
+        return np.asarray(targets == "", dtype=bool)
+    return np.asarray(~np.isfinite(targets))
+
+
+def task_of(targets: np.ndarray, kind: Kind) -> Task:
+    """Text is classes. Numbers are classes when they are whole and at most 20 differ; whole-number types
+    (integers) that come with images are always classes."""
+    if targets.dtype == object or (kind == "images" and targets.dtype.kind == "i"):
+        return "classification"
+    whole = bool((targets == np.floor(targets)).all())
+    return "classification" if whole and len(np.unique(targets)) <= MOST_NUMERIC_CLASSES else "regression"
+
+
+def classes_of(targets: np.ndarray, task: Task, request: Request) -> tuple[str, ...]:
+    """Class names in the order of their indices: numbers by value, text by code point; none for a regression.
+
+    Raises InputError when all targets are the same.
+    """
+    values = np.unique(targets)
+    if len(values) == 1:
+        raise InputError(
+            f"targets of {request.source} must differ, but all are {_name(values[0])!r}", path=request.field
+        )
+    return tuple(_name(value) for value in values.tolist()) if task == "classification" else ()
+
+
+def numbered(examples: Examples, classes: tuple[str, ...], part: str, field: str) -> Examples:
+    """The examples with int64 class indices for targets, or with float32 numbers when there are no classes.
+
+    Raises InputError for a class that is not among `classes`, for text and for what float32 cannot hold.
+    """
+    number = _indices if classes else _numbers
+    return dataclasses.replace(examples, targets=number(examples.targets, classes, part, field))
+
+
+def _indices(targets: np.ndarray, classes: tuple[str, ...], part: str, field: str) -> np.ndarray:
+    values, inverse = np.unique(targets, return_inverse=True)
+    names = [_name(value) for value in values.tolist()]
+    place = {name: index for index, name in enumerate(classes)}
+    unknown = [name for name in names if name not in place]
+    if unknown:
+        raise InputError(
+            f"classes of the {part} part must be among those of train",
+            path=field,
+            value=unknown[0],
+            nearest=nearest(unknown[0], classes) or ", ".join(classes[:20]),
+        )
+    return np.array([place[name] for name in names], dtype=np.int64)[inverse]
+
+
+def _numbers(targets: np.ndarray, classes: tuple[str, ...], part: str, field: str) -> np.ndarray:
+    if targets.dtype == object:
+        raise InputError(
+            f"targets of the {part} part are text",
+            path="data.task",
+            value="regression",
+            nearest="classification",
+        )
+    if not (np.abs(targets) <= np.finfo(np.float32).max).all():
+        raise InputError(f"targets of the {part} part must be finite in float32", path=field)
+    return targets.astype(np.float32)
+
+
+def _name(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

@@ -1,0 +1,81 @@
+"""Scoring: a product's metric and its paired drop against the baseline, with intervals and the verdict on the drop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tasks.core import LOWER_IS_BETTER, Drop, Estimate, Goal, InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def score_products(
+    outputs: Mapping[str, np.ndarray], baseline: str, targets: np.ndarray, goal: Goal
+) -> dict[str, tuple[Estimate, Drop]]:
+    """Each product's metric and its drop against the baseline, both with 95 % intervals.
+
+    Accuracy: Wilson's and Tango's score intervals. Other metrics: a paired bootstrap over the examples.
+    """
+    if goal.metric == "accuracy":
+        return _score_accuracy(outputs, baseline, targets, goal.max_drop)
+    return _score_by_bootstrap(outputs, baseline, targets, goal)
+
+
+def _score_accuracy(
+    outputs: Mapping[str, np.ndarray], baseline: str, targets: np.ndarray, margin: float
+) -> dict[str, tuple[Estimate, Drop]]:
+    from tasks.kernels.statistics import intervals, metrics
+
+    n = len(targets)
+    right = {digest: metrics.correct(found, targets) for digest, found in outputs.items()}
+    scored = {}
+    for digest, hits in right.items():
+        losses, gains = int((right[baseline] & ~hits).sum()), int((hits & ~right[baseline]).sum())
+        low, high = intervals.wilson(int(hits.sum()), n)
+        drop = Estimate((losses - gains) / n, *intervals.paired_difference(losses, gains, n), n)
+        needed = intervals.needed(losses, gains, n, margin)
+        judged = drop_verdict(drop, margin, needed) if digest != baseline else no_drop(n, margin)
+        scored[digest] = Estimate(float(hits.mean()), low, high, n), judged
+    return scored
+
+
+def _score_by_bootstrap(
+    outputs: Mapping[str, np.ndarray], baseline: str, targets: np.ndarray, goal: Goal
+) -> dict[str, tuple[Estimate, Drop]]:
+    import numpy as np
+
+    from tasks.kernels.statistics import intervals, metrics
+
+    n, sign = len(targets), 1 if goal.metric in LOWER_IS_BETTER else -1
+    weighted = {digest: metrics.weighted_metric(goal.metric, found, targets) for digest, found in outputs.items()}
+    values = {digest: float(measure(np.ones((n, 1)))[0]) for digest, measure in weighted.items()}
+    if not np.isfinite(list(values.values())).all():
+        raise InputError(
+            f"is not defined on these {n} targets: a class is missing", path="goal.metric", value=goal.metric
+        )
+    resampled = dict(zip(weighted, intervals.bootstrap(list(weighted.values()), n), strict=True))
+    scored = {}
+    for digest, value in values.items():
+        estimate = Estimate(value, *intervals.percentiles(resampled[digest]), n)
+        lost = sign * (resampled[digest] - resampled[baseline])
+        drop = Estimate(sign * (value - values[baseline]), *intervals.percentiles(lost), n)
+        needed = intervals.needed_by_width(drop.value, drop.high, n, goal.max_drop)
+        judged = drop_verdict(drop, goal.max_drop, needed) if digest != baseline else no_drop(n, goal.max_drop)
+        scored[digest] = estimate, judged
+    return scored
+
+
+def drop_verdict(drop: Estimate, margin: float, needed: int | None) -> Drop:
+    """The verdict on a drop; `needed`, how many examples would prove it, stands only beside `not proven`."""
+    if drop.high <= margin:
+        return Drop(drop, margin, "proven within", None)
+    if drop.value <= margin:
+        return Drop(drop, margin, "within, not proven", needed)
+    return Drop(drop, margin, "beyond", None)
+
+
+def no_drop(n: int, margin: float) -> Drop:
+    """The baseline's drop against itself."""
+    return Drop(Estimate(0.0, 0.0, 0.0, n), margin, "proven within", None)

@@ -1,0 +1,1 @@
+"""A network's graph: layers, channels and the operators that connect them."""

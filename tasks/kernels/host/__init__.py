@@ -1,0 +1,1 @@
+"""This machine: its description, and the lock that keeps work and measurements apart."""

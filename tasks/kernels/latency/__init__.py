@@ -1,0 +1,1 @@
+"""Latency of files, networks and layers, measured side by side."""

@@ -1,0 +1,52 @@
+"""Stopwatch: whole torch networks timed as ONNX files in this process, in turns with the one they came from."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import numpy as np
+from torch import Tensor, nn
+from torch.onnx.errors import OnnxExporterError
+
+from tasks.kernels.host import measurement_lock
+from tasks.kernels.latency import interleaving
+from tasks.kernels.onnx import sessions, torch_export
+
+SECONDS = 1.0
+"""Time spent on each network."""
+
+
+class NotConvertibleError(Exception):
+    """The network cannot be timed: torch does not turn it into ONNX; the sentence says why."""
+
+
+class NetworkTimer:
+    """Times networks against `model` in ONNX Runtime: the first example of `example`, one thread, no work meanwhile.
+
+    Raises NotConvertibleError, as its methods do.
+    """
+
+    def __init__(self, model: nn.Module, example: Tensor) -> None:
+        self._inputs = {"input": example[:1].detach().cpu().numpy().astype(np.float32)}
+        self._whole = self._call(model)
+
+    def speedup(self, network: nn.Module) -> float:
+        """How many times as fast the network is."""
+        return self.speedups({"other": network})[1]["other"]
+
+    def speedups(self, networks: Mapping[str, nn.Module]) -> tuple[float, dict[str, float]]:
+        """The model's milliseconds, and how many times as fast each network is, all timed in turns."""
+        calls = {"": self._whole, **{name: self._call(network) for name, network in networks.items()}}
+        with measurement_lock.exclusive_use():
+            times = interleaving.interleave(calls, SECONDS * len(calls))
+        return float(np.median(times[""])), {name: interleaving.time_ratio(times[""], times[name]) for name in networks}
+
+    def _call(self, network: nn.Module) -> Callable[[], object]:
+        try:
+            file = torch_export.convert(copy.deepcopy(network).cpu().eval(), self._inputs["input"].shape[1:])
+        except OnnxExporterError as error:
+            reason = str(error).strip().splitlines()[0]
+            raise NotConvertibleError(f"{type(network).__name__} does not convert to ONNX: {reason}") from error
+        return partial(sessions.open_session(file.SerializeToString()).run, None, self._inputs)

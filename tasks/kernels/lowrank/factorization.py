@@ -1,0 +1,174 @@
+"""Low-rank factorization: one layer becomes two or three thin ones with nearly the same result.
+
+Linear and 1x1 convolution: truncated singular value decomposition (Eckart and Young 1936; Denton et al.
+2014). Larger kernels: Tucker-2 by higher-order SVD, 1x1, k x k, 1x1 (Kim et al. 2016). A rank is the smallest
+that keeps the wanted energy, the share of the sum of squared singular values.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from tasks.kernels.graph.tracing import to_device_of
+
+
+@dataclass(frozen=True)
+class Positions:
+    """How many positions of one example a layer reads and writes (1 and 1 for a linear layer on a vector)."""
+
+    read: int
+    written: int
+
+
+def positions(model: nn.Module, example: Tensor) -> dict[str, Positions]:
+    """Measured by running a copy on `example`, for every linear layer and 2-d convolution that it calls."""
+    twin = copy.deepcopy(model).eval()
+    found: dict[str, Positions] = {}
+
+    def watch(name: str) -> Any:
+        def hook(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
+            axis = -1 if isinstance(module, nn.Linear) else -3
+            sizes = [value.numel() // value.shape[axis] for value in (arguments[0], output)]
+            read, written = (size // len(example) for size in sizes)
+            before = found.get(name, Positions(0, 0))
+            found[name] = Positions(before.read + read, before.written + written)
+
+        return hook
+
+    for name, module in twin.named_modules():
+        if type(module) in (nn.Linear, nn.Conv2d):
+            module.register_forward_hook(watch(name))
+    with torch.no_grad():
+        twin(to_device_of(twin, example))
+    return found
+
+
+def kind_of(layer: nn.Module) -> str:
+    """`linear`, `pointwise` (1x1 convolution) or `tucker` (larger kernel)."""
+    if isinstance(layer, nn.Linear):
+        return "linear"
+    return "pointwise" if prod(cast(nn.Conv2d, layer).kernel_size) == 1 else "tucker"
+
+
+def choose_ranks(layer: nn.Linear | nn.Conv2d, energy: float) -> list[int]:
+    """[rank], or [rank of the inputs, rank of the outputs] of a larger kernel; each keeps `energy` (0..1)."""
+    weight = layer.weight.detach().double().cpu()
+    unfoldings = [weight.flatten(1)]
+    if kind_of(layer) == "tucker":
+        unfoldings = [weight.transpose(0, 1).flatten(1), weight.flatten(1)]
+    return [_rank(torch.linalg.svdvals(unfolding), energy) for unfolding in unfoldings]
+
+
+def full_ranks(layer: nn.Linear | nn.Conv2d) -> list[int]:
+    """The ranks, of the form of `choose_ranks`, at which nothing is lost."""
+    out, into = layer.weight.shape[:2]
+    return [into, out] if kind_of(layer) == "tucker" else [min(into, out)]
+
+
+def _rank(singular: Tensor, energy: float) -> int:
+    squares = singular.square()
+    kept = squares.cumsum(0) >= energy * squares.sum()
+    return int(kept.int().argmax()) + 1
+
+
+def saved_share(layer: nn.Linear | nn.Conv2d, ranks: Sequence[int], at: Positions) -> float:
+    """Share of the layer's multiply-accumulates that the factors save; 0 where they hold as many weights."""
+    out, into = layer.weight.shape[:2]
+    first, last = into * ranks[0], ranks[-1] * out
+    middle = ranks[0] * ranks[1] * layer.weight[0, 0].numel() if kind_of(layer) == "tucker" else 0
+    before = at.written * layer.weight.numel()
+    # a larger kernel's first factor works before the stride, a 1x1 kernel's carries it
+    after = (at.read if middle else at.written) * first + at.written * (middle + last)
+    return 0.0 if first + middle + last >= layer.weight.numel() else 1 - after / before
+
+
+def factorize(model: nn.Module, ranks: Mapping[str, Sequence[int]]) -> nn.Module:
+    """A copy of `model` with the named layers replaced by their factors.
+
+    The names and shapes of its parameters depend on the ranks alone. Raises ValueError for a name that is not
+    in the network.
+    """
+    pared = copy.deepcopy(model)
+    factors = {id(layer): build_factors(layer, ranks[name]) for name, layer in pared.named_modules() if name in ranks}
+    if len(factors) < len(ranks):
+        missing = set(ranks) - {name for name, _ in pared.named_modules()}
+        raise ValueError(f"the network has no layer {', '.join(sorted(missing))}")
+    for module in list(pared.modules()):
+        for name, child in list(module._modules.items()):
+            if id(child) in factors:
+                module._modules[name] = factors[id(child)]
+    return factors.get(id(pared), pared)
+
+
+def build_factors(layer: Any, ranks: Sequence[int]) -> nn.Sequential:
+    """The layer's factors in a row; the last one holds the bias. The result is deterministic."""
+    weight = layer.weight.detach().double().cpu()
+    if kind_of(layer) == "tucker":
+        factors = _tucker(layer, weight, *ranks)
+    else:
+        left, right = _truncated(weight.flatten(1), ranks[0])
+        factors = _linear(left, right) if isinstance(layer, nn.Linear) else _pointwise(layer, left, right)
+    if layer.bias is not None:
+        factors[-1].bias = nn.Parameter(layer.bias.detach().clone())
+    row = nn.Sequential(*factors).to(layer.weight).train(layer.training)
+    return row.requires_grad_(layer.weight.requires_grad)
+
+
+def _linear(left: Tensor, right: Tensor) -> list[nn.Module]:
+    return [
+        _set(nn.Linear(right.shape[1], len(right), bias=False, device="meta"), right),
+        _set(nn.Linear(left.shape[1], len(left), bias=False, device="meta"), left),
+    ]
+
+
+def _pointwise(layer: nn.Conv2d, left: Tensor, right: Tensor) -> list[nn.Module]:
+    first = _convolution(right[:, :, None, None], layer.stride, layer.padding, layer.padding_mode)
+    return [first, _convolution(left[:, :, None, None])]
+
+
+def _tucker(layer: nn.Conv2d, weight: Tensor, inputs: int, outputs: int) -> list[nn.Module]:
+    into = _directions(weight.transpose(0, 1).flatten(1), inputs)
+    out = _directions(weight.flatten(1), outputs)
+    core = torch.einsum("oihw,or,is->rshw", weight, out, into)
+    return [
+        _convolution(into.T[:, :, None, None]),
+        _convolution(core, layer.stride, layer.padding, layer.padding_mode, layer.dilation),
+        _convolution(out[:, :, None, None]),
+    ]
+
+
+def _convolution(
+    weight: Tensor, stride: Any = 1, padding: Any = 0, mode: Any = "zeros", dilation: Any = 1
+) -> nn.Module:
+    out, into, height, width = weight.shape
+    more = {"bias": False, "padding_mode": mode, "device": "meta"}
+    return _set(nn.Conv2d(into, out, (height, width), stride, padding, dilation, **more), weight)
+
+
+def _set(layer: Any, weight: Tensor) -> nn.Module:
+    """The layer with this weight; it was made on `meta`, so that nothing was drawn from the random state."""
+    layer.weight = nn.Parameter(weight.contiguous())
+    module: nn.Module = layer
+    return module
+
+
+def _directions(matrix: Tensor, rank: int) -> Tensor:
+    """The first left singular vectors, (rows, rank), each with its largest entry positive."""
+    left = torch.linalg.svd(matrix, full_matrices=False)[0][:, :rank]
+    largest = left.gather(0, left.abs().argmax(0, keepdim=True))
+    return torch.where(largest < 0, -left, left)
+
+
+def _truncated(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    """The best factors of this rank, (rows, rank) and (rank, columns), of equal size."""
+    left = _directions(matrix, rank)
+    right = left.T @ matrix
+    size = right.norm(dim=1).sqrt()
+    return left * size, right / size.clamp(min=1e-30)[:, None]

@@ -1,0 +1,87 @@
+"""External data: tensors that lie in files beside an ONNX file are brought into it; no path leaves its folder."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import onnx
+
+LARGEST = 2**31 - 1
+"""Bytes of one file, at most: protobuf's own limit."""
+
+
+def embed(proto: onnx.ModelProto, folder: Path) -> int:
+    """Reads every tensor that lies outside of the file into it, in place, and returns how many there were.
+
+    Raises:
+        ValueError: a place is outside of `folder`, a file is missing, too short or not plain, or the whole
+            is larger than one file can be. Nothing outside of the folder is read.
+    """
+    found = [tensor for tensor in constants_of(proto) if tensor.data_location == onnx.TensorProto.EXTERNAL]
+    whole = proto.ByteSize()
+    for tensor in found:
+        data = _read(tensor, folder, LARGEST - whole)
+        whole += len(data)
+        tensor.ClearField("external_data")
+        tensor.ClearField("data_location")
+        tensor.raw_data = data
+    return len(found)
+
+
+def constants_of(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    """Every constant of a model: initializers and attributes, also of inner graphs and functions."""
+    yield from _of_graph(proto.graph)
+    for function in proto.functions:
+        yield from _of_nodes(function.node)
+
+
+def _of_graph(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    yield from _of_nodes(graph.node)
+
+
+def _of_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
+    for attribute in (attribute for node in nodes for attribute in node.attribute):
+        yield from (attribute.t, *attribute.tensors)
+        for graph in (attribute.g, *attribute.graphs):
+            yield from _of_graph(graph)
+
+
+def _read(tensor: onnx.TensorProto, folder: Path, room: int) -> bytes:
+    """The bytes of one tensor."""
+    said = {entry.key: entry.value for entry in tensor.external_data}
+    place = _place(said.get("location", ""), folder, tensor.name)
+    what = f"tensor {tensor.name!r} in {place.name}"
+    try:
+        offset, length = (int(said.get(key, 0)) for key in ("offset", "length"))
+    except ValueError:
+        raise ValueError(f"says where its {what} lies in words that are no numbers") from None
+    # Without O_NONBLOCK, opening a named pipe would wait for its writer.
+    with os.fdopen(os.open(place, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"must have its external data in plain files, but {place.name} is none")
+        length = length or status.st_size - offset
+        if offset < 0 or length < 0 or offset + length > status.st_size:
+            law = f"must have its external data whole, but {what} ends at byte {offset + length} of {status.st_size}"
+            raise ValueError(law)
+        if length > room:
+            raise ValueError("must fit into one file of 2 GB with its external data, but is larger")
+        stream.seek(offset)
+        return stream.read(length)
+
+
+def _place(location: str, folder: Path, name: str) -> Path:
+    """The file of a tensor, through no link that leaves the folder."""
+    place, root = (folder / location).resolve(), folder.resolve()
+    if not location or Path(location).is_absolute() or not place.is_relative_to(root) or ".." in Path(location).parts:
+        law = f"must keep its external data inside its own folder, but tensor {name!r} lies at {location!r}"
+        raise ValueError(f"{law}, which is not read")
+    if not place.exists():
+        raise ValueError(f"needs the external data {location!r} beside it, which do not exist")
+    return place

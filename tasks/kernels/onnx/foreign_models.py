@@ -1,0 +1,178 @@
+"""Foreign files: an ONNX file made by others, read whole, checked, and brought into one form; nothing in it is run.
+
+What is wrong with a file is an `Unusable`, found before the first example goes through it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from difflib import get_close_matches
+from pathlib import Path
+
+import onnx
+import onnxruntime
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnx import checker, helper, version_converter
+from onnxruntime.capi import onnxruntime_pybind11_state as engine
+
+from tasks.kernels.onnx import external_data
+from tasks.kernels.onnx.serialization import dump, load_proto
+from tasks.kernels.onnx.sessions import open_session
+
+OLDEST, COMMON = 7, 13
+"""The oldest operator set that the runtime supports, and what older files are raised to: quantization for each
+channel needs it."""
+FREE, IR = 4, 8
+"""The first form of file (IR version) whose initializers are constants unless they are inputs, too: then the caller
+may replace them, and the runtime computes nothing with them beforehand. And the form that older files are raised to."""
+ERRORS = (
+    *(engine.Fail, engine.InvalidArgument, engine.InvalidGraph, engine.InvalidProtobuf),
+    *(engine.NotImplemented, engine.RuntimeException),
+)
+"""What the runtime raises over a file that it cannot load or run."""
+
+
+class Unusable(ValueError):  # noqa: N818 - it is an answer about a file
+    """Why a file cannot be used: a law, the value that breaks it, and the nearest way out, where known."""
+
+    def __init__(self, law: str, value: object = None, nearest: object = None) -> None:
+        super().__init__(law)
+        self.law, self.value, self.nearest = law, value, nearest
+
+
+def read_foreign(path: Path) -> bytes:
+    """A file as its makers wrote it, with its external data in it.
+
+    Raises:
+        Unusable: it is empty, cut off or no ONNX file; it fails ONNX's checker; its external data are missing or
+            outside its folder; the runtime does not know its version or an operator.
+    """
+    data = path.read_bytes()
+    proto = _parse(data)
+    try:
+        data = dump(proto) if external_data.embed(proto, path.parent) else data
+    except ValueError as error:
+        raise Unusable(str(error)) from error
+    _check_versions(proto)
+    try:
+        checker.check_model(proto)
+        open_session(data, optimized=False)
+    except checker.ValidationError as error:
+        raise _unknown(str(error)) or Unusable(f"fails ONNX's checker ({first_line(error)})") from error
+    except ERRORS as error:
+        raise _unknown(str(error)) or Unusable(f"cannot be loaded by ONNX Runtime ({first_line(error)})") from error
+    return data
+
+
+def _parse(data: bytes) -> onnx.ModelProto:
+    if not data:
+        raise Unusable("is empty")
+    try:
+        proto = onnx.ModelProto.FromString(data)
+    except DecodeError as error:
+        raise Unusable("is no ONNX file, or it is cut off") from error
+    if not proto.HasField("graph") or not proto.graph.node:
+        raise Unusable("is no ONNX file, or it is cut off: it holds no graph")
+    return proto
+
+
+def _check_versions(proto: onnx.ModelProto) -> None:
+    opset = opset_of(proto)
+    if opset < OLDEST:
+        law = f"must be written for operator set {OLDEST} or newer"
+        raise Unusable(law, opset, f"export it again with operator set {COMMON} or newer")
+
+
+def opset_of(proto: onnx.ModelProto) -> int:
+    """The version of ONNX's own operators that the graph is written for; 0 when it does not say."""
+    return next((int(entry.version) for entry in proto.opset_import if entry.domain in ("", "ai.onnx")), 0)
+
+
+def _unknown(said: str) -> Unusable | None:
+    """The runtime's or the checker's words about a version or an operator that it does not know."""
+    version = f"ONNX Runtime {onnxruntime.__version__}"
+    if found := re.search(r"IR version: (\d+), max supported IR version: (\d+)", said):
+        return Unusable(f"must be of a form (IR version) that {version} knows", int(found[1]), int(found[2]))
+    if found := re.search(r"ir_version (\d+) is higher than the checker's", said):
+        return Unusable(f"must be of a form (IR version) that {version} knows", int(found[1]))
+    if found := re.search(r"Opset (\d+) is under development.*till opset (\d+)", said, re.DOTALL):
+        return Unusable(f"must be written for an operator set that {version} knows", int(found[1]), int(found[2]))
+    if found := re.search(r"No Op registered for (\w+)|([\w.]+:\w+)\(-?\d+\) is not a registered", said):
+        name = found[1] or found[2].removeprefix(":")
+        known = sorted({schema.name for schema in onnx.defs.get_all_schemas()})
+        near = get_close_matches(name, known, n=1, cutoff=0.7)
+        law = f"must hold only operators that {version} knows, not ones of its makers' own"
+        return Unusable(law, name, near[0] if near else None)
+    if found := re.search(r"No opset import for domain '([^']*)'", said):
+        return Unusable("must say the version of every domain of its operators; that of one is missing", found[1])
+    return None
+
+
+def first_line(error: Exception) -> str:
+    """What an error says in one line, without the runtime's own code and source."""
+    words = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error))
+    words = re.sub(r"^/\S+:\d+ .*?\) (?=[A-Z])|^/\S+:\d+: \w+: Assertion .*? failed: ", "", words)
+    return next(iter(words.splitlines()), type(error).__name__)
+
+
+def is_rounded(data: bytes) -> bool:
+    """Whether the file computes in fewer than 32 bits: another order of operators rounds its answers otherwise."""
+    proto = load_proto(data)
+    kinds = {node.op_type for node in proto.graph.node}
+    eight = any("quantize" in kind.lower() or kind.endswith(("Integer", "NBits")) for kind in kinds)
+    eight = eight or any(kind.startswith(("QLinear", "QGemm")) for kind in kinds)
+    return eight or any(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in external_data.constants_of(proto))
+
+
+def normalize_graph(data: bytes) -> bytes:
+    """The same graph in the one form that everything after it expects.
+
+    Operators have names of their own, and ONNX's operators are of set 13 or newer. Where initializers are listed
+    among the inputs and cannot be anything else than constants, because the form of the file is that old, they are
+    taken off them; in newer forms that would make the file faster, so that it is left to `clean`.
+
+    Raises:
+        Unusable: an operator has no counterpart in that set.
+    """
+    settled = load_proto(data)
+    if opset_of(settled) < COMMON:
+        settled = _raise(settled)
+    graph = settled.graph
+    if settled.ir_version < FREE:
+        constants = {tensor.name for tensor in graph.initializer}
+        inputs = [tensor for tensor in graph.input if tensor.name not in constants]
+        del graph.input[:]
+        graph.input.extend(inputs)
+    settled.ir_version = max(settled.ir_version, IR)
+    del graph.value_info[:]  # whoever needs them infers them; those of others need not be right
+    _name(graph)
+    return dump(settled)
+
+
+def _raise(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """The graph in the common operator set; its remarks and other domains are kept."""
+    try:
+        raised = version_converter.convert_version(proto, COMMON)
+    except (RuntimeError, version_converter.ConvertError, onnx.shape_inference.InferenceError) as error:
+        law = f"must be written for operator set {COMMON}, and cannot be raised to it ({first_line(error)})"
+        raise Unusable(law, opset_of(proto), f"export it again with operator set {COMMON} or newer") from error
+    others = [entry for entry in proto.opset_import if entry.domain not in ("", "ai.onnx")]
+    del raised.opset_import[:]
+    raised.opset_import.extend([helper.make_opsetid("", COMMON), *others])
+    del raised.metadata_props[:]
+    raised.metadata_props.extend(proto.metadata_props)
+    return raised
+
+
+def _name(graph: onnx.GraphProto) -> None:
+    """Names for the operators that have none, or that share one: plans speak of operators by name."""
+    seen = Counter(node.name for node in graph.node)
+    taken = set(seen)
+    for index, node in enumerate(graph.node):
+        if not node.name or seen[node.name] > 1:
+            name = f"{node.op_type}_{index}"
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            node.name = name

@@ -1,0 +1,128 @@
+"""Layers: what a single convolution or linear layer takes, by the runtime's own clock."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from tasks.kernels.onnx.preprocessing_graph import OPSET
+from tasks.kernels.onnx.sessions import Array, open_session
+
+ROUNDS = 5
+"""Sessions of each layer, in turns with all others: where a session's memory lies changes its times, too."""
+CALLS, SECONDS = 40, 0.01
+"""Calls in a session: as many as fit into the seconds, at least 5."""
+BEFORE = 16
+"""Channels that the layer before a convolution reads."""
+_PRODUCTS = ("Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "FusedMatMul")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution, or with an empty kernel a linear layer, with bias and ReLU, on one float32 example."""
+
+    read: int
+    made: int
+    positions: tuple[int, ...]
+    """The input's size without its channels; empty for a linear layer on a vector."""
+    kernel: tuple[int, ...] = ()
+    stride: tuple[int, ...] = ()
+    dilation: tuple[int, ...] = ()
+    pads: tuple[int, ...] = ()
+    """At the start of every axis, then at the end of every axis."""
+    groups: int = 1
+
+    def __str__(self) -> str:
+        """All of it in one line: the same text, the same work."""
+        at = "x".join(map(str, self.positions)) or "1"
+        if not self.kernel:
+            return f"linear {self.read} > {self.made} at {at}"
+        parts = {"stride": self.stride, "dilation": self.dilation, "pads": self.pads, "groups": (self.groups,)}
+        more = "".join(f" {name} {'x'.join(map(str, sizes))}" for name, sizes in parts.items())
+        return f"conv {'x'.join(map(str, self.kernel))} {self.read} > {self.made} at {at}{more}"
+
+
+def time_layers(layers: Sequence[Layer], rounds: int = ROUNDS) -> list[float]:
+    """Milliseconds of each layer, one thread: first quartile of `rounds` fresh sessions, visited in turns.
+
+    Counted is the kernel's own time, and what turns the data of the layer before into the layout that it
+    reads; not what the ends of a graph need. A millionth of a second is the resolution of one call.
+    """
+    models = [build_layer_graph(layer) for layer in layers]
+    times = [[_time(model) for model in models] for _ in range(rounds)]
+    return [float(value) for value in np.quantile(np.array(times).reshape(rounds, len(models)), 0.25, axis=0)]
+
+
+def build_layer_graph(layer: Layer) -> bytes:
+    """The layer as a graph; a 1x1 convolution stands before a convolution, so that it meets real neighbours."""
+    nodes, constants = [], []
+    if layer.kernel:
+        entry = [1, BEFORE, *layer.positions]
+        ones = [1] * len(layer.kernel)
+        constants += _weights("before", (layer.read, BEFORE, *ones), layer.read)
+        constants += _weights("layer", (layer.made, layer.read // layer.groups, *layer.kernel), layer.made)
+        shape = {"strides": layer.stride, "dilations": layer.dilation, "pads": layer.pads, "group": layer.groups}
+        nodes += [
+            helper.make_node("Conv", ["x", "before.weight", "before.bias"], ["a"], kernel_shape=ones),
+            helper.make_node("Relu", ["a"], ["b"]),
+            helper.make_node("Conv", ["b", "layer.weight", "layer.bias"], ["c"], kernel_shape=layer.kernel, **shape),
+        ]
+    elif layer.positions:
+        entry = [1, *layer.positions, layer.read]
+        constants += _weights("layer", (layer.read, layer.made), layer.made)
+        nodes += [
+            helper.make_node("MatMul", ["x", "layer.weight"], ["b"]),
+            helper.make_node("Add", ["b", "layer.bias"], ["c"]),
+        ]
+    else:
+        entry = [1, layer.read]
+        constants += _weights("layer", (layer.made, layer.read), layer.made)
+        nodes.append(helper.make_node("Gemm", ["x", "layer.weight", "layer.bias"], ["c"], transB=1))
+    nodes.append(helper.make_node("Relu", ["c"], ["y"]))
+    ends = [
+        helper.make_tensor_value_info(*end) for end in (("x", TensorProto.FLOAT, entry), ("y", TensorProto.FLOAT, None))
+    ]
+    graph = helper.make_graph(nodes, "layer", ends[:1], ends[1:], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
+    return bytes(model.SerializeToString())
+
+
+def _weights(name: str, shape: tuple[int, ...], outputs: int) -> list[onnx.TensorProto]:
+    weight = np.full(shape, 1 / math.prod(shape[1:]), np.float32)
+    return [
+        numpy_helper.from_array(weight, f"{name}.weight"),
+        numpy_helper.from_array(np.zeros(outputs, np.float32), f"{name}.bias"),
+    ]
+
+
+def _time(model: bytes) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        session = open_session(model, profile=Path(folder) / "profile")
+        example = {"x": np.ones(session.get_inputs()[0].shape, np.float32)}
+        end, calls = time.perf_counter() + SECONDS, 0
+        while calls < 5 or (calls < CALLS and time.perf_counter() < end):
+            session.run(None, example)
+            calls += 1
+        events = json.loads(Path(session.end_profiling()).read_text())
+    return _own(events, calls)
+
+
+def _own(events: list[dict[str, object]], calls: int) -> float:
+    """Milliseconds of what follows the layer before, up to the layer itself: mean of the faster half of
+    the calls, for what else runs on the host only ever adds to one."""
+    nodes = [event for event in events if str(event["name"]).endswith("kernel_time")]
+    times: Array = np.array([event["dur"] for event in nodes], float).reshape(calls, -1)
+    kinds = [str(event["args"]["op_name"]) for event in nodes[: times.shape[1]]]  # type: ignore[index]
+    products = [place for place, kind in enumerate(kinds) if kind in _PRODUCTS]
+    start, stop = (products[0] + 1, products[-1] + 1) if len(products) > 1 else (0, len(kinds))
+    sums = np.sort(times[:, start:stop].sum(1))
+    return float(sums[: -(-calls // 2)].mean()) / 1000

@@ -1,0 +1,47 @@
+"""Files: ONNX graphs in and out of their bytes, their constants, and their inner values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnx import helper, numpy_helper
+
+from tasks.kernels.onnx import bitmasks
+from tasks.kernels.onnx.sessions import Array, open_session
+
+MASKED = "paredown.storage"
+"""Domain of the nodes that unfold a constant from its bit mask."""
+
+
+def load_proto(model: Path | bytes) -> onnx.ModelProto:
+    """A graph from a file or its bytes."""
+    return onnx.load_from_string(model) if isinstance(model, bytes) else onnx.load(model)
+
+
+def dump(proto: onnx.ModelProto) -> bytes:
+    """The same graph always gives the same bytes."""
+    return bytes(proto.SerializeToString(deterministic=True))
+
+
+def constants(proto: onnx.ModelProto) -> dict[str, Array]:
+    """Initializers and constant nodes by the name of their tensor; those stored as bit masks are unfolded."""
+    found = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
+    for node in proto.graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            found[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
+        elif node.domain == MASKED:
+            bits, values = (found.pop(name) for name in node.input)
+            found[node.output[0]] = bitmasks.unmask(bits, values, helper.get_node_attr_value(node, "shape"))
+    return found
+
+
+def exposed(proto: onnx.ModelProto, names: Sequence[str]) -> Any:
+    """A session of the graph as it stands, with the named tensors among its outputs."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    present = {item.name for item in copy.graph.output}
+    copy.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in present)
+    return open_session(copy.SerializeToString(), optimized=False)

@@ -1,0 +1,1 @@
+"""Passes over ONNX graphs: cleanup, fusion patterns, quantization, float16."""

@@ -1,0 +1,52 @@
+"""Dynamic quantization: weights in eight bits; each batch's own ranges decide over the activations."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import onnx
+
+from tasks.kernels.onnx import graph_reading
+from tasks.kernels.onnx.serialization import constants, dump, load_proto
+from tasks.kernels.onnx_passes import fusion_patterns
+from tasks.kernels.onnx_passes.finalize import drop_unused, quiet, tidy
+
+
+def quantize_dynamic(fused: bytes, nodes: Collection[str], per_channel: bool = True) -> bytes:
+    """The fused file with `nodes` (names of convolutions and matrix products) as integer operators. Needs no data."""
+    from onnxruntime.quantization import QuantType
+    from onnxruntime.quantization.onnx_quantizer import ONNXQuantizer
+    from onnxruntime.quantization.quant_utils import QuantizationMode
+
+    proto = split_linear(load_proto(fused))
+    names = [name for name in graph_reading.quantizable_nodes(proto.graph.node, constants(proto)) if name in nodes]
+    with quiet():
+        quantizer = ONNXQuantizer(
+            proto,
+            per_channel,
+            False,
+            QuantizationMode.IntegerOps,
+            False,
+            QuantType.QUInt8,  # ConvInteger on this runtime's processors takes unsigned weights only
+            QuantType.QUInt8,
+            None,
+            names,
+            [],
+            list(graph_reading.QUANTIZED),
+            {"MatMulConstBOnly": True},
+        )
+        quantizer.quantize_model()
+        quantizer.model.topological_sort()
+    written = quantizer.model.model
+    drop_unused(written.graph)
+    del written.graph.value_info[:]
+    return dump(tidy(written, load_proto(fused)))
+
+
+def split_linear(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """The graph with its linear layers as MatMul and Add, which is what integer operators exist for."""
+    found = fusion_patterns.view(proto)
+    fusion_patterns.split_products(found)
+    drop_unused(proto.graph)
+    del proto.graph.value_info[:]
+    return onnx.shape_inference.infer_shapes(proto)

@@ -1,0 +1,103 @@
+"""Halving: an ONNX file with float16 weights and arithmetic between its first and its last product."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import numpy as np
+import onnx
+
+from tasks.kernels.onnx import graph_reading
+from tasks.kernels.onnx.serialization import constants, dump, exposed, load_proto
+from tasks.kernels.onnx.sessions import Array
+from tasks.kernels.onnx_passes.finalize import tidy
+from tasks.kernels.onnx_passes.static_quantization import record_activations, session_batch
+from tasks.kernels.quantization.number_formats import Range, extremes
+
+STEP = 16
+"""Examples run at a time, so that little memory holds all activations."""
+LARGEST = float(np.finfo(np.float16).max)
+
+
+def between(fused: bytes) -> dict[str, str]:
+    """Names and kinds of the products and of what lies between them, in the graph's order.
+
+    What comes before is the preprocessing of the user's numbers, what comes behind gives the answer its unit:
+    both may need more than float16 reaches.
+    """
+    nodes = load_proto(fused).graph.node
+    ahead = _reached(nodes)
+    behind = _reached(nodes, backwards=True)
+    return {node.name: node.op_type for node in nodes if node.name in ahead and node.name in behind}
+
+
+def magnitudes(fused: bytes, names: Collection[str], batches: Sequence[Mapping[str, Array]]) -> dict[str, float]:
+    """Largest magnitude of each float tensor that the named operators read or give: constants first, then, on
+    the examples, activations, each in the graph's order."""
+    proto = load_proto(fused)
+    known = constants(proto)
+    around = [name for node in proto.graph.node if node.name in names for name in (*node.input, *node.output)]
+    fixed = {name: known[name] for name in around if name in known and known[name].dtype == np.float32}
+    floats = {item.name for item in (*proto.graph.value_info, *proto.graph.output)
+              if item.type.tensor_type.elem_type == onnx.TensorProto.FLOAT}  # fmt: skip
+    wanted = [name for name in dict.fromkeys(around) if name in floats and name not in fixed]
+    session = exposed(proto, wanted)
+    found: dict[str, Range] = {name: (float(array.min()), float(array.max())) for name, array in fixed.items()}
+    found |= extremes(record_activations(session, wanted, batches, session_batch(session, STEP)))
+    return {name: max(abs(low), abs(high)) for name, (low, high) in found.items()}
+
+
+def halve(fused: bytes, names: Collection[str]) -> bytes:
+    """The fused file with the named operators, and the weights that only they read, in float16.
+
+    Inputs and outputs stay as they are; other operators stay float32, with casts between. Deterministic.
+    """
+    from onnxruntime.quantization.onnx_model import ONNXModel
+    from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
+
+    origin = load_proto(fused)
+    kept = [node.name for node in origin.graph.node if node.name not in names]
+    written = convert_float_to_float16(
+        load_proto(fused), keep_io_types=True, node_block_list=kept, op_block_list=DEFAULT_OP_BLOCK_LIST
+    )
+    _drop_round_trips(written.graph)
+    ONNXModel(written).topological_sort()
+    del written.graph.value_info[:]
+    return dump(tidy(written, origin))
+
+
+def _drop_round_trips(graph: onnx.GraphProto) -> None:
+    """float32 → float16 → float32 between two operators that stay float32 → nothing: it would round and overflow."""
+    half = {node.output[0]: node for node in graph.node if _casts_to(node, onnx.TensorProto.FLOAT16)}
+    outputs = {item.name for item in graph.output}
+    same = {}
+    for node in list(graph.node):
+        if not _casts_to(node, onnx.TensorProto.FLOAT) or node.input[0] not in half:
+            continue
+        before = half[node.input[0]]
+        node.input[0] = before.input[0]
+        # The converter names the casts that it puts behind float32 operators so; another cast may read integers.
+        if before.name.endswith("_cast_to_fp16_node") and node.output[0] not in outputs:
+            same[node.output[0]] = before.input[0]
+            graph.node.remove(node)
+    for node in graph.node:
+        node.input[:] = [same.get(name, name) for name in node.input]
+    read = {name for node in graph.node for name in node.input} | outputs
+    for node in [node for node in half.values() if node.output[0] not in read]:
+        graph.node.remove(node)
+
+
+def _casts_to(node: onnx.NodeProto, kind: int) -> bool:
+    return node.op_type == "Cast" and any(item.name == "to" and item.i == kind for item in node.attribute)
+
+
+def _reached(nodes: Iterable[onnx.NodeProto], backwards: bool = False) -> set[str]:
+    """Names of the products and of everything behind them; before them, if `backwards`."""
+    tensors: set[str] = set()
+    found = set()
+    for node in reversed(list(nodes)) if backwards else nodes:
+        near, far = (node.output, node.input) if backwards else (node.input, node.output)
+        if node.op_type in graph_reading.OPERANDS or not tensors.isdisjoint(near):
+            tensors.update(far)
+            found.add(node.name)
+    return found

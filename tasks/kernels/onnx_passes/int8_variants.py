@@ -1,0 +1,49 @@
+"""Variants: the settings in which a graph can be quantized, and the file that each one gives."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from tasks.kernels.onnx_passes.cleanup import clean
+from tasks.kernels.onnx_passes.dynamic_quantization import quantize_dynamic
+from tasks.kernels.onnx_passes.pixel_folding import fold_pixels
+from tasks.kernels.onnx_passes.static_quantization import fuse, quantize
+from tasks.kernels.quantization.number_formats import Calibration, Range, Variant
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Formats, granularity and how ranges are found."""
+
+    variant: Variant | Literal["dynamic"]
+    per_channel: bool
+    calibration: Calibration | None
+    """None where nothing is calibrated: `dynamic`."""
+    pixels: bool = False
+    """Whether the first convolution reads the user's pixels themselves (`fold_pixels`)."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A graph ready to be quantized, and ranges that are no question of calibration."""
+
+    graph: bytes
+    fixed: Mapping[str, Range]
+
+
+def source(model: bytes, pixels: bool) -> Source | None:
+    """The file cleaned, fused and with its shapes; None where `pixels` cannot be read as they are."""
+    cleaned = fuse(clean(model))
+    if not pixels:
+        return Source(cleaned, {})
+    folded = fold_pixels(cleaned)
+    return None if folded is None else Source(*folded)
+
+
+def build_variant(graph: bytes, nodes: Collection[str], ranges: Mapping[str, Range], setting: Setting) -> bytes:
+    """The graph of a source with `nodes` quantized. Deterministic; needs no data."""
+    if setting.variant == "dynamic":
+        return quantize_dynamic(graph, nodes, setting.per_channel)
+    return quantize(graph, nodes, ranges, setting.variant, setting.per_channel)

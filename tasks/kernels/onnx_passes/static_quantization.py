@@ -1,0 +1,148 @@
+"""Rewriting: an ONNX file fused, its activations' ranges collected, and the same file in eight bits."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from tasks.kernels.onnx import graph_reading
+from tasks.kernels.onnx.serialization import constants, dump, exposed, load_proto
+from tasks.kernels.onnx.sessions import Array
+from tasks.kernels.onnx_passes.finalize import drop_unused, quiet, tidy
+from tasks.kernels.quantization.number_formats import FORMATS, Calibration, Range, Variant, clipped, extremes
+
+HISTOGRAM = 128
+"""Examples whose activations histograms count: some hundred thousand values of each tensor are enough."""
+
+
+def quantizable(model: bytes) -> list[str]:
+    """Names of the operators that `quantize` can turn into eight bits, in the graph's order."""
+    return list(layer_names(model))
+
+
+def layer_names(model: bytes) -> dict[str, str]:
+    """The same names, and what the network calls each layer, as far as its weights' names tell."""
+    proto = load_proto(model)
+    names = graph_reading.quantizable_nodes(proto.graph.node, constants(proto))
+    weights = {node.name: node.input[1] for node in proto.graph.node if node.name in names}
+    return {name: weights[name].rpartition("/")[2].removesuffix(".weight") for name in names}
+
+
+def fuse(model: bytes) -> bytes:
+    """The file after the runtime's basic rewriting: batch norm folded, biases joined, types inferred."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "fused.onnx"
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.optimized_model_filepath = str(path)
+        onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return dump(tidy(onnx.shape_inference.infer_shapes(onnx.load(path)), load_proto(model)))
+
+
+def collect_ranges(
+    fused: bytes,
+    nodes: Collection[str],
+    batches: Sequence[Mapping[str, Array]],
+    method: Calibration,
+    step: int = 8,
+) -> dict[str, Range]:
+    """Ranges of the activations around `nodes` (names in the fused graph) and the nodes that ride along.
+
+    NaN among the values gives NaN as range. Runs `step` examples at a time, so that little memory holds all
+    activations. Histograms (`entropy`, `percentile`) count the first HISTOGRAM examples only.
+    """
+    proto = load_proto(fused)
+    known = constants(proto)
+    names = graph_reading.activations_of(proto.graph.node, graph_reading.riding(proto.graph.node, nodes, known), known)
+    floats = {item.name for item in (*proto.graph.value_info, *proto.graph.input, *proto.graph.output)
+              if item.type.tensor_type.elem_type == onnx.TensorProto.FLOAT}  # fmt: skip
+    names = [name for name in names if name in floats]
+    session = exposed(proto, names)
+
+    step = session_batch(session, step)
+    full = extremes(record_activations(session, names, batches, step))
+    if method == "minmax" or not all(np.isfinite(limits).all() for limits in full.values()):
+        return full
+    parts = record_activations(session, names, batches, step)
+    return clipped(islice(parts, HISTOGRAM // step), full, method)
+
+
+def session_batch(session: onnxruntime.InferenceSession, usual: int) -> int:
+    """How many examples a file with a fixed batch takes; `usual` where it is dynamic."""
+    fixed = session.get_inputs()[0].shape[:1]
+    return fixed[0] if fixed and isinstance(fixed[0], int) else usual
+
+
+def record_activations(
+    session: onnxruntime.InferenceSession, names: Sequence[str], batches: Sequence[Mapping[str, Array]], step: int
+) -> Iterator[dict[str, Array]]:
+    """The named tensors on all examples, run `step` at a time."""
+    for batch in batches:
+        for at in range(0, len(next(iter(batch.values()))), step):
+            piece = {name: np.asarray(array[at : at + step]) for name, array in batch.items()}
+            yield dict(zip(names, session.run(list(names), piece), strict=True))
+
+
+def quantize(
+    fused: bytes,
+    nodes: Collection[str],
+    ranges: Mapping[str, Range],
+    variant: Variant,
+    per_channel: bool = True,
+) -> bytes:
+    """The fused file with `nodes`, and what rides along, in eight bits (QDQ). Deterministic; needs no data.
+
+    Raises KeyError, naming the tensor, when a range is missing.
+    """
+    from onnxruntime.quantization import CalibrationMethod, QuantType
+    from onnxruntime.quantization.calibrate import TensorData, TensorsData
+    from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+
+    proto = load_proto(fused)
+    names = graph_reading.riding(proto.graph.node, nodes, constants(proto))
+    known = {
+        name: TensorData(lowest=np.array(low, np.float32), highest=np.array(high, np.float32))
+        for name, (low, high) in ranges.items()
+    }
+    form = FORMATS[variant]
+    with quiet():
+        quantizer = QDQQuantizer(
+            proto,
+            per_channel,
+            form.reduced,
+            QuantType.QInt8 if form.signed_weights else QuantType.QUInt8,
+            QuantType.QInt8 if form.signed_activations else QuantType.QUInt8,
+            TensorsData(CalibrationMethod.MinMax, known),
+            names,
+            [],
+            sorted({*graph_reading.QUANTIZED, *graph_reading.RIDERS}),
+            {},
+        )
+        quantizer.quantize_model()
+        quantizer.model.topological_sort()
+    written = quantizer.model.model
+    _keep_answers_float(written, names)
+    del written.graph.value_info[:]
+    return dump(tidy(written, load_proto(fused)))
+
+
+def _keep_answers_float(proto: onnx.ModelProto, names: Collection[str]) -> None:
+    """Takes out the rounding of matrix products that nothing in eight bits reads."""
+    graph = proto.graph
+    for before, after in graph_reading.needless(graph.node, names):
+        exact, rounded = before.input[0], after.output[0]
+        graph.node.remove(before)
+        graph.node.remove(after)
+        for node in graph.node:
+            for field in (node.input, node.output):
+                for index, name in enumerate(field):
+                    if name == exact:
+                        field[index] = rounded
+    drop_unused(graph)

@@ -1,0 +1,71 @@
+"""Blockwise: weights of matrix products in 4 or 8 bits, each block of them with a scale of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Literal
+
+import numpy as np
+
+from tasks.kernels.onnx.serialization import constants, dump, load_proto
+from tasks.kernels.onnx_passes.dynamic_quantization import split_linear
+from tasks.kernels.onnx_passes.finalize import drop_unused, quiet, tidy
+
+Bits = Literal[4, 8]
+FLOATS, INTEGERS = 1, 4
+"""The runtime's `accuracy_level` of a product."""
+
+
+def shrinking(fused: bytes, bits: Bits, block_size: int) -> dict[str, str]:
+    """Those of `products` that take fewer bytes so: a block is never shorter than `block_size`."""
+    known = constants(split_linear(load_proto(fused)))
+    layers, weights = products(fused), {}
+    for node in split_linear(load_proto(fused)).graph.node:
+        if node.name in layers:
+            inputs, outputs = known[node.input[1]].shape
+            # Each block has its weights, a float scale and a zero point of the same bits.
+            packed = outputs * -(-inputs // block_size) * (block_size * bits // 8 + 4 + 1)
+            weights[node.name] = packed < 4 * inputs * outputs
+    return {name: layer for name, layer in layers.items() if weights[name]}
+
+
+def products(fused: bytes) -> dict[str, str]:
+    """Names of the matrix products with constant float weights (a linear layer is one), and of their layers."""
+    proto = split_linear(load_proto(fused))
+    known = constants(proto)
+    return {
+        node.name: node.input[1].rpartition("/")[2].removesuffix("_transposed").removesuffix(".weight")
+        for node in proto.graph.node
+        if node.op_type == "MatMul"
+        and (weight := known.get(node.input[1])) is not None
+        and weight.ndim == 2
+        and weight.dtype == np.float32
+    }
+
+
+def quantize_weights(fused: bytes, names: Collection[str], bits: Bits, block_size: int, integers: bool = True) -> bytes:
+    """The fused file with the named products as MatMulNBits, whose weights are rounded block by block.
+
+    A block is `block_size` weights of one output; it has a scale and a zero point. With `integers` the runtime
+    rounds each block of activations to eight bits and multiplies integers; else it multiplies floats, for which
+    it must first unpack the weights. Deterministic; needs no data.
+    """
+    origin = load_proto(fused)
+    with quiet():
+        # Here, for on import it would set up the caller's log.
+        from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+
+        others = [name for name in products(fused) if name not in names]
+        level = INTEGERS if integers else FLOATS
+        quantizer = MatMulNBitsQuantizer(
+            split_linear(load_proto(fused)),
+            bits=bits,
+            block_size=block_size,
+            accuracy_level=level,
+            nodes_to_exclude=others,
+        )
+        quantizer.process()
+    written = quantizer.model.model
+    drop_unused(written.graph)
+    del written.graph.value_info[:]
+    return dump(tidy(written, origin))

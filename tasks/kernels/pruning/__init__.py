@@ -1,0 +1,1 @@
+"""Which channels, blocks and weights to remove, and how."""

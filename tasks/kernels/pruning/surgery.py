@@ -1,0 +1,108 @@
+"""Cutting channels out of a network, and the proof that nothing else was cut."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from tasks.kernels.graph.attention import expand_attention
+from tasks.kernels.graph.channel_groups import Group, Side
+from tasks.kernels.graph.layers import LAYER_NORMS, NORMS_OVER_CHANNELS, TRANSPOSED, division
+from tasks.kernels.graph.tracing import to_device_of
+from tasks.kernels.pruning.layer_slicing import kept, trim, trim_tensor, width
+
+TOLERANCE = 1e-3
+"""Largest relative difference between a cut network and its reference that is put down to rounding."""
+
+
+def cut_channels(model: nn.Module, groups: Sequence[Group], keep: Mapping[int, Sequence[int]]) -> nn.Module:
+    """A copy of `model` that keeps, of each group whose id is in `keep`, only these channels.
+
+    Torch's attention layers that lose something are written out as plain layers. Raises ValueError for a layer
+    that would lose all its channels, or that has fewer than the group says.
+    """
+    lost = _lost(groups, keep)
+    pared = expand_attention(model, {layer for layer, _ in lost})
+    for (layer, side), positions in lost.items():
+        try:
+            if side == "tensor":
+                trim_tensor(pared, layer, positions)
+            else:
+                trim(pared.get_submodule(layer), side, positions)
+        except ValueError as error:
+            raise ValueError(f"layer {layer}: {error}") from None
+    return pared
+
+
+def silence(model: nn.Module, groups: Sequence[Group], keep: Mapping[int, Sequence[int]]) -> nn.Module:
+    """The reference of a cut: a copy of the same size whose layers take no notice of the removed channels.
+
+    Every reader gives them the weight zero, and norms over channels take their statistics without them: there,
+    and only there, a cut changes what the network computes from the other channels.
+    """
+    lost = _lost(groups, keep)
+    silent = expand_attention(model, {layer for layer, _ in lost})
+    for (layer, side), gone in lost.items():
+        module: Any = None if side == "tensor" else silent.get_submodule(layer)
+        if side == "in":
+            _ignore(module, gone)
+        elif isinstance(module, NORMS_OVER_CHANNELS):
+            owner, _, name = layer.rpartition(".")
+            setattr(silent.get_submodule(owner), name, _Reduced(module, gone))
+    return silent
+
+
+def difference(
+    model: nn.Module, groups: Sequence[Group], keep: Mapping[int, Sequence[int]], example: torch.Tensor
+) -> float:
+    """Largest difference between the cut and the silenced network, over the largest output; 0 when sound.
+
+    Raises RuntimeError, as torch does, when the cut network does not run.
+    """
+    with torch.no_grad():
+        wanted = silence(model, groups, keep).eval()(to_device_of(model, example))
+        got = cut_channels(model, groups, keep).eval()(to_device_of(model, example))
+    if got.shape != wanted.shape:
+        return float("inf")
+    return float((got - wanted).abs().max() / wanted.abs().max().clamp(min=1e-6))
+
+
+class _Reduced(nn.Module):
+    """A norm over the channels that stay; the others come out as zeros."""
+
+    def __init__(self, norm: Any, gone: set[int]) -> None:
+        super().__init__()
+        self.stay = kept(norm, "through", gone)
+        self.last, self.norm = isinstance(norm, LAYER_NORMS), norm
+        trim(norm, "through", gone)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        axis, outputs = -1 if self.last else 1, torch.zeros_like(inputs)
+        stay = torch.tensor(self.stay, device=inputs.device)
+        return outputs.index_copy(axis, stay, self.norm(inputs.index_select(axis, stay)))
+
+
+def _lost(groups: Sequence[Group], keep: Mapping[int, Sequence[int]]) -> dict[tuple[str, Side], set[int]]:
+    """The positions that go, by layer and side; the sides `out` come first."""
+    lost: dict[tuple[str, Side], set[int]] = {}
+    for group in groups:
+        if group.id in keep:
+            gone = set(range(group.channels)) - set(keep[group.id])
+            for place in group.places:
+                starts = (place.start + channel * place.width for channel in gone)
+                positions = {start + offset for start in starts for offset in range(place.width)}
+                lost.setdefault((place.layer, place.side), set()).update(positions)
+    return dict(sorted(lost.items(), key=lambda item: item[0][1] != "out"))
+
+
+def _ignore(module: Any, gone: set[int]) -> None:
+    """Zero weights for these input channels; a group that goes as a whole is ignored by its readers."""
+    groups, whole = division(module)
+    if not whole:
+        share = width(module, "in") // groups
+        with torch.no_grad():
+            weight = module.weight.transpose(0, 1) if not isinstance(module, TRANSPOSED) else module.weight
+            weight[sorted({position % share for position in gone})] = 0

@@ -1,0 +1,1 @@
+"""Metrics, intervals, shifts of distributions."""

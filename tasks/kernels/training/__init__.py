@@ -1,0 +1,1 @@
+"""The training loop and what it works with: losses, image transforms, checkpoints, curves."""

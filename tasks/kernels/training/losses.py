@@ -1,0 +1,58 @@
+"""Objectives: what training lowers. Each takes the network's raw outputs and gives the batch's mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def cross_entropy(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Mean negative log-likelihood in nats. `logits` (count, classes), `targets` int64 (count,).
+
+    `label_smoothing` is the share of each target that is spread over all classes (Szegedy et al., 2016).
+    """
+    return functional.cross_entropy(logits, targets, label_smoothing=label_smoothing)
+
+
+def mean_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Mean squared difference. `outputs` (count,) or (count, 1), `targets` (count,): they never broadcast."""
+    return functional.mse_loss(outputs.reshape(targets.shape), targets)
+
+
+def task_loss(outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy for class indices (integers), mean squared error for numbers."""
+    if targets.is_floating_point():
+        return mean_squared_error(outputs, targets)
+    return cross_entropy(outputs, targets, label_smoothing)
+
+
+def distillation_loss(
+    student: Tensor, teacher: Tensor, targets: Tensor, temperature: float = 4.0, hard_weight: float = 0.1
+) -> Tensor:
+    """`hard_weight` of the task's own loss and the rest of the distance to the teacher's outputs.
+
+    Classes: T² KL(softmax(teacher / T) || softmax(student / T)), with T the temperature; the factor keeps the
+    gradient's size when T changes (Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network",
+    2015). Numbers (float targets): mean squared difference to the teacher; the temperature plays no part.
+    """
+    hard = task_loss(student, targets)
+    if targets.is_floating_point():
+        soft = mean_squared_error(student, teacher.reshape(targets.shape))
+    else:
+        soft = _softened_divergence(student, teacher, temperature)
+    return hard_weight * hard + (1 - hard_weight) * soft
+
+
+def _softened_divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    guess = functional.log_softmax(student.float() / temperature, dim=1)
+    guide = functional.log_softmax(teacher.float() / temperature, dim=1)
+    divergence = functional.kl_div(guess, guide, reduction="batchmean", log_target=True)
+    return torch.mul(divergence, temperature**2)
+
+
+def supervised(label_smoothing: float = 0.0) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
+    """The plain objective of training: model, inputs, targets -> `task_loss` of the model's outputs."""
+    return lambda model, inputs, targets: task_loss(model(inputs), targets, label_smoothing)

@@ -1,0 +1,1 @@
+"""Networks from factories and weight files."""

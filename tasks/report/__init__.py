@@ -1,0 +1,1 @@
+"""The report: its data, figures, charts and templates."""

@@ -1,0 +1,47 @@
+"""Pictures of the report: pure functions from numbers to SVG text; the page's style sheet colours them."""
+
+from tasks.core.number_format import (
+    Unit,
+    format_bytes,
+    format_count,
+    format_duration,
+    format_ratio,
+    format_significant,
+    unit_of,
+)
+from tasks.report.charts.forest import forest
+from tasks.report.charts.line_chart import Series, lines
+from tasks.report.charts.pareto import ParetoView, frontier, pareto
+from tasks.report.charts.point_marks import Point
+from tasks.report.charts.scales import AxisScale, Interval, ticks
+from tasks.report.charts.scatter import TrialMark, scatter
+from tasks.report.charts.tradeoff import BranchMark, Frame, tradeoff
+from tasks.report.charts.waterfall import Bar, bars, dots
+
+__all__ = [
+    "AxisScale",
+    "Bar",
+    "BranchMark",
+    "Frame",
+    "Interval",
+    "ParetoView",
+    "Point",
+    "Series",
+    "TrialMark",
+    "Unit",
+    "bars",
+    "dots",
+    "forest",
+    "format_bytes",
+    "format_count",
+    "format_duration",
+    "format_ratio",
+    "format_significant",
+    "frontier",
+    "lines",
+    "pareto",
+    "scatter",
+    "ticks",
+    "tradeoff",
+    "unit_of",
+]

@@ -1,0 +1,210 @@
+"""The report's pictures: from scorecards, epochs and trials to charts, in the report's unit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from tasks.core import LOWER_IS_BETTER, Goal, Scorecard, number_format
+from tasks.core.number_format import Unit
+from tasks.report import charts
+from tasks.report.charts import AxisScale, Bar, BranchMark, Frame, Interval, ParetoView, Point, Series, TrialMark
+
+if TYPE_CHECKING:
+    from tasks.report.report_data import Tradeoff, TrialRow
+
+Row = tuple[str, Literal["baseline", "candidate", "control"], bool, Scorecard]
+"""Name, role, whether chosen, and what was measured."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Draws in one unit, for one goal; every method returns SVG text with its words escaped."""
+
+    unit: Unit
+    goal: Goal
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether a smaller score is a better one."""
+        return self.goal.metric in LOWER_IS_BETTER
+
+    @property
+    def _metric(self) -> str:
+        return f"{self.goal.metric}{', %' if self.unit.scale == 100 else ''}"
+
+    def overview(self, rows: Sequence[Row], *, narrow: bool = False) -> str:
+        """Score against what the goal minimizes; the narrow one is for phones and shows numbers for names."""
+        slow, big = "median latency, ms", "file size, kB"
+        by_latency = self.goal.minimize == "latency"
+        view = ParetoView(
+            x_title=f"← better · {slow if by_latency else big}",
+            y_title=f"↑ better · {self._metric}{', axis reversed' if self.lower_is_better else ''}",
+            area_title=f"area = {(big if by_latency else slow).partition(',')[0]}",
+            lower_is_better=self.lower_is_better,
+            margin=self.goal.max_drop * self.unit.scale,
+            width=360 if narrow else 1056,
+            height=400 if narrow else 520,
+        )
+        return charts.pareto([self._point(index, row, narrow) for index, row in enumerate(rows, 1)], view)
+
+    def _point(self, number: int, row: Row, narrow: bool) -> Point:
+        name, role, chosen, card = row
+        score = self._score(card)
+        size = _size(card)
+        words = (self.unit.score(card.score.value), _ms(card), number_format.format_bytes(card.size.bytes))
+        hint = f"{name}: {', '.join(words)}"
+        by_latency = self.goal.minimize == "latency"
+        x, area = (_latency(card), size.value) if by_latency else (size, card.latency.median_ms)
+        return Point(str(number) if narrow else name, x, score, area, role, chosen, hint)
+
+    def _score(self, card: Scorecard) -> Interval:
+        """The score with the interval of its paired difference, which the margin is held against."""
+        sign = 1 if self.lower_is_better else -1
+        drop = card.drop.estimate
+        ends = (card.score.value + sign * (end - drop.value) for end in (drop.low, drop.high))
+        low, high = sorted(end * self.unit.scale for end in ends)
+        return Interval(card.score.value * self.unit.scale, low, high)
+
+    def drop(self, card: Scorecard, cards: Sequence[Scorecard]) -> str:
+        """The paired drop against nought and the margin, on the scale of all `cards`."""
+        ends = [end for other in cards for end in (other.drop.estimate.low, other.drop.estimate.high)]
+        margin = card.drop.margin
+        furthest = margin * 4 if margin > 0 else max(*map(abs, ends), 1e-12)
+        scale = AxisScale(max(min(*ends, 0.0), -furthest), min(max(*ends, margin), furthest), 4, 128)
+        tone = {"proven within": "good", "within, not proven": "fair", "beyond": "bad"}[card.drop.verdict]
+        return charts.forest(_interval(card.drop.estimate), scale, reference=0.0, margin=margin, tone=tone)
+
+    def speed(self, card: Scorecard, cards: Sequence[Scorecard]) -> str:
+        """The latency ratio against one, on the logarithmic scale of all `cards`."""
+        ends = [end for other in cards for end in (other.latency.ratio.low, other.latency.ratio.high)]
+        scale = AxisScale(min(*ends, 0.8), max(*ends, 1.25), 4, 128, log=True)
+        tone = {"faster": "good", "no measurable change": "none", "slower": "bad"}[card.latency.verdict]
+        return charts.forest(_interval(card.latency.ratio), scale, reference=1.0, tone=tone)
+
+    def stages(self, stages: Sequence[tuple[str, Scorecard]]) -> list[str]:
+        """Three panels: the score, the latency and the bytes after each step."""
+        base = stages[0][1]
+        start = base.score.value * self.unit.scale
+        margin = self.goal.max_drop * self.unit.scale * (1 if self.lower_is_better else -1)
+        score = [Bar(label, self._score(card), self.unit.score(card.score.value)) for label, card in stages]
+        latency = [Bar(label, _latency(card), _ms(card)) for label, card in stages]
+        size = [Bar(label, _size(card), number_format.format_bytes(card.size.bytes)) for label, card in stages]
+        return [
+            charts.dots(score, f"{self.goal.metric} after each step", base=start, edge=start + margin),
+            charts.bars(latency, "median latency after each step", whiskers=True),
+            charts.bars(size, "file size after each step"),
+        ]
+
+    def curves(self, label: str, epochs: Sequence[dict[str, Any]]) -> list[str]:
+        """Loss, validation score and learning rate by epoch; the best epoch is marked."""
+
+        def series(key: str, scale: float = 1.0) -> tuple[tuple[float, float], ...]:
+            return tuple((e["number"], e[key] * scale) for e in epochs if e.get(key) is not None)
+
+        scores = series("validation_score", self.unit.scale)
+        sign = 1 if self.lower_is_better else -1
+        best = min(scores, key=lambda point: sign * point[1])[0] if scores else None
+        losses = [
+            Series("train", series("train_loss"), "first"),
+            Series("valid.", series("validation_loss"), "second"),
+        ]
+        score, rate = [Series("", scores, "third")], [Series("", series("learning_rate"), "first")]
+        drawn = [
+            charts.lines(losses, f"{label}: loss by epoch", "epoch", "loss", mark=best),
+            charts.lines(score, f"{label}: score by epoch", "epoch", f"validation {self._metric}", mark=best),
+            charts.lines(rate, f"{label}: learning rate by epoch", "epoch", "learning rate"),
+        ]
+        return [picture for picture in drawn if picture]
+
+    def trials(self, trials: Sequence[dict[str, Any]], best: int | None) -> list[str]:
+        """The score against the trial's number, then against each path that was searched."""
+        paths = sorted({path for trial in trials for path in trial["point"]})
+        axes = [("trial", [(trial, trial["number"]) for trial in trials])]
+        axes += [(p, [(trial, trial["point"][p]) for trial in trials if p in trial["point"]]) for p in paths]
+        return [
+            charts.scatter(
+                [self._trial(trial, at, best) for trial, at in places],
+                f"Score of {len(places)} trials against {axis}",
+                axis,
+                self._metric,
+                lower_is_better=self.lower_is_better,
+            )
+            for axis, places in axes
+        ]
+
+    def _trial(self, trial: dict[str, Any], at: Any, best: int | None) -> TrialMark:
+        score = trial["score"]
+        at = at if isinstance(at, int | float | str) and not isinstance(at, bool) else str(at)
+        hint = f"trial {trial['number']}: {trial['state']}"
+        if score is not None and not math.isfinite(score):
+            score = None
+        if score is not None:
+            hint, score = f"{hint}, {self.unit.score(score)}", score * self.unit.scale
+        return TrialMark(at, score, trial["state"], trial["number"] == best, hint)
+
+    def tradeoff(self, tried: Sequence[TrialRow], *, narrow: bool = False) -> str:
+        """The drop of the branches that a search tried against their speed-up, or against how much smaller they are."""
+        by_latency = self.goal.minimize == "latency"
+        gain = "speed-up" if by_latency else "size, baseline ÷ this"
+        measured = ((each, each.speedup if by_latency else each.size_ratio) for each in tried)
+        drawn = [self._try(each, times) for each, times in measured if each.drop is not None and times]
+        return charts.tradeoff(drawn, self._frame(gain, "the branches that were tried", narrow))
+
+    def weighed(self, trials: Sequence[dict[str, Any]], weighed: Tradeoff, *, narrow: bool = False) -> str:
+        """The drop of the trials against the best of them, against how much less than that one they cost."""
+        known = [trial for trial in trials if trial["score"] is not None and trial["cost"]]
+        if not known:
+            return ""
+        sign = 1 if self.lower_is_better else -1
+        best = min(known, key=lambda trial: sign * trial["score"])
+        gain = f"{'latency' if weighed.cost == 'latency_ms' else 'size'}, trial {best['number']} ÷ this"
+        drawn = []
+        for trial in known:
+            times, drop = best["cost"] / trial["cost"], sign * (trial["score"] - best["score"])
+            name = f"trial {trial['number']}"
+            kind: Any = "best" if trial["number"] == weighed.taken else trial["state"]
+            hint = f"{name}: {trial['state']}; {self.unit.score(trial['score'])}, {number_format.format_ratio(times)}"
+            label = name if trial["number"] in (weighed.taken, *weighed.front) else ""
+            drawn.append(BranchMark(label, times, drop * self.unit.scale, kind, hint))
+        return charts.tradeoff(drawn, self._frame(gain, f"{len(known)} trials", narrow))
+
+    def _frame(self, gain: str, tried: str, narrow: bool) -> Frame:
+        points = ", points" if self.unit.scale == 100 else ""
+        return Frame(
+            f"Drop of {self.goal.metric} against {gain} of {tried}",
+            f"{gain} · better →",
+            f"↑ better · drop of {self.goal.metric}{points}, axis reversed",
+            self.goal.max_drop * self.unit.scale,
+            *((360, 340) if narrow else ()),
+        )
+
+    def _try(self, each: TrialRow, ratio: float) -> BranchMark:
+        kind: Any = "best" if each.best else each.state
+        drop = each.drop or 0.0
+        hint = f"{each.name}: {each.branch}; drop {self.unit.change(drop)}, {number_format.format_ratio(ratio)}"
+        label = each.name if kind in ("own", "best") else ""
+        return BranchMark(
+            label, ratio, drop * self.unit.scale, "finished" if kind in ("given up", "failed") else kind, hint
+        )
+
+
+def _interval(estimate: Any) -> Interval:
+    return Interval(estimate.value, estimate.low, estimate.high)
+
+
+def _size(card: Scorecard) -> Interval:
+    """Kilobytes; they are counted, so the interval is the number."""
+    return Interval(*[card.size.bytes / 1000] * 3)
+
+
+def _ms(card: Scorecard) -> str:
+    return f"{number_format.format_significant(card.latency.median_ms)} ms"
+
+
+def _latency(card: Scorecard) -> Interval:
+    """The median with the interval of the ratio to the baseline around it, in milliseconds."""
+    median, ratio = card.latency.median_ms, card.latency.ratio
+    return Interval(median, median * ratio.value / ratio.high, median * ratio.value / ratio.low)

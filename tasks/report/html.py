@@ -1,0 +1,134 @@
+"""Report: a finished run as one self-contained HTML page that needs no network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.core import Drop, Estimate, Scorecard, number_format
+from tasks.core.number_format import Unit
+from tasks.report.figures import Pictures
+from tasks.report.report_data import CandidateRow, ReportData
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render_report(story: ReportData) -> str:
+    """The report as HTML; every text of the story is escaped."""
+    unit = _unit(story)
+    entries = _ordered(story)
+    chosen = next((entry for entry in entries if entry.chosen), None)
+    headline = _on_test(story, chosen) or (chosen.card if chosen else None)
+    pictures = Pictures(unit, story.goal)
+    return (
+        _environment(unit)
+        .get_template("report.html.j2")
+        .render(
+            story=story,
+            style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
+            entries=entries,
+            measured=[entry for entry in entries if entry.card],
+            cards=[entry.card for entry in entries if entry.card],
+            baseline=next((entry for entry in entries if entry.role == "baseline" and entry.card), None),
+            chosen=chosen,
+            headline=headline,
+            status=_status(chosen, headline),
+            best=story.weighed.taken if story.weighed else _best(story, pictures.lower_is_better),
+            pictures=pictures,
+            limits=story.goal.limits.model_dump(exclude_none=True),
+        )
+    )
+
+
+def verdict(drop: Drop) -> str:
+    """The verdict in words; what is not proven says how many examples would prove it."""
+    if drop.verdict == "beyond":
+        return "beyond the margin"
+    needs = "" if drop.needed is None else f" (needs {number_format.format_count(drop.needed)} examples)"
+    return drop.verdict + needs
+
+
+def _status(chosen: CandidateRow | None, card: Scorecard | None) -> tuple[str, str]:
+    """The tone and the words of the badge above the answer."""
+    if chosen is None or card is None or chosen.role == "baseline":
+        return "bad", "No candidate meets the goal: the product is the baseline"
+    words = f"on {card.split}: {verdict(card.drop)}"
+    if card.drop.verdict == "beyond":
+        return "bad", f"Chosen on validation, but {words}"
+    return ("good" if card.drop.verdict == "proven within" else "fair"), f"Goal met; drop {words}"
+
+
+def _unit(story: ReportData) -> Unit:
+    scores = [entry.card.score for entry in story.entries if entry.card]
+    width = min((score.high - score.low for score in scores), default=0.0)
+    return number_format.unit_of(story.metric, story.goal.max_drop or width)
+
+
+def _ordered(story: ReportData) -> list[CandidateRow]:
+    """The baseline, the chosen one, the candidates from the least cost on, the controls, the refused."""
+
+    def rank(entry: CandidateRow) -> tuple[bool, bool, bool, bool, float]:
+        cost = 0.0
+        if entry.card:
+            size, latency = entry.card.size.bytes, entry.card.latency.median_ms
+            cost = latency if story.goal.minimize == "latency" else size
+        return entry.card is None, entry.role == "control", entry.role != "baseline", not entry.chosen, cost
+
+    return sorted(story.entries, key=rank)
+
+
+def _on_test(story: ReportData, chosen: CandidateRow | None) -> Scorecard | None:
+    wanted = chosen.card.candidate if chosen and chosen.card else None
+    return next((card for card in story.test if card.candidate == wanted), None)
+
+
+def _best(story: ReportData, lower_is_better: bool) -> int | None:
+    """The number of the best finished trial."""
+    scored = [trial for trial in story.trials if trial["score"] is not None and trial["state"] == "finished"]
+    sign = 1 if lower_is_better else -1
+    return min(scored, key=lambda trial: sign * trial["score"])["number"] if scored else None
+
+
+def _safe(link: str) -> bool:
+    """Whether a link may be followed: the web, a file, or a path beside the report; never a script."""
+    return link.startswith(("http://", "https://", "file://")) or ":" not in link
+
+
+def _value(value: Any) -> str:
+    """A knob's value as a recipe writes it, with long fractions cut to four digits."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return ", ".join(map(_value, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _environment(unit: Unit) -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    def score_span(estimate: Estimate) -> str:
+        return unit.score_span(estimate.low, estimate.high)
+
+    def change_span(estimate: Estimate) -> str:
+        return unit.change_span(estimate.low, estimate.high)
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"score": unit.score, "score_span": score_span}
+    environment.filters |= {"change": unit.change, "change_span": change_span}
+    environment.filters |= {
+        "count": number_format.format_count,
+        "storage": number_format.format_bytes,
+        "ratio": number_format.format_ratio,
+    }
+    environment.filters |= {"significant": number_format.format_significant, "duration": number_format.format_duration}
+    environment.filters |= {"value": _value, "verdict": verdict, "svg": Markup}
+    environment.tests["safe_link"] = _safe
+    return environment

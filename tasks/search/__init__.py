@@ -1,0 +1,1 @@
+"""The words of a search: domains, spaces, specs, objectives and results. No engine."""

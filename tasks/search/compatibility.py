@@ -1,0 +1,66 @@
+"""Mismatches: what an algorithm cannot do with a domain, and conditions that can never be met."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.core import InputError, nearest
+from tasks.search.domains import Choice, Domain, accepted
+from tasks.training.value_schedule import ValueChange
+
+CHANGEABLE = tuple(f"train.{name}" for name in ValueChange.model_fields)
+"""Paths of the recipe's values that can become others while a network trains."""
+
+
+def wrong_condition(path: str, space: Mapping[str, Domain]) -> InputError | None:
+    """What is wrong with the conditions of a path, if anything is."""
+    for other, value in space[path].when.items():
+        place = f"space.{path}.when.{other}"
+        if other not in space:
+            return InputError("is not a path of the space", path=place, nearest=nearest(other, set(space) - {path}))
+        values = space[other].values()
+        if values is None:
+            law = "must be the path of a choice, integers or quantized, whose values can be named"
+            return InputError(law, path=place, value=str(space[other]))
+        if not accepted(value):
+            return InputError("needs a value", path=place, value=value, nearest=values[0])
+        for each in accepted(value):
+            if not space[other].has(each):
+                law = f"must be a value of {other}: {space[other]}"
+                return InputError(law, path=place, value=each, nearest=_closest(each, space[other]))
+    return None
+
+
+def _closest(value: Any, domain: Domain) -> Any:
+    values = domain.values() or ()
+    if isinstance(value, (int, float)) and all(isinstance(each, (int, float)) for each in values):
+        return min(values, key=lambda each: abs(each - value))
+    return nearest(str(value), map(str, values))
+
+
+def unsuited(path: str, domain: Domain, algorithm: str) -> InputError | None:
+    """Why the algorithm cannot search the domain, if so."""
+    got = domain.model_dump(mode="json", exclude_defaults=True)
+    place = f"space.{path}"
+    if algorithm == "grid" and domain.values() is None:
+        law = "must be a choice, integers or quantized, since the algorithm is grid"
+        return InputError(law, path=place, value=got, nearest={"choice": list(domain.ends())})
+    if algorithm == "cmaes" and isinstance(domain, Choice):
+        law = "must be a range of numbers, since the algorithm is cmaes (tpe and nsga2 take choices, too)"
+        return InputError(law, path=place, value=got)
+    if algorithm == "cmaes" and domain.when:
+        law = "must be left out, since the algorithm is cmaes (tpe and nsga2 take conditions)"
+        return InputError(law, path=f"{place}.when", value=domain.when)
+    return _unchangeable(path, domain) if algorithm == "pbt" else None
+
+
+def _unchangeable(path: str, domain: Domain) -> InputError | None:
+    place = f"space.{path}"
+    if path not in CHANGEABLE:
+        law = f"pbt changes values while a network trains: only {', '.join(CHANGEABLE)} (tpe searches the others)"
+        return InputError(law, path=place, nearest=nearest(path, CHANGEABLE))
+    if domain.when:
+        law = "must be left out, since the algorithm is pbt (tpe and nsga2 take conditions)"
+        return InputError(law, path=f"{place}.when", value=domain.when)
+    return None

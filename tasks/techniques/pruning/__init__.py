@@ -1,0 +1,1 @@
+"""Techniques that remove blocks, channels or weights."""

@@ -1,0 +1,115 @@
+"""Narrowing: how wide each group of channels stays, by a share of its channels or by the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tasks.core import Refusal
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from tasks.kernels.graph.channel_groups import Group
+    from tasks.kernels.pruning.width_search import LayerCost
+
+Scored = Sequence[tuple["Group", "Tensor"]]
+"""Groups, each with the importance of its channels (channels,)."""
+
+
+def wanted(scored: Scored, sparsity: float, together: bool) -> list[float]:
+    """How many channels each group would keep without rounding: the same share, or the best of all `together`."""
+    import torch
+
+    if not together or not scored:
+        return [(1 - sparsity) * group.channels for group, _ in scored]
+    relative = [score / score.mean().clamp(min=1e-30) for _, score in scored]
+    everywhere = torch.cat(relative)
+    order = everywhere.argsort(stable=True)
+    stays = torch.ones(len(everywhere))
+    stays[order[: round(sparsity * len(everywhere))]] = 0
+    return [float(part.sum()) for part in torch.split(stays, [len(part) for part in relative])]
+
+
+def rounded(wanted: float, channels: int, multiple: int) -> int:
+    """The multiple of the block that is nearest to `wanted`, at least one block and at most all channels.
+
+    The block is `multiple`, or at most 4 in groups narrower than two of it, where it would leave no choice.
+    """
+    from tasks.kernels.pruning.width_search import width_unit
+
+    block = width_unit(channels, multiple)
+    return min(channels, max(1, int(wanted / block + 0.5)) * block)
+
+
+def by_share(scored: Scored, wishes: Sequence[float], multiple: int) -> list[int]:
+    """Each group's width: the wish in whole blocks."""
+    return [
+        rounded(wish, group.channels, -(-multiple // group.span))
+        for (group, _), wish in zip(scored, wishes, strict=True)
+    ]
+
+
+def by_share_here(
+    model: nn.Module, scored: Scored, wishes: Sequence[float], example: Tensor
+) -> tuple[list[int], dict[str, Any]]:
+    """Each group's width: of those that are faster on this host than every wider one, the nearest to the wish."""
+    from tasks.kernels.latency import layer_costs
+    from tasks.kernels.pruning import latency_target
+
+    groups, block = [group for group, _ in scored], layer_costs.block()
+    options = latency_target.faster(
+        groups, layer_costs.calls(model, example, _names(groups)), latency_target.width_options(groups, block)
+    )
+    chosen = [min(each, key=lambda width: abs(width - wish)) for each, wish in zip(options, wishes, strict=True)]
+    return chosen, {"block": block, "options": [list(each) for each in options]}
+
+
+def by_speed(
+    model: nn.Module, scored: Scored, goal: float, multiple: int | None, example: Tensor
+) -> tuple[list[int], dict[str, Any]]:
+    """Each group's width so that the network is `goal` times as fast on this host, and what was found on the way.
+
+    Raises:
+        Refusal: no admissible widths make it so fast, or it cannot be timed.
+    """
+    from tasks.kernels.latency import layer_costs
+    from tasks.kernels.latency.network_timer import NotConvertibleError
+    from tasks.kernels.pruning import latency_target
+
+    (groups, scores), block = zip(*scored, strict=True), multiple or layer_costs.block()
+    options = latency_target.width_options(groups, block)
+    works = latency_target.layer_works(groups, layer_costs.calls(model, example, _names(groups)), options)
+    try:
+        tried = latency_target.reach_speedup(model, groups, scores, options, works, goal, example)
+    except latency_target.OutOfReachError as error:
+        layers = ", ".join(group.layers("out")[0] for group in groups[:3])
+        law = f"{type(model).__name__} cannot be {goal:g} times as fast by cutting {layers} and the like"
+        raise Refusal(f"channels: {law}: the most that was measured is {error.most:.2f} times") from error
+    except NotConvertibleError as error:
+        raise Refusal(f"channels: {error}") from error
+    best = tried[-1]
+    return list(best.widths), {
+        "goal": goal,
+        "block": block,
+        "predicted": best.predicted,
+        "measured": best.measured,
+        "tried": [{"predicted": one.predicted, "measured": one.measured, "widths": list(one.widths)} for one in tried],
+        "layers": _milliseconds(works, [each[0] for each in options], best.widths),
+    }
+
+
+def _milliseconds(
+    works: Sequence[LayerCost], full: Sequence[int], now: Sequence[int]
+) -> dict[str, Mapping[str, float]]:
+    """What the table says of each layer whose time depends on the widths, before and after."""
+    from tasks.kernels.pruning import width_search
+
+    return {
+        work.name: {"before": width_search.total([work], full, full), "after": width_search.total([work], now, full)}
+        for work in works
+    }
+
+
+def _names(groups: Sequence[Group]) -> list[str]:
+    return sorted({place.layer for group in groups for place in group.places})

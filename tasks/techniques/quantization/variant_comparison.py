@@ -1,0 +1,133 @@
+"""Measuring: what rewriting an ONNX file costs in answers and saves in time, on the calibration examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tasks.core import InputError
+from tasks.techniques.base import Batches
+
+if TYPE_CHECKING:
+    import numpy as np
+
+EXAMPLES = 512
+"""How many calibration examples answers are compared on, at most."""
+SECONDS = 0.5
+"""Time spent on timing, for each file: one thread, one example at a time."""
+
+ONE_BIT = 2.0
+"""A variant is out when its error is more than this many times the smallest: it lost more than one bit."""
+NOISE = 0.01
+"""And when it loses so much more than the one that loses least: less cannot be told apart on 512 examples."""
+TIE = 1.05
+"""Speeds within this factor of the fastest count as equal; then the smaller error decides."""
+
+
+def filled(batches: Batches) -> Batches:
+    """The batches that hold examples. Raises InputError when there are none."""
+    found = [each for each in batches if len(next(iter(each[0].values())))]
+    if not found:
+        raise InputError("calibration needs examples, but there are none", path="calibration")
+    return found
+
+
+@dataclass(frozen=True)
+class VariantBench:
+    """The file before, and how it answers."""
+
+    model: bytes
+    inputs: dict[str, np.ndarray]
+    classes: np.ndarray | None
+    """The targets where they are class indices of the outputs."""
+    outputs: np.ndarray
+
+    def judge(self, data: bytes) -> dict[str, Any]:
+        """Another file's answers against these: `error`, `agreement`, `accuracy` and `loss`.
+
+        Error: root mean squared difference over the standard deviation of the outputs. Agreement: share of equal
+        classes. Loss: of accuracy, where the classes are known; else of agreement; with one output, the error.
+        """
+        from tasks.kernels.onnx import sessions
+
+        return judge_variant(self.outputs, sessions.predict(data, self.inputs), self.classes)
+
+    def clock(self, files: Mapping[str, bytes], seconds: float | None = None) -> dict[str, dict[str, float]]:
+        """Each file's milliseconds an example (`ms`) and `speedup` against the file before, interleaved."""
+        import numpy as np
+
+        from tasks.kernels.host import measurement_lock
+        from tasks.kernels.latency import interleaving
+        from tasks.kernels.onnx.sessions import open_session
+
+        one = {name: array[:1] for name, array in self.inputs.items()}
+        sessions = {name: open_session(data) for name, data in files.items()}
+        calls = {name: partial(session.run, None, one) for name, session in sessions.items()}
+        before = partial(open_session(self.model).run, None, one)
+        with measurement_lock.exclusive_use():
+            times = interleaving.interleave({"": before, **calls}, (seconds or SECONDS) * (len(files) + 1))
+        return {
+            name: {"ms": float(np.median(times[name])), "speedup": interleaving.time_ratio(times[""], times[name])}
+            for name in files
+        }
+
+    def compare(self, files: Mapping[str, bytes], key: str) -> list[dict[str, Any]]:
+        """One row for each file: its name under `key`, its answers, its time and its bytes."""
+        times = self.clock(files)
+        return [{key: name, **self.judge(data), **times[name], "bytes": len(data)} for name, data in files.items()]
+
+
+def bench(model: bytes, batches: Batches) -> VariantBench:
+    """The file's answers on at most EXAMPLES calibration examples."""
+    import numpy as np
+
+    from tasks.kernels.onnx import sessions
+
+    inputs = {
+        name: np.concatenate([each[name] for each, _ in batches if len(each[name])])[:EXAMPLES]
+        for name in batches[0][0]
+    }
+    outputs = sessions.predict(model, inputs)
+    return VariantBench(model, inputs, _classes([targets for _, targets in batches], outputs), outputs)
+
+
+def _classes(targets: Sequence[Any], outputs: np.ndarray) -> np.ndarray | None:
+    import numpy as np
+
+    if outputs.ndim != 2 or outputs.shape[1] < 2 or any(each is None for each in targets):
+        return None
+    found = np.concatenate([np.asarray(each) for each in targets])[: len(outputs)]
+    whole = found.dtype.kind in "iu" and found.shape == outputs.shape[:1]
+    return found if whole and found.min() >= 0 and found.max() < outputs.shape[1] else None
+
+
+def judge_variant(before: np.ndarray, after: np.ndarray, classes: np.ndarray | None = None) -> dict[str, Any]:
+    """`Bench.judge` of two arrays (examples, outputs)."""
+    import numpy as np
+
+    error = float(np.sqrt(np.mean((after - before) ** 2))) / max(float(before.std()), 1e-12)
+    if before.ndim != 2 or before.shape[1] < 2:
+        return {"error": error, "agreement": None, "accuracy": None, "loss": error}
+    was, now = before.argmax(1), after.argmax(1)
+    agreement = float(np.mean(was == now))
+    if classes is None:
+        return {"error": error, "agreement": agreement, "accuracy": None, "loss": 1 - agreement}
+    accuracy = float(np.mean(now == classes))
+    loss = float(np.mean(was == classes)) - accuracy
+    return {"error": error, "agreement": agreement, "accuracy": accuracy, "loss": loss}
+
+
+def choose_variant(tried: Sequence[dict[str, Any]], max_loss: float | None = None) -> dict[str, Any]:
+    """The fastest of the sound variants; of equally fast ones, the most exact.
+
+    Sound: within one bit of the most exact and within the noise of the least loss; of these, those within
+    `max_loss` if there are any.
+    """
+    exact, least = (min(row[name] for row in tried) for name in ("error", "loss"))
+    sound = [row for row in tried if row["error"] <= ONE_BIT * exact and row["loss"] <= least + NOISE]
+    sound = sound or [row for row in tried if row["error"] == exact]
+    within = [row for row in sound if max_loss is not None and row["loss"] <= max_loss] or sound
+    fastest = max(row["speedup"] for row in within)
+    return min((row for row in within if TIE * row["speedup"] >= fastest), key=lambda row: float(row["error"]))

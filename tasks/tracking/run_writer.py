@@ -1,0 +1,97 @@
+"""Writing: what a run gets, in as few calls as MLflow allows; what the run holds already is not written again."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import time
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tasks.tracking.metric_names import dotted, plain_name, shorten
+from tasks.tracking.staging import staged
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric, Run
+    from mlflow.tracking import MlflowClient
+
+Status = Literal["FINISHED", "FAILED", "KILLED"]
+Curve = Sequence[tuple[int, float]]
+"""Pairs (step, value)."""
+
+LONGEST_PARAMETER = 500
+LONGEST_TAG = 5000
+LONGEST_NAME = 250
+LARGEST = 1.7976931348623157e308
+"""What MLflow keeps of an infinite number."""
+
+
+def write(
+    client: MlflowClient,
+    run: Run,
+    parameters: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, float] | None = None,
+    curves: Mapping[str, Curve] | None = None,
+    files: Mapping[str, Path] | None = None,
+    texts: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Adds to a run: its artifacts first, then everything else in batches.
+
+    A curve takes the place of a metric of its name. Parameters over 500 characters are cut, and
+    `parameters.json` has them whole.
+    """
+    from mlflow.entities import Metric, Param, RunTag
+
+    flat = dotted(parameters or {})
+    long = {name: text for name, text in flat.items() if len(text) > LONGEST_PARAMETER}
+    texts = dict(texts or {}) | ({"parameters.json": json.dumps(flat, indent=2)} if long else {})
+    now = int(time.time() * 1000)
+    series = {name: [(0, value)] for name, value in (metrics or {}).items()} | dict(curves or {})
+    named = {allowed(name): curve for name, curve in series.items()}
+    points = [Metric(name, _bounded(y), now, x) for name, curve in named.items() for x, y in curve]
+    params = {allowed(name): shorten(text, LONGEST_PARAMETER) for name, text in flat.items()}
+    marks = {allowed(name): shorten(text, LONGEST_TAG) for name, text in (tags or {}).items()}
+    # MLflow takes 1,000 entities in one call, of them 100 parameters and 100 tags.
+    batches = zip_longest(
+        _chunks(_new(client, run, points), 800),
+        _chunks([Param(*item) for item in params.items()], 100),
+        _chunks([RunTag(*item) for item in marks.items()], 100),
+        fillvalue=(),
+    )
+    if files or texts:
+        with staged(files or {}, texts) as folder:
+            client.log_artifacts(run.info.run_id, str(folder))
+    for some_points, some_params, some_marks in batches:
+        client.log_batch(run.info.run_id, some_points, some_params, some_marks, synchronous=True)
+
+
+def close(client: MlflowClient, run: Run, status: Status) -> None:
+    """Ends a run; one that ended in this way already keeps its time."""
+    if run.info.status != status:
+        client.set_terminated(run.info.run_id, status)
+
+
+def allowed(name: str) -> str:
+    """A name that MLflow takes: plain characters, at most 250, and as a path neither absolute nor winding."""
+    path = posixpath.normpath("/" + plain_name(name).lstrip("/"))
+    return path[1 : LONGEST_NAME + 1].rstrip("/") or "-"
+
+
+def _bounded(value: float) -> float:
+    return float(value) if value != value else max(-LARGEST, min(LARGEST, float(value)))
+
+
+def _new(client: MlflowClient, run: Run, points: list[Metric]) -> list[Metric]:
+    """The points that the run does not hold; another value at a known step counts, and becomes the latest."""
+    held: dict[tuple[str, int], str] = {}
+    for name in {point.key for point in points} & run.data.metrics.keys():
+        history = sorted(client.get_metric_history(run.info.run_id, name), key=lambda point: point.timestamp)
+        held |= {(name, point.step): repr(float(point.value)) for point in history}
+    return [point for point in points if held.get((point.key, point.step)) != repr(point.value)]
+
+
+def _chunks(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    return [items[at : at + size] for at in range(0, len(items), size)]

@@ -1,0 +1,1 @@
+"""Training: train, validate, distil, recover."""

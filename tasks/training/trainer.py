@@ -1,0 +1,178 @@
+"""A trainer: one training under way, epoch by epoch, with its checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.core import LOWER_IS_BETTER, Refusal, digest_of, write_atomically
+from tasks.kernels.training.learning_curve import Curve, Epoch, best_epoch, minutes_of, standstill
+from tasks.training.validation import validate
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from tasks.kernels.training.loops import Objective
+    from tasks.training.train_spec import TrainSpec
+    from tasks.training.training_data import Stopped, TrainingData
+
+
+class Trainer:
+    """One training under way: the model, its optimizer, the curve so far and the best weights so far."""
+
+    def __init__(
+        self, model: nn.Module, data: TrainingData, spec: TrainSpec, metric: str, objective: Objective | None
+    ) -> None:
+        from tasks.kernels.training import loops, losses
+
+        if not any(parameter.requires_grad for parameter in model.parameters()):
+            raise Refusal(f"{type(model).__name__} has no parameter that can be trained")
+        self.model, self.data, self.spec, self.metric = model, data, spec, metric
+        self.lower_is_better = metric in LOWER_IS_BETTER
+        self.objective = objective or losses.supervised(spec.label_smoothing)
+        self.optimizer = loops.make_optimizer(
+            spec.optimizer, model, spec.learning_rate, momentum=spec.momentum, weight_decay=spec.weight_decay
+        )
+        self.curve: Curve = ()
+        self.best: dict[str, Tensor] = {}
+        loops.arrange(model, channels_last=True)
+
+    def verdict(self) -> Stopped | None:
+        """Why the training ends here, or None when it goes on; it depends on the curve and the spec alone."""
+        spec, stopping = self.spec, self.spec.early_stopping
+        if self.curve and self.curve[-1].number >= spec.epochs:
+            return "epochs"
+        if stopping:
+            waited = standstill(self.curve, stopping.min_delta, self.lower_is_better)
+            if waited >= stopping.patience:
+                return "early stopping"
+        if spec.minutes is not None and minutes_of(self.curve) >= spec.minutes:
+            return "minutes"
+        return None
+
+    def train_epoch(self) -> Epoch | None:
+        """Trains and validates the next epoch; None when its loss is not finite."""
+        import torch
+
+        from tasks.kernels.training import loops
+
+        number, start = self.curve[-1].number + 1 if self.curve else 1, time.monotonic()
+        data, spec = self.data, self.spec.at(number)
+        loops.turn(self.optimizer, momentum=spec.momentum, weight_decay=spec.weight_decay)
+        with loops.seeded(spec.seed, number, data.inputs.device) as generator:
+            batches = loops.shuffled_batches(len(data.inputs), spec.batch_size, generator)
+            loss = loops.train_epoch(
+                self.model,
+                data.inputs,
+                data.targets,
+                batches,
+                self.optimizer,
+                objective=self.objective,
+                rate=lambda step: self._rate(spec.learning_rate, number - 1 + step / len(batches), start),
+                transform=data.transform,
+                augment=data.augment,
+                generator=generator,
+                precision=getattr(torch, spec.precision),
+                deadline=start + self._seconds_left(),
+            )
+        return self.validate(number, loss, start)
+
+    def _seconds_left(self) -> float:
+        return math.inf if self.spec.minutes is None else 60 * (self.spec.minutes - minutes_of(self.curve))
+
+    def _rate(self, peak: float, epochs: float, start: float) -> float:
+        """The learning rate after so many epochs, in an epoch that began at `start`, of a schedule with that peak."""
+        from tasks.kernels.training import loops
+
+        progress = epochs / self.spec.epochs
+        if self.spec.minutes is not None:
+            clock = minutes_of(self.curve) + (time.monotonic() - start) / 60
+            progress = max(progress, min(1.0, clock / self.spec.minutes))
+        return loops.learning_rate(self.spec.schedule, peak, progress)
+
+    def validate(self, number: int, train_loss: float | None, start: float) -> Epoch | None:
+        """Adds the epoch to the curve, and keeps its weights when it is the best so far.
+
+        None when a loss is not finite, and then nothing changes.
+        """
+        if train_loss is not None and not math.isfinite(train_loss):
+            return None
+        found = validate(self.model, self.data, self.metric)
+        if found is None:
+            return None
+        rate = self.optimizer.param_groups[0]["lr"]
+        epoch = Epoch(number, train_loss, found.loss, found.score, rate, time.monotonic() - start)
+        self.curve = (*self.curve, epoch)
+        if best_epoch(self.curve, self.lower_is_better) is epoch:
+            self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        return epoch
+
+    def finish(self) -> Epoch:
+        """Puts the best weights into the model, frees its gradients, and returns the best epoch."""
+        from tasks.kernels.training import loops
+
+        if not self.curve:
+            raise Refusal(
+                f"the loss of {type(self.model).__name__} is not finite in the first epoch at learning rate "
+                f"{self.spec.learning_rate:g}: lower the learning rate, or look for NaN in the inputs"
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        self.model.load_state_dict(self.best)
+        self.model.eval()
+        loops.arrange(self.model, channels_last=False)
+        return best_epoch(self.curve, self.lower_is_better)
+
+    def save(self, path: Path, identity: str) -> None:
+        """Writes the checkpoint: all of it or nothing."""
+        from tasks.kernels.training import checkpoints
+
+        content = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "best": self.best,
+            "curve": [dataclasses.asdict(epoch) for epoch in self.curve],
+        }
+        write_atomically(path, checkpoints.pack_checkpoint(identity, content))
+
+    def resume(self, path: Path, identity: str) -> str:
+        """Goes back to the checkpoint, if one is there; returns why not, if it is not this training's."""
+        from tasks.kernels.training import checkpoints
+
+        if not path.exists():
+            return ""
+        try:
+            content = checkpoints.unpack(identity, path.read_bytes(), self.data.inputs.device)
+        except checkpoints.NotOurs as answer:
+            return f"training began anew: the checkpoint {path} {answer}"
+        self.model.load_state_dict(content["model"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.best = content["best"]
+        self.curve = tuple(Epoch(**epoch) for epoch in content["curve"])
+        return ""
+
+
+def identity_of(trainer: Trainer, keep_start: bool, spec: TrainSpec | None = None) -> str:
+    """Digest of what decides the training's bits: spec, metric, starting parameters, shapes and targets.
+
+    Args:
+        spec: another training's, alike in all else; by default the trainer's own.
+    """
+    from tasks.kernels.training.checkpoints import fingerprint
+
+    data = trainer.data
+    return digest_of(
+        {
+            "version": 1,
+            "spec": (spec or trainer.spec).model_dump(mode="json"),
+            "metric": trainer.metric,
+            "keep_start": keep_start,
+            "state": [[name, list(tensor.shape)] for name, tensor in trainer.model.state_dict().items()],
+            "parameters": [fingerprint(parameter) for parameter in trainer.model.parameters()],
+            "inputs": [[str(x.dtype), list(x.shape)] for x in (data.inputs, data.validation_inputs)],
+            "targets": [fingerprint(data.targets), fingerprint(data.validation_targets)],
+            "augmented": data.augment is not None,
+        }
+    )

@@ -1,0 +1,45 @@
+"""Validation: the score and the loss of a network on the validation split."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from tasks.core import LOWER_IS_BETTER, Refusal
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from tasks.training.training_data import TrainingData
+
+
+class Validation(NamedTuple):
+    """How a network does on the validation split."""
+
+    score: float
+    """The metric."""
+    loss: float
+    """Cross-entropy without smoothing (classes) or mean squared error (numbers)."""
+
+    def order(self, metric: str) -> tuple[float, float]:
+        """The smaller, the better: by the score, and between equal scores by the loss."""
+        return self.score if metric in LOWER_IS_BETTER else -self.score, self.loss
+
+
+def validate(model: nn.Module, data: TrainingData, metric: str) -> Validation | None:
+    """Scores the model in evaluation mode; None when the loss is not finite.
+
+    Raises:
+        Refusal: the metric has no value on the validation split.
+    """
+    from tasks.kernels.statistics import metrics
+    from tasks.kernels.training import loops, losses
+
+    outputs = loops.predict_all(model, data.validation_inputs, data.transform)
+    loss = float(losses.task_loss(outputs, data.validation_targets))
+    if not math.isfinite(loss):
+        return None
+    score = metrics.compute_metric(metric, outputs.cpu().numpy(), data.validation_targets.cpu().numpy())
+    if math.isnan(score):
+        raise Refusal(f"{metric} has no value on the validation split: a class is missing there")
+    return Validation(score, loss)
