@@ -111,21 +111,21 @@ def show(rows: Sequence[dict[str, Any]], network: str) -> None:
             print(f"  {each['tool']:<24} {line(each) if each['file'] else 'no file is faster and within the margin'}")
 
 
-def published(readme: str, rows: Sequence[dict[str, Any]], network: str) -> str:
-    """The text with the network's table between its marks."""
-    begin, end = (f"<!-- compression {network}: {word} -->" for word in ("begin", "end"))
+def table(rows: Sequence[dict[str, Any]], network: str) -> list[str]:
+    """The network's table in Markdown, with the count of test images and the host below it."""
     head = f"| {network} within | tool | file | paired drop | batch 1 | batch {BATCH} | smaller | minutes |"
-    table = [head, "|" + "---|" * 8]
-    for each in (each for each in rows if each["margin"]):
+    lines = [head, "|" + "---|" * 8]
+    chosen = [each for each in rows if each["margin"]]
+    for each in chosen:
         cells = [f"{100 * each['margin']:g} points", each["tool"], each["file"] or "none"]
         if each["file"]:
             cells += [f"{text(each['drop'], 4)}: {each['verdict']}", f"{text(each['ratio'], 2)}×"]
             cells += [f"{text(each[f'ratio at batch {BATCH}'], 2)}×", f"{each['size_ratio']:.1f}×"]
             cells += [f"{each['minutes']:.0f}"]
-        table.append(f"| {' | '.join(cells)} |" + "  |" * (8 - len(cells)))
-    before, rest = readme.split(begin)
-    host = f"Host: {host_name()}."
-    return "\n".join([before + begin, *table, "", host, end + rest.split(end)[1]])
+        lines.append(f"| {' | '.join(cells)} |" + "  |" * (8 - len(cells)))
+    counts = {each["drop"]["n"] for each in chosen if each["file"]}
+    said = "".join(f"n = {count:,} test images. " for count in counts)
+    return [*lines, "", f"{said}Host: {host_name()}."]
 
 
 def line(each: Mapping[str, Any]) -> str:

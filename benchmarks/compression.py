@@ -1,9 +1,11 @@
 """Compression of a network that others trained, beside the field's tools, in one run on this machine.
 
     python benchmarks/compression.py --data FOLDER --weights resnet20.th --network resnet20 [--json out.json]
+    python benchmarks/compression.py … --publish
     python benchmarks/compression.py … --minutes 30 --peers
 
-With `--minutes`, a joint search over steps, order, knobs and recovery goes beside the branches that are fixed.
+With `--publish` the table goes into docs/benchmarks.md. With `--minutes`, a joint search over steps, order, knobs and
+recovery goes beside the branches that are fixed.
 FOLDER holds CIFAR-10 as train.parquet and test.parquet. The network is first fine-tuned for one epoch on these
 images: that is the baseline. Such networks were trained on all the training images, so one half of the test images is
 the validation split, which chooses, and the other half is the test, which is opened for the chosen files only. For
@@ -22,7 +24,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from comparison import MARGINS, Entry, judge, published, show
+from comparison import MARGINS, Entry, judge, show, table
+from publish import publish
 
 from flows.recipe.loading import validate_recipe
 from flows.recipe.schema import Recipe
@@ -42,7 +45,6 @@ if TYPE_CHECKING:
 
     from flows.results.outcome import Outcome
 
-README = Path("README.md")
 FINE_TUNING = train_spec.TrainSpec(
     epochs=1, optimizer="sgd", learning_rate=0.01, schedule="one_cycle", early_stopping=None
 )
@@ -59,8 +61,8 @@ def main() -> None:
     entries = ours(outcome, workspace, minutes, options.minutes) + theirs(options, outcome, folder, workspace)
     rows = judge(entries, outcome.findings.prepared, workspace)
     show(rows, options.network)
-    if options.readme:
-        README.write_text(published(README.read_text(), rows, options.network))
+    if options.publish:
+        publish(f"compression {options.network}", table(rows, options.network))
     if options.json:
         options.json.write_text(json.dumps({"host": host_name(), "network": options.network, "rows": rows}, indent=1))
 
@@ -77,11 +79,11 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, help="of a joint search for further branches, which the chain's join")
     parser.add_argument("--peers", nargs="*", default=["onnxruntime", "torch-pruning", "nncf"], help="whom to compare")
     parser.add_argument("--ratio", type=float, default=1.35, help="how many times fewer MACs pruning peers should need")
-    parser.add_argument("--readme", action="store_true", help="put the table into README.md")
+    parser.add_argument("--publish", action="store_true", help="put the table into docs/benchmarks.md")
     parser.add_argument("--json", type=Path, help="also write the numbers to this file")
     options = parser.parse_args()
-    if options.minutes and options.readme:
-        parser.error("--readme is for the table of the fixed branches: leave out --minutes")
+    if options.minutes and options.publish:
+        parser.error("--publish is for the table of the fixed branches: leave out --minutes")
     return options
 
 

@@ -1,11 +1,12 @@
-"""Regenerates the results table in README.md from real runs of the shipped recipes.
+"""Regenerates the results table in docs/benchmarks.md from real runs of the shipped recipes.
 
     python benchmarks/results.py digits
     python benchmarks/results.py fashion_mnist --set data.source=FOLDER
     python benchmarks/results.py cifar10_resnet20 --set data.source=TRAIN --set data.test=TEST --set model.weights=FILE
 
 Runs `paredown optimize conf/NAME.yaml` with the values given by --set (an unchanged run is answered from the store),
-reads the scorecards that it leaves, and puts the row of NAME between the marks of README.md. Other rows stay.
+reads the scorecards that it leaves, and puts the row of NAME into the table of docs/benchmarks.md. Other rows stay, and
+README.md's rows are written again.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from publish import BENCHMARKS, RESULTS, lines_of, publish
 
 from flows.recipe.loading import load_recipe
 from flows.services.environment import home
 
-README = Path("README.md")
-BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 HEAD = [
     "| recipe | product | accuracy on test | paired drop on test | latency against the baseline | file | host |",
     "|---|---|---|---|---|---|---|",
@@ -35,12 +37,13 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], dest="values", metavar="KEY=VALUE")
     options = parser.parse_args()
     conf = Path("conf", f"{options.recipe}.yaml")
-    done = subprocess.run([sys.executable, "-m", "flows.cli.app", "optimize", str(conf), *options.values], check=False)
+    done = subprocess.run([sys.executable, "-m", "flows.cli", "optimize", str(conf), *options.values], check=False)
     if done.returncode not in (0, 3):
         raise SystemExit(done.returncode)
     name = load_recipe(conf, options.values).name
     cards = json.loads((home() / "products" / name / "scorecard.json").read_text())["test"]
-    README.write_text(replace(README.read_text(), options.recipe, row(options.recipe, cards[-1])))
+    lines = lines_of(BENCHMARKS.read_text(), RESULTS)
+    publish(RESULTS, table(lines, options.recipe, row(options.recipe, cards[-1])))
 
 
 def row(recipe: str, card: dict[str, Any]) -> str:
@@ -59,12 +62,10 @@ def interval(estimate: dict[str, float], digits: int) -> str:
     return f"{estimate['value']:.{digits}f} [{estimate['low']:.{digits}f}, {estimate['high']:.{digits}f}]"
 
 
-def replace(text: str, recipe: str, line: str) -> str:
-    """The text with the recipe's row in the table between the marks; the rows of other recipes stay."""
-    before, rest = text.split(BEGIN)
-    table, after = rest.split(END)
-    rows = [old for old in table.splitlines() if old.startswith("| `") and not old.startswith(f"| `{recipe}`")]
-    return "\n".join([before + BEGIN, *HEAD, *sorted([*rows, line]), END + after])
+def table(lines: Sequence[str], recipe: str, line: str) -> list[str]:
+    """The table with the recipe's row in it; the rows of other recipes stay."""
+    rows = [old for old in lines if old.startswith("| `") and not old.startswith(f"| `{recipe}`")]
+    return [*HEAD, *sorted([*rows, line])]
 
 
 if __name__ == "__main__":

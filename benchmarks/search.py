@@ -1,6 +1,6 @@
 """Search algorithms side by side: best validation score against wall time.
 
-    python benchmarks/search.py --data digits [--seeds 5] [--workers 2] [--readme] [--json out.json]
+    python benchmarks/search.py --data digits [--seeds 5] [--workers 2] [--publish] [--json out.json]
     python benchmarks/search.py --data FOLDER
 
 FOLDER holds Fashion-MNIST as IDX files; 10,000 of its training images train, 2,000 others validate. Grid, random, TPE
@@ -28,6 +28,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contests import DIGITS, SEARCHES, contest_of, order, recipe_of
+from publish import BENCHMARKS, lines_of, publish
 from races import Run, standings, table
 
 from flows.pipeline.pipeline import prepare_data
@@ -37,25 +38,23 @@ from flows.trials.training_trial import TrainingObjective
 from tasks import tuning
 from tasks.core import Workspace, digest_of, write_atomically
 from tasks.kernels.host.machine import host_name
-from tasks.search.results import Progress
+from tasks.search.results import SearchProgress
 from tasks.steps.runner import call_plainly
 from tasks.tuning.tuner import ray_of
-
-README = Path("README.md")
 
 
 def main() -> None:
     """Runs the searches that are missing, prints the table, and writes it where asked."""
     options = read_options()
     name = DIGITS if options.data == DIGITS else "fashion-mnist"
-    if options.readme:
-        published(README.read_text(), name, [])
+    if options.publish:
+        lines_of(BENCHMARKS.read_text(), f"search {name}")  # marks that are missing show before the hours, not after
     runs = run_all(options, environment.prepare_environment())
     found = standings(sorted(runs, key=lambda run: SEARCHES.index((run.algorithm, run.scheduler))))
     lines = [*table(found), "", summary(runs, options.workers)]
     print("\n".join(lines))
-    if options.readme:
-        README.write_text(published(README.read_text(), name, lines))
+    if options.publish:
+        publish(f"search {name}", lines)
     if options.json:
         report = {
             "host": host_name(),
@@ -74,7 +73,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2, help="trials at once, each on one core")
     parser.add_argument("--epochs", type=int, default=9, help="of a trial that is not stopped early")
     parser.add_argument("--trials", type=int, help="of a search other than grid; absent: as many as grid has")
-    parser.add_argument("--readme", action="store_true", help="put the table into README.md")
+    parser.add_argument("--publish", action="store_true", help="put the table into docs/benchmarks.md")
     parser.add_argument("--json", type=Path, help="also write the numbers and the curves to this file")
     options = parser.parse_args()
     if options.seeds < 2:
@@ -120,7 +119,7 @@ def race(recipe: Recipe, folder: Path, workspace: Workspace) -> Run:
     curve: list[tuple[float, float]] = []
     started = time.monotonic()
 
-    def hear(progress: Progress) -> None:
+    def hear(progress: SearchProgress) -> None:
         if progress.best is not None and (not curve or progress.best > curve[-1][1]):
             curve.append((time.monotonic() - started, progress.best))
 
@@ -141,15 +140,6 @@ def summary(runs: Sequence[Run], workers: int) -> str:
     failed = sum(run.failed for run in runs)
     counts = f"n = {seeds} seeds, {workers} trials at once, {failed} of {sum(run.trials for run in runs)} trials failed"
     return f"{counts}; the first score of a search comes after {first:.1f} s (median). Host: {host_name()}."
-
-
-def published(readme: str, name: str, lines: Sequence[str]) -> str:
-    """The text with the lines between the marks of the data; it ends the program when there are none."""
-    begin, end = (f"<!-- search {name}: {word} -->" for word in ("begin", "end"))
-    if begin not in readme or end not in readme:
-        raise SystemExit(f"{README} has no marks {begin} and {end}")
-    before, rest = readme.split(begin)
-    return "\n".join([before + begin, *lines, end + rest.split(end)[1]])
 
 
 if __name__ == "__main__":

@@ -31,11 +31,12 @@ from tasks import tracking, tuning
 from tasks.core import Estimate, Workspace
 from tasks.kernels.host.machine import host_name
 from tasks.kernels.statistics.intervals import ratio_interval
-from tasks.search.results import Progress, Trial, Tuned
+from tasks.search.objective import TrialContext
+from tasks.search.results import SearchProgress, Trial, Tuned
 from tasks.search.search_spec import Search
 from tasks.search.space import Point
 from tasks.tracking.live_recorder import SearchRun
-from tasks.tuning import TrialContext, TrialFunction
+from tasks.tuning import TrialFunction
 from tasks.tuning.tuner import ray_of
 
 Arrays = Mapping[str, np.ndarray]
@@ -213,7 +214,7 @@ def per_trial(
     """Seconds that one more trial adds to a search: between the ends of two, by how many lie between them."""
     ends: dict[int, float] = {}
 
-    def hear(progress: Progress) -> None:
+    def hear(progress: SearchProgress) -> None:
         ends.setdefault(progress.done, time.monotonic())
 
     first, last = counted
@@ -228,7 +229,7 @@ def search(
     trials: int,
     at_once: int,
     workspace: Workspace,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[SearchProgress], None] | None = None,
 ) -> Tuned:
     """One random search from its beginning; a trial that fails ends the program."""
     spec = Search.model_validate(

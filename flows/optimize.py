@@ -12,11 +12,12 @@ from prefect.runtime import flow_run
 from flows.pipeline.pipeline import count_steps
 from flows.recipe.loading import load_recipe
 from flows.recipe.schema import Recipe
+from flows.results.console_tables import screen
 from flows.results.outcome import Outcome
 from flows.results.run_job import run_job
 from flows.services import environment
 from tasks.core import InputError
-from tasks.steps.runner import Execution, screen, write_by_prefect
+from tasks.steps.prefect_runner import PrefectRunner
 
 
 def run_name() -> str:
@@ -40,8 +41,8 @@ def optimize(recipe: Recipe | str, overrides: list[str] | None = None) -> Outcom
     """
     settled = load_recipe(Path(recipe), overrides) if isinstance(recipe, str) else recipe
     workspace = environment.prepare_environment()
-    call = Execution(workspace, screen(), total=count_steps(settled))
-    outcome = run_job(settled, workspace, call, write_by_prefect)
-    report = outcome.folder / "report.html"
-    create_markdown_artifact(f"## {outcome.story.answer}\n\nReport: `{report}`", key="answer")
-    return dataclasses.replace(outcome, reused=tuple(call.reused))
+    runner = PrefectRunner(workspace, screen(), total=count_steps(settled))
+    outcome = run_job(settled, workspace, runner)
+    file = outcome.folder / "report.html"
+    create_markdown_artifact(f"## {outcome.report.answer}\n\nReport: `{file}`", key="answer")
+    return dataclasses.replace(outcome, reused=tuple(runner.reused))

@@ -9,10 +9,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks.core.env_defaults import apply_env_defaults
+
+if TYPE_CHECKING:
+    from support.plain_run import PlainRun
 
 _folder = tempfile.mkdtemp(prefix="paredown-tests-")
 atexit.register(shutil.rmtree, _folder, ignore_errors=True)
@@ -41,3 +45,21 @@ def prefect_server() -> Iterator[None]:
 
     with prefect_test_harness(server_startup_timeout=180):
         yield
+
+
+@pytest.fixture(scope="session")
+def short_timing() -> Iterator[None]:
+    """Latency is measured for a moment only: these tests look at everything but its precision."""
+    from tasks.evaluation import evaluate
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "SECONDS", 0.1)
+        yield
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory, short_timing: None) -> PlainRun:
+    """The tiny recipe, worked out without Prefect; tests of pipeline, trials and results look at it."""
+    from support.plain_run import run_plainly
+
+    return run_plainly(tmp_path_factory.mktemp("plain"))

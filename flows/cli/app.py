@@ -31,8 +31,8 @@ def plan(conf: Conf, overrides: Overrides = None) -> None:
     """Validates everything, prints the steps and what they will cost; trains nothing."""
     from flows.cli.plan import plan_run, show_plan
     from flows.recipe.loading import load_recipe
+    from flows.results.console_tables import screen
     from flows.services import environment
-    from tasks.steps.runner import screen
 
     with naming(conf):
         found = plan_run(load_recipe(conf, overrides), environment.prepare_environment())
@@ -47,8 +47,8 @@ def optimize(conf: Conf, overrides: Overrides = None) -> None:
     product is the baseline. A run that was stopped goes on where it was when the same command is given again.
     """
     from flows.recipe.loading import load_recipe
+    from flows.results.console_tables import screen
     from flows.services import environment
-    from tasks.steps.runner import screen
 
     console = screen()
     with naming(conf):
@@ -88,9 +88,8 @@ def naming(conf: Path) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        if (error.path or "").partition(".")[0] in Recipe.model_fields and error.file != str(conf):
-            error.law = f"{error.file}: {error.law}" if error.file else error.law
-            error.file = str(conf)
+        if (error.path or "").partition(".")[0] in Recipe.model_fields:
+            raise error.at(file=str(conf)) from error
         raise
 
 
@@ -100,8 +99,8 @@ def up(ray: Annotated[bool, typer.Option(help="Also start Ray.")] = True) -> Non
 
     Given again it starts only what does not run. All listen on 127.0.0.1 only; logs are in the home's services/.
     """
+    from flows.results.console_tables import screen
     from flows.services import local_services
-    from tasks.steps.runner import screen
 
     site = local_services.start_services(screen(), with_ray=ray)
     local_services.show_services(site, screen())
@@ -111,8 +110,8 @@ def up(ray: Annotated[bool, typer.Option(help="Also start Ray.")] = True) -> Non
 @app.command(epilog="Example: paredown down")
 def down() -> None:
     """Stops the servers that `paredown up` started, and every process that they started."""
+    from flows.results.console_tables import screen
     from flows.services import local_services
-    from tasks.steps.runner import screen
 
     local_services.stop_services(screen())
 

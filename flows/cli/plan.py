@@ -16,7 +16,7 @@ from flows.recipe.default_branches import branches_of
 from flows.recipe.schema import Recipe
 from tasks.compression.branch import Compress, is_training, step_title
 from tasks.conversion import onnx_import
-from tasks.core import Prepared, Store, Workspace, canonical_json
+from tasks.core import Context, Prepared, Store, Workspace, canonical_json
 from tasks.data import ingestion, preprocessing
 from tasks.models.factory import build_network, complete_factory, default_architecture
 from tasks.search.search_spec import Search
@@ -47,7 +47,7 @@ def plan_run(recipe: Recipe, workspace: Workspace) -> Plan:
     """
     check_model_file(recipe)
     store = workspace.store
-    dataset = ingestion.ingest(recipe.data, store)
+    dataset = ingestion.ingest(recipe.data, ingestion.source_stamp(recipe.data), Context(workspace))
     prepared = preprocessing.preprocess(dataset, recipe.preprocess, store)
     check_recipe(recipe, prepared, store)
     if recipe.model.file is not None:

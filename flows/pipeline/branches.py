@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from flows.pipeline.findings import BranchResult, Role, Stage
-from flows.recipe.schema import Recipe
-from tasks.compression.branch import CONTROL, AnyStep, Branch, is_training, step_title
-from tasks.core import Candidate, Prepared, Refusal, Workspace
-from tasks.steps import definitions
-from tasks.steps.runner import Call
-from tasks.techniques import Plugin
+from flows.pipeline.run_context import Job, RunContext
+from tasks.compression.branch import CONTROL, AnyStep, Branch, form_of, is_training, step_title
+from tasks.compression.run_step import run_step
+from tasks.conversion.onnx_export import export
+from tasks.core import Candidate, Prepared, Refusal
 from tasks.training.distillation import DistillationSpec
 from tasks.training.recovery import Recover
-from tasks.training.student import Distill
-
-
-@dataclass
-class RunContext:
-    """What every branch works with."""
-
-    recipe: Recipe
-    prepared: Prepared
-    baseline: Stage
-    host: str
-    workspace: Workspace
-    call: Call
 
 
 def controls(branches: Sequence[Branch]) -> list[Branch]:
@@ -44,13 +29,13 @@ def budget(step: DistillationSpec) -> Recover:
     return Recover(**step.model_dump(include=knobs))
 
 
-def run_branch(branch: Branch, role: Role, bench: RunContext) -> BranchResult:
+def run_branch(branch: Branch, role: Role, run: RunContext) -> BranchResult:
     """Takes the steps of a branch one after the other; each stage is also exported, so that it can be measured."""
-    stages = [bench.baseline]
+    stages = [run.baseline]
     for step in branch.steps:
         label = f"{branch.name}: {step_title(step)}"
         try:
-            stages.append(run_stage(step, stages[-1], label, bench))
+            stages.append(run_stage(step, stages[-1], label, run))
         except Refusal as refusal:
             return BranchResult(branch.name, role, tuple(stages), f"{step_title(step)}: {refusal}")
     named = [
@@ -59,35 +44,20 @@ def run_branch(branch: Branch, role: Role, bench: RunContext) -> BranchResult:
     return BranchResult(branch.name, role, tuple(named))
 
 
-def run_stage(step: AnyStep, before: Stage, label: str, bench: RunContext) -> Stage:
+def run_stage(step: AnyStep, before: Stage, label: str, run: RunContext) -> Stage:
     """One step on the last stage, and its export."""
-    model = act(step, before, label, bench)
-    return Stage(step_title(step), model, export_stage(model, label, bench))
+    model = act(step, before, label, run)
+    return Stage(step_title(step), model, export_stage(model, label, run.prepared, run.job))
 
 
-def act(step: AnyStep, before: Stage, label: str, bench: RunContext) -> Candidate:
+def act(step: AnyStep, before: Stage, label: str, run: RunContext) -> Candidate:
     """One step on the last stage; an ONNX technique acts on the stage's exported file."""
-    workspace, prepared = bench.workspace, bench.prepared
-    found: Candidate
-    if isinstance(step, DistillationSpec):
-        arguments = (step, prepared, bench.recipe.augment, bench.recipe.goal.metric, workspace)
-        if isinstance(step, Distill):
-            found = bench.call(label, definitions.distill, bench.baseline.model, *arguments)
-        else:
-            found = bench.call(label, definitions.recover, before.model, bench.baseline.model, *arguments)
-    else:
-        technique = step.technique() if isinstance(step, Plugin) else step
-        parent = before.exported if technique.form == "onnx" else before.model
-        host = bench.host if technique.asks_host else ""
-        found = bench.call(label, definitions.compress, parent, technique, prepared, host, workspace)
-    return found
+    model = before.exported if form_of(step) == "onnx" else before.model
+    return run_step(step, model, run.step_inputs, run.job.context, run.job.runner, label)
 
 
-def export_stage(model: Candidate, label: str, bench: RunContext) -> Candidate:
+def export_stage(model: Candidate, label: str, prepared: Prepared, job: Job) -> Candidate:
     """The model as an ONNX candidate."""
     if model.form == "onnx":
         return model
-    exported: Candidate = bench.call(
-        f"{label} → ONNX", definitions.export, model, bench.prepared, bench.recipe.export, bench.workspace
-    )
-    return exported
+    return job.runner.run(f"{label} → ONNX", export, model, prepared, job.recipe.export, job.store)

@@ -1,4 +1,4 @@
-"""The joint search: branches beyond those of the recipe, found within a budget; the best join the candidates."""
+"""The compression search: branches beyond those of the recipe, found within a budget; the best join the candidates."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from itertools import zip_longest
 from typing import Any
 
 from flows.pipeline import search_step
-from flows.pipeline.branches import RunContext, act, export_stage, run_branch
+from flows.pipeline.branches import act, export_stage, run_branch
 from flows.pipeline.findings import BranchResult, FoundBranches, Stage
+from flows.pipeline.run_context import RunContext
 from flows.recipe.default_branches import branches_of
+from flows.trials.branch_scoring import Reference
 from flows.trials.compression_trial import CompressionObjective
 from tasks import techniques
 from tasks.compression import branch_space
@@ -19,41 +21,35 @@ from tasks.compression.initial_points import initial_points
 from tasks.core import Goal, Refusal, Scorecard, Store
 from tasks.core.candidate import candidate_from
 from tasks.evaluation import ranking
-from tasks.search.results import Known, Trial, Tuned
+from tasks.search.results import Known, SearchStart, Trial, Tuned
 from tasks.search.space import Space
 from tasks.techniques import Technique
 
 
 def search_branches(
-    asked: CompressionSearch, lines: Sequence[BranchResult], cards: dict[str, Scorecard], bench: RunContext
+    asked: CompressionSearch, lines: Sequence[BranchResult], cards: dict[str, Scorecard], run: RunContext
 ) -> FoundBranches:
     """Spends the search's budget, knowing how the recipe's own branches (`lines`, measured in `cards`) did.
 
-    A branch that was ahead of all others when it was stopped is walked to its end afterwards.
+    A branch that was ahead of all others when it was stopped is run to its end afterwards.
     """
-    own = branches_of(bench.recipe).branches
-    branches = tuple(freeze_choices(branch, lines, bench.workspace.store) for branch in own)
+    own = branches_of(run.recipe).branches
+    branches = tuple(freeze_choices(branch, lines, run.job.store) for branch in own)
     try:
-        without = () if asked.space else tuple(refused(bench))
-        space = branch_space.space_of(asked, branches, bench.baseline.model.form, bench.recipe.goal.minimize, without)
+        without = () if asked.space else tuple(refused(run))
+        space = branch_space.space_of(asked, branches, run.baseline.model.form, run.recipe.goal.minimize, without)
     except Refusal as refusal:
         return FoundBranches(Tuned({}, (), broken=str(refusal)), (), ())
-    score = cards[bench.baseline.exported.digest].score.value
-    ranks = ranks_of(lines, cards, score, bench.recipe.goal)
+    score = cards[run.baseline.exported.digest].score.value
+    ranks = ranks_of(lines, cards, score, run.recipe.goal)
     longest = branch_space.longest(space, branches)
-    trial = trial_of(branches, score, max([0.0, *ranks.values()]), longest, bench)
-    tuned = search_step.run_search(
-        trial,
-        asked.model_copy(update={"space": space}),
-        longest + 1,
-        bench.recipe.name,
-        bench.host,
-        bench.workspace,
-        bench.call,
-        first=initial_points(space, best_own_branch(branches, ranks)),
-        known=list(known_points(branches, ranks, space)),
+    objective = objective_of(branches, score, max([0.0, *ranks.values()]), longest, run)
+    start = SearchStart(
+        tuple(initial_points(space, best_own_branch(branches, ranks))), tuple(known_points(branches, ranks, space))
     )
-    return collect_best(tuned, trial.bar, asked.keep, branches, bench)
+    spec = asked.model_copy(update={"space": space})
+    tuned = search_step.run_search(objective, spec, longest + 1, run.host, run.job, start=start)
+    return collect_best(tuned, objective.reference.bar, asked.keep, branches, run)
 
 
 def ranks_of(lines: Sequence[BranchResult], cards: dict[str, Scorecard], score: float, goal: Goal) -> dict[str, float]:
@@ -67,15 +63,14 @@ def best_own_branch(branches: Sequence[Branch], ranks: dict[str, float]) -> Bran
     return max((each for each in branches if each.name in ranks), key=lambda each: ranks[each.name], default=None)
 
 
-def trial_of(
-    branches: tuple[Branch, ...], score: float, bar: float, longest: int, bench: RunContext
+def objective_of(
+    branches: tuple[Branch, ...], score: float, bar: float, longest: int, run: RunContext
 ) -> CompressionObjective:
     """What the search runs for a point."""
-    compress = branches_of(bench.recipe).model_copy(update={"branches": branches})
-    recipe = bench.recipe.model_copy(update={"compress": compress})
-    return CompressionObjective(
-        recipe, bench.prepared, bench.baseline.model, bench.baseline.exported, score, bar, longest
-    )
+    compress = branches_of(run.recipe).model_copy(update={"branches": branches})
+    recipe = run.recipe.model_copy(update={"compress": compress})
+    reference = Reference(recipe, run.prepared, run.baseline.model, run.baseline.exported, score, bar, longest)
+    return CompressionObjective(reference)
 
 
 def known_points(branches: Sequence[Branch], ranks: dict[str, float], space: Space) -> Iterator[Known]:
@@ -86,14 +81,14 @@ def known_points(branches: Sequence[Branch], ranks: dict[str, float], space: Spa
             yield Known(point, ranks[branch.name])
 
 
-def collect_best(tuned: Tuned, bar: float, keep: int, branches: Sequence[Branch], bench: RunContext) -> FoundBranches:
+def collect_best(tuned: Tuned, bar: float, keep: int, branches: Sequence[Branch], run: RunContext) -> FoundBranches:
     """What a search brought: its best files, and the branch that was ahead of them when the search ended."""
-    best = sorted(filter(is_walked, tuned.trials), key=rank_of, reverse=True)[:keep]
-    found = [(trial, line_of(trial, bench)) for trial in best]
+    best = sorted(filter(has_file, tuned.trials), key=rank_of, reverse=True)[:keep]
+    found = [(trial, result_of(trial, run)) for trial in best]
     ahead = unfinished_leader(tuned.trials, max([bar, *map(rank_of, best)]))
     if ahead is not None:
         found = [
-            (ahead, run_branch(branch_space.decode(ahead.point, found_name(ahead), branches), "candidate", bench)),
+            (ahead, run_branch(branch_space.decode(ahead.point, found_name(ahead), branches), "candidate", run)),
             *found,
         ]
     return FoundBranches(
@@ -104,7 +99,7 @@ def collect_best(tuned: Tuned, bar: float, keep: int, branches: Sequence[Branch]
 
 
 def freeze_choices(branch: Branch, lines: Sequence[BranchResult], store: Store) -> Branch:
-    """A branch of the recipe with the choices between variants that were made as it was walked."""
+    """A branch of the recipe with the choices between variants that were made as it ran."""
     line = next(line for line in lines if line.name == branch.name)
     made = [stage.model.lineage[-1].plan for stage in line.stages[1:]]
     plans = [store.get_json(plan) if plan else None for plan in made]
@@ -133,26 +128,26 @@ def found_name(trial: Trial) -> str:
     return f"{FOUND} {trial.number + 1}"
 
 
-def is_walked(trial: Trial) -> bool:
+def has_file(trial: Trial) -> bool:
     """Whether a trial came to a file."""
     return bool(trial.answer and "rank" in trial.answer)
 
 
-def refused(bench: RunContext) -> Iterator[str]:
+def refused(run: RunContext) -> Iterator[str]:
     """Tags of the techniques that refuse the baseline itself; each is asked, so that no trial is lost on it."""
-    for tag in branch_space.usable(bench.baseline.model.form, bench.recipe.goal.minimize):
+    for tag in branch_space.usable(run.baseline.model.form, run.recipe.goal.minimize):
         try:
-            act(techniques.technique_of({"step": tag}), bench.baseline, f"try {tag}", bench)
+            act(techniques.technique_of({"step": tag}), run.baseline, f"try {tag}", run)
         except Refusal:
             yield tag
 
 
-def line_of(trial: Trial, bench: RunContext) -> BranchResult:
+def result_of(trial: Trial, run: RunContext) -> BranchResult:
     """A trial's branch as a row of the final table; each of its stages is exported, so that it can be measured."""
     answer: dict[str, Any] = trial.answer or {}
-    stages = [bench.baseline]
+    stages = [run.baseline]
     for label, fields in answer["stages"]:
         model = candidate_from(fields)
-        exported = export_stage(model, f"{found_name(trial)}: {label}", bench)
+        exported = export_stage(model, f"{found_name(trial)}: {label}", run.prepared, run.job)
         stages.append(Stage(label, model, dataclasses.replace(exported, name=found_name(trial))))
     return BranchResult(found_name(trial), "candidate", tuple(stages))

@@ -1,4 +1,4 @@
-"""findings."""
+"""Findings: what a run worked out, as plain records."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class FoundBranches:
     branches: tuple[Branch, ...]
     """The best, the very best first; the recipe with them gives the same files without a search."""
     lines: tuple[BranchResult, ...]
-    """The same, walked."""
+    """The same branches, with the candidates of their stages."""
 
 
 @dataclass(frozen=True)

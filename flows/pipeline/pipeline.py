@@ -3,51 +3,52 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 from flows.pipeline import compression_search, search_step
-from flows.pipeline.branches import RunContext, controls, export_stage, run_branch
+from flows.pipeline.branches import controls, export_stage, run_branch
 from flows.pipeline.findings import BranchResult, Findings, FoundBranches, Stage
+from flows.pipeline.run_context import Job, RunContext
 from flows.recipe.data_checks import check_model_file, check_recipe
 from flows.recipe.default_branches import branches_of
 from flows.recipe.points import freeze_point, own_point
 from flows.recipe.schema import Recipe
 from flows.trials.network_cost import needs_latency
 from flows.trials.training_trial import TrainingObjective
-from tasks.compression.branch import CONTROL, Branch, Compress
+from tasks.compression.branch import CONTROL, Branch, Compress, form_of
 from tasks.compression.branch_space import usable
+from tasks.compression.measure import evaluate_candidates
 from tasks.conversion import onnx_import
-from tasks.core import Candidate, Latency, Prepared, Scorecard, SplitName, Workspace, digest_file
-from tasks.data import ingestion
+from tasks.core import Candidate, Latency, Prepared, Scorecard, SplitName
+from tasks.data import ingestion, preprocessing
+from tasks.evaluation.evaluate import EvaluationSpec
 from tasks.evaluation.selection import select
 from tasks.kernels.host.machine import host_name
 from tasks.search.pareto_front import best_tradeoff
 from tasks.search.results import Tuned
-from tasks.steps import definitions
-from tasks.steps.runner import Call
+from tasks.training import baseline
 
 
-def run_pipeline(recipe: Recipe, workspace: Workspace, call: Call) -> Findings:
-    """The whole job; `call` decides how a step is called (by Prefect, or as the plain function that it is).
+def run_pipeline(job: Job) -> Findings:
+    """The whole job.
 
     Raises:
         InputError: the data, the model or a knob is wrong; nothing was trained yet.
     """
-    check_model_file(recipe)
-    prepared = prepare_data(recipe, workspace, call)
-    check_recipe(recipe, prepared, workspace.store)
-    recipe, tuned = tune_training(recipe, prepared, workspace, call)
-    bench = start_branches(recipe, prepared, workspace, call)
-    lines, cards, searched = compress_baseline(bench)
-    baseline = bench.baseline.exported
+    check_model_file(job.recipe)
+    prepared = prepare_data(job)
+    check_recipe(job.recipe, prepared, job.store)
+    job, tuned = tune_training(job, prepared)
+    run = start_branches(job, prepared)
+    lines, cards, searched = run_branches(run)
+    recipe, reference = job.recipe, run.baseline.exported
     selectable = {line.product.digest: line.product for line in lines if line.product and line.role != "control"}
-    choice = select({digest: cards[digest] for digest in selectable}, baseline.digest, recipe.goal)
+    choice = select({digest: cards[digest] for digest in selectable}, reference.digest, recipe.goal)
     chosen = selectable[choice.chosen]
-    test = test_once(chosen, cards, bench)
+    test = test_once(chosen, cards, run)
     held = choice.meets_goal and test[chosen.digest].drop.verdict != "beyond"
-    product = chosen if held else baseline
+    product = chosen if held else reference
     recipe = with_found(recipe, searched) if searched else recipe
-    return Findings(recipe, prepared, tuned, lines, cards, choice, product, test, held, bench.host, searched)
+    return Findings(recipe, prepared, tuned, lines, cards, choice, product, test, held, run.host, searched)
 
 
 def with_found(recipe: Recipe, found: FoundBranches) -> Recipe:
@@ -56,21 +57,21 @@ def with_found(recipe: Recipe, found: FoundBranches) -> Recipe:
     return recipe.model_copy(update={"compress": Compress(branches=branches)})
 
 
-def compress_baseline(bench: RunContext) -> tuple[tuple[BranchResult, ...], dict[str, Scorecard], FoundBranches | None]:
+def run_branches(run: RunContext) -> tuple[tuple[BranchResult, ...], dict[str, Scorecard], FoundBranches | None]:
     """The branches of the recipe with their controls, and those that its search finds, all measured."""
-    compress = branches_of(bench.recipe)
+    compress = branches_of(run.recipe)
     lines = (
-        BranchResult("baseline", "baseline", (bench.baseline,)),
-        *(run_branch(branch, "candidate", bench) for branch in compress.branches),
-        *(run_branch(branch, "control", bench) for branch in controls(compress.branches)),
+        BranchResult("baseline", "baseline", (run.baseline,)),
+        *(run_branch(branch, "candidate", run) for branch in compress.branches),
+        *(run_branch(branch, "control", run) for branch in controls(compress.branches)),
     )
-    cards = measure_stages("evaluate on validation", lines, bench)
+    cards = measure_stages("evaluate on validation", lines, run)
     if compress.search is None:
         return lines, cards, None
-    found = compression_search.search_branches(compress.search, lines, cards, bench)
-    more = (*found.lines, *(run_branch(branch, "control", bench) for branch in more_controls(found, compress)))
+    found = compression_search.search_branches(compress.search, lines, cards, run)
+    more = (*found.lines, *(run_branch(branch, "control", run) for branch in more_controls(found, compress)))
     if more:
-        cards = measure_stages("evaluate what was found", (lines[0], *more), bench) | cards
+        cards = measure_stages("evaluate what was found", (lines[0], *more), run) | cards
     return (*lines, *more), cards, found
 
 
@@ -87,70 +88,60 @@ def count_steps(recipe: Recipe) -> int:
     compress = branches_of(recipe)
     taken = [step for branch in (*compress.branches, *controls(compress.branches)) for step in branch.steps]
     # A step on the torch model is followed by an export; an ONNX technique's answer is a file already.
-    exports = sum(1 for step in taken if getattr(step, "form", "torch") == "torch")
+    exports = sum(1 for step in taken if form_of(step) == "torch")
     exports += int(recipe.model.file is None)
     searches = 0
     if recipe.search is not None and not recipe.model.is_trained:
         searches += 1 + recipe.search.warm_start
     if compress.search is not None:
         # What is found comes on top of this.
-        searches += len(usable("torch" if recipe.model.file is None else "onnx", recipe.goal.minimize))
+        searches += len(usable(recipe.model.form, recipe.goal.minimize))
         searches += 1 + compress.search.warm_start + len(("evaluate what was found",))
     return len(taken) + exports + searches + len(("ingest", "preprocess", "baseline", "evaluate", "test"))
 
 
-def prepare_data(recipe: Recipe, workspace: Workspace, call: Call) -> Prepared:
+def prepare_data(job: Job) -> Prepared:
     """The data, read and preprocessed."""
-    stamp = ingestion.source_stamp(recipe.data)
-    dataset = call(f"ingest {recipe.data.source}", definitions.ingest, recipe.data, stamp, workspace)
-    prepared: Prepared = call("preprocess", definitions.preprocess, dataset, recipe.preprocess, workspace)
-    return prepared
+    spec, run = job.recipe.data, job.runner.run
+    dataset = run(f"ingest {spec.source}", ingestion.ingest, spec, ingestion.source_stamp(spec), job.context)
+    return run("preprocess", preprocessing.preprocess, dataset, job.recipe.preprocess, job.store)
 
 
-def tune_training(recipe: Recipe, prepared: Prepared, workspace: Workspace, call: Call) -> tuple[Recipe, Tuned | None]:
-    """The recipe with the best point in place of its search; untouched when there is nothing to search or to train."""
-    search = recipe.search
+def tune_training(job: Job, prepared: Prepared) -> tuple[Job, Tuned | None]:
+    """The job with the best point in its recipe, in place of the search; the same job when nothing is searched."""
+    recipe, search = job.recipe, job.recipe.search
     if search is None or recipe.model.is_trained:
-        return recipe, None
-    own = own_point(recipe, search)
-    trial = TrainingObjective(
-        recipe.model_copy(update={"compress": None}), prepared, workspace.store.get_json(prepared.fitted)
+        return job, None
+    objective = TrainingObjective(
+        recipe.model_copy(update={"compress": None}), prepared, job.store.get_json(prepared.fitted)
     )
     epochs = min(search.epochs or recipe.train.epochs, recipe.train.epochs)
     host = host_name() if needs_latency(recipe) else ""
-    tuned = search_step.run_search(trial, search, epochs, recipe.name, host, workspace, call, own)
+    tuned = search_step.run_search(objective, search, epochs, host, job, own_point(recipe, search))
     tuned = dataclasses.replace(tuned, best=best_tradeoff(tuned.trials, tuned.cost, recipe.goal.max_drop))
-    return freeze_point(recipe, tuned.best), tuned
+    return dataclasses.replace(job, recipe=freeze_point(recipe, tuned.best)), tuned
 
 
-def start_branches(recipe: Recipe, prepared: Prepared, workspace: Workspace, call: Call) -> RunContext:
-    """The baseline, trained or adopted, and everything else that branches need."""
-    model = make_baseline(recipe, prepared, workspace, call)
-    bench = RunContext(recipe, prepared, Stage("baseline", model, model), host_name(), workspace, call)
-    exported = export_stage(model, "baseline", bench)
-    return dataclasses.replace(bench, baseline=Stage("baseline", model, exported))
+def start_branches(job: Job, prepared: Prepared) -> RunContext:
+    """The baseline, trained or loaded, and everything else that branches need."""
+    model = make_baseline(job, prepared)
+    exported = export_stage(model, "baseline", prepared, job)
+    return RunContext(job, prepared, Stage("baseline", model, exported), host_name())
 
 
-def make_baseline(recipe: Recipe, prepared: Prepared, workspace: Workspace, call: Call) -> Candidate:
+def make_baseline(job: Job, prepared: Prepared) -> Candidate:
     """The baseline: an ONNX file, trained weights, or what the training makes."""
-    model = recipe.model
-    found: Candidate
+    recipe, run, store = job.recipe, job.runner.run, job.store
+    model, label = recipe.model, "load the baseline"
     if model.file is not None:
-        asked = bool(recipe.preprocess)
-        stamp = onnx_import.stamp(model.file)
-        found = call(
-            "load the baseline", definitions.bring, prepared, model.file, asked, recipe.export, stamp, workspace
-        )
-    elif model.weights is not None:
-        stamp = digest_file(Path(model.weights))
-        found = call("load the baseline", definitions.adopt, prepared, model, stamp, workspace)
-    else:
-        knobs = (prepared, model, recipe.augment, recipe.train, recipe.goal.metric)
-        found = call("train the baseline", definitions.fit, *knobs, workspace)
-    return found
+        asked, stamp = bool(recipe.preprocess), onnx_import.file_stamp(model.file)
+        return run(label, onnx_import.import_onnx, prepared, model.file, asked, recipe.export, stamp, store)
+    if model.weights is not None:
+        return run(label, baseline.load_pretrained, prepared, model, baseline.weights_stamp(model), store)
+    return run("train the baseline", baseline.fit, model, recipe.train, job.inputs(prepared), job.context)
 
 
-def measure_stages(label: str, lines: tuple[BranchResult, ...], bench: RunContext) -> dict[str, Scorecard]:
+def measure_stages(label: str, lines: tuple[BranchResult, ...], run: RunContext) -> dict[str, Scorecard]:
     """Validation scorecards of every stage that could be exported, all measured side by side."""
     candidates: dict[str, Candidate] = {}
     digests: set[str] = set()
@@ -162,17 +153,17 @@ def measure_stages(label: str, lines: tuple[BranchResult, ...], bench: RunContex
                 name = line.name if is_last else f"{line.name}: {stage.label}"
                 name = f"{name} ({place})" if name in candidates else name
                 candidates[name] = stage.exported
-    return _evaluate(label, candidates, "validation", None, bench)
+    return _evaluate(label, candidates, "validation", None, run)
 
 
-def test_once(chosen: Candidate, cards: dict[str, Scorecard], bench: RunContext) -> dict[str, Scorecard]:
+def test_once(chosen: Candidate, cards: dict[str, Scorecard], run: RunContext) -> dict[str, Scorecard]:
     """Opens the test split, once, for the baseline and the chosen one; latency stays as it was measured."""
-    baseline = bench.baseline.exported
+    baseline = run.baseline.exported
     candidates = {"baseline": baseline}
     if chosen.digest != baseline.digest:
         candidates[chosen.name] = chosen
     timing = {each.digest: cards[each.digest].latency for each in candidates.values()}
-    return _evaluate("test once", candidates, "test", timing, bench)
+    return _evaluate("test once", candidates, "test", timing, run)
 
 
 def _evaluate(
@@ -180,20 +171,10 @@ def _evaluate(
     candidates: dict[str, Candidate],
     split: SplitName,
     timing: dict[str, Latency] | None,
-    bench: RunContext,
+    run: RunContext,
 ) -> dict[str, Scorecard]:
-    recipe, baseline = bench.recipe, bench.baseline.exported.digest
-    cards: dict[str, Scorecard] = bench.call(
-        label,
-        definitions.evaluate,
-        candidates,
-        baseline,
-        bench.prepared,
-        recipe.goal,
-        recipe.runtime,
-        split,
-        timing,
-        bench.host,
-        bench.workspace,
+    spec = EvaluationSpec(run.recipe.goal, run.recipe.runtime, split)
+    reference, call = run.baseline.exported.digest, run.job.runner.run
+    return call(
+        label, evaluate_candidates, candidates, reference, run.prepared, spec, timing, run.host, run.job.context
     )
-    return cards

@@ -16,8 +16,6 @@ from tasks.techniques.layer_names import is_under
 from tasks.training import student
 from tasks.training.student import Distill
 
-SUITED = {"classification": ("accuracy", "f1", "log_loss", "roc_auc"), "regression": ("rmse", "mae")}
-
 
 def check_model_file(recipe: Recipe) -> None:
     """Opens an ONNX file that is the model. Raises InputError when it cannot be used, whatever the data are."""
@@ -31,9 +29,11 @@ def check_recipe(recipe: Recipe, prepared: Prepared, store: Store) -> None:
     Raises:
         InputError: the host, the metric, the model, the weights or a layer's name does not suit.
     """
+    from tasks.kernels.statistics.metrics import METRICS
+
     evaluate.check_provider(recipe.runtime)
     dataset = prepared.dataset
-    suited = SUITED[dataset.task]
+    suited = [metric.name for metric in METRICS.values() if metric.task == dataset.task]
     if recipe.goal.metric not in suited:
         law = f"must be one of {', '.join(suited)} for {dataset.task}"
         raise InputError(law, path="goal.metric", value=recipe.goal.metric, nearest=suited[0])
@@ -72,7 +72,7 @@ def check_searched_models(recipe: Recipe, prepared: Prepared) -> None:
             factory.check_shapes(factory.build_network(*factory.complete_factory(spec, prepared)), prepared)
         except InputError as error:
             place = f"search.space.{error.path}" if error.path in point else "search.space"
-            raise InputError(error.law, path=place, value=error.value, nearest=error.nearest) from error
+            raise error.at(path=place) from error
 
 
 def check_students(recipe: Recipe, prepared: Prepared) -> None:

@@ -55,7 +55,9 @@ def explain(
     path = prefix + ".".join(map(str, [*place.keys, said.path] if said.path else place.keys))
     is_value = said.value is not None and not said.path and not place.unlike and place.keys
     choice = said.nearest if not is_value or _is_valid(said.nearest, place, content, root) else None
-    return InputError(said.law, file=file, path=path, value=_short(said.value), nearest=choice)
+    shown = said.at(path=path, file=file)
+    shown.value, shown.nearest = _short(said.value), choice
+    return shown
 
 
 def _is_valid(choice: Any, place: ErrorLocation, content: Any, root: type[BaseModel]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from tasks.compression.branch import Compress
+from tasks.compression.branch import Compress, form_of
 from tasks.conversion.onnx_export import Export
 from tasks.core import Goal, InputError, Runtime, Spec
 from tasks.data.augmentation import AugmentStep
@@ -12,7 +12,7 @@ from tasks.data.data_spec import DataSpec
 from tasks.data.preprocessing import PreprocessStep
 from tasks.models.model_spec import ModelSpec
 from tasks.search.search_spec import Search
-from tasks.techniques import TAGS, Plugin
+from tasks.techniques import TAGS
 from tasks.training.train_spec import TrainSpec
 
 
@@ -62,8 +62,7 @@ def check_for_file(recipe: Recipe) -> None:
     possible = ", ".join(tag for tag, kind in TAGS.items() if kind.form == "onnx")
     for place, branch in enumerate(recipe.compress.branches if recipe.compress else ()):
         for index, step in enumerate(branch.steps):
-            kind = step.technique() if isinstance(step, Plugin) else step
-            if getattr(kind, "form", "torch") != "onnx":
+            if form_of(step) != "onnx":
                 law = f"needs a torch network, but branch {branch.name!r} begins with the ONNX file of model.file"
                 path = f"compress.branches.{place}.steps.{index}"
                 raise ValueError(

@@ -13,10 +13,13 @@ from tasks.core import InputError, nearest
 from tasks.search.domains import Domain, LogUniform, Quantized, Uniform
 from tasks.search.search_spec import Search
 from tasks.search.space import Point, Space, applies, ordered, settings
+from tasks.training.value_schedule import ValueChange
 
 if TYPE_CHECKING:
     from flows.recipe.schema import Recipe
 
+CHANGEABLE = tuple(f"train.{name}" for name in ValueChange.model_fields)
+"""Paths of the recipe's values that can become others while a network trains."""
 SEARCHABLE = ("train.", "model.arguments.", "augment.")
 
 
@@ -26,6 +29,9 @@ def check_space(recipe: Recipe, search: Search, file: str | None) -> None:
     Raises:
         InputError: the first value that the recipe refuses, or a path that cannot be searched.
     """
+    if search.algorithm == "pbt":
+        for path, domain in search.space.items():
+            check_changeable(path, domain, file)
     for path in search.space:
         check_path(path, search, file)
     if search.algorithm == "pbt":
@@ -39,7 +45,7 @@ def check_space(recipe: Recipe, search: Search, file: str | None) -> None:
             raise _placed(_whole(said, search.space), point) from None
         except InputError as error:
             place = f"search.space.{error.path}"
-            raise InputError(error.law, file=file, path=place, value=error.value, nearest=error.nearest) from None
+            raise error.at(path=place, file=file) from None
 
 
 def check_path(path: str, search: Search, file: str | None) -> None:
@@ -57,6 +63,17 @@ def check_path(path: str, search: Search, file: str | None) -> None:
         if path.startswith(outer + ".") and outer not in search.space[path].when:
             law = f"lies in {outer}, which is searched as well: it needs a condition on it"
             raise InputError(law, file=file, path=place, nearest=f"when: {{{outer}: …}}")
+
+
+def check_changeable(path: str, domain: Domain, file: str | None) -> None:
+    """Whether the value at a path can become another while a network trains. Raises InputError."""
+    place = f"search.space.{path}"
+    if path not in CHANGEABLE:
+        law = f"pbt changes values while a network trains: only {', '.join(CHANGEABLE)} (tpe searches the others)"
+        raise InputError(law, file=file, path=place, nearest=nearest(path, CHANGEABLE))
+    if domain.when:
+        law = "must be left out, since the algorithm is pbt (tpe and nsga2 take conditions)"
+        raise InputError(law, file=file, path=f"{place}.when", value=domain.when)
 
 
 def check_population(recipe: Recipe, search: Search, file: str | None) -> None:

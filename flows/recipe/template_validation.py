@@ -39,7 +39,7 @@ def check_templates(recipe: Recipe, search: CompressionSearch, file: str | None)
             said = explain(error, filled, type(recipe), file)
             asked = next((path for path, where in places.items() if where == said.path), None)
             path = f"{HERE}{asked}" if asked else said.path
-            raise InputError(said.law, file=file, path=path, value=said.value, nearest=said.nearest) from None
+            raise said.at(path=path) from None
 
 
 def locate_knob(path: str, recipe: Recipe, file: str | None) -> str:
@@ -48,8 +48,6 @@ def locate_knob(path: str, recipe: Recipe, file: str | None) -> str:
     try:
         branch = branch_space.owner(path, branches)
     except InputError as error:
-        raise InputError(
-            error.law, file=file, path=f"compress.{error.path}", value=error.value, nearest=error.nearest
-        ) from None
+        raise error.at(path=f"compress.{error.path}", file=file) from None
     index, knob = path.removeprefix(f"{branch.name}.").split(".")
     return f"compress.branches.{branches.index(branch)}.steps.{index}.{knob}"

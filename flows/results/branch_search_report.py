@@ -33,14 +33,14 @@ def report_branch_search(findings: Findings) -> BranchSearchReport | None:
 
 def state_of(trial: Trial) -> TrialOutcome:
     """How a trial ended; with a file it is finished, even if the scheduler stopped it at its last report."""
-    if compression_search.is_walked(trial):
+    if compression_search.has_file(trial):
         return "finished"
     return "given up" if "refusal" in (trial.answer or {}) else trial.state
 
 
 def best_trial(trials: Sequence[Trial]) -> Trial | None:
     """The trial whose file ranks best; None when none came to a file."""
-    walked = [trial for trial in trials if compression_search.is_walked(trial)]
+    walked = [trial for trial in trials if compression_search.has_file(trial)]
     return max(walked, key=lambda trial: (trial.answer or {})["rank"], default=None)
 
 
@@ -69,9 +69,9 @@ def own_rows(findings: Findings) -> Iterator[TrialRow]:
 def branch_row(trial: Trial, baseline: Scorecard, findings: Findings, is_best: bool) -> TrialRow:
     """One trial."""
     answer = trial.answer or {}
-    state, is_walked = state_of(trial), compression_search.is_walked(trial)
+    state, has_file = state_of(trial), compression_search.has_file(trial)
     # The last report of a trial that came to a file is that of the file; one that was given up trained nothing.
-    epochs = 0 if state == "given up" else len(trial.curve) - is_walked
+    epochs = 0 if state == "given up" else len(trial.curve) - has_file
     measured = trial.measured
     size = measured.get("bytes")
     branch = branch_space.decode(trial.point, compression_search.found_name(trial), tuple(own(findings).values()))

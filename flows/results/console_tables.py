@@ -25,19 +25,25 @@ VERDICT_COLOURS = {
 }
 
 
+def screen() -> Console:
+    """The terminal; a log file gets lines wide enough for the tables."""
+    console = Console()
+    return console if console.is_terminal else Console(width=150)
+
+
 def show_outcome(outcome: Outcome, console: Console) -> None:
     """Prints the last screen."""
-    story = outcome.story
+    report = outcome.report
     console.print()
-    console.print(scores_table(story))
-    console.print(reasons_table(story))
-    if story.weighed:
-        console.print(f"[bold]search[/] {escape(story.weighed.answer)}", highlight=False)
-    if story.searched:
-        console.print(f"[bold]search for branches[/] {escape(story.searched.answer)}", highlight=False)
-    console.print(f"[bold]{story.answer}[/]", highlight=False)
-    validation = next(entry.card for entry in story.entries if entry.card)
-    runs = story.runtime
+    console.print(scores_table(report))
+    console.print(reasons_table(report))
+    if report.weighed:
+        console.print(f"[bold]search[/] {escape(report.weighed.answer)}", highlight=False)
+    if report.searched:
+        console.print(f"[bold]search for branches[/] {escape(report.searched.answer)}", highlight=False)
+    console.print(f"[bold]{report.answer}[/]", highlight=False)
+    validation = next(entry.card for entry in report.entries if entry.card)
+    runs = report.runtime
     console.print(
         f"[dim]95 % intervals; table: {validation.score.n} validation examples; latency: batch {runs.batch}, "
         f"{runs.threads} thread(s), {runs.processes} processes, on {validation.host}[/]",
@@ -50,7 +56,7 @@ def where(outcome: Outcome, console: Console) -> None:
     """Where to look next."""
     import os
 
-    version, tracking = outcome.version, outcome.story.links["MLflow"]
+    version, tracking = outcome.version, outcome.report.links["MLflow"]
     rows = {
         "product": outcome.folder / "model.onnx",
         "report": outcome.folder / "report.html",
@@ -65,22 +71,22 @@ def where(outcome: Outcome, console: Console) -> None:
         console.print(f"[dim]{name:>15}[/] {value}", highlight=False, soft_wrap=True)
 
 
-def scores_table(story: ReportData) -> Table:
+def scores_table(report: ReportData) -> Table:
     """One row for each candidate."""
-    table = Table(title=f"{story.name}: validation chooses", title_justify="left")
+    table = Table(title=f"{report.name}: validation chooses", title_justify="left")
     table.add_column("candidate")
-    table.add_column(f"{story.metric} [95 %]")
+    table.add_column(f"{report.metric} [95 %]")
     table.add_column("paired drop, verdict")
     table.add_column("latency ratio, verdict")
     table.add_column("ms", justify="right")
     table.add_column("size", justify="right")
-    for entry in story.entries:
+    for entry in report.entries:
         mark = "[bold green]➜ " if entry.chosen else "[dim]" if entry.role == "control" else ""
         if entry.card is None:
             table.add_row(f"{mark}{entry.name}", "refused", "", "", "", "")
         else:
             table.add_row(f"{mark}{entry.name}", *cells(entry.card))
-    for card in story.test:
+    for card in report.test:
         table.add_row(f"[cyan]test: {card.name}", *cells(card), end_section=False)
     return table
 
@@ -102,10 +108,10 @@ def interval(estimate: Estimate, digits: int = 4) -> str:
     return f"{estimate.value:.{digits}f} \\[{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
 
 
-def reasons_table(story: ReportData) -> Table:
+def reasons_table(report: ReportData) -> Table:
     """Why each was chosen or rejected."""
     table = Table(show_header=False, box=None, padding=(0, 1))
-    for entry in sorted(story.entries, key=lambda entry: not entry.chosen):
+    for entry in sorted(report.entries, key=lambda entry: not entry.chosen):
         table.add_row(_mark(entry), entry.name, f"[dim]{entry.reason}[/]")
     return table
 

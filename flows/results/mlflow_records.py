@@ -12,75 +12,74 @@ from flows.recipe.schema import Recipe
 from flows.results.report_builder import as_yaml, last_step, record_of, selection_reasons
 from flows.trials.compression_trial import CompressionObjective
 from flows.trials.training_trial import TrainingObjective
-from tasks.core import Store, Workspace, digest_of, write_atomically
+from tasks.core import Runner, Store, Workspace, digest_of, write_atomically
 from tasks.data import preprocessing
 from tasks.search.results import Tuned
-from tasks.steps import definitions
-from tasks.steps.runner import Write
-from tasks.tracking import search_tags
+from tasks.tracking import RunContent, open_run, record_child, record_trials, search_tags
 from tasks.tracking.metric_names import scorecard_metrics, scorecard_tags
-from tasks.tracking.registry import Version
+from tasks.tracking.registry import Version, register
 
 SAMPLE = 32
 """Examples on which the registered model must predict as ours does."""
 
 
-def open_parent(recipe: Recipe, stamp: str, workspace: Workspace, write: Write) -> str:
+def open_parent(recipe: Recipe, stamp: str, workspace: Workspace, runner: Runner) -> str:
     """The parent run of this flow run; the unfinished one of the same recipe and data is taken up again."""
     content = recipe.model_dump(mode="json")
-    key = digest_of([content, stamp])
-    run_id: str = write(
-        definitions.open_run,
+    return runner.run(
+        "open the run",
+        open_run,
         workspace.tracking_uri,
         recipe.name,
         recipe.name,
-        key,
+        digest_of([content, stamp]),
         recipe.model_dump(mode="json", exclude_unset=True),
         {"paredown.recipe": digest_of(content)[:12]},
         workspace.home / "mlflow",
     )
-    return run_id
 
 
-def record(findings: Findings, parent: str, workspace: Workspace, write: Write) -> None:
-    """One child run for each candidate and for each search, with its trials under it."""
+def record(findings: Findings, workspace: Workspace, runner: Runner) -> None:
+    """One child of the workspace's run for each candidate and for each search, with its trials under it."""
     for line in findings.lines:
-        record_line(line, findings, parent, workspace, write)
+        record_line(line, findings, workspace, runner)
     if findings.tuned is not None:
-        record_search(TrainingObjective.role, findings.tuned, parent, workspace, write)
+        record_search(TrainingObjective.role, findings.tuned, workspace, runner)
     if findings.searched is not None:
-        record_search(CompressionObjective.role, findings.searched.tuned, parent, workspace, write)
+        record_search(CompressionObjective.role, findings.searched.tuned, workspace, runner)
 
 
-def record_line(line: BranchResult, findings: Findings, parent: str, workspace: Workspace, write: Write) -> None:
+def record_line(line: BranchResult, findings: Findings, workspace: Workspace, runner: Runner) -> None:
     """A candidate's child run: its steps, plans, curves, scorecard and file."""
     store = workspace.store
     product = line.product
     card = findings.cards[product.digest] if product else None
-    told = line.refusal or (selection_reasons(findings).get(product.digest, line.role) if product else "")
+    reason = line.refusal or (selection_reasons(findings).get(product.digest, line.role) if product else "")
+    content = RunContent(
+        parameters={f"step.{index}": stage.label for index, stage in enumerate(line.stages)},
+        metrics=scorecard_metrics(card) if card else {},
+        curves=epoch_curves(line, store),
+        files={"model.onnx": store.path(product.content)} if product else {},
+        texts={f"plans/{name}.json": text for name, text in plans(line, store).items()},
+        tags={
+            "paredown.role": line.role,
+            "paredown.reason": reason,
+            "paredown.candidate": product.digest if product else "",
+        },
+    )
+    key = f"{line.role}:{line.name}"
+    runner.run(f"record {line.name}", record_child, workspace.tracking_uri, workspace.run, line.name, key, content)
+
+
+def epoch_curves(line: BranchResult, store: Store) -> dict[str, list[tuple[int, float]]]:
+    """The numbers of each trained stage by epoch, named after the stage's place in the branch."""
     curves: dict[str, list[tuple[int, float]]] = {}
     for index, stage in enumerate(line.stages):
         for epoch in record_of(last_step(stage.model), store).get("curve", ()):
             for name in ("train_loss", "validation_loss", "validation_score"):
                 if epoch[name] is not None:
                     curves.setdefault(f"{index}.{name}", []).append((epoch["number"], epoch[name]))
-    write(
-        definitions.record_child,
-        workspace.tracking_uri,
-        parent,
-        line.name,
-        f"{line.role}:{line.name}",
-        {f"step.{index}": stage.label for index, stage in enumerate(line.stages)},
-        scorecard_metrics(card) if card else {},
-        curves,
-        {"model.onnx": store.path(product.content)} if product else {},
-        {f"plans/{name}.json": text for name, text in plans(line, store).items()},
-        {
-            "paredown.role": line.role,
-            "paredown.reason": told,
-            "paredown.candidate": product.digest if product else "",
-        },
-    )
+    return curves
 
 
 def plans(line: BranchResult, store: Store) -> dict[str, str]:
@@ -95,38 +94,37 @@ def plans(line: BranchResult, store: Store) -> dict[str, str]:
     return found
 
 
-def record_search(role: str, tuned: Tuned, parent: str, workspace: Workspace, write: Write) -> None:
+def record_search(role: str, tuned: Tuned, workspace: Workspace, runner: Runner) -> None:
     """A search's run and its trials, from which a later search of this role begins; what it has already stays."""
     uri = workspace.tracking_uri
-    tags = search_tags(role, tuned.identity)
-    search = write(definitions.record_child, uri, parent, role, role, tuned.best, {}, {}, {}, {}, tags)
-    write(definitions.record_trials, uri, search, tuned.trials)
+    content = RunContent(parameters=tuned.best, tags=search_tags(role, tuned.identity))
+    search = runner.run(f"record {role}", record_child, uri, workspace.run, role, role, content)
+    runner.run(f"record the trials of {role}", record_trials, uri, search, tuned.trials)
 
 
-def register_product(findings: Findings, parent: str, workspace: Workspace, write: Write) -> Version:
+def register_product(findings: Findings, workspace: Workspace, runner: Runner) -> Version:
     """The product as a registry version, its scorecard as tags, proven to predict the same through MLflow."""
     from tasks.kernels.onnx import description, sessions
 
     store, product = workspace.store, findings.product
-    dataset = findings.prepared.dataset
-    inputs = preprocessing.product_inputs(dataset, "validation", store)
-    path = store.path(product.content)
+    inputs = preprocessing.product_inputs(findings.prepared.dataset, "validation", store)
+    path, provider = store.path(product.content), findings.recipe.runtime.provider
     count = description.fixed_batch(path) or SAMPLE
     inputs = {name: array[:count] for name, array in inputs.items()}
     tags = scorecard_tags(findings.test[product.digest])
     tags |= {"paredown.candidate": product.digest, "paredown.meets_goal": str(findings.meets_goal).lower()}
-    version: Version = write(
-        definitions.register,
+    return runner.run(
+        "register the product",
+        register,
         workspace.tracking_uri,
         path,
         findings.recipe.name,
-        parent,
+        workspace.run,
         tags,
         inputs,
-        sessions.predict(path, inputs, provider=findings.recipe.runtime.provider),
-        findings.recipe.runtime.provider,
+        sessions.predict(path, inputs, provider=provider),
+        provider,
     )
-    return version
 
 
 def publish(findings: Findings, report: str, workspace: Workspace) -> Path:

@@ -1,4 +1,4 @@
-"""outcome."""
+"""Outcome: what a run leaves behind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tasks.tracking.registry import Version
 class Outcome:
     """What a run leaves behind."""
 
-    story: ReportData
+    report: ReportData
     findings: Findings
     folder: Path
     """model.onnx, report.html, scorecard.json and recipe.yaml."""

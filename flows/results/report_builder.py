@@ -11,8 +11,9 @@ from flows.pipeline.findings import BranchResult, Findings
 from flows.recipe.schema import Recipe
 from flows.results import branch_search_report, near_misses, tradeoff_text
 from flows.results.plan_summaries import summarize_step
-from tasks.core import LOWER_IS_BETTER, Candidate, Drop, Step, Store
+from tasks.core import Candidate, Drop, Step, Store
 from tasks.kernels.host.machine import host
+from tasks.kernels.statistics.metrics import METRICS, Metric
 from tasks.report.report_data import CandidateRow, MeasuredStage, ReportData
 from tasks.search.results import EXCESS, Trial
 from tasks.tuning.pbt_stages import CHANGES, at_end
@@ -124,7 +125,7 @@ def step_row(label: str, model: Candidate, store: Store) -> dict[str, Any]:
         "label": label,
         "technique": step.technique,
         "knobs": step.knobs,
-        "summary": summarize_step(step.technique, plan, record),
+        "summary": summarize_step(step, plan, record),
         "minutes": record.get("minutes"),
     }
 
@@ -144,18 +145,18 @@ def trial_rows(findings: Findings) -> list[dict[str, Any]]:
     """The search's trials, with scores in the metric's own sign."""
     if findings.tuned is None:
         return []
-    sign = -1 if findings.recipe.goal.metric in LOWER_IS_BETTER else 1
-    return [trial_row(trial, sign, findings.tuned.cost) for trial in findings.tuned.trials]
+    metric = METRICS[findings.recipe.goal.metric]
+    return [trial_row(trial, metric, findings.tuned.cost) for trial in findings.tuned.trials]
 
 
-def trial_row(trial: Trial, sign: int, cost: str | None) -> dict[str, Any]:
+def trial_row(trial: Trial, metric: Metric, cost: str | None) -> dict[str, Any]:
     """One trial; what was beyond the limits was not trained, so that its score says nothing."""
     over = trial.measured.get(EXCESS)
     return {
         "number": trial.number,
         "point": at_end(trial.point),
         "is_stage": CHANGES in trial.point,
-        "score": None if trial.score is None or over else sign * trial.score,
+        "score": None if trial.score is None or over else metric.oriented(trial.score),
         "cost": trial.measured.get(cost or ""),
         "epochs": 0 if over else len(trial.curve),
         "state": trial.state,

@@ -1,46 +1,50 @@
-"""run_job."""
+"""The whole job, without a flow around it: it runs, and everything about it is written down."""
 
 from __future__ import annotations
 
 import dataclasses
+import time
 
 from flows.pipeline.pipeline import run_pipeline
+from flows.pipeline.run_context import Job
 from flows.recipe.schema import Recipe
 from flows.results import mlflow_records, report_builder
 from flows.results.outcome import Outcome
-from tasks.core import Workspace
+from tasks.core import Context, Runner, Workspace
 from tasks.data import ingestion
 from tasks.report.html import render_report
-from tasks.steps import definitions
-from tasks.steps.runner import Call, Stopwatch, Write
+from tasks.tracking import RunContent, attach, close_run
 
 
-def run_job(recipe: Recipe, workspace: Workspace, call: Call, write: Write) -> Outcome:
-    """The whole job with everything that is written down about it.
+def run_job(recipe: Recipe, workspace: Workspace, runner: Runner) -> Outcome:
+    """Runs a recipe and leaves its product, its report, its MLflow runs and its registry version.
 
     Args:
-        call: decides how a step that can come from the store is called.
-        write: decides how a step that writes to a server is called.
+        runner: calls every step, those that can come from the store and those that write to a server.
+
+    Raises:
+        InputError: the data, the model or a knob is wrong.
     """
-    clock = Stopwatch()
+    started = time.monotonic()
     uri = workspace.tracking_uri
-    parent = mlflow_records.open_parent(recipe, ingestion.source_stamp(recipe.data), workspace, write)
+    parent = mlflow_records.open_parent(recipe, ingestion.source_stamp(recipe.data), workspace, runner)
     workspace = dataclasses.replace(workspace, run=parent)
     try:
-        findings = run_pipeline(recipe, workspace, call)
-        mlflow_records.record(findings, parent, workspace, write)
-        version = mlflow_records.register_product(findings, parent, workspace, write)
+        findings = run_pipeline(Job(recipe, Context(workspace), runner))
+        mlflow_records.record(findings, workspace, runner)
+        version = mlflow_records.register_product(findings, workspace, runner)
         links = {
             "MLflow run": parent,
             "MLflow": uri,
             "registered model": f"models:/{version.name}/{version.version} ({version.alias})",
         }
-        told = report_builder.build_report(findings, workspace.store, clock.seconds, links)
-        folder = mlflow_records.publish(findings, render_report(told), workspace)
+        report = report_builder.build_report(findings, workspace.store, time.monotonic() - started, links)
+        folder = mlflow_records.publish(findings, render_report(report), workspace)
         files = {name: folder / name for name in ("report.html", "recipe.yaml", "scorecard.json")}
-        write(definitions.attach, uri, parent, files, {}, {}, {"paredown.answer": told.answer})
+        content = RunContent(files=files, tags={"paredown.answer": report.answer})
+        runner.run("attach the report", attach, uri, parent, content)
     except BaseException:
-        write(definitions.close_run, uri, parent, "FAILED")
+        runner.run("close the run", close_run, uri, parent, "FAILED")
         raise
-    write(definitions.close_run, uri, parent, "FINISHED")
-    return Outcome(told, findings, folder, version, 0 if findings.meets_goal else 3)
+    runner.run("close the run", close_run, uri, parent, "FINISHED")
+    return Outcome(report, findings, folder, version, 0 if findings.meets_goal else 3)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tasks.core import LOWER_IS_BETTER, Goal
+from tasks.core import Goal
+from tasks.kernels.statistics.metrics import METRICS
 from tasks.report.report_data import Tradeoff
 from tasks.search.pareto_front import good, score_of, taken, trial_front
 from tasks.search.results import EXCESS, Trial, Tuned
@@ -27,8 +28,9 @@ def tradeoff_answer(trials: Sequence[Trial], cost: str, goal: Goal) -> str:
         return ""
     if EXCESS in trial.measured:
         return f"No trial keeps the goal's limits: trial {trial.number}, which exceeds them least, is taken."
-    sign, best = -1 if goal.metric in LOWER_IS_BETTER else 1, near[0]
-    of = f"trial {best.number} has the best {goal.metric}, {sign * score_of(best):.4f}, at {format_cost(best, cost)}"
+    metric, best = METRICS[goal.metric], near[0]
+    score = metric.oriented(score_of(best))
+    of = f"trial {best.number} has the best {goal.metric}, {score:.4f}, at {format_cost(best, cost)}"
     numbers = ", ".join(str(each.number) for each in trial_front(trials, cost))
     ends = f"Trials that no other beats in both, the least {noun(cost)} first: {numbers}."
     if len(near) == 1:
@@ -36,7 +38,7 @@ def tradeoff_answer(trials: Sequence[Trial], cost: str, goal: Goal) -> str:
     least = f"the least {noun(cost)} of the {len(near)} trials within {goal.max_drop:g} of the best {goal.metric}"
     if trial is best:
         return f"T{of[1:]}, and is taken: that is {least}. {ends}"
-    reached = f"{format_cost(trial, cost)} at {goal.metric} {sign * score_of(trial):.4f}"
+    reached = f"{format_cost(trial, cost)} at {goal.metric} {metric.oriented(score_of(trial)):.4f}"
     return f"Trial {trial.number} is taken, which has {least}: {reached}; {of}. {ends}"
 
 

@@ -1,25 +1,20 @@
-"""Walking: a branch from the baseline to a file on one worker: reduced, timed ahead, recovered, finished."""
+"""Running a branch on one worker, from the baseline to a file: reduced, timed ahead, recovered, finished."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from flows.trials.branch_scoring import BranchEvaluator
-from tasks.compression.branch import BASELINE, AnyStep, Branch, is_training, step_title
-from tasks.core import LOWER_IS_BETTER, Candidate, Latency, Refusal, Scorecard
+from flows.trials.branch_scoring import BranchEvaluator, Reference
+from tasks.compression.branch import BASELINE, AnyStep, Branch, form_of, is_training, step_title
+from tasks.core import Candidate, Context, Latency, PlainRunner, Refusal, Scorecard, Update
 from tasks.evaluation import ranking
-from tasks.kernels.training.learning_curve import Epoch
-from tasks.techniques import Plugin
-from tasks.training.distillation import DistillationSpec
-from tasks.training.recovery import Recover
 from tasks.training.student import Distill
 
 if TYPE_CHECKING:
-    from flows.trials.compression_trial import CompressionObjective
-    from tasks.tuning import TrialContext
+    from tasks.search.objective import TrialContext
 
 
 class GivenUp(Exception):  # noqa: N818 - it is an answer, not a fault
@@ -29,10 +24,9 @@ class GivenUp(Exception):  # noqa: N818 - it is an answer, not a fault
 class BranchRunner:
     """A branch under way on one worker."""
 
-    def __init__(self, trial: CompressionObjective, desk: TrialContext) -> None:
-        self.trial, self.desk, self.workspace = trial, desk, desk.workspace
-        answers, store = desk.shared[BASELINE], desk.workspace.store
-        self.gauge = BranchEvaluator(trial.recipe, trial.prepared, trial.exported, answers, store)
+    def __init__(self, reference: Reference, trial: TrialContext) -> None:
+        self.reference, self.trial = reference, trial
+        self.evaluator = BranchEvaluator(reference, trial.shared[BASELINE], trial.workspace.store)
         self.stages: list[tuple[str, Candidate]] = []
         """What each step made: its title and the candidate."""
         self.epochs = 0
@@ -47,7 +41,7 @@ class BranchRunner:
         self.measured: dict[str, float] = {}
         """The file's speed-up and bytes, as soon as they are known."""
 
-    def go(self, branch: Branch) -> Scorecard:
+    def run(self, branch: Branch) -> Scorecard:
         """The scorecard of the branch's file on validation.
 
         Raises:
@@ -57,11 +51,10 @@ class BranchRunner:
         place = next((place for place, step in enumerate(branch.steps) if is_training(step)), len(branch.steps))
         front, rest = branch.steps[:place], branch.steps[place:]
         self.most = sum(step.most_epochs for step in rest if is_training(step))
-        model = self.take_all(front, self.trial.baseline)
+        model = self.take_all(front, self.reference.baseline)
         if rest and not isinstance(rest[0], Distill):
             self.look_ahead(model, [step for step in rest if not is_training(step)])
-        model = self.take_all(rest, model)
-        return self.judge(model)
+        return self.score(self.take_all(rest, model))
 
     def look_ahead(self, model: Candidate, steps: Sequence[AnyStep]) -> None:
         """Finishes and times the branch as if recovery were done: its weights do not change its time.
@@ -76,72 +69,58 @@ class BranchRunner:
             return  # what cannot be finished yet may be so after its recovery
         finally:
             self.stages = stages
-        gauge, goal = self.gauge, self.trial.recipe.goal
-        latency, size = gauge.time(product), gauge.size(product)
+        evaluator, reference = self.evaluator, self.reference
+        latency, size = evaluator.time(product), evaluator.size(product)
         self.latency, self.measured = latency, {"speedup": latency.ratio.value, "bytes": size}
-        self.ahead = ranking.position_ahead(latency, size, gauge.size(gauge.baseline) / size, goal)
-        if self.trial.rank(self.ahead) <= self.trial.bar:
+        size_ratio = evaluator.size(reference.exported) / size
+        self.ahead = ranking.position_ahead(latency, size, size_ratio, reference.recipe.goal)
+        if reference.rank(self.ahead) <= reference.bar:
             saved = f"{latency.ratio.value:.2f}× as fast, {size:,} bytes"
             raise GivenUp(f"given up before its recovery: {saved} would not beat what is known")
 
-    def judge(self, model: Candidate) -> Scorecard:
+    def score(self, model: Candidate) -> Scorecard:
         """The scorecard of the model's file on validation."""
-        card = self.gauge.judge(self.export(model), self.latency)
+        card = self.evaluator.score(self.export(model), self.latency)
         self.measured = {"speedup": card.latency.ratio.value, "bytes": card.size.bytes}
         return card
 
     def take_all(self, steps: Sequence[AnyStep], model: Candidate) -> Candidate:
-        """The steps one after the other; each is kept as a stage."""
+        """The steps one after the other; each is kept as a stage, and its training goes on where it was killed."""
+        from tasks.compression.run_step import StepInputs, run_step
+        from tasks.training.training_data import TrainingInputs
+
+        reference, recipe = self.reference, self.reference.recipe
+        training = TrainingInputs(reference.prepared, recipe.augment, recipe.goal.metric)
+        inputs = StepInputs(reference.baseline, training, host="")
         for step in steps:
-            model = self.train(step, model) if isinstance(step, DistillationSpec) else self.compress(step, model)
+            self.before = self.epochs
+            checkpoint = self.trial.folder / f"{len(self.stages)}.pt"
+            context = Context(self.trial.workspace, checkpoint, self.on_update)
+            model = self.export(model) if form_of(step) == "onnx" else model
+            model = run_step(step, model, inputs, context, PlainRunner(), step_title(step))
             self.stages.append((step_title(step), model))
         return model
 
-    def train(self, step: DistillationSpec, model: Candidate) -> Candidate:
-        """A recovery or a student, epoch by epoch; a killed one goes on after its last epoch."""
-        from tasks.compression import fine_tuning
-
-        trial, recipe = self.trial, self.trial.recipe
-        checkpoint = self.desk.folder / f"{len(self.stages)}.pt"
-        knobs = (trial.prepared, recipe.augment, recipe.goal.metric, self.workspace, checkpoint, self.on_epoch)
-        self.before = self.epochs
-        if isinstance(step, Distill):
-            return fine_tuning.distill(trial.baseline, step, *knobs)
-        assert isinstance(step, Recover)
-        return fine_tuning.recover(model, trial.baseline, step, *knobs)
-
-    def on_epoch(self, epoch: Epoch) -> None:
+    def on_update(self, update: Update) -> None:
         """Reports where the branch would stand if its file lost what the network loses.
 
         It does so at the place that the epoch has in the longest training of the search: branches are compared at the
         same share of their learning rate's way, for in the middle of it all score worse than at its end.
         """
-        sign = 1 if self.trial.recipe.goal.metric in LOWER_IS_BETTER else -1
-        drop = sign * (epoch.validation_score - self.trial.score)
-        self.epochs = self.before + epoch.number
-        place = math.ceil(self.trial.longest * self.epochs / self.most)
-        rank = self.trial.rank(dataclasses.replace(self.ahead, drop=drop))
-        self.desk.report(place, rank, self.measured | {"drop": drop})
+        from tasks.kernels.statistics.metrics import METRICS
 
-    def compress(self, step: AnyStep, model: Candidate) -> Candidate:
-        """One technique; what acts on a file gets one."""
-        from contextlib import nullcontext
-
-        from tasks.compression import compress as compression
-        from tasks.compression.host_costs import costs_kept
-        from tasks.kernels.host import measurement_lock
-
-        technique: Any = step.technique() if isinstance(step, Plugin) else step
-        with measurement_lock.shared_use(), costs_kept(self.workspace.home) if technique.asks_host else nullcontext():
-            before = self.export(model) if technique.form == "onnx" else model
-            return compression.compress(before, technique, self.trial.prepared, self.workspace.store)
+        if update.score is None:
+            return
+        drop = METRICS[self.reference.recipe.goal.metric].loss(update.score, self.reference.score)
+        self.epochs = self.before + update.done
+        place = math.ceil(self.reference.longest * self.epochs / self.most)
+        rank = self.reference.rank(dataclasses.replace(self.ahead, drop=drop))
+        self.trial.report(place, rank, self.measured | {"drop": drop})
 
     def export(self, model: Candidate) -> Candidate:
         """The model as an ONNX file."""
-        from tasks.conversion import onnx_export
-        from tasks.kernels.host import measurement_lock
+        from tasks.conversion.onnx_export import export
 
         if model.form == "onnx":
             return model
-        with measurement_lock.shared_use():
-            return onnx_export.export(model, self.trial.prepared, self.trial.recipe.export, self.workspace.store)
+        return export(model, self.reference.prepared, self.reference.recipe.export, self.trial.workspace.store)

@@ -1,4 +1,4 @@
-"""Trials: one point of a search trains the recipe's model and reports every epoch."""
+"""Training trials: one point of a search trains the recipe's model and reports every epoch."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from flows.recipe.points import put_point, with_point
 from flows.recipe.schema import Recipe
 from flows.recipe.user_modules import modules_of
 from flows.trials.network_cost import UNFIT, measure_cost, needs_cost, needs_latency
-from tasks.core import LOWER_IS_BETTER, Prepared, Refusal, Store, digest_of
+from tasks.core import Prepared, Refusal, Store, digest_of
 from tasks.core.cache_key import identity
 from tasks.kernels.host.machine import host_name
 from tasks.kernels.training.learning_curve import Epoch
+from tasks.search.objective import TrialContext
 from tasks.search.results import EXCESS
 from tasks.search.space import Point
-from tasks.tuning import TrialContext
 from tasks.tuning.pbt_stages import EPOCHS, ends, origin
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ CHECKPOINT = "checkpoint.pt"
 
 @dataclass(frozen=True)
 class TrainingObjective:
-    """A `Work`: point → validation score, higher is better. A network beyond the goal's limits is not trained."""
+    """An `Objective`: point → validation score, higher is better. A network beyond the goal's limits is not trained."""
 
     role: ClassVar[str] = "search"
 
@@ -36,16 +36,17 @@ class TrainingObjective:
     fitted: dict[str, Any]
     """The fitted preprocessing, because a worker need not have the store."""
 
-    def __call__(self, point: Point, desk: TrialContext) -> None:
+    def __call__(self, point: Point, trial: TrialContext) -> None:
         """Trains with the point's values; a trial that was killed goes on from its checkpoint.
 
         A stage of a population goes on from where the stage before it ended, and reports its own epochs.
         """
+        from tasks.kernels.statistics.metrics import METRICS
         from tasks.models import factory
         from tasks.training import train, training_data
 
         recipe = with_point(self.recipe, point)
-        sign = -1 if recipe.goal.metric in LOWER_IS_BETTER else 1
+        metric = METRICS[recipe.goal.metric]
 
         measured: dict[str, float] = {}
 
@@ -54,33 +55,29 @@ class TrainingObjective:
 
         def on_epoch(epoch: Epoch) -> None:
             if epoch.number > trained:
-                desk.report(epoch.number, sign * epoch.validation_score, measured)
+                trial.report(epoch.number, metric.oriented(epoch.validation_score), measured)
 
         spec = recipe.train
         if recipe.search and recipe.search.epochs:
             spec = spec.model_copy(update={"epochs": min(spec.epochs, recipe.search.epochs)})
-        device = desk.workspace.device
+        device = trial.workspace.device
         network = factory.build_network(*factory.complete_factory(recipe.model, self.prepared), seed=spec.seed)
         if needs_cost(recipe):
-            measured |= measure_cost(network, recipe, self.prepared, self.fitted, desk.workspace.store, desk.folder)
+            measured |= measure_cost(network, recipe, self.prepared, self.fitted, trial.workspace.store, trial.folder)
             if over := recipe.goal.limits.excess(measured["bytes"], measured["latency_ms"]):
-                desk.report(1, UNFIT * (1 + over), measured | {EXCESS: over})
+                trial.report(1, UNFIT * (1 + over), measured | {EXCESS: over})
                 return
         network.to(device)
-        data = training_data.to_tensors(desk.shared, self.fitted, recipe.augment, device)
+        inputs = training_data.TrainingInputs(self.prepared, recipe.augment, recipe.goal.metric)
+        data = training_data.to_tensors(trial.shared, self.fitted, inputs, device)
         result = train.train(
             network,
             data,
             spec,
-            metric=recipe.goal.metric,
-            checkpoint=desk.folder / CHECKPOINT,
+            checkpoint=trial.folder / CHECKPOINT,
             on_epoch=on_epoch,
-            origin=(trained, desk.folder_of(before) / CHECKPOINT) if before else None,
+            origin=(trained, trial.folder_of(before) / CHECKPOINT) if before else None,
         )
-        for epoch in result.curve:
-            # Epochs from before a kill may have been lost on their way to the search.
-            if epoch.number not in desk.curve:
-                on_epoch(epoch)
         if self.stages and result.stopped == "diverged":
             raise Refusal(f"the loss is not finite in epoch {len(result.curve) + 1}, and no stage can go on from there")
 
@@ -120,7 +117,7 @@ class TrainingObjective:
         """The examples that a network is timed on."""
         return (self.prepared.dataset.splits["validation"].inputs,) if needs_cost(self.recipe) else ()
 
-    def words(self, score: float) -> str:
+    def format_score(self, score: float) -> str:
         """The metric."""
         if score <= UNFIT:
             return f"beyond the limits by {score / UNFIT - 1:.0%}"

@@ -1,5 +1,5 @@
-"""Networks out of the box. Each takes `input_shape` (one example) and `outputs`, and knobs for width and
-depth, where it suits also for the size of the kernels and the kind of block."""
+"""Ready-made networks. Each factory takes `input_shape` (of one example), `outputs`, and arguments for width and depth;
+some also take the kernel size and the kind of block."""
 
 from tasks.architectures.convnet import convnet
 from tasks.architectures.mlp import mlp

@@ -1,4 +1,4 @@
-"""Knobs: what a factory says about an argument that it cannot build a network from."""
+"""Argument checks: the errors of a factory for arguments from which it cannot build a network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def check_count(name: str, value: object, least: int = 1) -> None:
 
 
 def check_odd(name: str, value: object) -> None:
-    """Raises ValueError unless the value is odd, so that a convolution keeps the picture's size."""
+    """Raises ValueError unless the value is a positive odd number, so that a convolution keeps the image's size."""
     check_count(name, value)
     if isinstance(value, int) and value % 2 == 0:
         raise ValueError(f"{name} must be odd (1, 3, 5, …), but got {value}")

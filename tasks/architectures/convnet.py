@@ -12,9 +12,9 @@ BLOCKS = ("plain", "residual", "separable")
 
 
 class GlobalAverage(nn.Module):
-    """(batch, channels, height, width) → (batch, channels).
+    """Global average pooling: (batch, channels, height, width) → (batch, channels).
 
-    A plain mean: torch exports adaptive pooling and flatten as a chain of shape operators that costs time.
+    A plain mean, because torch exports adaptive pooling and flatten as a chain of shape operators that costs time.
     """
 
     def forward(self, images: Tensor) -> Tensor:
@@ -23,7 +23,7 @@ class GlobalAverage(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two convolutions and a shortcut past them (He et al. 2016), at the same width."""
+    """A residual block of two convolutions of the same width (He et al. 2016)."""
 
     def __init__(self, planes: int, kernel: int) -> None:
         super().__init__()
@@ -37,20 +37,20 @@ class Residual(nn.Module):
 def convnet(
     input_shape: Sequence[int], outputs: int, width: int = 16, depth: int = 2, kernel: int = 3, block: str = "plain"
 ) -> nn.Sequential:
-    """`depth` stages of convolutions; the width doubles and the picture halves after each stage.
+    """`depth` stages of convolutions; after each stage, the width doubles and the image's sides halve.
 
     Args:
         input_shape: (channels, height, width) of one image; at least 2**(depth - 1) pixels a side.
-        outputs: how many numbers for one example, at least 1.
+        outputs: number of outputs for one example, at least 1.
         width: channels of the first stage, at least 1.
-        depth: stages, at least 1.
-        kernel: pixels a side of a convolution's kernel, odd.
-        block: what a stage is made of. `plain`: two convolutions; `residual`: one, then two with a shortcut past them
-            (He et al. 2016); `separable`: two that are split into one for each channel and one across the channels
-            (Howard et al. 2017), but for the network's first.
+        depth: number of stages, at least 1.
+        kernel: side of the kernels in pixels, odd.
+        block: the kind of stage. `plain`: two convolutions; `residual`: a convolution, then a residual block of two
+            (He et al. 2016); `separable`: two depthwise separable convolutions (Howard et al. 2017), except that the
+            network's first convolution is a plain one.
 
     Raises:
-        ValueError: a knob is out of its range, or the image is too small for the depth.
+        ValueError: an argument is out of its range, or the image is too small for the depth.
     """
     check_count("width", width)
     check_count("depth", depth)

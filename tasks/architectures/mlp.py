@@ -13,7 +13,7 @@ BLOCKS = ("plain", "residual")
 
 
 class ResidualLayer(nn.Module):
-    """A hidden layer and a shortcut past it, at the same width (as in Gorishniy et al. 2021, without the norm)."""
+    """A hidden layer with a shortcut, at constant width (as in Gorishniy et al. 2021, without the norm)."""
 
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
@@ -36,15 +36,15 @@ def mlp(
     """`depth` hidden layers of `width` neurons with ReLU.
 
     Args:
-        input_shape: shape of one example; more than one dimension is flattened.
-        outputs: how many numbers for one example, at least 1.
+        input_shape: shape of one example; flattened when it has more than one dimension.
+        outputs: number of outputs for one example, at least 1.
         width: neurons of each hidden layer, at least 1.
-        depth: hidden layers, at least 0 (then it is a linear model).
+        depth: number of hidden layers, at least 0 (a linear model).
         dropout: probability of dropping a hidden neuron in training, from 0 to below 1.
-        block: what each hidden layer after the first is: `plain`, or `residual` with a shortcut past it.
+        block: the kind of each hidden layer after the first: `plain`, or `residual` with a shortcut.
 
     Raises:
-        ValueError: a knob is out of its range.
+        ValueError: an argument is out of its range.
     """
     check_count("width", width)
     check_count("depth", depth, least=0)

@@ -1,6 +1,6 @@
 """The residual networks for CIFAR of He et al. 2016 (section 4.2), with parameter-free (option A) shortcuts.
 
-The names of the parameters are those of the checkpoints that people exchange (`layer1.0.conv1.weight`, …).
+The parameters have the names of commonly shared checkpoints (`layer1.0.conv1.weight`, …).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Block(nn.Module):
         return functional.relu(self.bn2(self.conv2(hidden)) + self.shortcut(images))
 
     def shortcut(self, images: Tensor) -> Tensor:
-        """The images as they are, or strided and padded with zero channels on both sides (option A)."""
+        """The images unchanged, or strided and padded with zero channels on both sides (option A)."""
         if self.stride == 1 and self.padding == 0:
             return images
         before, after = self.padding // 2, self.padding - self.padding // 2
@@ -71,13 +71,13 @@ def resnet(input_shape: Sequence[int], outputs: int, depth: int = 20, width: int
 
     Args:
         input_shape: (channels, height, width) of one image.
-        outputs: how many numbers for one example.
-        depth: layers; 6n + 2 (20, 32, 44, 56, …).
+        outputs: number of outputs for one example.
+        depth: number of layers, 6n + 2 (20, 32, 44, 56, …).
         width: channels of the first stage, at least 1.
-        kernel: pixels a side of a convolution's kernel, odd.
+        kernel: side of the kernels in pixels, odd.
 
     Raises:
-        ValueError: a knob is out of its range; `depth` is not 6n + 2.
+        ValueError: an argument is out of its range, or `depth` is not 6n + 2.
     """
     check_count("width", width)
     check_odd("kernel", kernel)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 from pydantic import Field, field_validator, model_validator
 
@@ -99,6 +99,17 @@ class Compress(Spec):
                 law = f"must not begin with {FOUND}, as those do that the search finds"
                 raise ValueError(InputError(law, path=f"branches.{place}.name", value=name))
         return self
+
+
+def spec_of(step: AnyStep) -> Technique | Recover | Distill:
+    """The step itself; in place of an import path, the user's technique that it names."""
+    return step.technique() if isinstance(step, Plugin) else step
+
+
+def form_of(step: AnyStep) -> Literal["torch", "onnx"]:
+    """The form of model that a step acts on."""
+    spec = spec_of(step)
+    return spec.form if isinstance(spec, Technique) else "torch"
 
 
 def is_training(step: AnyStep) -> TypeGuard[DistillationSpec]:

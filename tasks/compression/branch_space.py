@@ -13,11 +13,11 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from tasks.compression.branch import AnyStep, Branch, CompressionSearch, is_training
-from tasks.core import InputError, Refusal, Spec, nearest
+from tasks.compression.branch import AnyStep, Branch, CompressionSearch, is_training, spec_of
+from tasks.core import InputError, Refusal, nearest
 from tasks.search.domains import Choice, Domain
 from tasks.search.space import Point, is_member
-from tasks.techniques import TAGS, Plugin, Technique
+from tasks.techniques import TAGS, Technique
 from tasks.training.recovery import Recover
 
 REDUCE, RECOVER, FINISH, BRANCH = "reduce", "recover", "finish", "branch"
@@ -91,7 +91,7 @@ def encode(branch: Branch, space: Mapping[str, Domain], branches: Sequence[Branc
         point: Point = {BRANCH: branch.name}
         for path in paths:
             place, knob = path.removeprefix(prefix).split(".")
-            point[path] = getattr(_spec(branch.steps[int(place)]), knob)
+            point[path] = getattr(spec_of(branch.steps[int(place)]), knob)
     else:
         tags = [_tag(step) for step in branch.steps]
         order = [tag for tag in tags if tag != RECOVER and tag in space[REDUCE].ends()]
@@ -175,7 +175,7 @@ def owner(path: str, branches: Sequence[Branch]) -> Branch:
         law = f"{form}, with the place of one of the {len(branch.steps)} steps of {branch.name!r}"
         raise InputError(law, path=where, value=place, nearest=min(0, len(branch.steps) - 1))
     step = branch.steps[int(place)]
-    knobs = [name for name in type(_spec(step)).model_fields if name != "step"]
+    knobs = [name for name in type(spec_of(step)).model_fields if name != "step"]
     if knob not in knobs:
         raise InputError(f"names no knob of {_tag(step)}", path=where, value=knob, nearest=nearest(knob, knobs))
     return branch
@@ -201,16 +201,14 @@ def _most(space: Mapping[str, Domain], path: str, otherwise: int) -> int:
 
 
 def _filled(point: Point, name: str, template: Branch) -> Branch:
-    steps = [_spec(step).model_dump(mode="json", exclude_unset=True) | {"step": _tag(step)} for step in template.steps]
+    steps = [
+        spec_of(step).model_dump(mode="json", exclude_unset=True) | {"step": _tag(step)} for step in template.steps
+    ]
     for path, value in point.items():
         if path != BRANCH:
             place, knob = path.removeprefix(f"{template.name}.").split(".")
             steps[int(place)][knob] = value
     return Branch.model_validate({"name": name, "steps": steps})
-
-
-def _spec(step: AnyStep) -> Spec:
-    return step.technique() if isinstance(step, Plugin) else step
 
 
 def _tag(step: AnyStep) -> str:

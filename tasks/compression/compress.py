@@ -1,14 +1,17 @@
-"""Compression: one step of a branch: a technique plans and applies, or recovery trains against the baseline."""
+"""Compression: a technique plans on calibration data and acts on a candidate; both are recorded."""
 
 from __future__ import annotations
 
 import dataclasses
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from tasks import techniques
-from tasks.core import Candidate, Prepared, Refusal, Step, Store
+from tasks.compression.host_costs import costs_kept
+from tasks.core import Candidate, Prepared, Refusal, Step, Store, Workspace
 from tasks.data import preprocessing
 from tasks.evaluation import parity
+from tasks.kernels.host.measurement_lock import shared_use
 from tasks.models import weight_files
 from tasks.techniques import Technique, replay
 
@@ -21,16 +24,25 @@ AGREEMENT = 0.9
 """Smallest share of examples on which a technique's file must answer as its parent does."""
 
 
-def compress(candidate: Candidate, technique: Technique, prepared: Prepared, store: Store) -> Candidate:
+@shared_use()
+def compress(
+    candidate: Candidate, technique: Technique, prepared: Prepared, host: str, workspace: Workspace
+) -> Candidate:
     """Plans on the calibration split, applies, and records both.
+
+    No latency is measured on this node by others meanwhile. Layer times that the technique measures are kept for
+    this host.
+
+    Args:
+        host: named where the plan depends on the host, so that a cached answer belongs to one; else empty.
 
     Raises:
         Refusal: the technique cannot handle the model, or its file answers unlike its parent.
         InputError: a knob is wrong.
     """
-    if technique.form == "torch":
-        return _compress_torch(candidate, technique, prepared, store)
-    return _compress_onnx(candidate, technique, prepared, store)
+    act = _compress_torch if technique.form == "torch" else _compress_onnx
+    with costs_kept(workspace.home) if technique.asks_host else nullcontext():
+        return act(candidate, technique, prepared, workspace.store)
 
 
 def _compress_torch(candidate: Candidate, technique: Technique, prepared: Prepared, store: Store) -> Candidate:

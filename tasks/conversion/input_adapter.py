@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from tasks.kernels.onnx.description import Tensor
 
+PATH = "model.file"
+"""Where a recipe names the file, for messages."""
 FLOATS = ("float16", "float32", "float64")
 
 
@@ -41,7 +43,7 @@ class InputAdapter:
 
 
 def front_of(
-    inputs: tuple[Tensor, ...], dataset: Dataset, fitted: dict[str, Any], asked: bool, place: dict[str, str]
+    inputs: tuple[Tensor, ...], dataset: Dataset, fitted: dict[str, Any], asked: bool, file: str
 ) -> InputAdapter:
     """What a file with these inputs needs in front, to take the data as they are.
 
@@ -50,28 +52,28 @@ def front_of(
         dataset: what the user has.
         fitted: the preprocessing, fitted on train.
         asked: whether the recipe names a preprocessing; otherwise the file takes the values as they are.
-        place: where the file stands in the recipe, for the message.
+        file: the ONNX file, for the message.
 
     Raises:
         InputError: the file takes something else than the data, or the recipe does not say how to get there.
     """
-    batch = _batch(inputs, place)
+    batch = _batch(inputs, file)
     if dataset.kind == "images":
-        return _of_images(inputs, dataset, fitted if asked else None, batch, place)
-    return _of_table(inputs, dataset, fitted, asked, batch, place)
+        return _of_images(inputs, dataset, fitted if asked else None, batch, file)
+    return _of_table(inputs, dataset, fitted, asked, batch, file)
 
 
-def _batch(inputs: tuple[Tensor, ...], place: dict[str, str]) -> int | str:
+def _batch(inputs: tuple[Tensor, ...], file: str) -> int | str:
     sizes = {tensor.shape[0] for tensor in inputs if tensor.shape}
     fixed = {size for size in sizes if isinstance(size, int)}
     if fixed - {1}:
         law = "must take one example at a time, or any number of them"
-        raise InputError(law, **place, value=listed(inputs))
+        raise InputError(law, file=file, path=PATH, value=listed(inputs))
     return 1 if fixed else "batch"
 
 
 def _of_images(
-    inputs: tuple[Tensor, ...], dataset: Dataset, fitted: dict[str, Any] | None, batch: int | str, place: dict[str, str]
+    inputs: tuple[Tensor, ...], dataset: Dataset, fitted: dict[str, Any] | None, batch: int | str, file: str
 ) -> InputAdapter:
     height, width, channels = dataset.input_shape
     raw, planes = (height, width, channels), (channels, height, width)
@@ -79,19 +81,20 @@ def _of_images(
     fits = [shape for shape in (planes, raw) if _fits(tensor, shape)]
     if len(inputs) != 1 or not fits:
         law = f"must take one input, images of shape (batch, {channels}, {height}, {width}) or {('batch', *raw)}"
-        raise InputError(law.replace("'", ""), **place, value=listed(inputs), nearest=_size(inputs, dataset))
+        raise InputError(
+            law.replace("'", ""), file=file, path=PATH, value=listed(inputs), nearest=_size(inputs, dataset)
+        )
     if tensor.dtype != dataset.input_dtype or fitted is not None:
-        _check_values(tensor, dataset, fitted is not None, place)
+        _check_values(tensor, dataset, fitted is not None, file)
     is_same = tensor.name == "image" and fits[0] == raw and tensor.dtype == dataset.input_dtype and fitted is None
     return InputAdapter(("image",), None if is_same else tensor.name, tensor.dtype, fits[0] == planes, fitted, batch)
 
 
-def _check_values(tensor: Tensor, dataset: Dataset, asked: bool, place: dict[str, str]) -> None:
+def _check_values(tensor: Tensor, dataset: Dataset, asked: bool, file: str) -> None:
     """Whether the recipe says how the pixels become the numbers that the file takes."""
-    file = place["file"]
     if tensor.dtype not in (*FLOATS, "uint8") or (tensor.dtype == "uint8" and dataset.input_dtype != "uint8"):
         law = f"must take pixels as the data are ({dataset.input_dtype}), or as float32"
-        raise InputError(law, **place, value=tensor.dtype)
+        raise InputError(law, file=file, path=PATH, value=tensor.dtype)
     if tensor.dtype == "uint8" and asked:
         raise InputError(f"must be left out: {file} takes raw pixels", path="preprocess")
     if tensor.dtype in FLOATS and dataset.input_dtype == "uint8" and not asked:
@@ -107,31 +110,31 @@ def _of_table(
     fitted: dict[str, Any],
     asked: bool,
     batch: int | str,
-    place: dict[str, str],
+    file: str,
 ) -> InputAdapter:
     names = {column.name: "float32" if column.kind == "number" else "string" for column in dataset.columns}
     if {tensor.name for tensor in inputs} == names.keys() and all(_fits(tensor, (1,)) for tensor in inputs):
         wrong = [tensor for tensor in inputs if tensor.dtype != names[tensor.name]]
         if wrong:
             law = f"must take column {wrong[0].name!r} as {names[wrong[0].name]}"
-            raise InputError(law, **place, value=wrong[0].dtype)
+            raise InputError(law, file=file, path=PATH, value=wrong[0].dtype)
         if asked:
-            raise InputError(f"must be left out: {place['file']} takes the raw columns", path="preprocess")
+            raise InputError(f"must be left out: {file} takes the raw columns", path="preprocess")
         return InputAdapter(tuple(names), None, "", False, None, batch)
     tensor = inputs[0]
     if len(inputs) != 1 or len(tensor.shape) != 2 or tensor.dtype not in FLOATS:
         law = "must take one input, float32 features of shape (batch, features), or one (batch, 1) for each column"
         unknown = next((each.name for each in inputs if each.name not in names), None)
-        raise InputError(law, **place, value=listed(inputs), nearest=unknown and nearest(unknown, names))
-    return _of_features(tensor, dataset, fitted if asked else None, batch, place)
+        raise InputError(law, file=file, path=PATH, value=listed(inputs), nearest=unknown and nearest(unknown, names))
+    return _of_features(tensor, dataset, fitted if asked else None, batch, file)
 
 
 def _of_features(
-    tensor: Tensor, dataset: Dataset, fitted: dict[str, Any] | None, batch: int | str, place: dict[str, str]
+    tensor: Tensor, dataset: Dataset, fitted: dict[str, Any] | None, batch: int | str, file: str
 ) -> InputAdapter:
     texts = [column.name for column in dataset.columns if column.kind == "category"]
     if fitted is None and texts:
-        law = f"must say how column {texts[0]!r}, which holds text, becomes features of {place['file']}"
+        law = f"must say how column {texts[0]!r}, which holds text, becomes features of {file}"
         raise InputError(law, path="preprocess", nearest="[{step: one_hot}], or as it was trained")
     columns = [column.name for column in dataset.columns]
     width = len(columns)
@@ -140,7 +143,7 @@ def _of_features(
         width = len(fitted["numbers"]) + sum(len(column["values"]) for column in fitted["categories"])
     if not _fits(tensor, (width,)):
         law = f"must take the {width} features that the data give ({', '.join(columns[:12])})"
-        raise InputError(law, **place, value=listed((tensor,)))
+        raise InputError(law, file=file, path=PATH, value=listed((tensor,)))
     return InputAdapter(tuple(columns), tensor.name, tensor.dtype, False, fitted, batch)
 
 

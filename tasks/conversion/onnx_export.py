@@ -11,6 +11,7 @@ from pydantic import Field
 from tasks.core import Candidate, Dataset, Parity, Prepared, Refusal, Spec, Step, Store
 from tasks.data import preprocessing
 from tasks.evaluation.parity import EXAMPLES, compare_outputs, compare_rounded
+from tasks.kernels.host.measurement_lock import shared_use
 from tasks.techniques import replay
 
 if TYPE_CHECKING:
@@ -24,8 +25,11 @@ class Export(Spec):
     """Largest difference between torch's and ONNX Runtime's outputs, relative to the largest output."""
 
 
+@shared_use()
 def export(candidate: Candidate, prepared: Prepared, spec: Export, store: Store) -> Candidate:
     """The candidate as an ONNX file whose inputs are raw pixels or raw columns, proven against torch.
+
+    No latency is measured on this node by others meanwhile.
 
     Raises:
         Refusal: a hop (torch → ONNX → fused) changes the outputs by more than the tolerance.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.conversion import input_adapter, onnx_export
-from tasks.conversion.input_adapter import InputAdapter
+from tasks.conversion.input_adapter import PATH, InputAdapter
 from tasks.conversion.onnx_export import Export
 from tasks.core import Candidate, Goal, InputError, Parity, Prepared, Runtime, Step, Store, digest_of, nearest
 from tasks.data import preprocessing
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tasks.kernels.onnx.description import Tensor
+    from tasks.kernels.onnx.foreign_models import Unusable
 
 EXAMPLES = 32
 """How many validation examples a file is tried on before anything else is computed, at most."""
@@ -53,10 +54,10 @@ def read_onnx(file: str) -> bytes:
     try:
         return foreign_models.read_foreign(path)
     except foreign_models.Unusable as error:
-        raise InputError(error.law, **_place(file), value=error.value, nearest=error.nearest) from error
+        raise _unusable(error, file) from error
 
 
-def stamp(file: str) -> str:
+def file_stamp(file: str) -> str:
     """Tells one state of a file and its external data from another."""
     return digest_of(read_onnx(file))
 
@@ -86,8 +87,12 @@ def check_onnx_model(
     return found
 
 
-def import_onnx(prepared: Prepared, file: str, asked: bool, spec: Export, store: Store) -> Candidate:
-    """A file that passed `check` as the baseline, behind what the data need in front.
+def import_onnx(prepared: Prepared, file: str, asked: bool, spec: Export, stamp: str, store: Store) -> Candidate:
+    """A file that passed `check_onnx_model` as the baseline, behind what the data need in front.
+
+    Args:
+        asked: whether the recipe asks for preprocessing.
+        stamp: `file_stamp` of the file, so that a cached answer belongs to one state of it.
 
     Raises:
         InputError: a hop breaks the tolerance: file → product → fused.
@@ -145,7 +150,7 @@ def check_import_parity(
     for hop in hops:
         if not hop.passed:
             law = f"must answer the same on the hop {hop.hop} ({hop.law}), but differs by {hop.max_difference:.2g}"
-            raise InputError(law, **_place(file))
+            raise InputError(law, file=file, path=PATH)
     return hops
 
 
@@ -157,9 +162,9 @@ def _suit(file: str, prepared: Prepared, asked: bool, store: Store) -> ImportedM
     try:
         settled = foreign_models.normalize_graph(origin)
     except foreign_models.Unusable as error:
-        raise InputError(error.law, **_place(file), value=error.value, nearest=error.nearest) from error
+        raise _unusable(error, file) from error
     inputs, outputs = description.interface(settled)
-    front = input_adapter.front_of(inputs, prepared.dataset, store.get_json(prepared.fitted), asked, _place(file))
+    front = input_adapter.front_of(inputs, prepared.dataset, store.get_json(prepared.fitted), asked, file)
     return ImportedModel(origin, settled, front, outputs)
 
 
@@ -171,25 +176,29 @@ def _try(found: ImportedModel, prepared: Prepared, count: int, store: Store, fil
     try:
         return sessions.predict(found.settled, fed)
     except foreign_models.ERRORS as error:
-        raise InputError(f"does not run on the data ({foreign_models.first_line(error)})", **_place(file)) from error
+        raise InputError(
+            f"does not run on the data ({foreign_models.first_line(error)})", file=file, path=PATH
+        ) from error
 
 
 def _check_outputs(found: ImportedModel, outputs: np.ndarray, prepared: Prepared, goal: Goal, file: str) -> None:
     import numpy as np
+
+    from tasks.kernels.statistics.metrics import METRICS
 
     dataset, count = prepared.dataset, min(EXAMPLES, prepared.dataset.splits["validation"].count)
     wanted = (count, dataset.outputs)
     if np.shape(outputs) != wanted or outputs.dtype.kind != "f":
         for_what = f" for the {dataset.outputs} classes of the data" if dataset.classes else ""
         law = f"must answer with floats of shape (batch, {dataset.outputs}) in its first output{for_what}"
-        raise InputError(law, **_place(file), value=input_adapter.listed(found.outputs))
+        raise InputError(law, file=file, path=PATH, value=input_adapter.listed(found.outputs))
     if not np.isfinite(outputs).all():
-        raise InputError("must answer the data with finite numbers", **_place(file))
+        raise InputError("must answer the data with finite numbers", file=file, path=PATH)
     is_share = outputs.min() >= 0 and np.allclose(outputs.sum(axis=1), 1, atol=1e-3)
-    if dataset.classes and is_share and goal.metric in ("log_loss", "roc_auc"):
+    if dataset.classes and is_share and METRICS[goal.metric].needs_logits:
         law = f"needs logits, but {file} answers with probabilities"
         raise InputError(law, path="goal.metric", value=goal.metric, nearest="accuracy")
 
 
-def _place(file: str) -> dict[str, str]:
-    return {"file": file, "path": "model.file"}
+def _unusable(reason: Unusable, file: str) -> InputError:
+    return InputError(reason.law, file=file, path=PATH, value=reason.value, nearest=reason.nearest)

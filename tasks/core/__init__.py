@@ -1,18 +1,21 @@
-"""What travels between tasks. Small, frozen, hashable as JSON; big things lie in the store under their digest."""
+"""The records that are passed between tasks, and the errors. Records are small, frozen and representable as JSON;
+large data lie in the store, and records hold their digests."""
 
 from tasks.core.candidate import Candidate, Step
 from tasks.core.dataset import Column, Dataset, Prepared, Split, SplitName
 from tasks.core.errors import InputError, Refusal, nearest
-from tasks.core.goal import LOWER_IS_BETTER, Goal, Limits, Runtime
+from tasks.core.goal import Goal, Limits, Runtime
+from tasks.core.progress import Progress, Update, silent
+from tasks.core.runner import PlainRunner, Runner
 from tasks.core.scorecard import Drop, Estimate, Latency, Parity, Scorecard, Size
 from tasks.core.spec import Spec
 from tasks.core.store import Store, StoreError, canonical_json, digest_file, digest_of, write_atomically
-from tasks.core.workspace import Workspace
+from tasks.core.workspace import Context, Workspace
 
 __all__ = [
-    "LOWER_IS_BETTER",
     "Candidate",
     "Column",
+    "Context",
     "Dataset",
     "Drop",
     "Estimate",
@@ -21,8 +24,11 @@ __all__ = [
     "Latency",
     "Limits",
     "Parity",
+    "PlainRunner",
     "Prepared",
+    "Progress",
     "Refusal",
+    "Runner",
     "Runtime",
     "Scorecard",
     "Size",
@@ -32,10 +38,12 @@ __all__ = [
     "Step",
     "Store",
     "StoreError",
+    "Update",
     "Workspace",
     "canonical_json",
     "digest_file",
     "digest_of",
     "nearest",
+    "silent",
     "write_atomically",
 ]

@@ -1,4 +1,4 @@
-"""Identity: what a step is asked, as a cache key, and what its answer needs in the store."""
+"""Cache keys: the key of a step's result, from all of its inputs; and the store entries that a result needs."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from tasks.core.candidate import Candidate, candidate_from
 from tasks.core.dataset import Dataset, Prepared
 from tasks.core.scorecard import Latency, Scorecard
 from tasks.core.spec import Spec
-from tasks.core.store import digest_of
-from tasks.core.workspace import Workspace
+from tasks.core.store import Store, digest_of
+from tasks.core.workspace import Context, Workspace
 
-VERSION = "1"
-"""Bumped when the meaning of a cached answer changes."""
+VERSION = "2"
+"""Part of every key; increased when cached results change their meaning."""
 
 
 def identity(value: Any) -> Any:
-    """WHAT a value is, as JSON; a technique's version is part of it.
+    """A value's identity as JSON: its content, and for a spec its class and version.
 
-    A workspace says WHERE, and measurements are no identity: both are left out.
+    Where a step runs (Workspace, Context, Store) and measurements (Latency, Scorecard) are left out: they give None.
     """
     if isinstance(value, Candidate):
         return value.digest
-    if isinstance(value, (Workspace, Latency, Scorecard)):
+    if isinstance(value, (Workspace, Context, Store, Latency, Scorecard)):
         return None
     if isinstance(value, Spec):
         return [type(value).__name__, getattr(value, "version", None), value.model_dump(mode="json")]
@@ -38,12 +38,12 @@ def identity(value: Any) -> Any:
 
 
 def cache_key(name: str, parameters: Mapping[str, Any]) -> str:
-    """The step's name, the version and the digest of everything it takes except the workspace."""
+    """The cache key of a step's call: its name, VERSION, and the digest of its parameters' identity."""
     return f"{name}-{VERSION}-{digest_of(identity(parameters))}"
 
 
 def references(answer: Any) -> Iterator[str]:
-    """The digests of the store entries that an answer needs; candidates may stand in it as plain fields."""
+    """Digests of the store entries that a result refers to; a candidate in it may also be a mapping of its fields."""
     if isinstance(answer, Candidate):
         yield answer.content
         for step in answer.lineage:

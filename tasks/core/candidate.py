@@ -1,4 +1,4 @@
-"""Candidate: a model as it travels: how to build it, what was done to it, and the digest of its tensors."""
+"""Candidate: the record of a model: how to build it, the steps applied to it, and the digest of its tensors."""
 
 from __future__ import annotations
 
@@ -12,29 +12,32 @@ from tasks.core.store import digest_of
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that was done to a model."""
+    """One step in the history of a model."""
 
     technique: str
     """A technique's tag, or `train`, `load`, `recover`, `export`."""
     version: int
     knobs: dict[str, Any]
     plan: str | None
-    """Digest of the plan (JSON) that `apply` replays on load; None for steps that only change weights."""
+    """Digest of the technique's plan (JSON), which loading applies again; None for steps that only change weights."""
     record: str | None
     """Digest of the step's record (JSON): learning curve, minutes, parity of the hop."""
     parent: str | None
-    """Digest of the candidate that the step began from."""
+    """Digest of the candidate that the step was applied to."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model: `torch` (factory, replayed plans, state dict) or `onnx` (one file). No pickled code anywhere."""
+    """A model: `torch` (factory, then the plans of the lineage, then a state dict) or `onnx` (one file).
+
+    Nothing in it is pickled code.
+    """
 
     name: str
-    """The branch's name, for people; not part of the digest."""
+    """Name of the branch, for display; not part of the digest."""
     form: Literal["torch", "onnx"]
     factory: str
-    """`module:callable`; empty for an ONNX file that came in."""
+    """`module:callable`; empty for an imported ONNX file."""
     arguments: dict[str, Any]
     lineage: tuple[Step, ...]
     content: str
@@ -42,16 +45,16 @@ class Candidate:
 
     @cached_property
     def digest(self) -> str:
-        """The candidate's identity: everything in it except its name."""
+        """SHA-256 of all fields except the name: the candidate's identity."""
         fields = dataclasses.asdict(self)
         del fields["name"]
         return digest_of(fields)
 
     def after(self, step: Step, content: str, form: Literal["torch", "onnx"] | None = None) -> Candidate:
-        """The candidate that `step` makes of this one."""
+        """The candidate after `step`, with the digest `content` of its new tensors and, if given, its new form."""
         return dataclasses.replace(self, lineage=(*self.lineage, step), content=content, form=form or self.form)
 
 
 def candidate_from(fields: dict[str, Any]) -> Candidate:
-    """The candidate whose `dataclasses.asdict` this is."""
+    """The candidate from its `dataclasses.asdict`."""
     return Candidate(**{**fields, "lineage": tuple(Step(**step) for step in fields["lineage"])})

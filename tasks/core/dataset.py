@@ -1,4 +1,4 @@
-"""Dataset: a manifest of a few hundred bytes; its arrays and frames lie in the store."""
+"""Dataset: a small record of a split data set; its arrays and frames lie in the store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SplitName = Literal["train", "validation", "test", "calibration"]
 
 @dataclass(frozen=True)
 class Split:
-    """One part of the data: digests of its raw inputs and of its targets, and how many examples they hold.
+    """One split: digests of its raw inputs and its targets, and the number of examples.
 
     Images: `inputs` is an array (count, height, width, channels), uint8 or float32, as the user's pixels are.
     Tables: `inputs` is a frame with the raw columns. `targets` is int64 (count,) class indices, or float32
@@ -32,7 +32,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a source gave, split. `fingerprint` is the digest of everything in it except where it came from."""
+    """A data set, checked and split. `fingerprint` is the digest of its content, without `source` and `skipped`."""
 
     source: str
     kind: Literal["images", "table"]
@@ -45,18 +45,18 @@ class Dataset:
     """Class names in the order of the target's indices; empty for regression."""
     splits: dict[SplitName, Split]
     skipped: tuple[str, ...]
-    """The examples that could not be read, named, when the recipe says `on_bad: skip`."""
+    """Names of the examples that were left out, when the recipe says `on_bad: skip`."""
     fingerprint: str
 
     @property
     def outputs(self) -> int:
-        """How many numbers a model gives for one example: the classes, or one."""
+        """Outputs of a model for one example: the number of classes, or 1 for regression."""
         return len(self.classes) if self.task == "classification" else 1
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A dataset with its preprocessing, fitted on the train split only."""
+    """A data set with its preprocessing, which is fitted on the train split only."""
 
     dataset: Dataset
     fitted: str
@@ -64,4 +64,4 @@ class Prepared:
     inputs: dict[SplitName, str]
     """Digest of each split's compact model inputs: the raw pixels of images, float32 (count, features) of tables."""
     input_shape: tuple[int, ...]
-    """What the network sees of one example: (channels, height, width), or (features,)."""
+    """Shape of one network input: (channels, height, width), or (features,)."""

@@ -1,4 +1,7 @@
-"""Quiet: no dependency calls home, advertises or chatters; each reads its environment once, when it is imported."""
+"""Environment defaults: settings that keep dependencies from sending telemetry, advertising and logging.
+
+Each dependency reads its environment when it is imported, so these must be set before.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,6 @@ QUIET = {
 
 
 def apply_env_defaults() -> None:
-    """Puts the settings into this process's environment; whoever set one outside keeps the last word."""
+    """Sets QUIET in this process's environment; variables that are already set keep their value."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)

@@ -1,4 +1,4 @@
-"""The two ways in which Paredown says no: the input is wrong, or a technique cannot handle a model."""
+"""Errors: the input is wrong (InputError), or a technique cannot handle a model (Refusal)."""
 
 from __future__ import annotations
 
@@ -25,6 +25,15 @@ class InputError(Exception):
         self.law, self.file, self.path, self.value, self.nearest = law, file, path, value, nearest
         super().__init__(law)
 
+    def at(self, *, path: str | None = None, file: str | None = None) -> InputError:
+        """The same mistake at another path or in another file; what is left out stays as it is.
+
+        A file that the mistake names already is kept in front of its law.
+        """
+        is_moved = file is not None and self.file not in (None, file)
+        law = f"{self.file}: {self.law}" if is_moved else self.law
+        return InputError(law, file=file or self.file, path=path or self.path, value=self.value, nearest=self.nearest)
+
     def __str__(self) -> str:
         place = "".join(f"{part}: " for part in (self.file, self.path) if part)
         got = "" if self.value is None else f", but got {self.value!r}"
@@ -33,17 +42,20 @@ class InputError(Exception):
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault
-    """A technique cannot handle a model, or a hop failed its proof; the sentence names the layer or the hop."""
+    """A technique cannot handle a model, or a conversion failed its parity check; the message names the place."""
 
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:
-    """The choice that looks most like `name`, or None when nothing does."""
+    """The choice most similar in spelling to `name`; None when none is similar."""
     found = difflib.get_close_matches(str(name), [str(choice) for choice in choices], n=1, cutoff=0.5)
     return found[0] if found else None
 
 
 def in_one_line(error: BaseException) -> str:
-    """What went wrong, at most 300 characters; a refusal is a sentence already, and of a traceback the end counts."""
+    """An error as one line of at most 300 characters: class and message; of a Refusal the message alone.
+
+    Of a message that is a traceback, only its last line.
+    """
     text = str(error)
     if text.startswith("Traceback"):
         return last_line(text)

@@ -1,4 +1,4 @@
-"""The user's own parts come in by import path, `module:name`; a wrong one is answered with the nearest right one."""
+"""Import paths: the user's own functions and classes, named as `module:name`."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from typing import Any
 from tasks.core.errors import InputError, nearest
 
 ANY_FAILURE = (Exception, SystemExit)
-"""The user's module may fail in any way when it is imported; the cause goes into the message."""
+"""Exceptions caught from the import of a user's module, which may fail in any way; the message names the cause."""
 
 
 def is_import_path(text: str) -> bool:
-    """Whether a text is written as `package.module:name`."""
+    """Whether a text has the form `package.module:name`."""
     module_name, separator, name = text.partition(":")
     return bool(separator) and all(part.isidentifier() for part in (*module_name.split("."), name))
 
 
 def resolve(target: str, path: str, what: str = "function") -> Callable[..., Any]:
-    """The function or class that `module:name` names, from the current folder or from what is installed.
+    """The function or class that `module:name` names, from the current folder or an installed package.
 
     Args:
         target: for example `tasks.architectures:resnet20`.
-        path: where it stands in the recipe, for the message.
-        what: what the name should stand for, for the message.
+        path: its path in the recipe, for the message.
+        what: what the name should be, for the message.
 
     Raises:
-        InputError: the form is wrong, the module or the name does not exist, the name is nothing that can be
-            called, or the module is there and fails when it is imported.
+        InputError: the form is wrong, the module or the name does not exist (the message suggests the nearest one),
+            the name is not callable, or the module fails when it is imported.
     """
     if not is_import_path(target):
         raise InputError("must have the form module:name", path=path, value=target)
@@ -53,7 +53,7 @@ def resolve(target: str, path: str, what: str = "function") -> Callable[..., Any
 
 
 def module_file(target: str) -> Path | None:
-    """The file of an import path's module, which is not run (its packages are); None when it cannot be found."""
+    """The file of an import path's module; None when it is not found. Imports its packages, not the module itself."""
     _see_current_folder()
     try:
         spec = importlib.util.find_spec(target.partition(":")[0])
@@ -69,7 +69,7 @@ def _see_current_folder() -> None:
 
 
 def _failed(error: BaseException, target: str, path: str) -> InputError:
-    """The module is absent, or it is there and something that it does on import fails."""
+    """The InputError for a failed import: the module does not exist, or it fails while it is imported."""
     module_name = target.partition(":")[0]
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
     if missing and f"{module_name}.".startswith(f"{missing}."):
@@ -80,7 +80,7 @@ def _failed(error: BaseException, target: str, path: str) -> InputError:
 
 
 def _nearest_module(missing: str, target: str) -> str | None:
-    """The target with its missing module replaced by the most similar one beside it: in its package or at the top."""
+    """The target with its missing module replaced by the most similar one of its package (or top level)."""
     parent, dot, last = missing.rpartition(".")
     folders = getattr(sys.modules.get(parent), "__path__", []) if parent else None
     near = nearest(last, (found.name for found in pkgutil.iter_modules(folders)))

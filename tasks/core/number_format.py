@@ -1,4 +1,4 @@
-"""Numbers as people read them: a fixed count of decimals in a report, thin spaces, real minus signs."""
+"""Number format: numbers as text for reports, with thin spaces, real minus signs and a fixed number of decimals."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ MINUS = "\N{MINUS SIGN}"
 
 @dataclass(frozen=True)
 class Unit:
-    """How one metric is written: accuracy in per cent and its differences in points, others as they are."""
+    """How a metric is written: accuracy in per cent and its differences in points, other metrics unscaled."""
 
     scale: float
     suffix: str
     difference: str
-    """What follows a difference of two scores."""
+    """The suffix of a difference of two scores."""
     decimals: int
     most: int
-    """No score is written with more decimals than this, however fine its differences."""
+    """Most decimals of a score; its differences may have more."""
 
     def score(self, value: float) -> str:
         """A score with its unit: `91.24 %`."""
@@ -40,7 +40,7 @@ class Unit:
 
 
 def unit_of(metric: str, resolution: float) -> Unit:
-    """The unit of a metric; `resolution` (the margin, in its own unit) gets three digits."""
+    """The unit of a metric; its decimals show three digits of `resolution` (the margin, in the metric's unit)."""
     percent = metric == "accuracy"
     scale = 100.0 if percent else 1.0
     finest = 2 if resolution <= 0 else 2 - math.floor(math.log10(resolution * scale))
@@ -49,12 +49,12 @@ def unit_of(metric: str, resolution: float) -> Unit:
 
 
 def span(low: str, high: str) -> str:
-    """An interval that no line break parts."""
+    """An interval as text that does not break across lines."""
     return f"[{low},\N{NO-BREAK SPACE}{high}]"
 
 
 def fixed(value: float, decimals: int) -> str:
-    """A number with thin spaces between thousands; a rounded zero carries no sign."""
+    """A number with this many decimals and thin spaces between thousands; zero has no sign."""
     if not math.isfinite(value):
         return "–" if math.isnan(value) else f"{MINUS if value < 0 else ''}∞"
     text = f"{value:,.{decimals}f}".replace(",", THIN)
@@ -62,7 +62,7 @@ def fixed(value: float, decimals: int) -> str:
 
 
 def format_significant(value: float, digits: int = 3) -> str:
-    """A number with so many significant digits, and no exponent between 1e-5 and 1e6."""
+    """A number with `digits` significant digits; without exponent from 1e-5 to below 1e6."""
     if value == 0 or not math.isfinite(value):
         return fixed(value, 0)
     power = math.floor(math.log10(abs(value)))

@@ -1,39 +1,29 @@
-"""Progress: long work tells whoever listens what is done, what is left and the best so far."""
+"""Progress: an update on a running step, and the callback that receives it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Update:
-    """Where one step stands."""
+    """How far one step is."""
 
     done: int
     total: int
-    note: str
-    """The best so far, or what is being looked at."""
+    """In the same unit as `done`: epochs, trials, examples or hundredths."""
+    note: str = ""
+    """The best so far, or what is being done."""
     figures: Mapping[str, str] = field(default_factory=dict)
-    """The same in full where there is room for a table: name → value, in order."""
+    """The same in detail, for a table: name → value, in order."""
+    score: float | None = None
+    """Validation score of the last epoch, in the metric's own unit; None where nothing is trained."""
 
 
-Listener = Callable[[Update], None]
-_listeners: list[Listener] = []
+Progress = Callable[[Update], None]
+"""Called with every update of one step, in the thread that works."""
 
 
-def tell(done: int, total: int, note: str = "", figures: Mapping[str, str] | None = None) -> None:
-    """Tells every listener."""
-    for listener in _listeners:
-        listener(Update(done, total, note, figures or {}))
-
-
-@contextmanager
-def listening(listener: Listener) -> Iterator[None]:
-    """Has `listener` called for every update inside the block."""
-    _listeners.append(listener)
-    try:
-        yield
-    finally:
-        _listeners.remove(listener)
+def silent(update: Update) -> None:
+    """A `Progress` that shows nothing."""

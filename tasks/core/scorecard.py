@@ -1,4 +1,4 @@
-"""Scorecard: what was measured of one candidate's exported file, on one split, on one host."""
+"""Scorecard: the measurements of one candidate's exported file, on one split and one host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LatencyVerdict = Literal["faster", "slower", "no measurable change"]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number, its 95 % interval and the count behind it."""
+    """An estimate with its 95 % interval (low, high) and the number of examples or processes it comes from."""
 
     value: float
     low: float
@@ -23,72 +23,71 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Drop:
-    """The paired loss against the baseline on the same examples: positive is worse, whatever the metric."""
+    """The loss of the metric against the baseline, paired on the same examples: positive is worse for every metric."""
 
     estimate: Estimate
     margin: float
     verdict: DropVerdict
     needed: int | None
-    """How many examples would prove it at the rates seen here; None when it is proven or beyond."""
+    """Number of examples that would prove it at the rates observed; None when it is proven or beyond the margin."""
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds of one call, interleaved with the baseline in each of several fresh processes."""
+    """Milliseconds of one call, measured interleaved with the baseline in several fresh processes."""
 
     median_ms: float
     p95_ms: float
     n: int
-    """Timed calls of this candidate, over all processes."""
+    """Number of timed calls, over all processes."""
     processes: int
     ratio: Estimate
     """The baseline's latency over this one's: above 1 is faster. `n` counts processes."""
     verdict: LatencyVerdict
     quiet: bool = True
-    """Whether no other work of this user's ran on the host meanwhile."""
+    """Whether no other work of this user ran on the host meanwhile."""
 
     @property
     def words(self) -> str:
-        """The verdict, and what takes from its weight."""
+        """The verdict in words, with a note when other work ran meanwhile."""
         return self.verdict if self.quiet else f"{self.verdict}, measured while other work ran"
 
 
 @dataclass(frozen=True)
 class Parity:
-    """One hop of the model's form, proven on the same inputs: framework → ONNX → fused → quantized."""
+    """The check of one conversion (hop) of a model on the same inputs: framework → ONNX → fused → quantized."""
 
     hop: str
     n: int
     max_difference: float
     agreement: float
-    """Share of examples whose answer (class) is the same before and after the hop; for regression, the share
-    within the tolerance."""
+    """Share of examples (0..1) with the same class before and after the hop; for regression, within the tolerance."""
     law: str
     passed: bool
 
 
 @dataclass(frozen=True)
 class Size:
-    """What the exported file weighs and what it computes for one example."""
+    """Size of the exported file, and its cost for one example."""
 
     bytes: int
     parameters: int
     nonzeros: int
     macs: int
     peak_memory_mb: float
-    """Growth of resident memory of a fresh process that loads the file and runs it, in MiB."""
+    """Growth of resident memory, in MiB, of a fresh process that loads the file and runs it."""
 
 
 @dataclass(frozen=True)
 class Scorecard:
-    """Everything that selection sees of one candidate. Never part of a cache key of the work it scores."""
+    """All measurements that selection uses. Never part of the cache key of the work that it scores."""
 
     candidate: str
     """The candidate's digest."""
     name: str
     split: SplitName
     host: str
-    """Digest-like short name of the host: processor, instruction sets, cores, runtime version."""
+    """Name of the host (`machine.host_name`): processor, cores, instruction sets, runtime version."""
     metric: str
     score: Estimate
     drop: Drop

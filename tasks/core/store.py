@@ -1,4 +1,4 @@
-"""The content-addressed store: the bytes decide the address, so there is no overwrite and there are no locks."""
+"""Store: files addressed by the SHA-256 of their content, so that nothing is overwritten and no locks are needed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class StoreError(Exception):
-    """A store entry is missing, half-written or altered; the message names it."""
+    """A store entry is missing, incomplete or altered; the message names it."""
 
 
 def canonical_json(value: Any) -> str:
-    """JSON with sorted keys and no white space: the same value gives the same text in every process."""
+    """JSON with sorted keys and no white space, so that equal values give equal text in every process."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -31,13 +31,13 @@ def digest_of(value: Any) -> str:
 
 
 def digest_file(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
+    """SHA-256 (64 hexadecimal digits) of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Writes to a temporary name in the same folder, then renames: readers see all of it or nothing."""
+    """Writes a file under a temporary name, then renames it, so that readers see all of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
     try:
@@ -53,9 +53,10 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 class Store:
-    """Files under `root`, each at the SHA-256 of its content; every read verifies the content first.
+    """Files under `root`, each named by the SHA-256 of its content, which is verified before it is read.
 
-    A file is verified once per process and per change of its size or modification time.
+    A file is verified once in each process, and again when its size or modification time changes. All `put` methods
+    return the digest. All `get` methods raise StoreError when the entry is missing or altered.
     """
 
     def __init__(self, root: Path) -> None:
@@ -66,14 +67,14 @@ class Store:
         return self.root / digest[:2] / digest
 
     def put(self, data: bytes) -> str:
-        """Stores bytes and returns their digest; the same bytes again cost a check and no write."""
+        """Stores bytes and returns their digest; bytes that are already stored are only verified."""
         digest = digest_of(data)
         if not self.holds(digest):
             write_atomically(self._place(digest), data)
         return digest
 
     def path(self, digest: str) -> Path:
-        """The verified file of a digest. Raises StoreError, naming the entry, when it is missing or altered."""
+        """The path of an entry, after verification. Raises StoreError when it is missing or altered."""
         place = self._place(digest)
         try:
             status = place.stat()
@@ -87,7 +88,7 @@ class Store:
         return place
 
     def holds(self, digest: str) -> bool:
-        """Whether the entry is there and intact."""
+        """Whether the entry exists and is intact."""
         try:
             self.path(digest)
         except StoreError:
@@ -95,7 +96,7 @@ class Store:
         return True
 
     def get(self, digest: str) -> bytes:
-        """The verified bytes of a digest."""
+        """The bytes of an entry."""
         return self.path(digest).read_bytes()
 
     def put_json(self, value: Any) -> str:
@@ -103,7 +104,7 @@ class Store:
         return self.put(canonical_json(value).encode())
 
     def get_json(self, digest: str) -> Any:
-        """The JSON value of a digest."""
+        """The JSON value of an entry."""
         return json.loads(self.get(digest))
 
     def put_array(self, array: np.ndarray) -> str:
@@ -115,7 +116,7 @@ class Store:
         return self.put(stream.getvalue())
 
     def get_array(self, digest: str) -> np.ndarray:
-        """The array of a digest, mapped read-only from the file: processes share its pages."""
+        """The array of an entry, memory-mapped read-only, so that processes share its memory."""
         import numpy as np
 
         array: np.ndarray = np.load(self.path(digest), mmap_mode="r", allow_pickle=False)
@@ -128,7 +129,7 @@ class Store:
         return self.put(stream.getvalue())
 
     def get_frame(self, digest: str) -> pd.DataFrame:
-        """The data frame of a digest."""
+        """The data frame of an entry."""
         import pandas as pd
 
         return pd.read_parquet(self.path(digest))
@@ -142,7 +143,7 @@ class Store:
         return self.put(stream.getvalue())
 
     def get_state(self, digest: str) -> dict[str, Any]:
-        """The state dict of a digest, read with `weights_only`: no code in it can run."""
+        """The state dict of an entry, on the CPU, read with `weights_only`: no code in it can run."""
         import torch
 
         state: dict[str, Any] = torch.load(self.path(digest), map_location="cpu", weights_only=True)

@@ -1,4 +1,4 @@
-"""Workspace: WHERE things are. It never takes part in a cache key; everything else that a task takes is WHAT."""
+"""Workspace and context: where a step works and to whom it reports. Neither takes part in a cache key."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from tasks.core.progress import Progress, silent
 from tasks.core.store import Store
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """The home folder, the tracking server, the device and the tracked run of one flow."""
+    """The home folder, the tracking server, the device and the MLflow run of one flow."""
 
     home: Path
-    """Everything Paredown writes lies under it."""
+    """The folder under which Paredown writes everything."""
     tracking_uri: str
     device: str = "cpu"
-    """torch's device for training: `cpu`, `cuda`, `cuda:1`, …"""
+    """Torch's device for training: `cpu`, `cuda`, `cuda:1`, …"""
     run: str = ""
-    """MLflow's run of this flow, under which a search is written while it runs; empty: it is not."""
+    """Id of this flow's MLflow run, to which a running search writes its trials; empty for none."""
 
     @property
     def store(self) -> Store:
@@ -28,16 +29,31 @@ class Workspace:
 
     @property
     def checkpoints(self) -> Path:
-        """Where work that is under way keeps what a crash must not take."""
+        """The folder where unfinished work keeps its state, to continue after a crash."""
         return self.home / "checkpoints"
 
     @property
     def reports(self) -> Path:
-        """Where finished runs leave their product and report, one folder a recipe."""
+        """The folder where finished runs leave their product and report, one folder for each recipe."""
         return self.home / "products"
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where one step works, where it keeps its state for a restart, and to whom it reports its progress."""
+
+    workspace: Workspace
+    checkpoint: Path | None = None
+    """A file or folder for this step alone, from which it continues after a crash; None: it begins anew."""
+    progress: Progress = silent
+
+    @property
+    def store(self) -> Store:
+        """The workspace's store."""
+        return self.workspace.store
 
 
 @lru_cache
 def _store(root: Path) -> Store:
-    # One object a folder: it remembers which entries this process has verified.
+    # One object for each folder, because it remembers which entries this process has verified.
     return Store(root)

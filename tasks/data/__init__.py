@@ -1,1 +1,1 @@
-"""Data: readers, splits, preprocessing, augmentation, calibration."""
+"""Data: readers, splits, targets, preprocessing, augmentation and calibration."""

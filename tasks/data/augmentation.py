@@ -1,6 +1,7 @@
-"""Augmentation: random changes of training images, drawn anew in every epoch.
+"""Augmentation: random changes of training examples, drawn anew in every epoch.
 
-The steps act on the raw batch, before normalization, so a padded or cut pixel is a raw zero (black).
+The steps act on the raw batch, before normalization, so a padded or cut-out pixel is a raw zero (black). Each `apply`
+takes a raw batch and a generator and returns a batch of the same shape and dtype.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Crop(Spec):
-    """A random cut of the image's own size, after zero pixels were put around it."""
+    """Pads the image with zero pixels and crops its original size at a random position."""
 
     step: Literal["crop"] = "crop"
     padding: int = Field(default=4, ge=1, le=1024)
@@ -31,39 +32,39 @@ class Crop(Spec):
 
 
 class Flip(Spec):
-    """Left and right changed over."""
+    """Mirrors images left to right."""
 
     step: Literal["flip"] = "flip"
     probability: float = Field(default=0.5, ge=0, le=1)
-    """Share of the images that are mirrored."""
+    """Probability that an image is mirrored."""
 
     def apply(self, batch: Tensor, generator: Generator) -> Tensor:
-        """The batch, some of it mirrored."""
+        """The batch, with some images mirrored."""
         from tasks.kernels.training import image_transforms
 
         return image_transforms.flip(batch, self.probability, generator)
 
 
 class Rotate(Spec):
-    """A turn about the centre."""
+    """Rotates images about their centre by a random angle."""
 
     step: Literal["rotate"] = "rotate"
     degrees: float = Field(default=10.0, gt=0, le=180)
-    """Largest angle either way, in degrees."""
+    """Largest angle in either direction, in degrees."""
 
     def apply(self, batch: Tensor, generator: Generator) -> Tensor:
-        """The batch, turned."""
+        """The batch, rotated."""
         from tasks.kernels.training import image_transforms
 
         return image_transforms.rotate(batch, self.degrees, generator)
 
 
 class Noise(Spec):
-    """Gaussian noise on every pixel."""
+    """Adds Gaussian noise to every value."""
 
     step: Literal["noise"] = "noise"
     std: float = Field(default=0.05, gt=0)
-    """Standard deviation: a share of the pixel range for uint8 images, else in the data's own unit."""
+    """Standard deviation: for uint8 images a share of the range 0..255, otherwise in the unit of the data."""
 
     def apply(self, batch: Tensor, generator: Generator) -> Tensor:
         """The batch with noise."""
@@ -73,14 +74,14 @@ class Noise(Spec):
 
 
 class Cutout(Spec):
-    """A square of zero pixels at a random place."""
+    """Sets a square at a random position to zero."""
 
     step: Literal["cutout"] = "cutout"
     size: int = Field(default=8, ge=1)
     """Side of the square, in pixels."""
 
     def apply(self, batch: Tensor, generator: Generator) -> Tensor:
-        """The batch with holes."""
+        """The batch with squares of zeros."""
         from tasks.kernels.training import image_transforms
 
         return image_transforms.cutout(batch, self.size, generator)
@@ -90,7 +91,7 @@ AugmentStep = Annotated[Crop | Flip | Rotate | Noise | Cutout, Field(discriminat
 
 
 def compose(steps: Sequence[Crop | Flip | Rotate | Noise | Cutout]) -> Callable[[Tensor, Generator], Tensor]:
-    """One function (raw batch, generator) -> raw batch of the same shape and dtype: the steps in order."""
+    """The steps in order as one function: (raw batch, generator) -> raw batch of the same shape and dtype."""
 
     def augment(batch: Tensor, generator: Generator) -> Tensor:
         for step in steps:

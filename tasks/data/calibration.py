@@ -1,7 +1,7 @@
-"""Calibration: a user's own examples for techniques to decide by are compared with the training data, once, where
-they come in; those that are drawn from the training data need no comparison.
+"""Calibration: checks a user's own calibration set against the training data, once, when it is read.
 
-Quantizers take a set of zeros, or of pixels in another unit, without a word, and answer with noise afterwards.
+Quantizers accept a set of zeros, or of pixels in another unit, without an error, and the quantized model then returns
+noise. Calibration examples that are drawn from the training data need no check.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 FIELD = "data.calibration"
 CHANCE = 1e-6
-"""What an honest random sample would show less often is no honest random sample."""
+"""A calibration set is refused when a random sample of the training data would look like it less often than this."""
 CATEGORIES = 64
-"""A column with more different texts in training is a name or a number of something: new ones are no fault."""
+"""A category column with more different values in training holds names or ids: new values in it are accepted."""
 
 
 def compare_to_train(
@@ -28,12 +28,14 @@ def compare_to_train(
     columns: tuple[Column, ...],
     classes: tuple[str, ...],
 ) -> None:
-    """Compares a calibration set with the train split: raw pixels (count, height, width, channels), or frames.
+    """Checks that a calibration set (`inputs`, `targets`) resembles the train split.
 
-    `columns` are those of a table, none for images.
+    Inputs are raw pixels (count, height, width, channels), or data frames with these `columns` (empty for images);
+    targets are class indices or numbers, (count,).
 
     Raises:
-        InputError: it is empty, all the same or of one class, not finite, or out of the training data's ranges.
+        InputError: the set is empty, has only equal examples or one class, holds values that are not finite, or
+            lies outside the ranges of the training data.
     """
     from tasks.kernels.statistics import distribution_shift
 
@@ -69,7 +71,7 @@ def _refuse_same(distinct: np.ndarray, count: int) -> None:
 
 
 def _refuse_one_class(targets: np.ndarray, train: np.ndarray, classes: tuple[str, ...]) -> None:
-    """One class is a fault where a random sample of as many would hardly ever hold one alone."""
+    """Refuses a single class when a random sample of this size would have only one with a probability below CHANCE."""
     import numpy as np
 
     if len(classes) < 2 or (targets != targets[0]).any():

@@ -1,4 +1,4 @@
-"""Ingestion: reads a source, checks it, splits it, and puts every split into the store."""
+"""Ingestion: reads a source, checks it, splits it, and writes every split to the store."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from tasks.core import Column, Dataset, InputError, Split, SplitName, Store, digest_of
+from tasks.core import Column, Context, Dataset, InputError, Progress, Split, SplitName, Store, digest_of
 from tasks.data import calibration
 from tasks.data.data_spec import DataSpec
 
@@ -14,28 +14,32 @@ if TYPE_CHECKING:
     from tasks.data.readers import Examples, Request, Rows
     from tasks.data.targets import Task
 
-OnProgress = Callable[[int, int], None]
-"""Called with (images decoded so far, images in all)."""
-
 
 def source_stamp(spec: DataSpec) -> str:
-    """SHA-256 of the sources as they stand: part of the cache key of `ingest` (see `stamps.stamp_of`)."""
+    """SHA-256 of the sources' present content (`source_fingerprint.stamp_of`): part of the cache key of `ingest`."""
     from tasks.data.source_fingerprint import stamp_of
 
     sources = (spec.source, spec.validation, spec.test, spec.calibration)
     return digest_of([stamp_of(source) for source in sources if source is not None])
 
 
-def ingest(spec: DataSpec, store: Store, on_progress: OnProgress | None = None) -> Dataset:
+def ingest(spec: DataSpec, stamp: str, context: Context) -> Dataset:
     """Reads, checks and splits the data, and writes every split to the store.
 
-    The same data and spec give the same Dataset. Raises InputError for anything wrong with either.
+    The same data and spec give the same Dataset.
+
+    Args:
+        stamp: `source_stamp` of the spec; not used here, but part of the cache key, so that a change of the sources
+            leads to a new result.
+
+    Raises:
+        InputError: there is a mistake in the data or the spec.
     """
     from tasks.data import split_strategies, targets
     from tasks.data.readers import data_frames, read_source
     from tasks.data.splitting import split_parts
 
-    request = _request(spec, on_progress)
+    request = _request(spec, context.progress)
     rows = read_source(request)
     columns = data_frames.columns_of(rows, request) if rows.kind == "table" else ()
     rows = _usable(rows, columns, request)
@@ -58,11 +62,11 @@ def ingest(spec: DataSpec, store: Store, on_progress: OnProgress | None = None) 
         calibration.compare_to_train(train.inputs, train.targets, pool.inputs, pool.targets, columns, classes)
     chosen = split_strategies.sample(pool.targets, spec.split.calibration, spec.split.seed)
     parts["calibration"] = pool.take(chosen)
-    return _stored(spec.source, parts, task, columns, classes, rows.skipped, store)
+    return _stored(spec.source, parts, task, columns, classes, rows.skipped, context.store)
 
 
-def _request(spec: DataSpec, on_progress: OnProgress | None) -> Request:
-    """What the reader must know. Raises InputError for a split that contradicts itself."""
+def _request(spec: DataSpec, progress: Progress) -> Request:
+    """The request to the reader. Raises InputError for a split whose settings contradict each other."""
     from tasks.data.readers import Request
 
     split = spec.split
@@ -84,12 +88,12 @@ def _request(spec: DataSpec, on_progress: OnProgress | None) -> Request:
         names=spec.names,
         order=split.column,
         on_bad=spec.on_bad,
-        on_progress=on_progress,
+        progress=progress,
     )
 
 
 def _usable(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows:
-    """`rows.train` with a target in every row, and a table's columns as float32 and text."""
+    """`rows` without rows that lack a target, and with a table's columns converted to float32 and text."""
     from tasks.data import targets
     from tasks.data.readers import data_frames
     from tasks.data.readers.examples import leave_out
@@ -104,7 +108,7 @@ def _usable(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows:
 
 
 def _with_own_parts(rows: Rows, columns: tuple[Column, ...], spec: DataSpec, request: Request) -> Rows:
-    """`rows` with the validation and test parts that have sources of their own."""
+    """`rows` with the validation and test parts from separate sources, where the spec names them."""
     if spec.validation is not None:
         own = _separate(rows, columns, replace(request, source=spec.validation, field="data.validation"))
         rows = replace(rows, validation=own.train, skipped=rows.skipped + own.skipped)
@@ -115,7 +119,7 @@ def _with_own_parts(rows: Rows, columns: tuple[Column, ...], spec: DataSpec, req
 
 
 def _separate(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows:
-    """Another source, all of it as `train`, which must hold the same kind of examples as `rows`."""
+    """Reads another source, all of it as `train`; InputError unless it has the same kind of examples as `rows`."""
     from tasks.data.readers import read_source
 
     height, width, channels = rows.train.inputs.shape[1:] if rows.kind == "images" else (0, 0, 0)
@@ -135,7 +139,7 @@ def _separate(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows
 
 
 def _form(examples: Examples) -> str:
-    """Type and shape of one example."""
+    """Type and shape of one example, as text."""
     return f"{getattr(examples.inputs, 'dtype', 'columns')} {examples.inputs.shape[1:]}"
 
 
@@ -148,7 +152,7 @@ def _stored(
     skipped: tuple[str, ...],
     store: Store,
 ) -> Dataset:
-    """The manifest, with every part written to the store."""
+    """Writes every part to the store and returns the Dataset."""
     put: Callable[..., str] = store.put_frame if columns else store.put_array
     splits = {name: Split(put(part.inputs), store.put_array(part.targets), len(part)) for name, part in parts.items()}
     train = parts["train"].inputs

@@ -1,4 +1,4 @@
-"""Preprocessing: fitted on the train split only, applied in numpy and torch here and inside the product's graph."""
+"""Preprocessing: fitted on the train split only; applied in NumPy and torch here, and in the product's ONNX graph."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ class Normalize(Spec):
 
     step: Literal["normalize"] = "normalize"
     mean: tuple[float, ...] | None = None
-    """One number a channel, in units of pixel / scale. Absent: measured on the train split."""
+    """One number for each channel, in units of pixel / scale. Absent: measured on the train split."""
     std: tuple[Annotated[float, Field(gt=0)], ...] | None = None
-    """One number a channel. Absent: measured on the train split."""
+    """One number for each channel, in units of pixel / scale. Absent: measured on the train split."""
     scale: float | None = Field(default=None, gt=0)
-    """What pixels are divided by first. Absent: 255 for uint8 pixels, else 1."""
+    """The number by which pixels are first divided. Absent: 255 for uint8 pixels, else 1."""
 
 
 class Impute(Spec):
-    """Tables: a missing number is replaced by a number of its column's train values."""
+    """Tables: a missing number is replaced by a statistic of its column on the train split."""
 
     step: Literal["impute"] = "impute"
     strategy: Literal["median", "mean"] = "median"
-    """Which number."""
+    """The statistic."""
 
 
 class Scale(Spec):
@@ -40,15 +40,15 @@ class Scale(Spec):
 
     step: Literal["scale"] = "scale"
     method: Literal["standard", "minmax", "none"] = "standard"
-    """`standard`: mean 0 and deviation 1 on train; `minmax`: train values span 0 to 1; `none`: as they are."""
+    """`standard`: mean 0 and standard deviation 1 on train; `minmax`: 0 to 1 on train; `none`: unchanged."""
 
 
 class OneHot(Spec):
-    """Tables: one feature for each category seen in train; others give all zeros."""
+    """Tables: one feature for each category seen in train; other categories give zeros only."""
 
     step: Literal["one_hot"] = "one_hot"
     max_categories: int = Field(default=64, ge=1)
-    """The most frequent ones are kept."""
+    """Most categories of a column; the most frequent ones are kept."""
 
 
 IMAGES = (Normalize,)
@@ -56,15 +56,16 @@ TABLES = (Impute, Scale, OneHot)
 Kind = TypeVar("Kind", Normalize, Impute, Scale, OneHot)
 PreprocessStep = Annotated[Normalize | Impute | Scale | OneHot, Field(discriminator="step")]
 Fitted = dict[str, Any]
-"""JSON. Images: {kind, gain, shift}, a number a channel: pixel * gain + shift. Tables: {kind, numbers: [{name, fill,
-gain, shift}], categories: [{name, values}]}. Regression adds `target`: {mean, std} of the train targets."""
+"""Fitted preprocessing as JSON. Images: {kind, gain, shift}, with one number for each channel: pixel * gain + shift.
+Tables: {kind, numbers: [{name, fill, gain, shift}], categories: [{name, values}]}. Regression adds `target`: {mean,
+std} of the train targets."""
 
 
 def preprocess(dataset: Dataset, steps: tuple[PreprocessStep, ...], store: Store) -> Prepared:
-    """Fits the steps on the train split and prepares every split's compact model inputs.
+    """Fits the steps on the train split and prepares every split's compact inputs (see `Prepared.inputs`).
 
     Raises:
-        InputError: a step does not suit the kind of data, or its numbers do not match the channels.
+        InputError: a step does not suit the kind of data or stands twice, or its numbers do not match the channels.
     """
     fitted = fit_preprocessing(dataset, steps, store)
     if dataset.kind == "images":
@@ -79,7 +80,7 @@ def preprocess(dataset: Dataset, steps: tuple[PreprocessStep, ...], store: Store
 
 
 def fit_preprocessing(dataset: Dataset, steps: tuple[PreprocessStep, ...], store: Store) -> Fitted:
-    """The fitted record of the steps; a kind of step that the recipe leaves out has its defaults."""
+    """Fits the steps on the train split; a kind of step that the recipe leaves out has its defaults."""
     _check_steps(dataset, steps)
     train = dataset.splits["train"]
     if dataset.kind == "images":
@@ -141,7 +142,7 @@ def _fit_table(steps: tuple[PreprocessStep, ...], dataset: Dataset, frame: pd.Da
 
 
 def _fit_number(impute: Impute, scale: Scale, values: pd.Series) -> dict[str, float]:
-    # A column whose few values all fell to other splits has nothing to learn from: it becomes 0 where missing.
+    # A column without any value in the train split is filled with 0.
     known = values.dropna() if values.notna().any() else values.fillna(0.0)
     fill = float(known.median() if impute.strategy == "median" else known.mean())
     filled = values.fillna(fill).astype("float64")
@@ -155,7 +156,7 @@ def _fit_number(impute: Impute, scale: Scale, values: pd.Series) -> dict[str, fl
 
 
 def features(frame: pd.DataFrame, fitted: Fitted) -> np.ndarray:
-    """Raw columns → float32 (count, features): the numbers in their order, then one block for each category."""
+    """Raw columns → float32 (count, features): the number columns, then the one-hot block of each category column."""
     import numpy as np
 
     blocks = []
@@ -170,9 +171,9 @@ def features(frame: pd.DataFrame, fitted: Fitted) -> np.ndarray:
 
 
 def to_network(fitted: Fitted, device: str = "cpu") -> Callable[[Tensor], Tensor]:
-    """The tensor half of preprocessing: a compact batch → the float batch that the network sees.
+    """The part of preprocessing that runs on tensors: a function from a compact batch to the network's float32 input.
 
-    Images: raw (batch, channels, height, width) → pixel * gain + shift. Tables: features pass as they are.
+    Images: raw pixels (batch, channels, height, width) → pixel * gain + shift. Tables: features are unchanged.
     """
     import torch
 
@@ -185,16 +186,16 @@ def to_network(fitted: Fitted, device: str = "cpu") -> Callable[[Tensor], Tensor
 
 
 def compact(prepared: Prepared, split: SplitName, store: Store) -> np.ndarray:
-    """A split's compact model inputs: raw pixels (count, channels, height, width), or float32 (count, features)."""
+    """A split's compact inputs, copied: raw pixels (count, channels, height, width), or float32 (count, features)."""
     import numpy as np
 
     array = store.get_array(prepared.inputs[split])
-    # A copy in any case: torch warns of the store's arrays, which are mapped read-only.
+    # Always a copy: the store's arrays are mapped read-only, of which torch warns.
     return np.array(array.transpose(0, 3, 1, 2) if prepared.dataset.kind == "images" else array, order="C")
 
 
 def targets(prepared: Prepared, split: SplitName, store: Store) -> np.ndarray:
-    """What the network is trained on: int64 classes, or float32 targets scaled by the train split's mean and std."""
+    """A split's training targets, (count,): int64 class indices, or float32 numbers standardized by the train split."""
     import numpy as np
 
     raw = np.array(store.get_array(prepared.dataset.splits[split].targets))
@@ -206,14 +207,14 @@ def targets(prepared: Prepared, split: SplitName, store: Store) -> np.ndarray:
 
 
 def training_arrays(prepared: Prepared, store: Store) -> dict[str, np.ndarray]:
-    """What training reads: the compact inputs and the targets of train and validation."""
+    """The arrays for training: `train_inputs`, `train_targets`, `validation_inputs` and `validation_targets`."""
     read = {"inputs": compact, "targets": targets}
     splits: tuple[SplitName, ...] = ("train", "validation")
     return {f"{split}_{part}": function(prepared, split, store) for split in splits for part, function in read.items()}
 
 
 def product_inputs(dataset: Dataset, split: SplitName, store: Store) -> dict[str, np.ndarray]:
-    """A split as the product takes it: `image` (count, height, width, channels), or one (count, 1) array a column."""
+    """A split as the product's inputs: `image` (count, height, width, channels), or a (count, 1) array per column."""
     digest = dataset.splits[split].inputs
     if dataset.kind == "images":
         return {"image": store.get_array(digest)}

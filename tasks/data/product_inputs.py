@@ -1,4 +1,4 @@
-"""Prediction: the registered champion answers for a file of examples, through ONNX Runtime alone."""
+"""Product inputs: reads a file of examples into the input arrays of a finished ONNX product."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 ARRAYS = (".npy", ".npz")
 PIXELS = ("inputs", "x", "images", "data")
-"""What arrays of inputs are usually called in an .npz file."""
+"""Usual names of the array of inputs in an .npz file, by preference."""
 
 
 def read_inputs(source: Path, model: Path | bytes, array: str | None = None) -> dict[str, np.ndarray]:
-    """The product's inputs from a file: an image, a folder of images, .npy or .npz arrays, a .csv or .parquet table.
+    """Reads the product's inputs, by name: `image` (count, height, width, channels), or a (count, 1) array per column.
 
     Args:
-        source: the file or folder.
+        source: an image, a folder of images, an .npy or .npz file, or a .csv or .parquet table.
         model: the product.
-        array: the name of the inputs in an .npz file; absent: the usual names, else the first.
+        array: name of the inputs in an .npz file. Absent: one of the usual names, else the first array.
 
     Raises:
-        InputError: the file is absent or unreadable, or holds something else than the product takes.
+        InputError: the file is missing or unreadable, or does not hold what the product takes.
     """
     if not source.exists():
         raise InputError("does not exist", file=str(source))
@@ -45,7 +45,7 @@ def read_inputs(source: Path, model: Path | bytes, array: str | None = None) -> 
 
 
 def as_type(pixels: np.ndarray, dtype: str, source: Path) -> np.ndarray:
-    """Pixels in the product's own type. Raises InputError where that would change their values."""
+    """Pixels converted to the product's type. Raises InputError when a conversion to uint8 would change values."""
     is_whole = pixels.dtype.kind in "biu" and pixels.size > 0 and pixels.min() >= 0 and pixels.max() <= 255
     if dtype == "uint8" and not is_whole:
         law = "must hold whole numbers from 0 to 255, as the training data did"
@@ -54,7 +54,7 @@ def as_type(pixels: np.ndarray, dtype: str, source: Path) -> np.ndarray:
 
 
 def columns(frame: pd.DataFrame, wanted: dict[str, Any], source: Path) -> dict[str, np.ndarray]:
-    """One (count, 1) array for each column that the model takes, read as the training data were."""
+    """One (count, 1) array for each column that the model takes, converted in the same way as the training data."""
     import numpy as np
 
     from tasks.data.readers import data_frames
@@ -72,7 +72,7 @@ def columns(frame: pd.DataFrame, wanted: dict[str, Any], source: Path) -> dict[s
 
 
 def read_table(source: Path, array: str | None = None) -> pd.DataFrame:
-    """A table from its file; the columns of an array are x0, x1, …, as in training."""
+    """A table from a file; the columns of an array are named x0, x1, …, as in training."""
     import pandas as pd
     import pyarrow as pa
 
@@ -93,7 +93,7 @@ def read_table(source: Path, array: str | None = None) -> pd.DataFrame:
 
 
 def read_array(source: Path, name: str | None = None) -> np.ndarray:
-    """The array in an .npy file; of an .npz file the named one, one with a usual name, or the first."""
+    """The array in an .npy file; in an .npz file the array `name`, else one with a usual name, else the first."""
     import numpy as np
 
     try:
@@ -109,7 +109,7 @@ def read_array(source: Path, name: str | None = None) -> np.ndarray:
 
 
 def read_images(source: Path, shape: tuple[int, int, int]) -> np.ndarray:
-    """(count, height, width, channels) pixels, decoded and resized, from one image or a folder in name order."""
+    """uint8 (count, height, width, channels) from one image, or a folder in the order of names, resized to `shape`."""
     import numpy as np
 
     from tasks.data.readers import image_decoding

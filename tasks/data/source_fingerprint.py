@@ -1,4 +1,4 @@
-"""A cheap digest of a source as it stands, for cache keys: another stamp means other data."""
+"""Source fingerprint: a digest of a source's present content, for cache keys, that is cheap to compute."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from tasks.data.readers import sklearn_datasets
 
 
 def stamp_of(source: str) -> str:
-    """SHA-256 of what a source is now; what is absent has a stamp too, so that reading it can say so.
+    """SHA-256 that changes when the source changes.
 
-    A file: its bytes. A folder: names, sizes and times of change of its files. `sklearn:NAME`: the name.
-    An import path: the path and its module's file; the data behind the function are not looked at.
+    Of a file: its bytes. Of a folder: names, sizes and modification times of its files. Of `sklearn:NAME`: the name.
+    Of an import path: the path and its module's file, but not the data that the function reads. A missing source has
+    a stamp, too; the error comes when it is read.
     """
     path = Path(source).expanduser()
     if source.startswith(sklearn_datasets.PREFIX):

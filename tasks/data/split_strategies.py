@@ -1,4 +1,4 @@
-"""Which examples go into which split: pure functions from labels and numbers to sorted positions."""
+"""Split strategies: functions from labels, times or groups to the sorted positions of each split."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy as np
 from tasks.core import SplitName
 
 Fractions = Mapping[SplitName, float]
-"""The share of the whole that each part besides train takes, in order of time: validation before test."""
+"""The share of all examples that each part except train takes; validation comes before test (order of time)."""
 
 Parts = dict[SplitName, np.ndarray]
-"""Sorted positions of each part, `train` among them."""
+"""Sorted positions of the examples in each part, including `train`."""
 
 
 def stratified(labels: np.ndarray, fractions: Fractions, seed: int) -> Parts:
-    """A random cut with every class in every part, in shares as near to `fractions` as whole examples allow.
+    """A random split with every class in every part, in shares as close to `fractions` as possible.
 
-    `labels`: int (count,); give zeros to cut without classes. Each class must have at least one example for
-    each part, train included.
+    `labels`: int (count,), all zeros to split without classes. Each class must have at least one example for each
+    part, including train.
     """
     order = np.random.default_rng(seed).permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
@@ -36,7 +36,10 @@ def stratified(labels: np.ndarray, fractions: Fractions, seed: int) -> Parts:
 
 
 def by_time(times: np.ndarray, fractions: Fractions) -> Parts:
-    """The oldest examples are train, then come the parts in order; equal times stay together."""
+    """A split by time: the oldest examples are train, then follow the parts in order; equal times stay together.
+
+    `times`: sortable values, (count,). Parts may be empty.
+    """
     order = np.argsort(times, kind="stable")
     ordered = times[order]
     parts, end = {}, len(times)
@@ -51,9 +54,9 @@ def by_time(times: np.ndarray, fractions: Fractions) -> Parts:
 
 
 def by_group(groups: np.ndarray, fractions: Fractions, seed: int) -> Parts:
-    """Whole groups in random order fill each part until it holds its fraction; no group is in two parts.
+    """A split by groups: whole groups, in random order, are added to each part until it has its fraction.
 
-    `groups`: int (count,). There must be at least as many groups as parts, train included.
+    `groups`: int (count,). There must be at least as many groups as parts, including train.
     """
     ids, counts = np.unique(groups, return_counts=True)
     shuffled = np.random.default_rng(seed).permutation(len(ids))
@@ -70,7 +73,10 @@ def by_group(groups: np.ndarray, fractions: Fractions, seed: int) -> Parts:
 
 
 def sample(targets: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Sorted positions of `count` examples spread evenly over the sorted targets, so stratified."""
+    """Sorted positions of `count` random examples, spread evenly over the sorted targets (hence stratified).
+
+    All positions when there are fewer than `count`.
+    """
     if count >= len(targets):
         return np.arange(len(targets))
     shuffled = np.random.default_rng(seed).permutation(len(targets))

@@ -1,4 +1,4 @@
-"""Cuts the parts that a source does not give by itself, and refuses a cut that robs train of a class."""
+"""Splitting: splits off the parts that a source does not have, and refuses splits with missing classes or parts."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ def split_parts(
     classes: tuple[str, ...],
     request: Request,
 ) -> Parts:
-    """`parts` with those of `fractions` taken out of train. Targets are class indices if there are `classes`.
+    """`parts` plus the parts in `fractions`, which are taken out of train.
 
-    Raises InputError for too few examples of a class, too few groups, or a class that train would not have.
+    Targets are class indices if there are `classes`. Raises InputError when a class has too few examples, when there
+    are too few groups, when a part would be empty, or when train would lack a class.
     """
     train = parts["train"]
     if sum(fractions.values()) >= 1:
@@ -103,9 +104,10 @@ _DATES = ("%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%Y", "%d.%m.%y"
 
 
 def times_of(series: pd.Series, request: Request) -> np.ndarray:
-    """A time column as values that sort: numbers as they are, else dates in ISO 8601 or one of `_DATES`.
+    """A time column as sortable values, (count,): numbers unchanged, dates in ISO 8601 or a form of `_DATES`.
 
-    The first form that fits every row is taken: 3/4/2021 is in March unless another row says otherwise.
+    The first form that fits every row counts: 3/4/2021 is in March unless another row rules that out. Raises
+    InputError for a missing value, and when no form fits.
     """
     if is_number(series):
         _refuse_missing(series, request)
@@ -133,7 +135,7 @@ def _parsed(text: pd.Series, form: str) -> np.ndarray | None:
 
 
 def groups_of(series: pd.Series, request: Request) -> np.ndarray:
-    """A group column as integers, one for each group, in the order of their names."""
+    """A group column as integers, (count,), numbered by the sorted names. Raises InputError for a missing value."""
     text = text_of(series)
     _refuse_missing(text.replace("", None), request)
     return np.unique(text.to_numpy(dtype=object), return_inverse=True)[1]

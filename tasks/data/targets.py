@@ -1,4 +1,4 @@
-"""Targets → class indices, or numbers; and which of the two tasks they call for."""
+"""Targets: the task they imply, their classes, and their conversion to class indices or numbers."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ MOST_NUMERIC_CLASSES = 20
 
 
 def missing(targets: np.ndarray) -> np.ndarray:
-    """Which targets are no value: empty text, NaN or infinite. (count,) bool."""
+    """Which targets are missing (empty text, NaN) or infinite: bool, (count,)."""
     if targets.dtype == object:
         return np.asarray(targets == "", dtype=bool)
     return np.asarray(~np.isfinite(targets))
 
 
 def task_of(targets: np.ndarray, kind: Kind) -> Task:
-    """Text is classes. Numbers are classes when they are whole and at most 20 differ; whole-number types
-    (integers) that come with images are always classes."""
+    """The task that the targets (count,) imply.
+
+    Classification for text, for numbers that are whole with at most 20 different values, and for integers that come
+    with images; otherwise regression.
+    """
     if targets.dtype == object or (kind == "images" and targets.dtype.kind == "i"):
         return "classification"
     whole = bool((targets == np.floor(targets)).all())
@@ -32,7 +35,7 @@ def task_of(targets: np.ndarray, kind: Kind) -> Task:
 
 
 def classes_of(targets: np.ndarray, task: Task, request: Request) -> tuple[str, ...]:
-    """Class names in the order of their indices: numbers by value, text by code point; none for a regression.
+    """Class names in the order of their indices: numbers by value, text by code point; empty for regression.
 
     Raises InputError when all targets are the same.
     """
@@ -45,9 +48,10 @@ def classes_of(targets: np.ndarray, task: Task, request: Request) -> tuple[str, 
 
 
 def numbered(examples: Examples, classes: tuple[str, ...], part: str, field: str) -> Examples:
-    """The examples with int64 class indices for targets, or with float32 numbers when there are no classes.
+    """The examples with targets as int64 class indices, or as float32 numbers when there are no classes.
 
-    Raises InputError for a class that is not among `classes`, for text and for what float32 cannot hold.
+    `part` and `field` are for messages. Raises InputError for a class that is not among `classes`; in a regression,
+    for text and for numbers outside the range of float32.
     """
     number = _indices if classes else _numbers
     return dataclasses.replace(examples, targets=number(examples.targets, classes, part, field))

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from tasks.core import Drop, Estimate, Goal, InputError, Latency, Parity, Refusal, Runtime, Scorecard, Size, SplitName
+from tasks.core import (
+    Drop,
+    Estimate,
+    Goal,
+    InputError,
+    Latency,
+    Parity,
+    Progress,
+    Refusal,
+    Runtime,
+    Scorecard,
+    Size,
+    SplitName,
+    Update,
+    silent,
+)
 from tasks.evaluation import scoring
 
 if TYPE_CHECKING:
     import numpy as np
 
-Progress = Callable[[float, str], None]
-"""Hears the share that is done (0..1), and what was done last."""
 SECONDS = 1.0
 """Timing of one product in each process."""
 
 
 @dataclass(frozen=True)
 class Product:
-    """An exported file to be judged."""
+    """An exported file to be evaluated."""
 
     candidate: str
     """The candidate's digest."""
@@ -32,72 +45,90 @@ class Product:
     """The hops that its form has been through."""
 
 
+@dataclass(frozen=True)
+class Examples:
+    """A split as products take it."""
+
+    inputs: Mapping[str, np.ndarray]
+    """Raw inputs by name, first axis the examples."""
+    targets: np.ndarray
+    """Class indices or numbers (n,), in the same order."""
+
+
+@dataclass(frozen=True)
+class EvaluationSpec:
+    """What products are judged by."""
+
+    goal: Goal
+    runtime: Runtime
+    split: SplitName
+
+
 def evaluate(
     products: Mapping[str, Product],
     baseline: str,
-    inputs: Mapping[str, np.ndarray],
-    targets: np.ndarray,
-    goal: Goal,
-    runtime: Runtime,
-    split: SplitName,
-    on_progress: Progress | None = None,
+    examples: Examples,
+    spec: EvaluationSpec,
+    *,
     timing: Mapping[str, Latency] | None = None,
     known: Mapping[str, np.ndarray] = MappingProxyType({}),
+    progress: Progress = silent,
 ) -> dict[str, Scorecard]:
     """Scorecards by candidate digest, for all products on the whole split, in ONNX Runtime on this host.
 
     Args:
         products: by candidate digest; `baseline` is one of the keys.
-        inputs: raw inputs by name, first axis the examples.
-        targets: class indices or numbers (n,), in the same order.
+        examples: the split that `spec` names.
         timing: latencies that were measured before; None measures them, all products interleaved.
-        known: outputs of products that ran on all of `inputs` before.
+        known: outputs of products that ran on all of the examples before.
 
     Raises:
         InputError: the provider is not there, or the metric is not defined on the split's targets.
         Refusal: a product's outputs are not finite; the sentence names it.
     """
-    check_provider(runtime)
-    tell = on_progress or (lambda share, what: None)
+    check_provider(spec.runtime)
+    inputs, targets = examples.inputs, examples.targets
     outputs = {}
     for done, (digest, product) in enumerate(products.items(), start=1):
-        outputs[digest] = known[digest] if digest in known else run_product(product, inputs, runtime)
-        tell(0.4 * done / len(products), f"ran {product.name} on {len(targets)} examples")
-    quality = scoring.score_products(outputs, baseline, targets, goal)
-    latency = timing or measure_latency(products, baseline, inputs, runtime, tell)
-    sizes = {digest: measure_size(product, inputs, runtime) for digest, product in products.items()}
-    tell(1.0, f"scored {len(products)} products")
+        outputs[digest] = known[digest] if digest in known else run_product(product, inputs, spec.runtime)
+        progress(_share(0.4 * done / len(products), f"ran {product.name} on {len(targets)} examples"))
+    quality = scoring.score_products(outputs, baseline, targets, spec.goal)
+    latency = timing or measure_latency(products, baseline, inputs, spec.runtime, progress)
+    sizes = {digest: measure_size(product, inputs, spec.runtime) for digest, product in products.items()}
+    progress(_share(1.0, f"scored {len(products)} products"))
     return {
-        digest: _card(product, split, goal, runtime, *quality[digest], latency[digest], sizes[digest], sizes[baseline])
+        digest: _card(product, spec, quality[digest], latency[digest], sizes[digest], sizes[baseline].bytes)
         for digest, product in products.items()
     }
 
 
+def _share(done: float, what: str) -> Update:
+    return Update(round(100 * done), 100, what)
+
+
 def _card(
     product: Product,
-    split: SplitName,
-    goal: Goal,
-    runtime: Runtime,
-    estimate: Estimate,
-    drop: Drop,
+    spec: EvaluationSpec,
+    quality: tuple[Estimate, Drop],
     latency: Latency,
     size: Size,
-    baseline_size: Size,
+    baseline_bytes: int,
 ) -> Scorecard:
     from tasks.kernels.host.machine import host_name
 
+    estimate, drop = quality
     return Scorecard(
         candidate=product.candidate,
         name=product.name,
-        split=split,
+        split=spec.split,
         host=host_name(),
-        metric=goal.metric,
+        metric=spec.goal.metric,
         score=estimate,
         drop=drop,
         latency=latency,
-        throughput=1000 * runtime.batch / latency.median_ms,
+        throughput=1000 * spec.runtime.batch / latency.median_ms,
         size=size,
-        size_ratio=baseline_size.bytes / size.bytes,
+        size_ratio=baseline_bytes / size.bytes,
         parity=product.parity,
     )
 
@@ -128,14 +159,14 @@ def measure_latency(
     baseline: str,
     inputs: Mapping[str, np.ndarray],
     runtime: Runtime,
-    on_progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> dict[str, Latency]:
     """Latencies by candidate digest, a batch each call, all products in turns in each of the processes."""
     from tasks.kernels.latency import benchmark
 
     def tell(done: int) -> None:
-        if on_progress is not None:
-            on_progress(0.4 + 0.5 * done / runtime.processes, f"timed in process {done} of {runtime.processes}")
+        share = 0.4 + 0.5 * done / runtime.processes
+        progress(_share(share, f"timed in process {done} of {runtime.processes}"))
 
     times = benchmark.time_models(
         {digest: product.path for digest, product in products.items()},

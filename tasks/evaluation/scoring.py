@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tasks.core import LOWER_IS_BETTER, Drop, Estimate, Goal, InputError
+from tasks.core import Drop, Estimate, Goal, InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,8 +48,8 @@ def _score_by_bootstrap(
 
     from tasks.kernels.statistics import intervals, metrics
 
-    n, sign = len(targets), 1 if goal.metric in LOWER_IS_BETTER else -1
-    weighted = {digest: metrics.weighted_metric(goal.metric, found, targets) for digest, found in outputs.items()}
+    n, metric = len(targets), metrics.METRICS[goal.metric]
+    weighted = {digest: metric.weighted(found, targets) for digest, found in outputs.items()}
     values = {digest: float(measure(np.ones((n, 1)))[0]) for digest, measure in weighted.items()}
     if not np.isfinite(list(values.values())).all():
         raise InputError(
@@ -59,8 +59,8 @@ def _score_by_bootstrap(
     scored = {}
     for digest, value in values.items():
         estimate = Estimate(value, *intervals.percentiles(resampled[digest]), n)
-        lost = sign * (resampled[digest] - resampled[baseline])
-        drop = Estimate(sign * (value - values[baseline]), *intervals.percentiles(lost), n)
+        lost = metric.loss(resampled[digest], resampled[baseline])
+        drop = Estimate(metric.loss(value, values[baseline]), *intervals.percentiles(lost), n)
         needed = intervals.needed_by_width(drop.value, drop.high, n, goal.max_drop)
         judged = drop_verdict(drop, goal.max_drop, needed) if digest != baseline else no_drop(n, goal.max_drop)
         scored[digest] = estimate, judged

@@ -1,1 +1,1 @@
-"""Pure functions on tensors and arrays; import them module by module, so that nothing heavy comes along."""
+"""Computations on tensors, arrays and ONNX graphs. Import the modules you need: the package itself imports nothing."""

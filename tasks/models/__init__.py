@@ -1,1 +1,1 @@
-"""Networks from factories and weight files."""
+"""Models: their spec, networks built by factories, and weight files."""

@@ -1,4 +1,4 @@
-"""Models: built by a factory, loaded from a candidate, saved as a candidate."""
+"""Factories: the completion of a factory's arguments, and the networks that it builds."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ if TYPE_CHECKING:
 
 
 def default_architecture(prepared: Prepared) -> str:
-    """The network that a recipe without one gets: a small convnet for images, a small MLP for tables."""
+    """Import path of the factory used when the recipe names none: `convnet` for images, `mlp` for tables."""
     is_images = prepared.dataset.kind == "images"
     return "tasks.architectures:convnet" if is_images else "tasks.architectures:mlp"
 
 
 def complete_factory(spec: ModelSpec, prepared: Prepared) -> tuple[str, dict[str, Any]]:
-    """The factory and all its arguments, with the shape of the data filled in where the factory takes it.
+    """The factory's import path and all its arguments.
+
+    `input_shape` and `outputs` are taken from the data when the factory has parameters of these names.
 
     Raises:
-        InputError: the factory does not exist, or does not take an argument.
+        InputError: the factory does not exist, or does not take one of the arguments.
     """
     factory = spec.factory or default_architecture(prepared)
     parameters = inspect.signature(resolve(factory, "model.factory")).parameters
@@ -41,10 +43,10 @@ def complete_factory(spec: ModelSpec, prepared: Prepared) -> tuple[str, dict[str
 
 
 def build_network(factory: str, arguments: dict[str, Any], seed: int = 0) -> nn.Module:
-    """A fresh model in evaluation mode, its random weights decided by `seed`.
+    """A new network in evaluation mode, with random weights that depend on `seed`.
 
     Raises:
-        InputError: the factory fails with these arguments, or gives something that is not a torch module.
+        InputError: the factory fails with these arguments, or returns something that is not a torch module.
     """
     import torch
 
@@ -62,10 +64,10 @@ def build_network(factory: str, arguments: dict[str, Any], seed: int = 0) -> nn.
 
 
 def check_shapes(model: nn.Module, prepared: Prepared) -> None:
-    """Runs two examples of zeros through the model.
+    """Checks the model's input and output shapes by running two examples of zeros.
 
     Raises:
-        InputError: the model does not take the data's shape, or does not give one number per class.
+        InputError: the model does not accept the data's shape, or its outputs are not (2, outputs of the data set).
     """
     import torch
 
@@ -85,5 +87,5 @@ def check_shapes(model: nn.Module, prepared: Prepared) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    """What an error says in one line; its kind when it says nothing."""
+    """The first line of an error's message; its class when there is none."""
     return next(iter(str(error).splitlines()), type(error).__name__)

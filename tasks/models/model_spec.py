@@ -1,29 +1,26 @@
-"""model_spec."""
+"""Model spec: the recipe's section `model`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from tasks.core import InputError, Spec
 
-if TYPE_CHECKING:
-    pass
-
 
 class ModelSpec(Spec):
-    """The network: a factory with its arguments and, when it is already trained, its weights; or an ONNX file."""
+    """The network: a factory with its arguments and, if it is already trained, its weights; or an ONNX file."""
 
     factory: str | None = None
-    """`module:callable`; it is given `input_shape` and `outputs` if it takes them. Absent: a default for the data."""
+    """`module:callable`; it gets `input_shape` and `outputs` if it takes them. Absent: a default for the data."""
     arguments: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of the factory, for example its width and depth."""
     weights: str | None = None
     """A file with a trained state dict (tensors only). Absent: the model is trained from the data."""
     file: str | None = None
-    """An ONNX file made by others: the baseline as it is, never trained. The recipe's `preprocess` is put in front
-    of it; without one it takes the data's own values."""
+    """An ONNX file made by others, used unchanged as the baseline and never trained. The recipe's `preprocess` is put
+    in front of it; without one it gets the raw values of the data."""
 
     @model_validator(mode="after")
     def _one_model(self) -> ModelSpec:
@@ -35,6 +32,11 @@ class ModelSpec(Spec):
         return self
 
     @property
+    def form(self) -> Literal["torch", "onnx"]:
+        """What the model is: a torch network, or an ONNX file that others made."""
+        return "torch" if self.file is None else "onnx"
+
+    @property
     def is_trained(self) -> bool:
-        """Whether it comes trained, so that there is nothing to train or to search."""
+        """Whether the model is already trained, so that it is neither trained nor searched."""
         return self.weights is not None or self.file is not None

@@ -1,4 +1,4 @@
-"""weight_files."""
+"""Weight files: reading a user's trained weights into a network, and storing a network's weights."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def read_weights(path: Path) -> dict[str, Any]:
-    """The state dict in a file; wrappers (`state_dict`, `model`) and the prefix `module.` are taken off.
+    """The state dict in a file, without wrappers (`state_dict`, `model`) and without the prefix `module.` of its keys.
 
     Raises:
-        InputError: the file is missing, no torch file, holds code, or holds no tensors.
+        InputError: the file is missing, is not a torch file, contains code, or contains no tensors.
     """
     import pickle
 
@@ -31,7 +31,7 @@ def read_weights(path: Path) -> dict[str, Any]:
         raise InputError("names a file that does not exist", path=place["path"], value=str(path), nearest=choice)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch remarks on what the errors below say
+            warnings.simplefilter("ignore")  # torch warns of what the errors below report
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(
@@ -49,13 +49,14 @@ def read_weights(path: Path) -> dict[str, Any]:
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
-    """Loads a file of weights into a model, all or nothing.
+    """Loads a file of weights into `model`, in place; on an error, nothing is loaded.
 
     Raises:
-        InputError: a tensor is missing, left over, or has another shape; the message names the first.
+        InputError: as `read_weights`; or a tensor is missing, superfluous, or of another shape (the message names
+            the first).
     """
     weights, own = read_weights(path), model.state_dict()
-    # Checkpoints from before torch 0.4.1 have no such counter, and evaluation does not read it.
+    # Checkpoints from before torch 0.4.1 lack this counter, and evaluation does not use it.
     counters = {name: value for name, value in own.items() if name.endswith("num_batches_tracked")}
     weights = {**counters, **weights}
     place = {"file": str(path), "path": "model.weights"}
@@ -83,5 +84,5 @@ def save_network(model: nn.Module, store: Store) -> str:
 
 
 def begin_candidate(name: str, factory: str, arguments: dict[str, Any], step: Step, content: str) -> Candidate:
-    """The candidate that a first step (`train` or `load`) makes."""
+    """A candidate whose lineage has only its first step (`train` or `load`); `content` is its weights' digest."""
     return Candidate(name=name, form="torch", factory=factory, arguments=arguments, lineage=(step,), content=content)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from tasks.core import LOWER_IS_BETTER, Goal, Scorecard, number_format
+from tasks.core import Goal, Scorecard, number_format
 from tasks.core.number_format import Unit
 from tasks.report import charts
 from tasks.report.charts import AxisScale, Bar, BranchMark, Frame, Interval, ParetoView, Point, Series, TrialMark
@@ -29,7 +29,9 @@ class Pictures:
     @property
     def lower_is_better(self) -> bool:
         """Whether a smaller score is a better one."""
-        return self.goal.metric in LOWER_IS_BETTER
+        from tasks.kernels.statistics.metrics import METRICS
+
+        return METRICS[self.goal.metric].lower_is_better
 
     @property
     def _metric(self) -> str:

@@ -1,1 +1,1 @@
-"""The words of a search: domains, spaces, specs, objectives and results. No engine."""
+"""Searches as data: domains, spaces, specs, objectives and results. They are run by `tasks.tuning`."""

@@ -1,4 +1,4 @@
-"""Mismatches: what an algorithm cannot do with a domain, and conditions that can never be met."""
+"""Compatibility: domains that an algorithm cannot search, and wrong conditions between domains."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ from typing import Any
 
 from tasks.core import InputError, nearest
 from tasks.search.domains import Choice, Domain, accepted
-from tasks.training.value_schedule import ValueChange
-
-CHANGEABLE = tuple(f"train.{name}" for name in ValueChange.model_fields)
-"""Paths of the recipe's values that can become others while a network trains."""
 
 
 def wrong_condition(path: str, space: Mapping[str, Domain]) -> InputError | None:
-    """What is wrong with the conditions of a path, if anything is."""
+    """The mistake in the conditions (`when`) of a path of the space, or None."""
     for other, value in space[path].when.items():
         place = f"space.{path}.when.{other}"
         if other not in space:
@@ -40,7 +36,7 @@ def _closest(value: Any, domain: Domain) -> Any:
 
 
 def unsuited(path: str, domain: Domain, algorithm: str) -> InputError | None:
-    """Why the algorithm cannot search the domain, if so."""
+    """The reason why the algorithm cannot search the domain at `path`, or None when it can."""
     got = domain.model_dump(mode="json", exclude_defaults=True)
     place = f"space.{path}"
     if algorithm == "grid" and domain.values() is None:
@@ -51,16 +47,5 @@ def unsuited(path: str, domain: Domain, algorithm: str) -> InputError | None:
         return InputError(law, path=place, value=got)
     if algorithm == "cmaes" and domain.when:
         law = "must be left out, since the algorithm is cmaes (tpe and nsga2 take conditions)"
-        return InputError(law, path=f"{place}.when", value=domain.when)
-    return _unchangeable(path, domain) if algorithm == "pbt" else None
-
-
-def _unchangeable(path: str, domain: Domain) -> InputError | None:
-    place = f"space.{path}"
-    if path not in CHANGEABLE:
-        law = f"pbt changes values while a network trains: only {', '.join(CHANGEABLE)} (tpe searches the others)"
-        return InputError(law, path=place, nearest=nearest(path, CHANGEABLE))
-    if domain.when:
-        law = "must be left out, since the algorithm is pbt (tpe and nsga2 take conditions)"
         return InputError(law, path=f"{place}.when", value=domain.when)
     return None

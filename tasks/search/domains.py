@@ -1,4 +1,4 @@
-"""Domains: which values a search may try at one dotted path, and on which other values that depends."""
+"""Domains: the values that a search may try at one dotted path, and the conditions under which it does."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pydantic import Field, model_validator
 from tasks.core import InputError, Spec
 
 MOST_STEPS = 10_000
-"""Of a quantized domain: a finer one is a uniform one."""
+"""Most steps of a quantized domain."""
 
 
 class _Domain(Spec):
     when: dict[str, Any] = Field(default_factory=dict)
-    """Other paths of the space → the value, or the list of values, that each must have; else this one does not apply
-    and the recipe's own value stays."""
+    """Condition: other paths of the space → the value, or list of values, that each must have. If it is not met, this
+    domain does not apply and the recipe's own value is used."""
 
     def ends(self) -> Sequence[Any]:
         """The lowest and the highest value; every value of a choice."""
@@ -32,7 +32,7 @@ class _Domain(Spec):
         raise NotImplementedError
 
     def __str__(self) -> str:
-        """In words, such as `integers [1, 9] when train.optimizer is sgd or adam`."""
+        """The domain in words, such as `integers [1, 9] when train.optimizer is sgd or adam`."""
         (name, values), *_ = self.model_dump(mode="json", exclude={"when"}).items()
         values = [_tidy(value) if isinstance(value, float) else value for value in values]
         held = [f"{path} is {' or '.join(map(str, accepted(value)))}" for path, value in self.when.items()]
@@ -49,7 +49,7 @@ class Choice(_Domain):
         return self.choice
 
     def values(self) -> Sequence[Any]:
-        """As they were given."""
+        """The values in the given order."""
         return self.choice
 
     def has(self, value: Any) -> bool:
@@ -78,7 +78,7 @@ class _Range(_Domain):
 
 
 class Uniform(_Range):
-    """A number between two others."""
+    """A number between two bounds, uniformly distributed."""
 
     uniform: tuple[float, float]
 
@@ -88,7 +88,7 @@ class Uniform(_Range):
 
 
 class LogUniform(_Range):
-    """A positive number between two others, its logarithm uniform."""
+    """A positive number between two bounds, with a uniformly distributed logarithm."""
 
     loguniform: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
 
@@ -98,7 +98,7 @@ class LogUniform(_Range):
 
 
 class Integers(_Range):
-    """A whole number from the first to the second, both included."""
+    """A whole number between two bounds, both included."""
 
     integers: tuple[int, int]
 
@@ -134,11 +134,11 @@ class Quantized(_Range):
         return self
 
     def ends(self) -> Sequence[float]:
-        """(low, high); whole numbers are `int`, so that they suit a field that takes whole numbers."""
+        """(low, high); whole numbers as `int`, so that a field of whole numbers accepts them."""
         return _tidy(self.quantized[0]), _tidy(self.quantized[1])
 
     def values(self) -> Sequence[float]:
-        """Every number; whole numbers are `int`."""
+        """Every number; whole numbers as `int`."""
         low, high, step = self.quantized
         return [_tidy(low + index * step) for index in range(round((high - low) / step) + 1)]
 
@@ -151,16 +151,16 @@ Domain = Choice | Uniform | LogUniform | Integers | Quantized
 
 
 def accepted(value: Any) -> list[Any]:
-    """The values that a condition accepts: those of a list, or the one."""
+    """The values that a condition accepts, as a list: the items of a list, or the single value."""
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Equal, with 1 and True apart."""
+    """Whether two values are equal, where 1 and True are different."""
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
 def _tidy(number: float) -> float:
-    """Without the noise of floating-point sums; a whole number as `int`."""
+    """The number rounded to 12 digits, against errors of floating-point sums; whole numbers as `int`."""
     number = float(f"{number:.12g}")
     return int(number) if number.is_integer() else number

@@ -1,21 +1,67 @@
-"""Work: what a search does at each of its points, and what that needs on a worker."""
+"""Objectives: the function that a search evaluates at each point, and the context that a trial gets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
 
-from tasks.core import Store
+from tasks.core import Store, Workspace
 from tasks.search.space import Point
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from tasks.tuning import TrialContext
+NOTHING: Mapping[str, float] = MappingProxyType({})
+
+
+class TrialContext(Protocol):
+    """The context of one trial; it is the same on every node."""
+
+    @property
+    def shared(self) -> Mapping[str, np.ndarray]:
+        """The arrays that all trials share; read-only, never copied."""
+
+    @property
+    def workspace(self) -> Workspace:
+        """The driver's workspace on a node that sees its disk, otherwise the node's own, whose store holds the entries
+        of `Objective.needs`. Its device is the one assigned to the trial."""
+
+    @property
+    def folder(self) -> Path:
+        """The trial's own folder. Its content at the last report is restored when the trial is restarted, on any
+        node."""
+
+    @property
+    def curve(self) -> Mapping[int, float]:
+        """Epoch → score, of the reports since the trial was last started."""
+
+    def report(self, epoch: int, score: float, measured: Mapping[str, float] = NOTHING) -> None:
+        """Reports an epoch. When the search stops the trial here, the call does not return.
+
+        Args:
+            epoch: from 1, increasing; 0 when nothing was trained, so that no scheduler compares it.
+            score: higher is better; a score that is not finite counts as missing.
+            measured: other numbers measured together with this score.
+        """
+
+    def folder_of(self, point: Point) -> Path:
+        """The folder of another trial of this search, in its state at that trial's last report; read-only.
+
+        It may be missing or empty.
+        """
+
+    def answer(self, value: dict[str, Any], needs: Iterable[str] = ()) -> None:
+        """Returns the trial's result, as JSON, to the search; its score is that of the next report.
+
+        `needs` are the digests of the store entries that the result refers to; they are copied to the driver's store
+        before this returns.
+        """
 
 
 class Objective(Protocol):
-    """Ray carries it to the workers, so it is small; what is large it names."""
+    """The function that a search evaluates. It is sent to the workers, so it is small: it refers to data by digest."""
 
     @property
     def role(self) -> str:
@@ -23,20 +69,20 @@ class Objective(Protocol):
 
     @property
     def identity(self) -> str:
-        """Where role and identity are the same, scores can be compared."""
+        """Scores of searches with the same role and identity can be compared."""
 
     @property
     def modules(self) -> Sequence[str]:
         """The user's own top-level modules that it imports."""
 
-    def __call__(self, point: Point, desk: TrialContext) -> None:
-        """Works at one point, and reports to the desk."""
+    def __call__(self, point: Point, trial: TrialContext) -> None:
+        """Evaluates one point and reports to `trial`."""
 
     def arrays(self, store: Store) -> Mapping[str, np.ndarray]:
-        """What every trial finds in `desk.shared`."""
+        """The arrays that every trial gets as `TrialContext.shared`, by name."""
 
     def needs(self) -> Sequence[str]:
-        """Digests of what every trial reads from the store."""
+        """Digests of the store entries that every trial reads."""
 
-    def words(self, score: float) -> str:
-        """A score for people."""
+    def format_score(self, score: float) -> str:
+        """A score as text."""

@@ -1,4 +1,4 @@
-"""Trade-offs: a search with a second objective: its front, which of the trials is taken, and why."""
+"""Pareto front: for a search with a cost as its second objective, the front and the trial that is chosen."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from tasks.search.space import Point
 
 
 def best_tradeoff(trials: Sequence[Trial], cost: str | None, margin: float) -> Point:
-    """The best point; with a cost, the point of the trial that is `taken`."""
+    """The best point of a search; with a cost, the point of the trial that `taken` chooses."""
     trial = taken(trials, cost, margin) if cost else None
     return trial.point if trial else best_point(trials)
 
 
 def taken(trials: Sequence[Trial], cost: str, margin: float) -> Trial | None:
-    """Of those that are as good as the best the one with the least cost; the better one on a tie."""
+    """The trial with the least cost among the `good` ones; on a tie the better one; None when there is none."""
     return min(good(trials, cost, margin), key=lambda trial: (trial.measured[cost], -score_of(trial)), default=None)
 
 
 def good(trials: Sequence[Trial], cost: str, margin: float) -> list[Trial]:
-    """The trials whose cost is known and whose score is within the margin of the best such, the best first."""
+    """The trials with a score within `margin` of the best one, the best first; only trials with a known cost."""
     ranked = sorted(with_cost(trials, cost), key=score_of, reverse=True)
     return [trial for trial in ranked if score_of(trial) >= score_of(ranked[0]) - margin]
 
 
 def trial_front(trials: Sequence[Trial], cost: str) -> list[Trial]:
-    """The trials that no other beats in score or cost without losing in the other, the least cost first; of those that
-    are equal in both, the first. None of them is beyond the goal's limits.
+    """The Pareto front of score and cost, the least cost first, without trials beyond the goal's limits.
+
+    Of trials that are equal in both, only the first.
     """
     found: list[Trial] = []
     within = [trial for trial in with_cost(trials, cost) if EXCESS not in trial.measured]
@@ -38,10 +39,10 @@ def trial_front(trials: Sequence[Trial], cost: str) -> list[Trial]:
 
 
 def with_cost(trials: Sequence[Trial], cost: str) -> list[Trial]:
-    """Those with a score and a cost."""
+    """The trials that have a score and this cost."""
     return [trial for trial in trials if trial.score is not None and cost in trial.measured]
 
 
 def score_of(trial: Trial) -> float:
-    """The score of a trial that has one."""
+    """The trial's score; -infinity without one."""
     return trial.score if trial.score is not None else float("-inf")

@@ -1,4 +1,4 @@
-"""Results: what a search found, as plain records."""
+"""Search results: trials, the progress and the outcome of a search, as plain records."""
 
 from __future__ import annotations
 
@@ -10,43 +10,43 @@ from tasks.search.space import Point
 
 State = Literal["finished", "stopped early", "failed"]
 BOUND = "bound"
-"""What a trial measured under this name says that its score is a bound: no more could have come of it."""
+"""Key in `Trial.measured` that marks its score as an upper bound of what the trial could have reached."""
 EXCESS = "excess"
-"""The measured number of a trial that was not run because it lies beyond the goal's limits: how far, above 0."""
+"""Key in `Trial.measured` of a trial that was not run because it exceeds the goal's limits: by how much, above 0."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One point that was tried."""
+    """One evaluated point."""
 
     number: int
-    """In the order in which the search chose its points, from 0."""
+    """Its number in the order in which the search chose the points, from 0."""
     point: Point
     score: float | None
-    """The best of its epochs, or if it made something (`answer`), of that; higher is better. None when no epoch has a
-    finite one."""
+    """Higher is better: the best of its epochs, or the score reported with its `answer`. None when there is no finite
+    one."""
     curve: tuple[tuple[int, float], ...]
-    """(epoch, score), by epoch."""
+    """(epoch, score), in the order of epochs."""
     state: State
-    """`finished`: it came to its own end; `stopped early`: the scheduler or the end of the time stopped it."""
+    """`finished`: it ran to its end; `stopped early`: stopped by the scheduler or at the end of the search's time."""
     seconds: float
-    """Its own work, over all times that it was started."""
+    """Its own working time, over all its starts."""
     measured: Mapping[str, float] = field(default_factory=dict)
-    """What it told beside that score, for example `drop`, `speedup`, `bytes`."""
+    """Other numbers reported with the score, for example `drop`, `speedup`, `bytes`."""
     answer: dict[str, Any] | None = None
-    """What it made, as JSON."""
+    """The trial's result, as JSON (`TrialContext.answer`)."""
     reason: str = ""
-    """Why it failed, or which search it is from if not from this one, in one line."""
+    """One line: why it failed, or from which other search it was taken over."""
 
     @property
     def reached(self) -> float | None:
-        """The score, unless it is a bound: what the trial could have reached at best."""
+        """The score; None when it is only a bound (BOUND)."""
         return None if BOUND in self.measured else self.score
 
 
 @dataclass(frozen=True)
 class Known:
-    """A trial of an earlier search: the algorithm is told, nothing is run."""
+    """A trial of an earlier search, from which the algorithm learns without running it."""
 
     point: Point
     score: float
@@ -54,44 +54,58 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Tuned:
-    """What a search found: the best point (empty when no trial has a score) and every trial."""
+class SearchStart:
+    """What a search starts from."""
 
-    best: Point
-    """Of the best score; with a cost, once the goal's margin has decided, of the trial that is taken."""
-    trials: tuple[Trial, ...]
-    broken: str = ""
-    """What ended the search before its budget was spent; empty when nothing did."""
-    identity: str = ""
-    """Searches of the same identity, unless it is empty, have scores that can be compared."""
-    cost: str | None = None
-    """The name of the measured number that was minimized beside the score."""
+    first: tuple[Point, ...] = ()
+    """Points to evaluate first, in order; they may lie outside the space. Not used by a grid."""
+    known: tuple[Known, ...] = ()
+    """Trials of earlier searches, from which the algorithm learns without running them. Not used by `pbt`."""
+
+
+COLD = SearchStart()
+"""A search that begins with nothing."""
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Where a search stands."""
+class Tuned:
+    """The outcome of a search."""
+
+    best: Point
+    """The best point, empty when no trial has a score; with a cost, in the end that of `pareto_front.taken`."""
+    trials: tuple[Trial, ...]
+    broken: str = ""
+    """Why the search ended before its budget was spent; empty when it did not."""
+    identity: str = ""
+    """Scores of searches with the same identity can be compared, unless it is empty."""
+    cost: str | None = None
+    """Key in `Trial.measured` that was minimized as the second objective; None without one."""
+
+
+@dataclass(frozen=True)
+class SearchProgress:
+    """How far a running search is."""
 
     running: int
     done: int
-    """Trials that ended, in whatever way."""
+    """Number of trials that have ended, in any state."""
     stopped: int
-    """Those of them that were stopped early."""
+    """Number of these that were stopped early."""
     total: int | None
-    """How many trials there will be, at most; None when only time limits them."""
+    """Most trials that there will be; None when only time limits them."""
     best: float | None
     seconds_left: float | None
-    """Of the time budget; None without one."""
+    """Rest of the time budget; None without one."""
 
 
 def best_point(trials: Sequence[Trial]) -> Point:
-    """The point with the best score; the earlier one on a tie; empty when there is none."""
+    """The point with the best score (bounds do not count); on a tie the earlier one; empty without any score."""
     scored = [(trial.reached, -trial.number, trial.point) for trial in trials if trial.reached is not None]
     return max(scored, key=lambda each: each[:2])[2] if scored else {}
 
 
 def summarize_trials(trials: Sequence[Trial]) -> str:
-    """The trials in a few words; scores without their sign, which only says what is better."""
+    """The best score and the numbers of trials, as text. Scores have no sign: it only makes higher better."""
     scores = [trial.reached for trial in trials if trial.reached is not None]
     best = f"best {abs(max(scores)):.4f}, " if scores else ""
     early = sum(trial.state == "stopped early" for trial in trials)

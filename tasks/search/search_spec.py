@@ -1,4 +1,4 @@
-"""search_spec."""
+"""Search spec: the recipe's settings of a search, its algorithm, budget and space."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from tasks.search.domains import Domain
 from tasks.search.space import LARGEST, grid, ordered, settings
 
 DEFAULT_TRIALS = 16
-"""Of a search that is given neither trials nor minutes."""
+"""Trials of a search for which neither trials nor minutes are given."""
 COSTS = {"latency": "latency_ms", "bytes": "bytes"}
-"""What a search minimizes → the name of the measured number."""
+"""`Search.minimize` → the key in `Trial.measured`."""
 
 
 class Resources(Spec):
-    """What one trial takes of a machine."""
+    """The resources of one trial."""
 
     cpus: float = Field(default=1, gt=0)
-    """Processor cores; a trial computes with as many threads, at least one."""
+    """Processor cores; a trial computes with this many threads, at least one."""
     gpus: float = Field(default=0, ge=0)
-    """GPUs: a fraction below 1, so that trials share one, or a whole number."""
+    """GPUs: a fraction below 1, so that trials share a GPU, or a whole number."""
 
     @model_validator(mode="after")
     def _share_or_whole(self) -> Resources:
@@ -34,55 +34,55 @@ class Resources(Spec):
 
 
 class SearchBudget(Spec):
-    """How a search goes about its space, and what it may spend."""
+    """The algorithm of a search, its space, and its budget."""
 
     algorithm: Literal["grid", "random", "tpe", "gp", "nsga2", "cmaes", "pbt"] = "tpe"
     """`grid` tries every combination of a space without continuous domains. `tpe` (Bergstra et al. 2011), `gp` (a
-    Gaussian process), `nsga2` (Deb et al. 2002) and `cmaes` (Hansen 2001) learn from the trials before. `gp` draws
+    Gaussian process), `nsga2` (Deb et al. 2002) and `cmaes` (Hansen 2001) learn from earlier trials. `gp` draws
     domains with a condition at random; `cmaes` takes neither choices nor conditions. `pbt` (Jaderberg et al. 2017)
-    finds values that change while a network trains."""
+    finds values that change during training."""
     scheduler: Literal["asha", "hyperband", "median", "none"] = "asha"
-    """What stops trials early: `asha` (Li et al. 2020) and `hyperband` (Li et al. 2018) those behind the better part at
-    the same epoch, `median` (Golovin et al. 2017) those below the median of the others. `pbt` stops none: it has others
-    go on in their place."""
+    """What stops trials early: `asha` (Li et al. 2020) and `hyperband` (Li et al. 2018) stop those outside the best
+    part at the same epoch, `median` (Golovin et al. 2017) those below the others' median. `pbt` uses none: it replaces
+    weak networks by copies of strong ones."""
     trials: int | None = Field(default=None, ge=1, le=LARGEST)
-    """How many points are tried, at most. Absent: 16, or with `minutes` as many as fit. A grid has its own number."""
+    """Most points to try. Absent: 16, or with `minutes` as many as fit. A grid has its own number."""
     minutes: float | None = Field(default=None, gt=0)
-    """Time for the search, at most; what was found by then counts."""
+    """Most minutes for the search; the best point found by then is its result."""
     epochs: int | None = Field(default=None, ge=1)
-    """The most epochs of one trial. Absent: as many as the training under search has."""
+    """Most epochs of one trial. Absent: as many as the training that is searched has."""
     seed: int = Field(default=0, ge=0)
-    """Decides the points."""
+    """Seed of the choice of points."""
     concurrency: int | None = Field(default=None, ge=1)
-    """How many trials run at once, at most. Absent: as many as the resources allow."""
+    """Most trials that run at the same time. Absent: as many as the resources allow."""
     resources: Resources = Resources()
-    """What one trial takes."""
+    """The resources of one trial."""
     warm_start: bool = True
-    """Whether it begins from what MLflow remembers of earlier searches of the same name."""
+    """Whether the search learns from earlier searches of the same name that are recorded in MLflow."""
     space: dict[str, Domain] = Field(default_factory=dict)
-    """Dotted path → domain, for example `train.learning_rate: {loguniform: [1e-4, 1e-1]}`, with `when` if it depends
-    on another: `train.momentum: {uniform: [0.5, 0.99], when: {train.optimizer: sgd}}`."""
+    """Dotted path → domain, for example `train.learning_rate: {loguniform: [1e-4, 1e-1]}`; with `when` if it depends
+    on another path: `train.momentum: {uniform: [0.5, 0.99], when: {train.optimizer: sgd}}`."""
 
     @property
     def count(self) -> int | None:
-        """How many trials there will be at most; None when only time limits them."""
+        """Most trials that there will be; None when only time limits them."""
         if self.algorithm == "grid" and self.space:
             return len(grid(self.space))
         return self.trials if self.trials or self.minutes else DEFAULT_TRIALS
 
     @property
     def cost(self) -> str | None:
-        """The name of the measured number that is minimized beside the score."""
+        """Key in `Trial.measured` that is minimized as the second objective; None without one."""
         return None
 
     @property
     def way(self) -> str:
-        """How it goes about its space, in words."""
+        """Algorithm and scheduler, as text."""
         return f"{self.algorithm}, {self.scheduler}"
 
     @property
     def budget(self) -> str:
-        """Trials and minutes in words."""
+        """Trials and minutes, as text."""
         trials = "trials" if self.count is None else f"{self.count} trial{'s' * (self.count > 1)}"
         return trials + (f" within {self.minutes:g} minutes" if self.minutes else "")
 
@@ -110,33 +110,33 @@ class Search(SearchBudget):
     """A search over values of the recipe."""
 
     space: dict[str, Domain] = Field(min_length=1)
-    """As in every search; paths begin with `train.`, `model.arguments.` or `augment.`"""
+    """Dotted path → domain, as in every search; paths begin with `train.`, `model.arguments.` or `augment.`"""
     minimize: Literal["latency", "bytes"] | None = None
-    """A second objective beside the score: the algorithm looks for the front of both, and of the trials within
-    `goal.max_drop` of the best score, the one whose file takes the least of it is the answer. The scheduler goes by the
-    score alone. Absent: the best score is the answer. A network beyond `goal.limits` is never trained."""
+    """A second objective besides the score: the algorithm searches the Pareto front of both, and the result is the
+    trial with the least cost within `goal.max_drop` of the best score. The scheduler uses the score alone. A network
+    beyond `goal.limits` is never trained. Absent: the trial with the best score is the result."""
     population: int = Field(default=8, ge=2, le=1000)
-    """How many networks `pbt` trains side by side; the better quarter is copied to the worse quarter's places."""
+    """Networks that `pbt` trains side by side; copies of the best quarter replace the worst quarter."""
     generations: int = Field(default=5, ge=1, le=1000)
-    """Into how many stages `pbt` divides the epochs: after each of them the networks are compared."""
+    """Number of stages into which `pbt` divides the epochs; after each stage the networks are compared."""
 
     @property
     def count(self) -> int | None:
-        """As in every search; each stage of each network of a population is a trial."""
+        """Most trials that there will be; with `pbt`, each stage of each network is one."""
         if self.algorithm != "pbt":
             return super().count
         return min(self.trials or LARGEST, self.population * self.generations)
 
     @property
     def way(self) -> str:
-        """As in every search."""
+        """Algorithm and scheduler, as text; with `pbt`, population and generations."""
         if self.algorithm != "pbt":
             return super().way
         return f"pbt, a population of {self.population} through {self.generations} generations"
 
     @property
     def cost(self) -> str | None:
-        """As in every search."""
+        """Key in `Trial.measured` that is minimized as the second objective; None without one."""
         return COSTS[self.minimize] if self.minimize else None
 
     @model_validator(mode="after")

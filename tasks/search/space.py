@@ -1,4 +1,4 @@
-"""Spaces: domains at dotted paths, some of which depend on others, and how a search goes about them."""
+"""Search spaces: domains at dotted paths, with conditions between them, and the points that they contain."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 from tasks.search.domains import Domain, accepted, is_same
 
 Point = dict[str, Any]
-"""Dotted path → value; the paths of domains that do not apply are absent."""
+"""Dotted path → value, without the paths whose domains do not apply."""
 Space = Mapping[str, Domain]
 LARGEST = 100_000
-"""The most trials of a search."""
+"""Most trials of a search."""
 
 
 def applies(domain: Domain, point: Mapping[str, Any]) -> bool:
-    """Whether the domain's conditions hold; one on a path that is absent from the point does not."""
+    """Whether the domain's conditions hold at the point; a condition on a path that the point lacks does not."""
     return all(
         path in point and any(is_same(point[path], each) for each in accepted(value))
         for path, value in domain.when.items()
@@ -24,10 +24,10 @@ def applies(domain: Domain, point: Mapping[str, Any]) -> bool:
 
 
 def ordered(space: Space) -> list[str]:
-    """The paths, each after those that it depends on, else in the order of the space.
+    """The paths in topological order: each after those that it depends on, otherwise in the order of the space.
 
     Raises:
-        ValueError: conditions go in a circle; its argument is the list of paths, the first one again at the end.
+        ValueError: conditions form a cycle; its argument is the list of paths, which ends with the first one.
     """
     found: list[str] = []
 
@@ -45,7 +45,7 @@ def ordered(space: Space) -> list[str]:
 
 
 def restrict(point: Mapping[str, Any], space: Space) -> Point:
-    """The part of a point that applies, in the order of `ordered`."""
+    """The point without paths that do not apply or are not in the space, in the order of `ordered`."""
     found: Point = {}
     for path in ordered(space):
         if path in point and applies(space[path], found):
@@ -54,13 +54,13 @@ def restrict(point: Mapping[str, Any], space: Space) -> Point:
 
 
 def is_member(point: Mapping[str, Any], space: Space) -> bool:
-    """Whether a search over the space could draw the point: exactly the paths that apply, each within its domain."""
+    """Whether the point belongs to the space: it has exactly the paths that apply, each with a value of its domain."""
     due = {path for path, domain in space.items() if applies(domain, point)}
     return due == set(point) and all(space[path].has(point[path]) for path in due)
 
 
 def grid(space: Space) -> list[Point]:
-    """Every combination of the values of an enumerable space, the last path turning fastest.
+    """Every point of a space without continuous domains; the last path varies fastest.
 
     Raises:
         ValueError: there are more than 100,000.
@@ -82,7 +82,7 @@ def grid(space: Space) -> list[Point]:
 
 
 def settings(path: str, space: Space) -> list[Point]:
-    """The values of other paths under which a path applies, one way each; empty when there is no such way."""
+    """All combinations of values of other paths under which `path` applies; empty when it never applies."""
     needed: dict[str, list[Any]] = {}
 
     def need(domain: Domain) -> None:

@@ -1,4 +1,7 @@
-"""The index of the techniques: a new one is one file and one name here."""
+"""The index of the techniques: a new one is one file and one name in `TECHNIQUES`.
+
+The author of a plug-in finds here all that it needs: `Technique`, `Batches`, `Refusal` and `InputError`.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Tag
 
-from tasks.core import Spec
-from tasks.techniques.base import Batches, Technique
+from tasks.core import InputError, Refusal, Spec, Step
+from tasks.techniques.base import Batches, Technique, general_summary
 from tasks.techniques.clean import Clean
 from tasks.techniques.low_rank import LowRank
 from tasks.techniques.pack import Pack
@@ -36,6 +39,7 @@ TECHNIQUES: tuple[type[Technique], ...] = (
 )
 
 TAGS: dict[str, type[Technique]] = {kind.model_fields["step"].default: kind for kind in TECHNIQUES}
+"""The techniques by their tags."""
 
 
 def any_of(*kinds: type[Spec]) -> Any:
@@ -55,14 +59,25 @@ def technique_of(step: dict[str, Any]) -> Technique:
 
     Raises:
         InputError: there is no such technique.
+        ValidationError: a knob is wrong.
     """
     tag, knobs = step["step"], {name: value for name, value in step.items() if name != "step"}
     kind = TAGS[tag] if tag in TAGS else load_plugin(tag)
     return kind(**knobs)
 
 
+def technique_of_step(step: Step) -> Technique:
+    """The technique that a lineage's step was made with.
+
+    Raises:
+        InputError: there is no such technique any more.
+        ValidationError: it no longer has these knobs.
+    """
+    return technique_of({"step": step.technique, **step.knobs})
+
+
 def tag_of(technique: Technique) -> str:
-    """What `technique_of` finds the class again by: its tag, or a user's import path."""
+    """The name from which `technique_of` finds the class again: a tag, or the import path of a plug-in."""
     kind = type(technique)
     tag = str(kind.model_fields["step"].default)
     return tag if TAGS.get(tag) is kind else f"{kind.__module__}:{kind.__qualname__}"
@@ -75,15 +90,19 @@ __all__ = [
     "Channels",
     "Clean",
     "Fp16",
+    "InputError",
     "Int8",
     "LowRank",
     "Pack",
     "Plugin",
     "QuantizeAware",
+    "Refusal",
     "Technique",
     "WeightOnly",
     "Weights",
     "any_of",
+    "general_summary",
     "tag_of",
     "technique_of",
+    "technique_of_step",
 ]

@@ -1,4 +1,4 @@
-"""Packing: constants with many zeros take less room in the file, and are dense again once it is open."""
+"""Packing: stores constants with many zeros in fewer bytes; the runtime unpacks them when it opens the file."""
 
 from __future__ import annotations
 
@@ -12,22 +12,16 @@ EXAMPLES = 256
 
 
 class Pack(Technique):
-    """Stores constants of which many entries are zero as one bit an entry and the other entries.
+    """Stores constants with many zeros as one bit for each entry, and the entries that are not zero.
 
-    How: each such constant becomes a node that unfolds it, an ONNX function of standard operators, which any
-    ONNX Runtime computes once while it opens the file. What it runs afterwards is the dense network: time and
-    multiply-accumulates stay as they are, and so does every number of the answers. A constant that would not
-    get smaller stays as it is. In float a share of zeros above 1/32 pays, in eight bits one above 1/8.
+    ONNX Runtime unpacks them while it opens the file, so answers and time stay as they are. No paper; the node is an
+    ONNX function of standard operators.
 
-    Measured on ResNet-20 (CIFAR-10), weights pruned by global magnitude, in bytes of the file: float 1,097,932 →
-    599,022 at 50 % zeros, 277,006 at 80 %, 169,660 at 90 %; in eight bits 322,063 → 226,109, 145,702 and 118,934.
-    ONNX's own sparse initializers, which store an index of eight bytes beside each value, took 1,634,988, 668,959
-    and 346,930 in float. On a 2-core Xeon with AVX-512 VNNI, ONNX Runtime 1.31, in five processes: speed at batch 1
-    against the same file unpacked 1.00 [0.94, 1.06] in float and 0.99 [0.98, 1.01] in eight bits at 80 % zeros.
+    Must be the last step: `int8`, `fp16` and `clean` write the constants anew, and dense. Leaves alone constants
+    that would not get smaller. Refuses when nothing would get smaller, when the file is too old, and when a constant
+    or an answer changes.
 
-    What it costs: opening took 16 ms instead of 4, and for a matrix of 8.4 million entries 2.5 s instead of 0.6
-    and 324 MiB of memory for a moment instead of 72. It does not help where nothing was pruned: then it refuses.
-    It comes last: `int8`, `fp16` and `clean` write the constants anew, and dense.
+    Card: docs/techniques/pack.md.
     """
 
     version: ClassVar[int] = 1
@@ -37,10 +31,14 @@ class Pack(Technique):
     step: Literal["pack"] = "pack"
 
     def plan(self, model: bytes, batches: Batches) -> dict[str, Any]:
-        """Which constants are packed: `{"constants": [name], "bytes": [before, after], "examples": n}`.
+        """The constants to pack: `{"constants": [name], "bytes": [before, after], "examples": n}`.
 
-        The packed file holds the same constants, and gave the same answers, number by number, on `examples`
+        It was checked that the packed file holds the same constants, and gives bit by bit the same answers on n
         calibration examples.
+
+        Args:
+            model: the bytes of an ONNX file.
+            batches: pairs of inputs ({name: array (count, ...)}) and targets, which are not used.
 
         Raises:
             Refusal: nothing would get smaller, the file is too old, or an answer changes.
@@ -73,9 +71,13 @@ class Pack(Technique):
         except ValueError as error:
             raise Refusal(f"pack: the file cannot hold packed constants: {error}") from error
 
+    def own_words(self, plan: dict[str, Any]) -> str:
+        """The file's bytes before and after."""
+        return f"{plan['bytes'][0]:,} → {plan['bytes'][1]:,} bytes"
+
 
 def _compare(model: bytes, packed: bytes, batches: Batches) -> int:
-    """How many examples both files gave the same answers for, bit by bit. Raises Refusal when one differs."""
+    """On how many examples the answers were compared, bit by bit. Raises Refusal when one differs."""
     from tasks.kernels.onnx.sessions import open_session
 
     sessions = [open_session(data) for data in (model, packed)]

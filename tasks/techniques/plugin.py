@@ -1,4 +1,4 @@
-"""Plug-ins: a user's own technique comes in by import path, `my_package.prune:Mine`, with its knobs beside it."""
+"""Plug-ins: a step may name a user's own technique by import path, `my_package.prune:Mine`, beside its knobs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tasks.core.import_path import resolve
 from tasks.techniques.base import Technique
 
 PLUGIN = "module:Class"
-"""Stands for every import path where a tag is asked for."""
+"""The tag under which pydantic finds `Plugin`; it stands for every import path."""
 
 
 class Plugin(Spec):
@@ -39,7 +39,7 @@ class Plugin(Spec):
 
 
 def load_plugin(target: str) -> type[Technique]:
-    """The technique class at an import path."""
+    """The technique class at an import path. Raises InputError when there is none."""
     kind = resolve(target, "step", "class")
     if not (isinstance(kind, type) and issubclass(kind, Technique)):
         raise InputError("must name a subclass of tasks.techniques.Technique", path="step", value=target)

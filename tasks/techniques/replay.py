@@ -1,4 +1,4 @@
-"""replay."""
+"""Loading a torch candidate: its factory's network, the plans of its lineage applied to it, and its weights."""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ if TYPE_CHECKING:
 
 
 def load_network(candidate: Candidate, store: Store) -> nn.Module:
-    """The candidate's model in evaluation mode: factory → replay each plan → state dict. No pickled code runs."""
-    from tasks.techniques import technique_of
+    """The candidate's network in evaluation mode. Runs no pickled code.
+
+    The factory builds it, each plan of the lineage is applied in turn, and the state dict is loaded.
+
+    Raises:
+        Refusal: the candidate is an ONNX file.
+        InputError: a technique of the lineage cannot be imported.
+    """
+    from tasks.techniques import technique_of_step
 
     if candidate.form != "torch":
         raise Refusal(f"{candidate.name} is an ONNX file; only torch candidates can be loaded as modules")
     model = build_network(candidate.factory, candidate.arguments)
     for step in candidate.lineage:
         if step.plan is not None:
-            technique = technique_of({"step": step.technique, **step.knobs})
-            model = technique.apply(model, store.get_json(step.plan))
+            model = technique_of_step(step).apply(model, store.get_json(step.plan))
     model.load_state_dict(store.get_state(candidate.content))
     return model.eval()

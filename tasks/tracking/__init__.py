@@ -6,7 +6,7 @@ Every call may be repeated: a run is found again by its key, and only what it do
 
 from tasks.tracking.client import SQLITE, database_file, open_client, quoted
 from tasks.tracking.live_recorder import recording
-from tasks.tracking.run_writer import LONGEST_TAG, Curve, Status
+from tasks.tracking.run_writer import LONGEST_TAG, Curve, RunContent, Status
 from tasks.tracking.runs import attach, close_run, open_run, record_child
 from tasks.tracking.trial_table import RUNS, TABLE, record_trials
 from tasks.tracking.warm_start import IDENTITY, PastSearch, Warm, past_searches, search_tags, warm
@@ -19,6 +19,7 @@ __all__ = [
     "TABLE",
     "Curve",
     "PastSearch",
+    "RunContent",
     "Status",
     "Warm",
     "attach",

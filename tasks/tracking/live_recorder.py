@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tasks.core.errors import in_one_line
 from tasks.search.results import Trial
 from tasks.tracking.client import answers, child, open_client
-from tasks.tracking.run_writer import Status, close, write
+from tasks.tracking.run_writer import RunContent, Status, close, write
 from tasks.tracking.trial_table import record_table
 from tasks.tracking.warm_start import search_tags
 
@@ -66,7 +66,7 @@ class SearchRun:
     def _open(self) -> Run:
         self._written = set()
         run = child(self._client, self._parent, self._role, self._role)
-        write(self._client, run, tags=self._tags)
+        write(self._client, run, RunContent(tags=self._tags))
         if run.info.status != "RUNNING":
             self._client.update_run(run.info.run_id, status="RUNNING")
         return self._client.get_run(run.info.run_id)

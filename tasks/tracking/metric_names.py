@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.core.goal import LOWER_IS_BETTER
 from tasks.core.scorecard import Estimate, Scorecard
 
 
@@ -61,7 +60,9 @@ def scorecard_metrics(card: Scorecard) -> dict[str, float]:
 
 def scorecard_tags(card: Scorecard) -> dict[str, str]:
     """What a reader of the registry needs to know of a product: each number with interval, count and host."""
-    better = "lower" if card.metric in LOWER_IS_BETTER else "higher"
+    from tasks.kernels.statistics.metrics import METRICS
+
+    better = "lower" if METRICS[card.metric].lower_is_better else "higher"
     return {
         "paredown.candidate": card.candidate,
         "paredown.name": card.name,

@@ -1,4 +1,4 @@
-"""Writing: what a run gets, in as few calls as MLflow allows; what the run holds already is not written again."""
+"""Run writer: what a run gets, in as few calls as MLflow allows; what the run holds already is not written again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import posixpath
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,32 +29,35 @@ LARGEST = 1.7976931348623157e308
 """What MLflow keeps of an infinite number."""
 
 
-def write(
-    client: MlflowClient,
-    run: Run,
-    parameters: Mapping[str, Any] | None = None,
-    metrics: Mapping[str, float] | None = None,
-    curves: Mapping[str, Curve] | None = None,
-    files: Mapping[str, Path] | None = None,
-    texts: Mapping[str, str] | None = None,
-    tags: Mapping[str, str] | None = None,
-) -> None:
-    """Adds to a run: its artifacts first, then everything else in batches.
+@dataclass(frozen=True)
+class RunContent:
+    """What is added to a run."""
 
-    A curve takes the place of a metric of its name. Parameters over 500 characters are cut, and
-    `parameters.json` has them whole.
-    """
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Nested ones become dotted paths; those over 500 characters are cut, and `parameters.json` has them whole."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    curves: Mapping[str, Curve] = field(default_factory=dict)
+    """A curve takes the place of a metric of its name."""
+    files: Mapping[str, Path] = field(default_factory=dict)
+    """Path inside the run's artifacts → the file."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Path inside the run's artifacts → content."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def write(client: MlflowClient, run: Run, content: RunContent) -> None:
+    """Adds to a run: its artifacts first, then everything else in batches."""
     from mlflow.entities import Metric, Param, RunTag
 
-    flat = dotted(parameters or {})
+    flat = dotted(content.parameters)
     long = {name: text for name, text in flat.items() if len(text) > LONGEST_PARAMETER}
-    texts = dict(texts or {}) | ({"parameters.json": json.dumps(flat, indent=2)} if long else {})
+    texts = dict(content.texts) | ({"parameters.json": json.dumps(flat, indent=2)} if long else {})
     now = int(time.time() * 1000)
-    series = {name: [(0, value)] for name, value in (metrics or {}).items()} | dict(curves or {})
+    series = {name: [(0, value)] for name, value in content.metrics.items()} | dict(content.curves)
     named = {allowed(name): curve for name, curve in series.items()}
     points = [Metric(name, _bounded(y), now, x) for name, curve in named.items() for x, y in curve]
     params = {allowed(name): shorten(text, LONGEST_PARAMETER) for name, text in flat.items()}
-    marks = {allowed(name): shorten(text, LONGEST_TAG) for name, text in (tags or {}).items()}
+    marks = {allowed(name): shorten(text, LONGEST_TAG) for name, text in content.tags.items()}
     # MLflow takes 1,000 entities in one call, of them 100 parameters and 100 tags.
     batches = zip_longest(
         _chunks(_new(client, run, points), 800),
@@ -61,8 +65,8 @@ def write(
         _chunks([RunTag(*item) for item in marks.items()], 100),
         fillvalue=(),
     )
-    if files or texts:
-        with staged(files or {}, texts) as folder:
+    if content.files or texts:
+        with staged(content.files, texts) as folder:
             client.log_artifacts(run.info.run_id, str(folder))
     for some_points, some_params, some_marks in batches:
         client.log_batch(run.info.run_id, some_points, some_params, some_marks, synchronous=True)

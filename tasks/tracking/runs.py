@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.tracking.client import child, key_tags, open_client, place_of, quoted
-from tasks.tracking.run_writer import Curve, Status, close, write
+from tasks.tracking.run_writer import RunContent, Status, close, write
 
 
 def open_run(
@@ -36,49 +36,29 @@ def open_run(
     run = found[0] if found else client.create_run(place, run_name=name, tags=key_tags("flow", key))
     if run.info.status != "RUNNING":
         client.update_run(run.info.run_id, status="RUNNING")
-    write(client, run, parameters=parameters, tags=tags)
+    write(client, run, RunContent(parameters=parameters, tags=tags))
     return str(run.info.run_id)
 
 
-def record_child(
-    uri: str,
-    parent: str,
-    name: str,
-    key: str,
-    parameters: Mapping[str, Any],
-    metrics: Mapping[str, float],
-    curves: Mapping[str, Curve],
-    files: Mapping[str, Path],
-    texts: Mapping[str, str],
-    tags: Mapping[str, str],
-) -> str:
+def record_child(uri: str, parent: str, name: str, key: str, content: RunContent) -> str:
     """One finished run under `parent`, found again by (parent, key), for a candidate or a search; its run id.
 
-    `files` and `texts` map paths inside the run's artifacts to a file and to content; a curve takes the place
-    of a metric of its name. Recorded again, a number that changed becomes the latest of its name; parameters
-    never change (MLflow refuses).
+    Recorded again, a number that changed becomes the latest of its name; parameters never change (MLflow refuses).
 
     Raises:
         InputError: an artifact's path leaves the run's folder.
     """
     client = open_client(uri)
     run = child(client, parent, name, key)
-    write(client, run, parameters, metrics, curves, files, texts, tags)
+    write(client, run, content)
     close(client, run, "FINISHED")
     return str(run.info.run_id)
 
 
-def attach(
-    uri: str,
-    run: str,
-    files: Mapping[str, Path],
-    texts: Mapping[str, str],
-    metrics: Mapping[str, float],
-    tags: Mapping[str, str],
-) -> None:
+def attach(uri: str, run: str, content: RunContent) -> None:
     """Adds to a run that is there; its status stays. Raises InputError as `record_child` does."""
     client = open_client(uri)
-    write(client, client.get_run(run), metrics=metrics, files=files, texts=texts, tags=tags)
+    write(client, client.get_run(run), content)
 
 
 def close_run(uri: str, run: str, status: Status) -> None:

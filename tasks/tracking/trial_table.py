@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.search.results import Trial, best_point
 from tasks.tracking.client import children, key_tags, open_client
-from tasks.tracking.run_writer import close, write
+from tasks.tracking.run_writer import RunContent, close, write
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -54,7 +54,7 @@ def record_table(client: MlflowClient, search: Run, trials: Sequence[Trial], new
     tags = {TABLES: json.dumps([{"path": TABLE, "type": "table"}])}
     best = best_point(trials)
     tags |= {BEST: json.dumps(best, default=str)} if best else {}
-    write(client, search, curves=trial_curves(new), texts={TABLE: as_table(trials)}, tags=tags)
+    write(client, search, RunContent(curves=trial_curves(new), texts={TABLE: as_table(trials)}, tags=tags))
 
 
 def _record_run(client: MlflowClient, search: Run, run: Run | None, trial: Trial) -> None:
@@ -63,7 +63,7 @@ def _record_run(client: MlflowClient, search: Run, run: Run | None, trial: Trial
     run = run or client.create_run(search.info.experiment_id, start, tags, f"trial {trial.number}")
     own = {"score": trial.score, "seconds": trial.seconds, "epochs": len(trial.curve)}
     metrics = _numbers({**trial.measured, **own})
-    write(client, run, trial.point, metrics, {"score.by_epoch": trial.curve})
+    write(client, run, RunContent(trial.point, metrics, {"score.by_epoch": trial.curve}))
     close(client, run, "FAILED" if trial.state == "failed" else "FINISHED")
 
 

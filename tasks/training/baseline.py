@@ -3,73 +3,54 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tasks.core import Candidate, Prepared, Step, Store, Workspace, digest_file
-from tasks.data import preprocessing
-from tasks.data.augmentation import AugmentStep
-from tasks.kernels.training.learning_curve import Epoch
+from tasks.core import Candidate, Context, Prepared, Step, Store, digest_file
 from tasks.models import weight_files
 from tasks.models.factory import build_network, check_shapes, complete_factory
 from tasks.models.model_spec import ModelSpec
 from tasks.training import train
 from tasks.training.train_spec import TrainSpec
-from tasks.training.training_data import to_tensors
-
-if TYPE_CHECKING:
-    pass
-
-OnEpoch = Callable[[Epoch], bool | None]
+from tasks.training.training_data import TrainingInputs, load_training_data
 
 
-def fit(
-    prepared: Prepared,
-    model: ModelSpec,
-    augment: tuple[AugmentStep, ...],
-    spec: TrainSpec,
-    metric: str,
-    workspace: Workspace,
-    checkpoint: Path | None = None,
-    on_epoch: OnEpoch | None = None,
-) -> Candidate:
-    """Trains the model on the train split, early stopping on validation.
-
-    Args:
-        checkpoint: a file for this training alone; a killed one goes on after its last epoch.
-        on_epoch: called after every epoch; True asks to stop.
+def fit(model: ModelSpec, spec: TrainSpec, inputs: TrainingInputs, context: Context) -> Candidate:
+    """Trains the model on the train split, early stopping on validation; a killed training goes on after its last
+    epoch.
 
     Raises:
         InputError: the factory is wrong, or the model does not match the data.
         Refusal: the training diverged in its first epoch.
     """
-    store = workspace.store
+    store, prepared = context.store, inputs.prepared
     factory, arguments = complete_factory(model, prepared)
     network = build_network(factory, arguments, seed=spec.seed)
     check_shapes(network, prepared)
     knobs: dict[str, Any] = {
         "train": spec.model_dump(mode="json"),
-        "augment": [step.model_dump(mode="json") for step in augment],
-        "metric": metric,
+        "augment": [step.model_dump(mode="json") for step in inputs.augment],
+        "metric": inputs.metric,
         "data": prepared.dataset.fingerprint,
         "preprocessing": prepared.fitted,
     }
-    arrays = preprocessing.training_arrays(prepared, store)
     result = train.train(
-        network.to(workspace.device),
-        to_tensors(arrays, store.get_json(prepared.fitted), augment, workspace.device),
+        network.to(context.workspace.device),
+        load_training_data(inputs, context),
         spec,
-        metric=metric,
-        checkpoint=checkpoint,
-        on_epoch=on_epoch,
+        checkpoint=context.checkpoint,
+        on_epoch=train.report_epochs(context.progress, spec.epochs, inputs.metric),
     )
     step = Step("train", 1, knobs, None, store.put_json(dataclasses.asdict(result)), None)
     return weight_files.begin_candidate("baseline", factory, arguments, step, weight_files.save_network(network, store))
 
 
-def load_pretrained(prepared: Prepared, model: ModelSpec, store: Store) -> Candidate:
+def load_pretrained(prepared: Prepared, model: ModelSpec, stamp: str, store: Store) -> Candidate:
     """The user's trained weights as the baseline; nothing is trained.
+
+    Args:
+        model: names the weights' file.
+        stamp: the digest of that file, so that a cached answer belongs to one state of it.
 
     Raises:
         InputError: the weights do not match the model, or the model does not match the data.
@@ -77,8 +58,13 @@ def load_pretrained(prepared: Prepared, model: ModelSpec, store: Store) -> Candi
     assert model.weights is not None
     factory, arguments = complete_factory(model, prepared)
     network = build_network(factory, arguments)
-    path = Path(model.weights)
-    weight_files.load_weights(network, path)
+    weight_files.load_weights(network, Path(model.weights))
     check_shapes(network, prepared)
-    step = Step("load", 1, {"weights": digest_file(path)}, None, None, None)
+    step = Step("load", 1, {"weights": stamp}, None, None, None)
     return weight_files.begin_candidate("baseline", factory, arguments, step, weight_files.save_network(network, store))
+
+
+def weights_stamp(model: ModelSpec) -> str:
+    """The digest of the file with a model's weights."""
+    assert model.weights is not None
+    return digest_file(Path(model.weights))

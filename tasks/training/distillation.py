@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from tasks.core import Spec
-from tasks.kernels.training.learning_curve import Epoch
 from tasks.training import train
+from tasks.training.train import OnEpoch
 from tasks.training.train_spec import Optimizer, Schedule, TrainSpec
 from tasks.training.training_data import TrainingData, TrainingResult
 
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from tasks.kernels.training.loops import Objective
+
+LastStage = Literal["recalibrate", "reconstruct", "train"]
+"""The last stage of a repair."""
 
 
 class DistillationSpec(Spec):
@@ -58,6 +60,16 @@ class DistillationSpec(Spec):
         return self.epochs or (10_000 if self.minutes else 3)
 
     @property
+    def last_stage(self) -> LastStage:
+        """The last stage of a repair; training comes after all others."""
+        return "train"
+
+    @property
+    def margin(self) -> float | None:
+        """How far the validation score may stay behind the teacher's for the repair to end early; None: it does not."""
+        return None
+
+    @property
     def trains(self) -> bool:
         """Whether it can come to training: then a dense control stands beside it."""
         return True
@@ -69,20 +81,22 @@ def train_with_teacher(
     data: TrainingData,
     spec: DistillationSpec,
     *,
-    metric: str = "accuracy",
     checkpoint: Path | None = None,
-    on_epoch: Callable[[Epoch], bool | None] | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> TrainingResult:
     """Trains the student against the teacher; its starting weights take part as epoch 0.
 
     The teacher sees the same augmented batches (Beyer et al., "Knowledge distillation: A good teacher is patient
-    and consistent", 2022). The other arguments are those of `training.train`.
+    and consistent", 2022).
+
+    Args:
+        checkpoint: a file that is rewritten after every epoch, from which a killed training goes on.
+        on_epoch: called after every epoch; True asks to stop.
     """
     return train.train(
         student,
         data,
         spec.training(),
-        metric=metric,
         objective=teacher_objective(teacher, spec.temperature, spec.hard_weight),
         checkpoint=checkpoint,
         on_epoch=on_epoch,

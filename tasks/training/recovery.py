@@ -1,56 +1,57 @@
-"""recovery."""
+"""Recovery: repairs a compressed network stage by stage, and trains it against the baseline where that is asked."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from tasks.kernels.training.learning_curve import Epoch
-from tasks.training.distillation import DistillationSpec, train_with_teacher
+from tasks.training.distillation import DistillationSpec, LastStage, train_with_teacher
 from tasks.training.repair import Repair, RepairStage, recalibrate, reconstruct_layers
+from tasks.training.train import OnEpoch
 from tasks.training.training_data import TrainingData, TrainingResult
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-Last = Literal["recalibrate", "reconstruct", "train"]
-"""The last rung of a ladder."""
+KeptOutputs = Mapping[str, Sequence[int]] | None
+"""The teacher's output channels that a student's narrower layers still have, by the layer's name."""
 
 
 class Recover(DistillationSpec):
-    """Repairs a compressed model, rung by rung, each dearer than the one before and kept only if it scores better
-    on validation: as it is; batch-norm statistics recomputed; layers fitted in closed form to the teacher's outputs
-    (seconds); training of the whole against the baseline as teacher.
+    """Repairs a compressed model in stages, each costlier than the one before.
 
-    Papers: He et al. 2017 "Channel Pruning for Accelerating Very Deep Neural Networks" (closed form); Hinton et
-    al. 2015 "Distilling the Knowledge in a Neural Network".
+    The stages: as it is; batch-norm statistics recomputed; layers fitted in closed form to the teacher's outputs;
+    training of the whole network with the baseline as teacher. Each result is kept only if it scores better on
+    validation. Papers: He et al. 2017 "Channel Pruning for Accelerating Very Deep Neural Networks" (closed form);
+    Hinton et al. 2015 "Distilling the Knowledge in a Neural Network".
 
-    Measured: ResNet-20 on CIFAR-10, 86.3 % on the 2,500 validation images that scored these
-    (95 % interval about ±1.6 points), 1,024 training images for the closed form, 10 s of one core; host 2-core
-    Xeon with AVX-512 VNNI, ONNX Runtime 1.31. Accuracy after recomputed statistics → after the closed form:
-    half of the inner channels cut 52.0 → 77.4; the blocks layer1.1 and layer2.1 removed 69.8 → 84.8; layer1.2
-    and layer3.1 52.0 → 79.6. One epoch on 10,000 images (80 to 100 s), the better of two learning rates, then
-    gives 79.6 without the closed form and 81.2 with it (channels), 80.8 and 81.0 (layer1.2 and layer3.1).
-    Low rank at an energy of 0.7, fitted in the last part of each split layer only: 29.3 → 58.4.
+    Needs a torch model. Layers of a network that cannot be traced, such as a fake-quantized one, are not fitted in
+    closed form.
 
-    When it did not help: once there is training, the closed form saves about the first epoch and no more. A
-    network that cannot be traced, such as a fake-quantized one, is not fitted. Features of the stages as further
-    targets (two seeds, 5,000 images): 81.0 and 80.6 %, at ten times their weight 81.3 and 81.0, without them 81.1
-    and 80.8; that is inside the noise, and they are left out. A teacher that runs channels-last or in inference
-    mode was no faster.
+    Card: docs/techniques/recover.md.
     """
 
     step: Literal["recover"] = "recover"
-    until: Last = "train"
+    until: LastStage = "train"
     """The last rung; before `train`, nothing is trained and the knobs of training are not used."""
     stop_when_within: float | None = Field(default=None, ge=0)
     """Climb no further when the validation score is within this of the teacher's. Absent: climb to the end."""
+
+    @property
+    def last_stage(self) -> LastStage:
+        """The last stage of the repair."""
+        return self.until
+
+    @property
+    def margin(self) -> float | None:
+        """The repair ends when the validation score is within this of the teacher's."""
+        return self.stop_when_within
 
     @property
     def trains(self) -> bool:
@@ -80,12 +81,11 @@ def recover_network(
     data: TrainingData,
     spec: Recover,
     *,
-    kept: Mapping[str, Sequence[int]] | None = None,
-    metric: str = "accuracy",
+    kept: KeptOutputs = None,
     checkpoint: Path | None = None,
-    on_epoch: Callable[[Epoch], bool | None] | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> Recovery:
-    """Climbs the ladder with `student`, in place, and leaves the weights of the best rung or epoch in it.
+    """Repairs `student`, in place, and leaves the weights of the best stage or epoch in it.
 
     The result never scores worse on validation than the student did. Weights of which a hundredth or more are
     exact zeros keep these zeros. The teacher, on the same device, stays as it is, in evaluation mode.
@@ -93,24 +93,14 @@ def recover_network(
     Args:
         kept: the teacher's output channels that the student's narrower layers have, by name; None when the
             student's layers do not correspond to the teacher's, and then they are not reconstructed.
-        metric, checkpoint, on_epoch: those of `training.train`; training goes on where it was, the rungs before
-            it are climbed again.
+        checkpoint: a file that is rewritten after every epoch of training. A killed training goes on from it; the
+            stages before it are tried again.
+        on_epoch: called after every epoch of training; True asks to stop.
     """
     from tasks.kernels.pruning.sparsity import zeros_held
 
     with zeros_held(student):
-        return run_repairs(
-            student,
-            teacher,
-            data,
-            spec,
-            until=spec.until,
-            margin=spec.stop_when_within,
-            kept=kept,
-            metric=metric,
-            checkpoint=checkpoint,
-            on_epoch=on_epoch,
-        )
+        return run_repairs(student, teacher, data, spec, kept=kept, checkpoint=checkpoint, on_epoch=on_epoch)
 
 
 def run_repairs(
@@ -119,27 +109,27 @@ def run_repairs(
     data: TrainingData,
     spec: DistillationSpec,
     *,
-    until: Last = "train",
-    margin: float | None = None,
-    kept: Mapping[str, Sequence[int]] | None = None,
-    metric: str = "accuracy",
+    kept: KeptOutputs = None,
     checkpoint: Path | None = None,
-    on_epoch: Callable[[Epoch], bool | None] | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> Recovery:
-    """The ladder itself, for any student: `until` is the last rung, `margin` the distance at which it may end.
+    """The stages one after the other, for any student, up to `spec.last_stage` or until `spec.margin` is met.
 
-    The other arguments are those of `recover`.
+    Args:
+        kept: the teacher's output channels that the student's layers have, by name; None: no layer is reconstructed.
+        checkpoint: a file that is rewritten after every epoch of training.
+        on_epoch: called after every epoch of training; True asks to stop.
     """
     teacher.eval()
-    ladder = Repair(student, data, metric)
-    repairs = {
+    repair = Repair(student, data)
+    stages = {
         "as it is": lambda: "",
         "recalibrate": lambda: recalibrate(student, data, spec.batch_size, spec.seed),
         "reconstruct": lambda: reconstruct_layers(student, teacher, data, kept, spec.seed),
     }
-    for name, repair in repairs.items():
-        ladder.climb(name, repair)
-        if name == until or ladder.is_within(margin, teacher):
-            return Recovery(tuple(ladder.rungs), None)
-    result = train_with_teacher(student, teacher, data, spec, metric=metric, checkpoint=checkpoint, on_epoch=on_epoch)
-    return Recovery(tuple(ladder.rungs), result)
+    for name, stage in stages.items():
+        repair.attempt(name, stage)
+        if name == spec.last_stage or repair.is_within(spec.margin, teacher):
+            return Recovery(tuple(repair.stages), None)
+    result = train_with_teacher(student, teacher, data, spec, checkpoint=checkpoint, on_epoch=on_epoch)
+    return Recovery(tuple(repair.stages), result)

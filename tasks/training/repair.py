@@ -1,4 +1,4 @@
-"""Rungs: what repairs a compressed network without training, each step tried, validated, and kept if it helps."""
+"""Repair: stages that mend a compressed network without training; each is validated, and kept if it helps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.core import LOWER_IS_BETTER
 from tasks.training.validation import Validation, validate
 
 if TYPE_CHECKING:
@@ -23,61 +22,65 @@ EXAMPLES = 1024
 
 @dataclass(frozen=True)
 class RepairStage:
-    """One rung of the ladder, after its validation."""
+    """One stage of a repair, after its validation."""
 
     rung: str
+    """The stage's name, as records in the store have it."""
     score: float | None
-    """The metric on validation; None where the loss is not finite, or the rung could not be tried."""
+    """The metric on validation; None where the loss is not finite, or the stage could not be tried."""
     loss: float | None
     seconds: float
     """The repair and its validation."""
     best: bool
-    """Whether it scored better than all rungs below."""
+    """Whether it scored better than all stages before it."""
     note: str = ""
     """What was done, or why not."""
 
 
 class Repair:
-    """A climb under way: the student, and the weights of the best rung so far."""
+    """A repair under way: the student, and the weights of the best stage so far."""
 
-    def __init__(self, student: nn.Module, data: TrainingData, metric: str) -> None:
-        self.student, self.data, self.metric = student, data, metric
-        self.rungs: list[RepairStage] = []
+    def __init__(self, student: nn.Module, data: TrainingData) -> None:
+        from tasks.kernels.statistics.metrics import METRICS
+
+        self.student, self.data, self.metric = student, data, METRICS[data.metric]
+        self.stages: list[RepairStage] = []
         self.best: Validation | None = None
         self.state: dict[str, Tensor] = {}
 
-    def climb(self, name: str, repair: Callable[[], str]) -> None:
+    def attempt(self, name: str, repair: Callable[[], str]) -> None:
         """Repairs the student, from the best state so far, and keeps the new one only if it scores better.
 
-        `repair` changes the student in place, and says what it did; on `Unrepaired` the rung is left out.
+        `repair` changes the student in place, and says what it did; on `NotRepaired` the stage is left out.
         """
         started = time.monotonic()
         try:
             note = repair()
         except NotRepaired as reason:
-            self.rungs.append(RepairStage(name, None, None, time.monotonic() - started, False, str(reason)))
+            self.stages.append(RepairStage(name, None, None, time.monotonic() - started, False, str(reason)))
             return
-        found = validate(self.student, self.data, self.metric)
-        better = found is not None and (self.best is None or found.order(self.metric) < self.best.order(self.metric))
+        found = validate(self.student, self.data)
+        better = found is not None and (
+            self.best is None or found.order(self.metric.name) < self.best.order(self.metric.name)
+        )
         if better or not self.state:
             self.best = found
             self.state = {key: tensor.clone() for key, tensor in self.student.state_dict().items()}
         else:
             self.student.load_state_dict(self.state)
         score, loss = found or (None, None)
-        self.rungs.append(RepairStage(name, score, loss, time.monotonic() - started, better, note))
+        self.stages.append(RepairStage(name, score, loss, time.monotonic() - started, better, note))
 
     def is_within(self, margin: float | None, teacher: nn.Module) -> bool:
-        """Whether the best rung's score is worse than the teacher's by at most the margin; None is never met."""
+        """Whether the best stage's score is worse than the teacher's by at most the margin; None is never met."""
         if margin is None or self.best is None:
             return False
-        guide = validate(teacher, self.data, self.metric)
-        sign = 1 if self.metric in LOWER_IS_BETTER else -1
-        return guide is not None and sign * (self.best.score - guide.score) <= margin
+        guide = validate(teacher, self.data)
+        return guide is not None and self.metric.loss(self.best.score, guide.score) <= margin
 
 
 class NotRepaired(Exception):  # noqa: N818 - it is an answer, not a fault
-    """A rung does not suit the student; the message says why."""
+    """A stage does not suit the student; the message says why."""
 
 
 def recalibrate(model: nn.Module, data: TrainingData, batch_size: int, seed: int) -> str:
@@ -86,7 +89,7 @@ def recalibrate(model: nn.Module, data: TrainingData, batch_size: int, seed: int
     On a dense ResNet-20 that was trained with padded crops, statistics without them cost 3.6 points.
 
     Raises:
-        Unrepaired: the model keeps no such statistics.
+        NotRepaired: the model keeps no such statistics.
     """
     from tasks.kernels.graph import layers
     from tasks.kernels.training import loops
@@ -111,7 +114,7 @@ def reconstruct_layers(
     `kept` is that of `kernels.reconstruction.reconstruct`; None says that the layers do not correspond.
 
     Raises:
-        Unrepaired: no layer corresponds, or a network cannot be traced.
+        NotRepaired: no layer corresponds, or a network cannot be traced.
     """
     from tasks.kernels.graph.tracing import TraceError
     from tasks.kernels.reconstruction import layerwise

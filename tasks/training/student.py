@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from tasks.core import InputError, Prepared
-from tasks.kernels.training.learning_curve import Epoch
 from tasks.models.factory import build_network, check_shapes, complete_factory
 from tasks.models.model_spec import ModelSpec
 from tasks.training import recovery
 from tasks.training.distillation import DistillationSpec
 from tasks.training.recovery import Recovery
+from tasks.training.train import OnEpoch
 from tasks.training.training_data import TrainingData
 
 if TYPE_CHECKING:
@@ -22,18 +21,15 @@ if TYPE_CHECKING:
 
 
 class Distill(DistillationSpec):
-    """Trains a student of another architecture against the baseline as teacher; the first step of a branch.
+    """Trains a student of another architecture with the baseline as teacher; the first step of a branch.
 
-    It starts from the teacher's weights where names allow: the leading channels of every tensor that is no
-    larger; then batch norms are recomputed and the layers fitted in closed form to the teacher's outputs, each
-    kept only if it scores better on validation.
+    The student begins with the teacher's weights where names and sizes allow; the rest begins at random. Papers:
+    Hinton et al. 2015 "Distilling the Knowledge in a Neural Network"; Beyer et al. 2022 "Knowledge distillation: A
+    good teacher is patient and consistent".
 
-    Measured without any training, from ResNet-20 (86.3 % on 2,500 validation images of CIFAR-10; 512 training
-    images for the closed form): ResNet-14 32.0 % as inherited → 73.7 % fitted; ResNet-20 of half the width 9.9 →
-    48.1 %. Tensors that are larger than the teacher's, or that have other names, begin at random.
+    Needs a torch baseline, and a factory whose network suits the data.
 
-    Papers: Hinton et al. 2015 "Distilling the Knowledge in a Neural Network"; Beyer et al. 2022 "Knowledge
-    distillation: A good teacher is patient and consistent".
+    Card: docs/techniques/distill.md.
     """
 
     step: Literal["distill"] = "distill"
@@ -55,7 +51,7 @@ def complete_student(spec: Distill, prepared: Prepared, path: str = "") -> tuple
         check_shapes(build_network(factory, arguments, spec.seed), prepared)
     except InputError as error:
         place = path + (error.path or "").removeprefix("model.")
-        raise InputError(error.law, path=place, value=error.value, nearest=error.nearest) from error
+        raise error.at(path=place) from error
     return factory, arguments
 
 
@@ -65,18 +61,17 @@ def train_student(
     data: TrainingData,
     spec: Distill,
     *,
-    metric: str = "accuracy",
     checkpoint: Path | None = None,
-    on_epoch: Callable[[Epoch], bool | None] | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> tuple[Recovery, list[str]]:
     """Trains the student in place; also gives the names of the tensors that it began with from the teacher.
 
-    The arguments are those of `distillation.recover`.
+    Args:
+        checkpoint: a file that is rewritten after every epoch, from which a killed training goes on.
+        on_epoch: called after every epoch; True asks to stop.
     """
     from tasks.kernels.training.weight_transfer import inherit
 
     inherited, kept = inherit(student, teacher)
-    result = recovery.run_repairs(
-        student, teacher, data, spec, kept=kept, metric=metric, checkpoint=checkpoint, on_epoch=on_epoch
-    )
+    result = recovery.run_repairs(student, teacher, data, spec, kept=kept, checkpoint=checkpoint, on_epoch=on_epoch)
     return result, inherited

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.core import LOWER_IS_BETTER, Refusal, digest_of, write_atomically
+from tasks.core import Refusal, digest_of, write_atomically
 from tasks.kernels.training.learning_curve import Curve, Epoch, best_epoch, minutes_of, standstill
 from tasks.training.validation import validate
 
@@ -23,15 +23,14 @@ if TYPE_CHECKING:
 class Trainer:
     """One training under way: the model, its optimizer, the curve so far and the best weights so far."""
 
-    def __init__(
-        self, model: nn.Module, data: TrainingData, spec: TrainSpec, metric: str, objective: Objective | None
-    ) -> None:
+    def __init__(self, model: nn.Module, data: TrainingData, spec: TrainSpec, objective: Objective | None) -> None:
+        from tasks.kernels.statistics.metrics import METRICS
         from tasks.kernels.training import loops, losses
 
         if not any(parameter.requires_grad for parameter in model.parameters()):
             raise Refusal(f"{type(model).__name__} has no parameter that can be trained")
-        self.model, self.data, self.spec, self.metric = model, data, spec, metric
-        self.lower_is_better = metric in LOWER_IS_BETTER
+        self.model, self.data, self.spec = model, data, spec
+        self.lower_is_better = METRICS[data.metric].lower_is_better
         self.objective = objective or losses.supervised(spec.label_smoothing)
         self.optimizer = loops.make_optimizer(
             spec.optimizer, model, spec.learning_rate, momentum=spec.momentum, weight_decay=spec.weight_decay
@@ -64,17 +63,14 @@ class Trainer:
         loops.turn(self.optimizer, momentum=spec.momentum, weight_decay=spec.weight_decay)
         with loops.seeded(spec.seed, number, data.inputs.device) as generator:
             batches = loops.shuffled_batches(len(data.inputs), spec.batch_size, generator)
+            examples = loops.Examples(data.inputs, data.targets, data.transform, data.augment, generator)
             loss = loops.train_epoch(
                 self.model,
-                data.inputs,
-                data.targets,
+                examples,
                 batches,
                 self.optimizer,
                 objective=self.objective,
                 rate=lambda step: self._rate(spec.learning_rate, number - 1 + step / len(batches), start),
-                transform=data.transform,
-                augment=data.augment,
-                generator=generator,
                 precision=getattr(torch, spec.precision),
                 deadline=start + self._seconds_left(),
             )
@@ -100,7 +96,7 @@ class Trainer:
         """
         if train_loss is not None and not math.isfinite(train_loss):
             return None
-        found = validate(self.model, self.data, self.metric)
+        found = validate(self.model, self.data)
         if found is None:
             return None
         rate = self.optimizer.param_groups[0]["lr"]
@@ -167,7 +163,7 @@ def identity_of(trainer: Trainer, keep_start: bool, spec: TrainSpec | None = Non
         {
             "version": 1,
             "spec": (spec or trainer.spec).model_dump(mode="json"),
-            "metric": trainer.metric,
+            "metric": data.metric,
             "keep_start": keep_start,
             "state": [[name, list(tensor.shape)] for name, tensor in trainer.model.state_dict().items()],
             "parameters": [fingerprint(parameter) for parameter in trainer.model.parameters()],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from tasks.core import LOWER_IS_BETTER, Refusal
+from tasks.core import Refusal
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,10 +23,12 @@ class Validation(NamedTuple):
 
     def order(self, metric: str) -> tuple[float, float]:
         """The smaller, the better: by the score, and between equal scores by the loss."""
-        return self.score if metric in LOWER_IS_BETTER else -self.score, self.loss
+        from tasks.kernels.statistics.metrics import METRICS
+
+        return -METRICS[metric].oriented(self.score), self.loss
 
 
-def validate(model: nn.Module, data: TrainingData, metric: str) -> Validation | None:
+def validate(model: nn.Module, data: TrainingData) -> Validation | None:
     """Scores the model in evaluation mode; None when the loss is not finite.
 
     Raises:
@@ -39,7 +41,7 @@ def validate(model: nn.Module, data: TrainingData, metric: str) -> Validation | 
     loss = float(losses.task_loss(outputs, data.validation_targets))
     if not math.isfinite(loss):
         return None
-    score = metrics.compute_metric(metric, outputs.cpu().numpy(), data.validation_targets.cpu().numpy())
+    score = metrics.compute_metric(data.metric, outputs.cpu().numpy(), data.validation_targets.cpu().numpy())
     if math.isnan(score):
-        raise Refusal(f"{metric} has no value on the validation split: a class is missing there")
+        raise Refusal(f"{data.metric} has no value on the validation split: a class is missing there")
     return Validation(score, loss)

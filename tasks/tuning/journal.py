@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from tasks.search.results import BOUND, Known, State, Trial
+from tasks.search.results import BOUND, COLD, Known, SearchStart, State, Trial
 from tasks.search.space import Point
 
 
@@ -32,17 +32,26 @@ class JournalEntry:
     seconds: float = 0.0
 
     def hear(self, told: Mapping[str, Any]) -> None:
-        """Takes a report: `epoch`, `score`, `measured`, `answer`, `seconds`; or the last word, which has a `reason`."""
+        """Takes a report: `epoch`, `score`, `measured`, `answer`, `seconds`; or the last word, which has a `reason`.
+
+        `earlier` are reports (epoch, score, measured) from before the trial was started anew: those that were lost with
+        a worker are taken in now.
+        """
+        for epoch, score, measured in told.get("earlier", ()):
+            if epoch not in self.curve:
+                self._take(epoch, score, measured, None)
         self.seconds += told["seconds"]
         self.answer = told["answer"]
         if "reason" in told:
             self.came_to_end, self.reason = True, told["reason"]
             return
-        score = told["score"]
-        self.curve[told["epoch"]] = score
+        self._take(told["epoch"], told["score"], told["measured"], told["answer"])
+
+    def _take(self, epoch: int, score: float, measured: Mapping[str, float], answer: dict[str, Any] | None) -> None:
+        self.curve[epoch] = score
         # What a trial made has the score that it reports with it, which may be lower than one on the way.
-        if math.isfinite(score) and (self.score is None or score > self.score or told["answer"] is not None):
-            self.score, self.measured = score, told["measured"]
+        if math.isfinite(score) and (self.score is None or score > self.score or answer is not None):
+            self.score, self.measured = score, measured
 
     @property
     def reached(self) -> float | None:
@@ -59,8 +68,8 @@ class JournalEntry:
 class Journal:
     """The trials of a search in the file that keeps them; what is written is safe once a method returns."""
 
-    def __init__(self, file: Path, first: Sequence[Point] = (), known: Sequence[Known] = ()) -> None:
-        """Begins a history, or goes on with the one in the file, whose `first` and `known` points then count."""
+    def __init__(self, file: Path, start: SearchStart = COLD) -> None:
+        """Begins a journal, or goes on with the one in the file, whose own start then counts."""
         self.entries: list[JournalEntry] = []
         self.order: list[tuple[Literal["asked", "ended"], int]] = []
         """What the algorithm was asked and told, in order: the same again puts it into the same state."""
@@ -74,8 +83,8 @@ class Journal:
         self._clock: float | None = None
         self._stream = file.open("a", buffering=1)
         if not whole:
-            points = [[each.point, each.score, dict(each.measured)] for each in known]
-            self._write({"event": "begun", "first": list(first), "known": points})
+            points = [[each.point, each.score, dict(each.measured)] for each in start.known]
+            self._write({"event": "begun", "first": list(start.first), "known": points})
 
     def close(self) -> None:
         """Closes the file."""

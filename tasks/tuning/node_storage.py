@@ -1,4 +1,4 @@
-"""The depot: store entries and the files of trials, brought to nodes that do not see the driver's home, and back.
+"""The storage: store entries and the files of trials, brought to nodes that do not see the driver's home, and back.
 
 A node that sees it, by a shared file system or because it is the same machine, works in it, and nothing is brought.
 """
@@ -38,26 +38,27 @@ class RemoteStorage:
     """Store entries that a trial reads."""
     token: str
     """What the driver wrote into the folder: who reads it there sees the driver's home."""
-    keeper: Any
+    actor: Any
     """The actor on the driver's node; None when there is no other node."""
 
 
 def open_storage(workspace: Workspace, folder: Path, needs: Iterable[str] = ()) -> RemoteStorage:
-    """The depot of a search that begins, or goes on, in `folder`. Ray must be connected; the depot lasts as long."""
+    """The storage of a search that begins, or goes on, in `folder`; it lasts as long as the connection to Ray, which
+    must be there."""
     import ray
 
     folder.mkdir(parents=True, exist_ok=True)
     token = token_hex(16)
     write_atomically(folder / TOKEN, token.encode())
     alone = cluster_address() is None and len(ray.nodes()) == 1
-    keeper = None if alone else _start_keeper(workspace.store.root, folder)
+    actor = None if alone else _start_actor(workspace.store.root, folder)
     # Trials work in folders of their own, where a relative path would be another one.
     return RemoteStorage(
-        replace(workspace, home=workspace.home.resolve()), folder.resolve(), tuple(needs), token, keeper
+        replace(workspace, home=workspace.home.resolve()), folder.resolve(), tuple(needs), token, actor
     )
 
 
-def _start_keeper(store: Path, folder: Path) -> Any:
+def _start_actor(store: Path, folder: Path) -> Any:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -102,7 +103,7 @@ class StorageActor:
 class NodeStorage:
     """The node on which a trial runs, as the trial sees it."""
 
-    def __init__(self, depot: RemoteStorage, trial: str) -> None:
+    def __init__(self, storage: RemoteStorage, trial: str) -> None:
         """Brings here what the trial needs: the store's entries, and its own files as of its last `save`.
 
         Args:
@@ -112,11 +113,11 @@ class NodeStorage:
             Refusal: this node does not see the driver's home, and the search began on one machine alone.
             StoreError: an entry is missing or altered.
         """
-        self._depot, self._trial = depot, trial
+        self._storage, self._trial = storage, trial
         self._visited: list[Path] = []
         self._saved: dict[str, tuple[int, int]] = {}
         self.folder = inside(
-            depot.folder / TRIALS if self.sees_home else self.workspace.checkpoints / depot.token, trial
+            storage.folder / TRIALS if self.sees_home else self.workspace.checkpoints / storage.token, trial
         )
         if not self.sees_home:
             self._fetch()
@@ -126,14 +127,14 @@ class NodeStorage:
     def sees_home(self) -> bool:
         """Whether the driver's folder is here too."""
         try:
-            return (self._depot.folder / TOKEN).read_text() == self._depot.token
+            return (self._storage.folder / TOKEN).read_text() == self._storage.token
         except OSError:
             return False
 
     @cached_property
     def workspace(self) -> Workspace:
         """The driver's, or the same with a home of this node's own."""
-        here = self._depot.workspace
+        here = self._storage.workspace
         return here if self.sees_home else replace(here, home=_own_home())
 
     def save(self) -> None:
@@ -143,21 +144,21 @@ class NodeStorage:
         stamps = {name: _stamp(self.folder / name) for name in names(self.folder)}
         changed = {name: read_bytes(self.folder / name) for name in stamps if self._saved.get(name) != stamps[name]}
         if changed or stamps.keys() != self._saved.keys():
-            _answer(self._depot.keeper.keep.remote(self._trial, changed, list(stamps)))
+            _answer(self._storage.actor.keep.remote(self._trial, changed, list(stamps)))
             self._saved = stamps
 
     def hand_over(self, digests: Iterable[str]) -> None:
         """Brings store entries of this node to the driver's store; those that it holds cost a question."""
         if self.sees_home:
             return
-        for digest in _answer(self._depot.keeper.lacks.remote(list(digests))):
-            _answer(self._depot.keeper.take.remote(digest, read_bytes(self.workspace.store.path(digest))))
+        for digest in _answer(self._storage.actor.lacks.remote(list(digests))):
+            _answer(self._storage.actor.take.remote(digest, read_bytes(self.workspace.store.path(digest))))
 
     def visit(self, trial: str) -> Path:
         """The folder of another trial as of its last `save`, to be read; on a node of its own a copy for this trial."""
         if self.sees_home:
-            return inside(self._depot.folder / TRIALS, trial)
-        folder = inside(self.workspace.checkpoints / self._depot.token, f"{self._trial}-{trial}")
+            return inside(self._storage.folder / TRIALS, trial)
+        folder = inside(self.workspace.checkpoints / self._storage.token, f"{self._trial}-{trial}")
         self._visited.append(folder)
         self._bring(trial, folder)
         return folder
@@ -169,23 +170,23 @@ class NodeStorage:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _fetch(self) -> None:
-        if self._depot.keeper is None:
-            raise Refusal(f"this node does not see {self._depot.folder}: set RAY_ADDRESS before the search begins")
+        if self._storage.actor is None:
+            raise Refusal(f"this node does not see {self._storage.folder}: set RAY_ADDRESS before the search begins")
         store = self.workspace.store
-        for digest in self._depot.needs:
+        for digest in self._storage.needs:
             if not store.holds(digest):
-                [entry] = _answer(self._depot.keeper.entry.remote(digest))
+                [entry] = _answer(self._storage.actor.entry.remote(digest))
                 put_verified(store, digest, _answer(entry))
         self._saved = {name: _stamp(self.folder / name) for name in self._bring(self._trial, self.folder)}
 
     def _bring(self, trial: str, folder: Path) -> Files:
-        kept: Files = _answer(self._depot.keeper.files.remote(trial))
+        kept: Files = _answer(self._storage.actor.files.remote(trial))
         lay_down(folder, kept, kept)
         return kept
 
 
 def _answer(reference: Any) -> Any:
-    """What is behind a reference; what the keeper raised is raised as it was, without Ray's account of where."""
+    """What is behind a reference; what the actor raised is raised as it was, without Ray's account of where."""
     import ray
 
     try:

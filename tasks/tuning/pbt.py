@@ -71,10 +71,10 @@ class Population:
         """The score of the stage that was asked for as the `number`-th, from 0; None when it failed."""
         self._scores[number] = score
 
-    def replay(self, history: Journal) -> None:
+    def replay(self, journal: Journal) -> None:
         """Asks and tells the same as before. A point that does not come out as it did then counts as given."""
-        for event, number in history.order:
-            entry = history.entries[number]
+        for event, number in journal.order:
+            entry = journal.entries[number]
             if event == "ended":
                 self.tell(number, entry.score if entry.state != "failed" else None, entry.measured)
             elif self.ask() is None:

@@ -1,38 +1,37 @@
-"""Headway: where a search stands, in the words and numbers that a terminal and Prefect's UI show."""
+"""Progress reports: where a search stands, in the words and numbers that a terminal and Prefect's UI show."""
 
 from __future__ import annotations
 
 import time
 
 from tasks.core.number_format import THIN, format_duration
-from tasks.core.progress import Update, tell
+from tasks.core.progress import Progress, Update
 from tasks.search.objective import Objective
-from tasks.search.results import Progress
+from tasks.search.results import SearchProgress
 from tasks.search.search_spec import SearchBudget
 
 
 class ProgressReporter:
     """Tells whoever listens of a search: an `on_progress` of `tuning.tune`."""
 
-    def __init__(self, search: SearchBudget, work: Objective) -> None:
-        """`work` gives the best score its words."""
+    def __init__(self, search: SearchBudget, objective: Objective, progress: Progress) -> None:
+        """`objective` formats the best score; `progress` hears every update."""
         self._seconds = search.minutes * 60 if search.minutes else None
-        self._work = work
+        self._objective, self._tell = objective, progress
         self._started = time.monotonic()
         self._before: int | None = None
         """Trials that were done before this process took the search up."""
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: SearchProgress) -> None:
         """Tells where the search stands."""
         if self._before is None:
             self._before = progress.done
         left = time_left(progress, time.monotonic() - self._started, progress.done - self._before)
-        best = "" if progress.best is None else self._work.words(progress.best)
-        update = update_of(progress, best, left, self._seconds)
-        tell(update.done, update.total, update.note, update.figures)
+        best = "" if progress.best is None else self._objective.format_score(progress.best)
+        self._tell(update_of(progress, best, left, self._seconds))
 
 
-def time_left(progress: Progress, elapsed: float, done: int) -> float | None:
+def time_left(progress: SearchProgress, elapsed: float, done: int) -> float | None:
     """Seconds until the search ends, at most: what the time budget leaves, or what the trials that are left will take.
 
     Args:
@@ -44,7 +43,7 @@ def time_left(progress: Progress, elapsed: float, done: int) -> float | None:
     return min(known, default=None)
 
 
-def update_of(progress: Progress, best: str, left: float | None, budget: float | None) -> Update:
+def update_of(progress: SearchProgress, best: str, left: float | None, budget: float | None) -> Update:
     """Where a search stands, as an update.
 
     Args:

@@ -5,7 +5,7 @@ define-by-run space, so that conditional domains work with all of them. Ray Tune
 with a define-by-run space it refuses points whose score is known, it tells the sampler a trial's last score instead of
 its best one, it can only begin with points of the space, and a score that is no number leaves its trial open.
 
-Every sampler is seeded and is asked and told in an order that the history keeps: asked and told the same again, it is
+Every sampler is seeded and is asked and told in an order that the journal keeps: asked and told the same again, it is
 in the same state again. So with one trial at a time an interrupted search goes on with exactly the points that it would
 have tried without the interruption; with several at once, the order in which they end is in the machine's hands.
 A Gaussian process takes as long for that as it took before.
@@ -107,10 +107,10 @@ class Sampler:
         elif lesson is not None:
             self._learn(point, lesson)
 
-    def replay(self, history: Journal) -> None:
+    def replay(self, journal: Journal) -> None:
         """Asks and tells the same as before. A point that does not come out as it did then counts as given."""
-        for event, number in history.order:
-            entry = history.entries[number]
+        for event, number in journal.order:
+            entry = journal.entries[number]
             if event == "ended":
                 self.tell(number, entry.score if entry.state != "failed" else None, entry.measured)
             elif (point := self.ask()) != entry.point:

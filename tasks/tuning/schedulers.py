@@ -70,9 +70,9 @@ def rungs(epochs: int) -> list[int]:
     return found
 
 
-def replay(scheduler: Any, history: Journal) -> None:
+def replay(scheduler: Any, journal: Journal) -> None:
     """Tells a new scheduler of the trials that ended before the search was interrupted."""
-    for entry in history.entries:
+    for entry in journal.entries:
         if entry.state is not None:
             past = Past(entry.number)
             scheduler.on_trial_add(None, past)

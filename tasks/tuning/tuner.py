@@ -11,19 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core import InputError, Workspace
 from tasks.core.errors import in_one_line
-from tasks.search.results import Known, Progress, Trial, Tuned, best_point
+from tasks.search.results import COLD, SearchProgress, SearchStart, Trial, Tuned, best_point
 from tasks.search.search_spec import Search, SearchBudget
-from tasks.search.space import Point
 from tasks.tuning import callbacks, schedulers
 from tasks.tuning.cluster import check_resources, connect
 from tasks.tuning.journal import Journal
 from tasks.tuning.node_storage import TRIALS, open_storage
 from tasks.tuning.pbt import Population
 from tasks.tuning.samplers import Sampler
-from tasks.tuning.trainable import TrialFunction, trainable
+from tasks.tuning.trainable import TrialSetup, trainable
 
 if TYPE_CHECKING:
-    import numpy as np
+    pass
 
 STARTS = 4
 """How often a trial is started, at most, when its worker or its node is lost."""
@@ -38,18 +37,14 @@ SETTINGS = {
 
 
 def tune(
-    trial: TrialFunction,
+    setup: TrialSetup,
     search: SearchBudget,
-    shared: Mapping[str, np.ndarray],
     workspace: Workspace,
     folder: Path,
     epochs: int,
+    start: SearchStart = COLD,
     *,
-    first: Sequence[Point] = (),
-    known: Sequence[Known] = (),
-    needs: Sequence[str] = (),
-    modules: Sequence[str] = (),
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[SearchProgress], None] | None = None,
     on_trials: Callable[[Sequence[Trial]], None] | None = None,
 ) -> Tuned:
     """Searches for the point with the best score.
@@ -60,15 +55,10 @@ def tune(
     was found yet; else it is named in the answer.
 
     Args:
-        trial: runs one point.
-        shared: arrays that every trial reads; they go into the object store once and are mapped, not copied.
         workspace: the driver's.
         folder: where the search's state is kept; the same for the same search, and no other's.
         epochs: the most epochs of one trial, for the scheduler; of a whole training, for a population.
-        first: points to try first, in order; they may lie outside the space. A grid has its own points.
-        known: trials of earlier searches; the algorithm is told, they are not run. A population takes none.
-        needs: store entries that a trial reads.
-        modules: the user's own top-level modules, which go to the nodes of a cluster with the code.
+        start: points to try first, and what is known already.
         on_progress: called after every change; what it raises ends the search.
         on_trials: called with the trials that ended since it was called last, at first with those that ended before
             this process took the search up; what it raises ends the search. It sees no trial that the end of the
@@ -80,42 +70,50 @@ def tune(
     import ray
 
     folder.mkdir(parents=True, exist_ok=True)
-    history = Journal(folder / "history.jsonl", first, known)
+    journal = Journal(folder / "history.jsonl", start)
     broken = ""
     try:
-        searcher = searcher_of(search, epochs, history)
-        searcher.replay(history)
+        sampler = sampler_of(search, epochs, journal)
+        sampler.replay(journal)
         limit = search.minutes * 60 if search.minutes else None
-        watch = callbacks.SearchMonitor(searcher, history, folder / TRIALS, search.count, limit, on_progress, on_trials)
-        if trials_left(search, history) and not watch.is_time_up():
-            with ray_of(modules):
+        monitor = callbacks.SearchMonitor(
+            sampler, journal, folder / TRIALS, search.count, limit, on_progress, on_trials
+        )
+        if trials_left(search, journal) and not monitor.is_time_up():
+            with ray_of(setup.modules):
                 check_resources(search.resources.cpus, search.resources.gpus)
-                depot = open_storage(workspace, folder, needs)
-                run_tune(watch, search, epochs, folder, trainable(trial, ray.put(shared), depot, search.resources))
-        for entry in history.under_way():
-            history.end(entry.number)
+                storage = open_storage(workspace, folder, setup.needs)
+                run_tune(
+                    monitor,
+                    search,
+                    epochs,
+                    folder,
+                    trainable(setup.run, ray.put(setup.shared), storage, search.resources),
+                )
+        for entry in journal.under_way():
+            journal.end(entry.number)
     except InputError:
         raise
     except Exception as error:  # whatever broke the search, what it found is kept
-        if not best_point(history.trials()):
+        if not best_point(journal.trials()):
             raise
         broken = in_one_line(error)
     finally:
-        history.close()
-    trials = history.trials()
+        journal.close()
+    trials = journal.trials()
     return Tuned(best_point(trials), trials, broken, cost=search.cost)
 
 
-def searcher_of(search: SearchBudget, epochs: int, history: Journal) -> Sampler | Population:
+def sampler_of(search: SearchBudget, epochs: int, journal: Journal) -> Sampler | Population:
     """What chooses the points of a search whose longest training has so many epochs."""
     if isinstance(search, Search) and search.algorithm == "pbt":
-        return Population(search, epochs, history.first)
-    return Sampler(search, history.first, history.known)
+        return Population(search, epochs, journal.first)
+    return Sampler(search, journal.first, journal.known)
 
 
-def trials_left(search: SearchBudget, history: Journal) -> int:
+def trials_left(search: SearchBudget, journal: Journal) -> int:
     """How many trials are still to be run, those that were interrupted included; -1 for as many as the time allows."""
-    ended = len(history.entries) - len(history.under_way())
+    ended = len(journal.entries) - len(journal.under_way())
     return -1 if search.count is None else max(search.count - ended, 0)
 
 
@@ -135,30 +133,30 @@ def ray_of(modules: Sequence[str]) -> Iterator[None]:
 
 
 def run_tune(
-    watch: callbacks.SearchMonitor,
+    monitor: callbacks.SearchMonitor,
     search: SearchBudget,
     epochs: int,
     folder: Path,
-    seated: Callable[[dict[str, Any]], None],
+    trial: Callable[[dict[str, Any]], None],
 ) -> None:
     """Has Tune run the trials that are left, within the time that is left."""
     from ray import tune as ray_tune
 
-    # A population's stages are compared by the searcher, which has others go on in their place.
+    # A population's stages are compared by the sampler, which has others go on in their place.
     scheduler = schedulers.scheduler_of("none" if search.algorithm == "pbt" else search.scheduler, epochs)
-    schedulers.replay(scheduler, watch.history)
+    schedulers.replay(scheduler, monitor.journal)
     place = (folder / "ray").resolve()
     shutil.rmtree(place, ignore_errors=True)
     resources = {"cpu": search.resources.cpus, "gpu": search.resources.gpus}
     with environment(SETTINGS):
         ray_tune.run(
-            seated,
+            trial,
             name="search",
-            search_alg=callbacks.search_algorithm(watch),
+            search_alg=callbacks.search_algorithm(monitor),
             scheduler=scheduler,
-            callbacks=[callbacks.callback(watch)],
-            num_samples=trials_left(search, watch.history),
-            stop=callbacks.deadline(watch),
+            callbacks=[callbacks.callback(monitor)],
+            num_samples=trials_left(search, monitor.journal),
+            stop=callbacks.deadline(monitor),
             resources_per_trial={name: amount for name, amount in resources.items() if amount},
             max_concurrent_trials=search.concurrency,
             max_failures=STARTS - 1,

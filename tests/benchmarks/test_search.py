@@ -1,4 +1,4 @@
-"""The benchmarks of search: what is searched, in which order, what is kept, and where the table goes."""
+"""The benchmarks of search: what is searched, in which order, and what is kept."""
 
 from __future__ import annotations
 
@@ -76,15 +76,6 @@ def test_the_first_images_of_a_folder_of_idx_files_are_kept(tmp_path: Path, monk
         assert kept["labels"].tolist() == [4, 3, 2]
     (tmp_path / "train-labels-idx1-ubyte").unlink()
     assert contest_of(str(tmp_path), tmp_path) == contest, "it is cut once"
-
-
-def test_the_table_goes_between_the_marks_of_its_data(script: ModuleType) -> None:
-    digits, fashion = (f"<!-- search {name}: begin -->\nold\n<!-- search {name}: end -->\n" for name in ("digits", "x"))
-    text = script.published(f"a\n{digits}{fashion}b", "digits", ["| new |"])
-    assert text == f"a\n{digits.replace('old', '| new |')}{fashion}b"
-    assert script.published(text, "digits", ["| new |"]) == text
-    with pytest.raises(SystemExit, match="no marks"):
-        script.published("a", "digits", [])
 
 
 def test_the_warming_search_is_small(script: ModuleType, tmp_path: Path) -> None:

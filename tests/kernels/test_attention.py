@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import networks
 import pytest
 import torch
+from support import networks
 from torch import Tensor, nn
 
 from tasks.kernels.graph.attention import Attention, Encoder, expand_attention, layer_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import contract
-import networks
 import pytest
 import torch
+from support import networks
 from torch import Tensor, nn
 
 from tasks.kernels.graph.layers import within_torch

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-import networks
 import pytest
 import torch
+from support import networks
 from torch import Tensor, fx, nn
 
 from tasks.kernels.graph import tracing

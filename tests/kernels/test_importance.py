@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import networks
 import pytest
 import torch
-from networks import Network
+from support import networks
+from support.networks import Network
 from torch import nn
 
 from tasks.kernels.graph.channel_groups import Group, Place

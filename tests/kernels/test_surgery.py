@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import networks
 import pytest
 import torch
-from cuts import thirds
-from networks import Network
+from support import networks
+from support.channel_cuts import thirds
+from support.networks import Network
 from torch import Tensor, nn
 
 from tasks.kernels.graph.attention import expand_attention

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import networks
 import pytest
 import torch
 from pydantic import ValidationError
+from support import networks
 from torch import Tensor, nn
 
 from tasks.architectures import resnet

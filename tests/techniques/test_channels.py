@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import contract
-import networks
 import pytest
 import torch
 from pydantic import ValidationError
+from support import networks
 from torch import Tensor, nn
 
 from tasks.architectures import resnet20
@@ -19,7 +19,7 @@ from tasks.kernels.pruning import importance, latency_target
 from tasks.kernels.pruning.dependency_groups import find_groups
 from tasks.kernels.training.losses import task_loss
 from tasks.techniques import Channels
-from tasks.techniques.pruning.width_selection import rounded
+from tasks.techniques.pruning.width_selection import round_width
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,7 @@ def _cuts(plan: dict[str, Any]) -> dict[tuple[str, ...], tuple[int, int]]:
     ],
 )
 def test_widths_are_whole_blocks(wanted: float, channels: int, multiple: int, width: int) -> None:
-    assert rounded(wanted, channels, multiple) == width
+    assert round_width(wanted, channels, multiple) == width
 
 
 def test_the_smallest_filters_go() -> None:

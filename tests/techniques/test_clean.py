@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-import small_onnx
 from contract import check
+from support import onnx_files
 
 from tasks.core import Refusal
 from tasks.kernels.onnx import sessions
@@ -20,7 +20,7 @@ def batches() -> list[tuple[dict[str, np.ndarray], None]]:
 
 def old_file() -> bytes:
     """An old export: constants among the inputs, batch norm, an operator for nothing."""
-    return bytes(small_onnx.network(opset=9, ir=4, listed=True).SerializeToString())
+    return bytes(onnx_files.network(opset=9, ir=4, listed=True).SerializeToString())
 
 
 def test_the_contract_holds() -> None:

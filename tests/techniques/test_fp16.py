@@ -6,9 +6,8 @@ import contract
 import numpy as np
 import onnx
 import pytest
-import small_graphs
-import small_products
 from onnx import numpy_helper
+from support import onnx_graphs, product_files
 
 from tasks.core import InputError, Refusal
 from tasks.kernels.onnx import sessions
@@ -22,12 +21,12 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def batches(count: int = 64) -> Batches:
-    images = small_products.images(count)["image"]
+    images = product_files.images(count)["image"]
     return [({"image": images[at : at + 16]}, np.arange(16) % 4) for at in range(0, count, 16)]
 
 
 def test_contract_on_pixels() -> None:
-    model = small_graphs.padded_file()
+    model = onnx_graphs.padded_file()
     plan = contract.check(Fp16(), lambda seed: model, batches())
     assert plan is not None
     tried = plan["tried"][0]
@@ -39,7 +38,7 @@ def test_contract_on_pixels() -> None:
 
 
 def test_contract_on_a_table_whose_answers_are_beyond_float16() -> None:
-    model, columns = small_products.table_file(64), small_products.rows(64)
+    model, columns = product_files.table_file(64), product_files.rows(64)
     assert np.abs(sessions.predict(model, columns)).max() > 65504
     plan = contract.check(Fp16(), lambda seed: model, [(columns, None)])
     assert plan is not None
@@ -47,7 +46,7 @@ def test_contract_on_a_table_whose_answers_are_beyond_float16() -> None:
 
 
 def test_kept_operators_stay_float() -> None:
-    model = small_graphs.padded_file()
+    model = onnx_graphs.padded_file()
     plan = Fp16(keep=("head", "Relu")).plan(model, batches())
     assert "head" not in plan["nodes"]
     assert not any(name.startswith("Relu") for name in plan["nodes"])
@@ -58,11 +57,11 @@ def test_kept_operators_stay_float() -> None:
 
 def test_an_unknown_name_gets_the_nearest() -> None:
     with pytest.raises(InputError, match=r"keep: .*nearest valid choice: head"):
-        Fp16(keep=("haed",)).plan(small_graphs.padded_file(), batches())
+        Fp16(keep=("haed",)).plan(onnx_graphs.padded_file(), batches())
 
 
 def scaled(name: str, factor: float) -> bytes:
-    proto = onnx.load_from_string(small_graphs.padded_file())
+    proto = onnx.load_from_string(onnx_graphs.padded_file())
     tensor = next(tensor for tensor in proto.graph.initializer if tensor.name == name)
     tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * np.float32(factor), name))
     return bytes(proto.SerializeToString())
@@ -85,16 +84,16 @@ def test_an_activation_beyond_float16_is_named() -> None:
 def test_nothing_to_halve() -> None:
     with pytest.raises(Refusal, match="no product is left"):
         Fp16(keep=("Conv", "Relu", "Add", "Gemm", "GlobalAveragePool", "Flatten")).plan(
-            small_graphs.padded_file(), batches()
+            onnx_graphs.padded_file(), batches()
         )
 
 
 def test_a_plan_of_another_graph_is_refused() -> None:
-    plan = Fp16().plan(small_graphs.padded_file(), batches())
+    plan = Fp16().plan(onnx_graphs.padded_file(), batches())
     with pytest.raises(Refusal, match="another graph"):
-        Fp16().apply(small_products.table_file(), plan)
+        Fp16().apply(product_files.table_file(), plan)
 
 
 def test_no_examples() -> None:
     with pytest.raises(InputError, match="there are none"):
-        Fp16().plan(small_graphs.padded_file(), [])
+        Fp16().plan(onnx_graphs.padded_file(), [])

@@ -8,9 +8,8 @@ import contract
 import numpy as np
 import onnx
 import pytest
-import small_graphs
-import small_products
 from pydantic import ValidationError
+from support import onnx_graphs, product_files
 
 from tasks.core import InputError, Refusal
 from tasks.kernels.onnx_passes import cleanup, static_quantization
@@ -25,7 +24,7 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def batches(count: int = 64) -> Batches:
-    images = small_products.images(count)["image"]
+    images = product_files.images(count)["image"]
     return [({"image": images[at : at + 16]}, np.zeros(16)) for at in range(0, count, 16)]
 
 
@@ -84,7 +83,7 @@ def test_judge_by_hand() -> None:
 @pytest.mark.parametrize("calibration", ["minmax", "entropy", "percentile"])
 def test_contract(calibration: Any) -> None:
     technique = Int8(calibration=calibration, variants=("u8s8", "s8s8"))
-    plan = contract.check(technique, lambda seed: small_products.image_file(), batches())
+    plan = contract.check(technique, lambda seed: product_files.image_file(), batches())
     assert plan is not None
     first, *others = ((tried["variant"], tried["per_channel"], tried["calibration"]) for tried in plan["tried"])
     assert first == ("u8s8", True, calibration)
@@ -97,8 +96,8 @@ def test_contract(calibration: Any) -> None:
 
 
 def test_contract_on_a_table_with_text() -> None:
-    model = small_products.table_file(64)
-    plan = contract.check(Int8(), lambda seed: model, [(small_products.rows(64), None)])
+    model = product_files.table_file(64)
+    plan = contract.check(Int8(), lambda seed: model, [(product_files.rows(64), None)])
     assert plan is not None
     assert plan["nodes"] == ["first_layer", "middle_layer", "last_layer"]
     assert {tried["variant"] for tried in plan["tried"]} == {"u8s8_reduced", "u8s8", "u8u8", "s8s8", "dynamic"}
@@ -106,18 +105,18 @@ def test_contract_on_a_table_with_text() -> None:
 
 
 def test_ignored_operators_stay_float() -> None:
-    names = static_quantization.quantizable(static_quantization.fuse(small_products.image_file()))
+    names = static_quantization.quantizable(static_quantization.fuse(product_files.image_file()))
     technique = Int8(ignore=(names[0],), variants=("u8s8",))
-    plan = technique.plan(small_products.image_file(), batches())
+    plan = technique.plan(product_files.image_file(), batches())
     assert plan["nodes"] == names[1:]
-    graph = onnx.load_from_string(technique.apply(small_products.image_file(), plan)).graph
+    graph = onnx.load_from_string(technique.apply(product_files.image_file(), plan)).graph
     producers = {name: node.op_type for node in graph.node for name in node.output}
     weights = {node.name: producers.get(node.input[1]) for node in graph.node if node.name in names}
     assert weights == {names[0]: None, names[1]: "DequantizeLinear", names[2]: "DequantizeLinear"}
 
 
 def test_what_a_plan_chose_need_not_be_tried_again() -> None:
-    model, technique = small_products.image_file(), Int8(variants=("u8s8", "s8s8"), ignore=())
+    model, technique = product_files.image_file(), Int8(variants=("u8s8", "s8s8"), ignore=())
     plan = technique.plan(model, batches())
     settled = technique.settled(plan)
     assert settled.variants == (plan["variant"],)
@@ -131,11 +130,11 @@ def test_what_a_plan_chose_need_not_be_tried_again() -> None:
 
 def test_an_unknown_name_gets_the_nearest() -> None:
     with pytest.raises(InputError, match="nearest valid choice: first_layer"):
-        Int8(ignore=("first_later",)).plan(small_products.table_file(), [(small_products.rows(8), None)])
+        Int8(ignore=("first_later",)).plan(product_files.table_file(), [(product_files.rows(8), None)])
 
 
 def test_modules_of_the_network_can_be_ignored_by_name() -> None:
-    model = small_graphs.padded_file()
+    model = onnx_graphs.padded_file()
     plan = Int8(ignore=("block.inside",), variants=("u8s8",), calibration="minmax").plan(model, batches())
     kept = {node.name: (*node.input, "")[1] for node in onnx.load_from_string(cleanup.clean(model)).graph.node}
     assert {kept[name] for name in plan["nodes"]} == {
@@ -149,20 +148,20 @@ def test_modules_of_the_network_can_be_ignored_by_name() -> None:
 
 def test_pixels_are_read_as_they_are() -> None:
     """The file begins with the first convolution; the choice is recorded, and replayed by apply."""
-    model = small_graphs.padded_file()
+    model = onnx_graphs.padded_file()
     plan = contract.check(Int8(variants=("u8s8",), calibration="minmax"), lambda seed: model, batches())
     assert plan is not None
     assert [tried["pixels"] for tried in plan["tried"]] == [False, True, True]
     technique = Int8(variants=("u8s8",))
     data = technique.apply(model, {**plan, "pixels": True})
-    assert not {"Cast", "Mul"} & set(small_graphs.kinds(data))
+    assert not {"Cast", "Mul"} & set(onnx_graphs.kinds(data))
     with pytest.raises(Refusal, match="another graph"):
-        technique.apply(small_products.image_file(), {**plan, "pixels": True})
+        technique.apply(product_files.image_file(), {**plan, "pixels": True})
 
 
 def crowded() -> bytes:
     """A network in which one layer's first weight is a hundred times the others: one scale cannot hold both."""
-    proto = onnx.load_from_string(small_graphs.padded_file())
+    proto = onnx.load_from_string(onnx_graphs.padded_file())
     weight = next(tensor for tensor in proto.graph.initializer if tensor.name == "network/block.outside.weight")
     values = onnx.numpy_helper.to_array(weight).copy()
     values[0, 0, 0, 0] = 30
@@ -187,12 +186,12 @@ def test_a_loss_that_nothing_reaches_is_refused(monkeypatch: pytest.MonkeyPatch)
     judge = variant_comparison.judge_variant
     monkeypatch.setattr(variant_comparison, "judge_variant", lambda *arguments: judge(*arguments) | {"loss": 0.02})
     with pytest.raises(Refusal, match=r"max_loss 0 is out of reach: 0.0200 in eight bits, 0.0200 at best .* cost most"):
-        technique.plan(small_graphs.padded_file(), batches())
+        technique.plan(onnx_graphs.padded_file(), batches())
 
 
 def test_no_layer_is_ranked_where_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(int8_search.Int8Search, "restore", lambda *_: pytest.fail("there is nothing to restore"))
-    plan = Int8(variants=("u8s8",), calibration="minmax", max_loss=1.0).plan(small_graphs.padded_file(), batches())
+    plan = Int8(variants=("u8s8",), calibration="minmax", max_loss=1.0).plan(onnx_graphs.padded_file(), batches())
     assert "in_float" not in plan
 
 
@@ -206,45 +205,45 @@ def test_no_layer_is_ranked_where_nothing_is_lost(monkeypatch: pytest.MonkeyPatc
 )
 def test_calibration_data_are_not_believed_blindly(images: np.ndarray, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        Int8().plan(small_products.image_file(), [({"image": images}, np.zeros(len(images)))])
+        Int8().plan(product_files.image_file(), [({"image": images}, np.zeros(len(images)))])
 
 
 def test_no_batches_at_all() -> None:
     with pytest.raises(InputError, match="there are none"):
-        Int8().plan(small_products.image_file(), [])
+        Int8().plan(product_files.image_file(), [])
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_numbers_that_are_none_are_named(bad: float) -> None:
-    columns = small_products.rows(64)
+    columns = product_files.rows(64)
     columns["rooms"][10] = bad
     with pytest.raises(InputError, match="must be finite, but rooms is not"):
-        Int8().plan(small_products.table_file(), [(columns, None)])
+        Int8().plan(product_files.table_file(), [(columns, None)])
 
 
 def test_a_constant_column_among_others_is_fine() -> None:
-    columns = small_products.rows(64)
+    columns = product_files.rows(64)
     columns["town"][:] = "Rome"
-    assert Int8(variants=("u8s8",)).plan(small_products.table_file(64), [(columns, None)])["variant"] == "u8s8"
+    assert Int8(variants=("u8s8",)).plan(product_files.table_file(64), [(columns, None)])["variant"] == "u8s8"
 
 
 def test_a_file_that_would_grow_is_refused() -> None:
     with pytest.raises(Refusal, match="first, middle, last: too small"):
-        Int8().plan(small_products.table_file(), [(small_products.rows(64), None)])
+        Int8().plan(product_files.table_file(), [(product_files.rows(64), None)])
 
 
 def test_a_file_that_is_in_eight_bits_already_is_refused() -> None:
     technique = Int8(variants=("u8s8",))
-    model = technique.apply(small_products.image_file(), technique.plan(small_products.image_file(), batches()))
+    model = technique.apply(product_files.image_file(), technique.plan(product_files.image_file(), batches()))
     with pytest.raises(Refusal, match="constant float weights"):
         technique.plan(model, batches())
 
 
 def test_a_plan_of_another_graph_is_refused() -> None:
     technique = Int8(variants=("u8s8",))
-    plan = technique.plan(small_products.image_file(), batches())
+    plan = technique.plan(product_files.image_file(), batches())
     with pytest.raises(Refusal, match="another graph"):
-        technique.apply(small_products.table_file(), plan)
+        technique.apply(product_files.table_file(), plan)
 
 
 def test_no_variants_is_no_choice() -> None:
@@ -254,7 +253,7 @@ def test_no_variants_is_no_choice() -> None:
 
 def test_a_file_with_a_fixed_batch_of_one() -> None:
     """As others export it: examples go through it one at a time, for ranges, answers and time."""
-    proto = onnx.load_from_string(small_graphs.padded_file())
+    proto = onnx.load_from_string(onnx_graphs.padded_file())
     for item in (*proto.graph.input, *proto.graph.output):
         item.type.tensor_type.shape.dim[0].dim_value = 1
     model = proto.SerializeToString()

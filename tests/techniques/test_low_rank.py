@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contract
-import networks
 import pytest
 import torch
+from support import networks
 from torch import Tensor, nn
 
 from tasks.core import InputError, Refusal

@@ -8,8 +8,8 @@ import contract
 import numpy as np
 import onnx
 import pytest
-import small_products
 from onnx import numpy_helper
+from support import product_files
 
 from tasks.core import Refusal
 from tasks.kernels.onnx import description, sessions
@@ -29,7 +29,7 @@ def sparse(model: bytes, share: float) -> bytes:
 
 
 def table(share: float = 0.8, hidden: int = 64) -> tuple[bytes, Batches]:
-    return sparse(small_products.table_file(hidden), share), [(small_products.rows(40), None)]
+    return sparse(product_files.table_file(hidden), share), [(product_files.rows(40), None)]
 
 
 def test_contract() -> None:
@@ -45,7 +45,7 @@ def test_contract() -> None:
 def test_answers_and_counts_stay() -> None:
     model, batches = table()
     packed = Pack().apply(model, Pack().plan(model, batches))
-    rows = small_products.rows(200, seed=3)
+    rows = product_files.rows(200, seed=3)
     assert np.array_equal(sessions.predict(model, rows), sessions.predict(packed, rows))
     before, after = description.describe(model), description.describe(packed)
     assert after.bytes < before.bytes
@@ -68,7 +68,7 @@ def test_eight_bits_before_and_after() -> None:
     packed = Pack().apply(model, Pack().plan(model, batches))
     late = quantized(packed, batches)
     assert len(best) < min(len(first), len(packed), len(late))
-    rows = small_products.rows(100, seed=5)
+    rows = product_files.rows(100, seed=5)
     answers: list[Any] = [sessions.predict(data, rows) for data in (first, best, late)]
     assert np.array_equal(answers[0], answers[1])
     assert np.array_equal(answers[0], answers[2])
@@ -76,7 +76,7 @@ def test_eight_bits_before_and_after() -> None:
 
 def test_nothing_to_gain_is_refused() -> None:
     with pytest.raises(Refusal, match="too few entries are zero to save a byte: middle"):
-        Pack().plan(small_products.table_file(64), [(small_products.rows(8), None)])
+        Pack().plan(product_files.table_file(64), [(product_files.rows(8), None)])
 
 
 def test_a_packed_file_is_refused() -> None:
@@ -88,7 +88,7 @@ def test_a_packed_file_is_refused() -> None:
 
 def test_a_plan_of_another_graph_is_refused() -> None:
     with pytest.raises(Refusal, match="another graph: constant middle"):
-        Pack().apply(small_products.image_file(), {"constants": ["middle"]})
+        Pack().apply(product_files.image_file(), {"constants": ["middle"]})
 
 
 def test_an_old_file_is_refused() -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import networks
 import numpy as np
 import pytest
-import small_runs
 import torch
+from support import datasets, networks, runs
 from torch import Tensor, nn
 
 from tasks.compression import compress, fine_tuning
@@ -119,9 +118,9 @@ def test_the_chain_to_the_file(tmp_path: Path) -> None:
     from tasks.models.model_spec import ModelSpec
     from tasks.training.baseline import fit
 
-    workspace = small_runs.workspace(tmp_path)
+    workspace = runs.workspace(tmp_path)
     store = workspace.store
-    prepared = small_runs.prepared_squares(store)
+    prepared = datasets.prepared_squares(store)
     spec = TrainSpec(epochs=6, batch_size=16, learning_rate=0.01)
     baseline = fit(prepared, ModelSpec(arguments={"width": 16, "depth": 1}), (), spec, "accuracy", workspace)
     rounded = compress.compress(baseline, QuantizeAware(), prepared, store)

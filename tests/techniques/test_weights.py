@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-import networks
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
+from support import networks
 from torch import nn
 
 from tasks.core import InputError, Refusal

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_cluster import SmallCluster, meeting, small_cluster
+from support.cluster import ThreeNodeCluster, meeting, three_node_cluster
 
 from tasks import tuning
 from tasks.core import InputError, Refusal, Workspace, digest_of
@@ -106,7 +106,7 @@ def test_an_empty_address_and_local_mean_this_machine(monkeypatch: pytest.Monkey
 
 def test_a_cluster_that_does_not_answer_is_named_in_time() -> None:
     code = """
-from tasks.artifacts import InputError
+from tasks.core import InputError
 from tasks.tuning import cluster
 cluster.PATIENCE = 1.0
 try:
@@ -138,9 +138,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def nodes(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallCluster]:
+def nodes(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThreeNodeCluster]:
     """RAY_ADDRESS names this cluster; each search joins it and leaves it again."""
-    with small_cluster(tmp_path_factory.mktemp("nodes"), home) as small:
+    with three_node_cluster(tmp_path_factory.mktemp("nodes"), home) as small:
         yield small
 
 
@@ -154,7 +154,7 @@ def grid(resources: dict[str, float], *values: int) -> Search:
 def test_a_trial_that_asks_for_more_than_a_node_has_is_refused(home: Path, resources: dict[str, float]) -> None:
     workspace = Workspace(home, "sqlite:///x")
     with pytest.raises(InputError, match="no more than one node has") as refused:
-        tuning.tune(lambda point, desk: None, grid(resources, 1), {}, workspace, home / "refused", 2)
+        tuning.tune(lambda point, context: None, grid(resources, 1), {}, workspace, home / "refused", 2)
     told = (refused.value.path, refused.value.value, refused.value.nearest)
     assert told == ("search.resources", resources, {"cpus": 1.0, "gpus": 0.0})
 
@@ -164,19 +164,19 @@ def climb(module: str) -> TrialFunction:
 
     meet = meeting(2)
 
-    def trial(point: Point, desk: TrialContext) -> None:
+    def trial(point: Point, context: TrialContext) -> None:
         helper = __import__(module)
         meet(str(point["x"]))
-        file, starts = desk.folder / "epoch", desk.folder / "starts"
+        file, starts = context.folder / "epoch", context.folder / "starts"
         done = int(file.read_text()) if file.exists() else 0
         with starts.open("a") as stream:
-            stream.write(f"{done} {desk.workspace.home}\n")
+            stream.write(f"{done} {context.workspace.home}\n")
         for epoch in range(done + 1, 9):
             time.sleep(0.3)
             file.write_text(str(epoch))
-            desk.report(epoch, helper.score(point["x"], epoch) + float(desk.shared["offset"][0]))
-        made = desk.workspace.store.put_json(point)
-        desk.answer({"made": made, "starts": starts.read_text().splitlines()}, needs=[made])
+            context.report(epoch, helper.score(point["x"], epoch) + float(context.shared["offset"][0]))
+        made = context.workspace.store.put_json(point)
+        context.answer({"made": made, "starts": starts.read_text().splitlines()}, needs=[made])
 
     return trial
 
@@ -187,7 +187,9 @@ def has_come_from(away: Path, kept: Path) -> bool:
     return starts.exists() and str(away) in starts.read_text() and (kept / "epoch").exists()
 
 
-def test_a_node_that_is_killed_costs_its_trials_last_epochs_only(home: Path, nodes: SmallCluster, mine: Path) -> None:
+def test_a_node_that_is_killed_costs_its_trials_last_epochs_only(
+    home: Path, nodes: ThreeNodeCluster, mine: Path
+) -> None:
     (mine / "user_helper.py").write_text("def score(x, epoch):\n    return x + epoch / 100\n")
     workspace, folder, points = Workspace(home, "sqlite:///x"), home / "search", [{"x": 1}, {"x": 2}]
     kept = [folder / "trials" / digest_of(point) for point in points]

@@ -1,4 +1,4 @@
-"""Data in: each file reads one kind of source, and this page is their index."""
+"""Readers: each module reads one kind of source; this one chooses the reader."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from pathlib import Path
 from tasks.core import InputError, nearest
 from tasks.core.import_path import is_import_path
 from tasks.data.readers import csv_table, idx, image_folder, npz, parquet, python_function, sklearn_datasets
-from tasks.data.readers.examples import Examples, Kind, OnProgress, Request, Rows
+from tasks.data.readers.examples import Examples, Kind, Request, Rows
 from tasks.data.readers.image_decoding import UNREADABLE, decode_image
 
 __all__ = [
     "UNREADABLE",
     "Examples",
     "Kind",
-    "OnProgress",
     "Request",
     "Rows",
     "decode_image",
@@ -27,7 +26,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Reader:
-    """One kind of source: its name, how it is read, and which optional settings mean something to it."""
+    """One kind of source: its name in messages, its reading function, and the optional settings it accepts."""
 
     title: str
     read: Callable[[Request], Rows]
@@ -46,7 +45,10 @@ SUFFIXES: dict[str, Reader] = {**dict.fromkeys(csv_table.SUFFIXES, CSV), ".parqu
 
 
 def read_source(request: Request) -> Rows:
-    """All that the source holds. Raises InputError when it is absent, malformed or of another kind."""
+    """Reads a whole source.
+
+    Raises InputError when it is missing or malformed, is not of the requested kind, or does not take a setting.
+    """
     reader = reader_of(request.source, request.field)
     for setting in ("target", "inputs", "drop", "names", "size"):
         value = getattr(request, setting)
@@ -63,7 +65,7 @@ def read_source(request: Request) -> Rows:
 
 
 def reader_of(source: str, field: str = "data.source") -> Reader:
-    """The reader for a source, from its name and from whether it is a folder. Raises InputError."""
+    """The reader for a source, by its name and by whether it is a folder. Raises InputError when there is none."""
     if source.startswith(sklearn_datasets.PREFIX):
         return SHIPPED
     path = Path(source).expanduser()

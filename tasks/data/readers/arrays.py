@@ -1,4 +1,4 @@
-"""Two arrays → examples: images if the inputs have three or four axes, a table if they have two."""
+"""Arrays as a source: images if the inputs have three or four axes, a table if they have two."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def array_rows(inputs: np.ndarray, targets: np.ndarray, request: Request) -> Rows:
-    """Inputs (count, height, width[, channels]) or (count, features), and targets (count,) → rows.
+    """Rows from inputs (count, height, width[, channels]) or (count, features), and targets (count,).
 
-    Whole numbers from 0 to 255 become uint8 in images; other numbers become float32. The columns of a table
-    are named x0, x1, …. Raises InputError for other shapes or types, unequal lengths, NaN and inf.
+    Images of integers from 0 to 255 become uint8, all other numbers float32. The columns of a table are named x0,
+    x1, …. Raises InputError for other shapes or types, unequal lengths, NaN and infinite values.
     """
     if inputs.dtype.kind not in "biuf" or inputs.ndim not in (2, 3, 4) or 0 in inputs.shape:
         raise InputError(
@@ -42,7 +42,7 @@ def array_rows(inputs: np.ndarray, targets: np.ndarray, request: Request) -> Row
 
 
 def array_targets(targets: np.ndarray, request: Request) -> np.ndarray:
-    """Targets (count,) or (count, 1) in the normal form of `Examples.targets`."""
+    """Targets (count,) or (count, 1) in the form of `Examples.targets`. Raises InputError for any other array."""
     if targets.ndim == 2 and targets.shape[1] == 1:
         targets = targets[:, 0]
     if targets.ndim != 1 or targets.dtype.kind not in "biufUSO":

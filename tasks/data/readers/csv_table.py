@@ -1,4 +1,4 @@
-"""CSV tables: a header line, or `data.names` for a file without one; separated by comma, semicolon or tab."""
+"""CSV tables, separated by comma, semicolon or tab, with a header line or with the names in `data.names`."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUFFIXES = (".csv", ".csv.gz", ".data", ".test")
-"""`.data` and `.test` are what older archives call the two halves of a table, mostly without a header."""
+"""Older archives call the two parts of a table `.data` and `.test`, mostly without a header line."""
 
 
 def read_csv(request: Request) -> Rows:
-    """A CSV file in UTF-8 → rows of a table. Raises InputError when it cannot be parsed."""
+    """The rows of a CSV file in UTF-8. Raises InputError when it cannot be parsed."""
     return data_frames.frame_rows(frame_of(request), request)
 
 
 def frame_of(request: Request) -> pd.DataFrame:
-    """The raw frame: numbers where a whole column is numbers, else text; `?` and empty fields are missing."""
+    """The raw data frame: a column is numeric if all its values are numbers, else text; `?` and "" are missing.
+
+    Raises InputError when the file cannot be parsed.
+    """
     from pandas.errors import ParserWarning
 
     try:
@@ -52,7 +55,7 @@ def _parsed(separator: str, names: list[str], request: Request) -> pd.DataFrame:
     import pandas as pd
 
     with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)  # else the first column would turn into an index
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # else the first column would become the index
         return pd.read_csv(
             request.path,
             sep=separator,

@@ -1,4 +1,4 @@
-"""Frames → examples: the target column taken out, numbers as float32, everything else as text."""
+"""Data frames as a source: separates the target column, and converts numbers to float32 and all else to text."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MISSING = "?"
-"""Text that stands for a missing value, besides empty text and what pandas takes for missing in a CSV."""
+"""Text that means a missing value, besides empty text and the markers that pandas knows in a CSV."""
 
 _NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")
 _NO_VALUES = (bytes, list, tuple, dict, set, np.ndarray)
 
 
 def frame_rows(frame: pd.DataFrame, request: Request) -> Rows:
-    """A raw frame → rows of a table: target, split column and `drop` taken out; nothing converted yet."""
+    """The rows of a raw data frame, without conversion; target, split column and `drop` are not among the inputs.
+
+    Raises InputError for a column that does not exist, duplicate names, and a frame without rows or inputs.
+    """
     frame = frame.set_axis([str(name).strip() for name in frame.columns], axis=1)
     refuse_duplicates(list(frame.columns), request)
     target = known(request.target, "data.target", frame, request)
@@ -40,7 +43,7 @@ def frame_rows(frame: pd.DataFrame, request: Request) -> Rows:
 
 
 def known(name: str | None, field: str, frame: pd.DataFrame, request: Request) -> str:
-    """`name` if the frame has that column. Raises InputError with the nearest column, or with all of them."""
+    """Returns `name` if the frame has that column; otherwise raises InputError with the nearest name, or with all."""
     columns = [str(column) for column in frame.columns]
     if name is None:
         raise InputError(
@@ -61,7 +64,7 @@ def refuse_duplicates(names: Sequence[str], request: Request) -> None:
 
 
 def columns_of(rows: Rows, request: Request) -> tuple[Column, ...]:
-    """The kind of each input column. Raises InputError for a column without values, or with nested ones."""
+    """The kind of each input column. Raises InputError for a column without values, or with nested values."""
     frame: Any = rows.train.inputs
     return tuple(_column(frame[name], request) for name in frame.columns)
 
@@ -88,10 +91,10 @@ def _column(series: pd.Series, request: Request) -> Column:
 
 
 def conform(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows:
-    """`rows.train` with exactly these columns: float32 (NaN where missing) or text (empty where missing).
+    """`rows` with exactly these columns in `train`, as float32 (NaN where missing) or text (empty where missing).
 
-    Other columns are ignored. Raises InputError for a column that is absent or of another kind, and for
-    infinite numbers (or beyond float32) unless the request says `on_bad: skip`.
+    Other columns are dropped. Raises InputError for a column that is missing or of another kind, and for numbers
+    that are infinite in float32 unless the request says `on_bad: skip`.
     """
     import pandas as pd
 
@@ -117,7 +120,7 @@ def conform(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows:
 
 
 def is_number(series: pd.Series) -> bool:
-    """Whether a column holds numbers: throughout; bool is a category."""
+    """Whether all values of a column are numbers; a column of bool is a category."""
     from pandas.api import types
 
     if types.is_bool_dtype(series.dtype):
@@ -134,7 +137,7 @@ def numbers_of(series: pd.Series, dtype: str) -> np.ndarray:
 
 
 def text_of(series: pd.Series) -> pd.Series:
-    """Any column as stripped text, empty where missing; whole numbers have no decimals."""
+    """Any column as stripped text, empty where missing; whole numbers are written without decimals."""
     is_text = series.dtype == "str"
     present = series.fillna("") if is_text else series.astype(object).where(series.notna(), "").map(_text)
     text = present.str.strip()
@@ -148,7 +151,7 @@ def _text(value: object) -> str:
 
 
 def series_targets(series: pd.Series) -> np.ndarray:
-    """A target column in the normal form of `Examples.targets`."""
+    """A target column in the form of `Examples.targets`."""
     if not is_number(series):
         return text_of(series).to_numpy(dtype=object)
     if series.dtype.kind in "iu" and series.notna().all():

@@ -1,44 +1,42 @@
-"""What a reader is asked for, and what it gives back."""
+"""The request to a reader, and the examples that it returns."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tasks.core import InputError, SplitName
+from tasks.core import InputError, Progress, SplitName, silent
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Kind = Literal["images", "table"]
-OnProgress = Callable[[int, int], None]
-"""Called with (examples decoded so far, examples in all)."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One source, and how the recipe says to read it."""
+    """One source, and the recipe's settings for reading it (see `data_spec.DataSpec`)."""
 
     source: str
     field: str = "data.source"
-    """Where in the recipe the source stands: messages begin with it."""
+    """The source's path in the recipe, with which messages begin."""
     target: str | None = None
     inputs: str | None = None
     kind: Kind | None = None
     size: int | None = None
     shape: tuple[int, int, int] | None = None
-    """(height, width, channels) that encoded images must take: those of the training data."""
+    """(height, width, channels) to which encoded images are converted: those of the training data."""
     drop: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     order: str | None = None
-    """The column that `split.by` time or group goes by."""
+    """The column for a split by time or group."""
     on_bad: Literal["stop", "skip"] = "stop"
-    on_progress: OnProgress | None = None
+    progress: Progress = silent
+    """Called with the number of images decoded so far."""
 
     @property
     def path(self) -> Path:
@@ -50,10 +48,10 @@ class Request:
 class Examples:
     """Some examples in the order of their source.
 
-    `inputs`: images, uint8 or float32 (count, height, width, channels), or a frame with one row an example.
+    `inputs`: images, uint8 or float32 (count, height, width, channels), or a data frame with one row per example.
     `targets` (count,): int64; float64, NaN where missing; or text (dtype object), empty where missing.
-    `order` (count,): values of the column that the split goes by, if the request names one.
-    `at` (count,): the rows of the source that these are, counted from 0; None when they are all of them.
+    `order` (count,): values of the column for a split by time or group, if the request names one.
+    `at` (count,): the examples' row numbers in the source, from 0; None when they are all of its rows.
     """
 
     inputs: np.ndarray | pd.DataFrame
@@ -73,27 +71,27 @@ class Examples:
 
 @dataclass(frozen=True)
 class Rows:
-    """All that one source holds. A source that comes in parts gives them apart, else all is `train`."""
+    """The content of one source. Validation and test are set if the source has these parts; all else is `train`."""
 
     kind: Kind
     train: Examples
     validation: Examples | None = None
     test: Examples | None = None
     skipped: tuple[str, ...] = ()
-    """Names of the examples that could not be read, when the request says `on_bad: skip`."""
+    """Names of the examples that were left out, when the request says `on_bad: skip`."""
 
     @property
     def parts(self) -> dict[SplitName, Examples]:
-        """The parts that are there, by name."""
+        """The existing parts, by name."""
         given: dict[SplitName, Examples | None]
         given = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: examples for name, examples in given.items() if examples is not None}
 
 
 def leave_out(rows: Rows, bad: np.ndarray, law: str, request: Request, field: str | None = None) -> Rows:
-    """Leaves out the `bad` (count,) examples of `rows.train` and names them in `skipped`.
+    """`rows` without the examples of `train` where `bad` (count,) is True, whose names are added to `skipped`.
 
-    Raises InputError (`law`, how many, the first) unless the request says `on_bad: skip`.
+    Unless the request says `on_bad: skip`, raises InputError with `law`, their number and the first.
     """
     if not bad.any():
         return rows

@@ -1,4 +1,4 @@
-"""IDX: the four files of MNIST and its kin, gzipped or not.
+"""IDX: the four files of MNIST and similar data sets, gzipped or not.
 
 The format is a big-endian header (two zero bytes, a type, the number of axes, the axes) and the values
 (http://yann.lecun.com/exdb/mnist/).
@@ -26,7 +26,10 @@ def is_idx(folder: Path) -> bool:
 
 
 def read_idx(request: Request) -> Rows:
-    """A folder of IDX files → images uint8 (count, height, width, 1); any t10k files are the test part."""
+    """The rows of a folder of IDX files: uint8 (count, height, width, 1); t10k files, if any, are the test part.
+
+    Raises InputError when a file is missing, is damaged, or does not match its labels.
+    """
     test = None
     if any(_find(request.path, "t10k", kind) for kind in (_IMAGES, _LABELS)):
         test = _part("t10k", request)

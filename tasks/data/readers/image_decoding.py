@@ -1,4 +1,4 @@
-"""Encoded images → pixels: one pure function for one image, and a thread pool for many."""
+"""Image decoding: encoded images (JPEG, PNG, …) to pixels, one at a time or many in a thread pool."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Literal, TypeVar
 import numpy as np
 from PIL import Image, ImageOps
 
-from tasks.core import InputError
+from tasks.core import InputError, Update
 from tasks.data.readers.examples import Request
 
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
-"""What Pillow raises for bytes that are no image, or half of one."""
+"""Exceptions that Pillow raises for bytes that are not a complete image."""
 
 _GREY = ("1", "L", "LA", "I;16", "I;16L", "I;16B", "I;16N")
 _ORIENTATION = 0x0112
@@ -29,11 +29,11 @@ Result = TypeVar("Result")
 
 
 def decode_image(data: bytes, size: tuple[int, int] | None = None, channels: Literal[1, 3] | None = None) -> np.ndarray:
-    """An encoded image → uint8 (height, width, channels), resized to `size` (height, width) if given.
+    """The pixels of an encoded image: uint8 (height, width, channels), resized to `size` (height, width) if given.
 
-    Grey images give 1 channel and all others 3 (RGB), unless `channels` says. The first frame of an animation
-    is taken, EXIF orientation is applied, an alpha channel is dropped (what lies below it stays), 16-bit grey
-    becomes 8-bit. Resizing is bilinear with antialiasing and does not keep the aspect. Raises UNREADABLE.
+    Without `channels`, grey images have 1 channel and all others 3 (RGB). The first frame of an animation counts,
+    EXIF orientation is applied, an alpha channel is dropped (the colours under it stay), and 16-bit grey becomes 8-bit.
+    Resizing is bilinear with antialiasing and does not keep the aspect ratio. Raises one of UNREADABLE.
     """
     with Image.open(io.BytesIO(data)) as image:
         if size is not None:
@@ -49,7 +49,7 @@ def decode_image(data: bytes, size: tuple[int, int] | None = None, channels: Lit
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """8-bit grey or RGB."""
+    """The image converted to 8-bit grey or RGB."""
     _refuse_unbounded(image)
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
@@ -66,22 +66,28 @@ def _refuse_unbounded(image: Image.Image) -> None:
 
 
 def shape_of(data: bytes) -> Shape:
-    """(height, width, channels) that `decode` would give, from the header alone. Raises UNREADABLE."""
+    """The shape (height, width, channels) of `decode_image(data)`, from the header alone. Raises one of UNREADABLE."""
     with Image.open(io.BytesIO(data)) as image:
         _refuse_unbounded(image)
         width, height = image.size
-        exif = Image.Image.getexif(image)  # a PNG's own getexif would decode it to look behind the pixels
+        exif = Image.Image.getexif(image)  # a PNG's own getexif would decode it to look for data after the pixels
         if exif.get(_ORIENTATION, 1) >= 5:  # 5 to 8 turn the image on its side
             width, height = height, width
         return height, width, 1 if image.mode in _GREY else 3
 
 
 def decode_all(read: Callable[[int], bytes], count: int, request: Request) -> tuple[np.ndarray, np.ndarray]:
-    """Images 0 … count-1 → uint8 (count, height, width, channels), and which are bad (count,) bool.
+    """Decodes the images `read(0)` … `read(count - 1)` to one shape.
 
-    Grey when all are grey. When sizes differ, or the request has a size, all become size x size (default 64);
-    when the request has a shape, all take that. What could not be decoded is zero. Raises InputError when the
-    pixels would take more than 16 GiB.
+    The shape is that of the request, if it has one. Otherwise, all become size x size (default 64) when their sizes
+    differ or the request has a size, and have 1 channel when all are grey.
+
+    Returns:
+        uint8 (count, height, width, channels), zeros where an image could not be decoded; and where this is so,
+        bool (count,).
+
+    Raises:
+        InputError: the pixels would take more than 16 GiB.
     """
     shapes = _in_threads(lambda row: _shape_or_none(read, row), range(count))
     seen = {shape for shape in shapes if shape is not None}
@@ -125,13 +131,16 @@ def _shape_or_none(read: Callable[[int], bytes], row: int) -> Shape | None:
 
 
 def _in_threads(work: Callable[[int], Result], rows: Iterable[int], request: Request | None = None) -> list[Result]:
-    """`work` on each row, in chunks over all cores (Pillow releases the interpreter lock), in order."""
+    """The results of `work` for each row, in order, computed in chunks by threads on all cores.
+
+    Threads suffice because Pillow releases the interpreter lock.
+    """
     rows = list(rows)
     chunks = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
     results: list[Result] = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for part in pool.map(lambda chunk: [work(row) for row in chunk], chunks):
             results += part
-            if request is not None and request.on_progress is not None:
-                request.on_progress(len(results), len(rows))
+            if request is not None:
+                request.progress(Update(len(results), len(rows)))
     return results

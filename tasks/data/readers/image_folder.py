@@ -1,4 +1,4 @@
-"""A folder of images: one sub-folder a class, or train/, val/ and test/ folders that each hold such."""
+"""Image folders: one sub-folder for each class, or folders train/, val/ and test/ that each hold such sub-folders."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from tasks.data.readers import image_decoding
 from tasks.data.readers.examples import Examples, Request, Rows
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-"""Files of other names, and hidden ones, are not looked at."""
+"""Other files, and hidden ones, are ignored."""
 
 _VALIDATION, _TEST = ("val", "validation", "valid"), ("test",)
 
 
 def read_image_folder(request: Request) -> Rows:
-    """A folder → images, in order of class and path; class names are the names of the sub-folders.
+    """The images of a folder, in the order of class and path; classes are named after the sub-folders.
 
-    All parts share one shape: sizes and grey are judged over all of them together.
+    All parts have one shape (see `image_decoding.decode_all`). Raises InputError for a class without images, and for
+    an image that cannot be decoded unless the request says `on_bad: skip`.
     """
     folders = _parts(request.path)
     files = [(part, label, file) for part, folder in enumerate(folders) for label, file in _files(folder, request)]

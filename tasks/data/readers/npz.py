@@ -1,4 +1,4 @@
-"""NumPy archives: one array of inputs and one of targets, by their usual names or by those in the recipe."""
+"""NumPy archives (.npz): one array of inputs and one of targets, with usual names or those given in the recipe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _TARGETS = ("targets", "y", "labels")
 
 
 def read_npz(request: Request) -> Rows:
-    """An .npz file → images or rows of a table (see `arrays.rows_of`). Pickled objects are refused."""
+    """Images or a table from an .npz file (see `arrays.array_rows`).
+
+    Raises InputError when the file is damaged, lacks an array, or holds pickled objects, which are never loaded.
+    """
     if not zipfile.is_zipfile(request.path):
         raise InputError(f"{request.source} must be an .npz file: an archive of arrays", path=request.field)
     try:
@@ -52,7 +55,7 @@ def _pick(name: str | None, field: str, usual: tuple[str, ...], held: list[str],
 def _array(archive: np.lib.npyio.NpzFile, name: str, request: Request) -> np.ndarray:
     try:
         array: np.ndarray = archive[name]
-    except ValueError as error:  # numpy's word for an array of pickled objects, and for a header it cannot read
+    except ValueError as error:  # raised by NumPy for an array of pickled objects, and for an unreadable header
         raise InputError(
             f"array {name!r} of {request.source} must be plain numbers or text, never pickled objects",
             path=request.field,

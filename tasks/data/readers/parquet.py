@@ -1,4 +1,4 @@
-"""Parquet: a table, or encoded images with their labels."""
+"""Parquet files: a table, or encoded images with their labels."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 
 def read_parquet(request: Request) -> Rows:
-    """A Parquet file → images if it has a column of encoded images, else rows of a table.
+    """Images from a Parquet file with a column of encoded images, otherwise a table.
 
-    The image column is `data.inputs`, or the first one that holds bytes, or structs of bytes and path.
+    The image column is `data.inputs`, or else the first one that holds bytes or structs with a field `bytes`. Raises
+    InputError when the file cannot be read or lacks a column.
     """
     import pyarrow as pa
     from pyarrow import parquet

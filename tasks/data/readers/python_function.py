@@ -1,4 +1,4 @@
-"""The user's own function, `package.module:function`, called without arguments: arrays or a frame."""
+"""Python functions as a source: `package.module:function` is called without arguments and returns the data."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tasks.data.readers.examples import Request, Rows
 
 
 def read_function(request: Request) -> Rows:
-    """Calls the function; it returns (inputs, targets) or a frame that has the column `data.target`.
+    """Calls the function, which returns (inputs, targets), or a data frame with the column `data.target`.
 
-    What the function raises goes through. Raises InputError when it is absent or returns anything else.
+    Exceptions of the function are not caught. Raises InputError when it does not exist or returns anything else.
     """
     return _rows(resolve(request.source, request.field)(), request)
 
@@ -45,6 +45,6 @@ def _rows(result: Any, request: Request) -> Rows:
         return data_frames.frame_rows(frame, replace(request, target=name))
     try:
         pair = np.asarray(inputs), np.asarray(targets)
-    except ValueError as error:  # numpy's word for rows of unequal lengths
+    except ValueError as error:  # raised by NumPy for rows of unequal lengths
         raise InputError(f"{request.source} must return arrays: {error}", path=request.field) from error
     return arrays.array_rows(*pair, request)

@@ -1,4 +1,4 @@
-"""The data sets that scikit-learn ships, read from its folder without importing it (which takes seconds)."""
+"""The data sets included in scikit-learn, read from its folder without importing it (which takes seconds)."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ _DIABETES = ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
 
 
 def read_sklearn(request: Request) -> Rows:
-    """`sklearn:NAME` → its rows, raw; the target column of a table is called `target`.
+    """The raw rows of `sklearn:NAME` (a key of READERS); the target column of a table is called `target`.
 
-    digits: uint8 (1797, 8, 8, 1), values 0 to 16. diabetes: the raw columns, not the scaled ones.
+    digits: uint8 (1797, 8, 8, 1), values 0 to 16. diabetes: the raw columns, not the scaled ones. Raises InputError
+    for another name, and when scikit-learn is not installed.
     """
     name = request.source.removeprefix(PREFIX)
     if name not in READERS:
@@ -58,7 +59,8 @@ def _digits(folder: Path, request: Request) -> Rows:
 
 
 def _classes(file: str, columns: tuple[str, ...]) -> Callable[[Path, Request], Rows]:
-    """A reader of a CSV that begins with rows, columns, class names; its last column is the class index."""
+    """A reader of a CSV whose first line holds the numbers of rows and columns and the class names, and whose last
+    column is the class index."""
 
     def read(folder: Path, request: Request) -> Rows:
         header = (folder / file).read_text().split("\n", 1)[0].split(",")

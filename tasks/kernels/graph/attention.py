@@ -1,8 +1,9 @@
-"""Torch's attention layers, written out: the same numbers by plain layers, whose heads can be followed and cut.
+"""Attention layers expanded into plain linear layers: equal results, but their heads can be traced and removed.
 
-`nn.MultiheadAttention` keeps three projections in one parameter and its number of heads in a constant, and
-`nn.TransformerEncoderLayer` reads its parts' weights directly. The layers here hold linear layers, and take the
-number of heads from their widths. Parts keep torch's names; the projections are `query`, `key` and `value`.
+`nn.MultiheadAttention` keeps three projections in one parameter and the number of heads in a constant, and
+`nn.TransformerEncoderLayer` reads the weights of its parts directly. The layers here hold `nn.Linear` layers and
+compute the number of heads from their widths. Parts keep torch's names; the three projections are called `query`,
+`key` and `value`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from tasks.kernels.graph.layers import shared
 
 
 class Attention(nn.Module):
-    """`nn.MultiheadAttention` without masks: (…, queries, width) → (…, queries, width), and the heads' mean weights.
+    """`nn.MultiheadAttention` without masks; same arguments and results as torch's.
 
-    With `batch_first=False` the tokens come first, as in torch. A mask raises NotImplementedError.
+    Takes query, key and value of shape (…, tokens, width), or (tokens, …, width) with `batch_first=False`. Returns
+    the output in the query's shape and the attention weights (averaged over heads unless told otherwise), or None
+    with `need_weights=False`. A mask raises NotImplementedError.
     """
 
     def __init__(self, source: nn.MultiheadAttention) -> None:
@@ -55,7 +58,7 @@ class Attention(nn.Module):
         return self._merged(weights @ v), weights.mean(-3) if average_attn_weights else weights
 
     def _heads(self, tokens: Tensor) -> Tensor:
-        """(…, heads, tokens, head's width): the number of heads follows from the width."""
+        """Splits the width into heads: (…, heads, tokens, head's width)."""
         heads = torch.unflatten(tokens, -1, (-1, self.head_width))
         return heads.transpose(-3, -2) if self.batch_first else heads.movedim(0, -2)
 
@@ -66,7 +69,7 @@ class Attention(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """`nn.TransformerEncoderLayer` without masks: attention and two linear layers, each with a shortcut."""
+    """`nn.TransformerEncoderLayer` without masks; a mask raises NotImplementedError."""
 
     def __init__(self, source: nn.TransformerEncoderLayer) -> None:
         super().__init__()
@@ -102,7 +105,7 @@ class EncoderLayer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """`nn.TransformerEncoder` without masks: layers one after another, and a norm at the end."""
+    """`nn.TransformerEncoder` without masks; a mask raises NotImplementedError."""
 
     def __init__(self, source: nn.TransformerEncoder) -> None:
         super().__init__()
@@ -125,9 +128,10 @@ class Encoder(nn.Module):
 
 
 def expand_attention(model: nn.Module, layers: Iterable[str] | None = None) -> nn.Module:
-    """A copy of `model` in which torch's attention layers are written out.
+    """A copy of `model` in which torch's attention layers are expanded into plain linear layers.
 
-    `layers` names layers of the copy that are wanted: only what holds one of them is written out, as a whole.
+    With `layers` (names in the expanded copy), only the attention layers that contain one of them are expanded.
+    Layers with hooks, extra parameters or weights shared with other layers stay as they are.
     """
     twin = copy.deepcopy(model)
     wanted = None if layers is None else tuple(layers)
@@ -139,7 +143,7 @@ def expand_attention(model: nn.Module, layers: Iterable[str] | None = None) -> n
 
 
 def layer_of(model: nn.Module, name: str) -> nn.Module:
-    """The layer that `expand(model)` would hold under this name; it may share tensors with `model`."""
+    """The layer that has this name in `expand_attention(model)`; it may share tensors with `model`."""
     for holder in _composites(model):
         if name.startswith(f"{holder}."):
             return _written_out(model.get_submodule(holder)).get_submodule(name.removeprefix(f"{holder}."))
@@ -147,7 +151,7 @@ def layer_of(model: nn.Module, name: str) -> nn.Module:
 
 
 def _composites(model: nn.Module) -> list[str]:
-    """Names of torch's attention layers that can be written out, without those inside another."""
+    """Names of the outermost attention layers of torch that can be expanded."""
     tied = [f"{name}." for name in shared(model)]
     found: list[str] = []
     for name, module in model.named_modules(remove_duplicate=False):
@@ -159,7 +163,7 @@ def _composites(model: nn.Module) -> list[str]:
 
 
 def _is_plain(module: Any) -> bool:
-    """Whether the layer is one of torch's own, with the usual parameters, and nobody hooked into it."""
+    """Whether the layer is of exactly torch's class, with the usual parameters and without hooks."""
     if module._forward_hooks or module._forward_pre_hooks:
         return False
     if type(module) is nn.MultiheadAttention:
@@ -193,7 +197,7 @@ def _thirds(parameter: nn.Parameter | None) -> list[nn.Parameter | None]:
 
 
 def _linear(weight: Any, bias: Any) -> nn.Linear:
-    """A linear layer of these parameters; nothing is drawn at random."""
+    """A linear layer with these parameters, built without using the random state."""
     layer = nn.Linear(weight.shape[1], weight.shape[0], bias=False, device="meta")
     layer.weight = weight
     layer.register_parameter("bias", bias)

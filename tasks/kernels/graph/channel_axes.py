@@ -1,4 +1,4 @@
-"""What is known of the channels of the values in a network's graph."""
+"""Channel axes: for a value in a network's graph, the axis its channels lie on and the number of each channel."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from torch import fx, nn
 
 @dataclass(frozen=True)
 class ChannelAxis:
-    """The channels of a value: the number of each, along the axis `dim` (counted from the right).
+    """The axis `dim` (negative, counted from the right) and, for each position on it, the id of the channel there.
 
-    A parameter's axis is a guess (`loose`) until it meets that of a layer's output.
+    `loose` marks the axis of a free parameter, which is a guess: where it disagrees with the axis of a layer's
+    output, the latter counts.
     """
 
     dim: int
@@ -21,24 +22,24 @@ class ChannelAxis:
 
 @dataclass(frozen=True)
 class Parts:
-    """The values that one operation gives, and the channels of each."""
+    """The channel axes of an operation's several results, in their order."""
 
     parts: list[ChannelAxis]
 
 
 Flow = ChannelAxis | Parts | str
-"""What is known of a value's channels: where they are, or the words for what they come out of."""
+"""A value's channels; or, when they are unknown, a description of where the value comes from, for messages."""
 
 
 def axes_of(flow: Flow) -> tuple[ChannelAxis, ...]:
-    """All of the axes with channels: none, one, or one for each part."""
+    """The channel axes in `flow`: none when unknown, one, or one for each part."""
     if isinstance(flow, Parts):
         return tuple(flow.parts)
     return (flow,) if isinstance(flow, ChannelAxis) else ()
 
 
 def describe_node(node: fx.Node, module: nn.Module | None) -> str:
-    """What a node does, for people, with the layer in whose code it stands."""
+    """A node in words, for messages: its layer, or its function or method and the layer that calls it."""
     if module is not None:
         return f"layer {node.target} ({type(module).__name__})"
     kind = "method" if node.op == "call_method" else "function"

@@ -1,4 +1,4 @@
-"""Where the channels of a network flow: one pass over its graph that follows every channel by number."""
+"""Channel flow: one pass over a network's graph that follows every channel, by its id, from layer to layer."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tasks.kernels.graph.reshape_rules import Move, Shape, argument, axis_of
 from tasks.kernels.graph.union_find import ChannelSets
 
 PADDED = "some of its channels meet the fixed number"
-"""How the reason begins that freezes channels which are followed, but stand beside a number of fixed ones."""
+"""Start of the reason why channels are frozen that are followed, but padded with a fixed number of others."""
 
 
 class ChannelFlow:
-    """Visits a traced graph node by node; the nodes need `meta["shape"]`.
+    """Visits the nodes of a traced graph, which need `meta["shape"]` (see `tracing.trace`).
 
-    Afterwards `slots` holds the channels of every axis of every layer with weights, and `sets` says which of
-    them are one and the same, and which are frozen.
+    Afterwards `slots` holds the channel ids of each layer with weights, by (layer, side), and `sets` says which
+    ids must be removed together and which are frozen, with the reason.
     """
 
     def __init__(self, traced: fx.GraphModule) -> None:
@@ -33,7 +33,7 @@ class ChannelFlow:
         self.unsafe, self.shared = layers.unsafe(traced), layers.shared(traced)
 
     def visit(self, node: fx.Node) -> None:
-        """Follows the channels through one node; the nodes come in the order of the graph."""
+        """Follows the channels through one node; call it for every node, in the order of the graph."""
         if node.op == "placeholder":
             self.flows[node] = "the network's input"
         elif node.op == "get_attr":
@@ -60,7 +60,7 @@ class ChannelFlow:
         return self.slots[layer, side]
 
     def _divide(self, module: nn.Module, inside: list[int], outside: list[int]) -> None:
-        """Joins the channels that a layer in groups can only lose together (`layers.division`)."""
+        """Joins the channels that a layer with groups can only lose together (`layers.division`)."""
         groups, whole = layers.division(module)
         read, made = len(inside) // groups, len(outside) // groups
         for group in range(groups if whole else 0):
@@ -71,7 +71,7 @@ class ChannelFlow:
             self.sets.join(outside[:made], outside[group * made : (group + 1) * made])
 
     def _tensor(self, node: fx.Node) -> Flow:
-        """A parameter that is used directly has channels unless it is a layer's, or shared."""
+        """A parameter that the network uses directly has channels, unless it belongs to a known layer or is shared."""
         owner, _, name = str(node.target).rpartition(".")
         module, shape = self.traced.get_submodule(owner), node.meta["shape"]
         free = name in module._parameters and owner not in self.shared and shape
@@ -81,7 +81,7 @@ class ChannelFlow:
         return ChannelAxis(dim, self._slot(str(node.target), "tensor", shape[dim]), loose=True)
 
     def _layer(self, node: fx.Node, module: nn.Module) -> Flow:
-        """A layer with weights reads channels and produces others, or treats every channel by itself."""
+        """A layer with weights reads channels and makes new ones, or handles each channel separately (norms)."""
         layer, source = str(node.target), node.all_input_nodes[0]
         read, made, dim = layers.widths(module, len(source.meta["shape"]))
         inside = self._slot(layer, "through" if layers.by_channel(module) else "in", read)
@@ -131,7 +131,7 @@ class ChannelFlow:
         return replace(flow, dim=move.dim, channels=channels)
 
     def _divided(self, node: fx.Node, name: str, flow: ChannelAxis, shape: Shape) -> Parts | None:
-        """Equal parts of the channels, which must stay equal, or of another axis."""
+        """`chunk` and `unbind`: equal parts of the channels, joined so that they stay equal, or of another axis."""
         dim = axis_of(argument(node, 1 if name == "unbind" else 2, "dim", 0), len(shape))
         if dim is None or (dim == flow.dim and name == "unbind"):
             return None
@@ -151,7 +151,10 @@ class ChannelFlow:
         return Parts([ChannelAxis(dim, part) for part in parts])
 
     def _join(self, node: fx.Node, tensors: list[fx.Node]) -> Flow:
-        """Elementwise operations of several values: same place, same channel; an axis of size 1 is spread."""
+        """Elementwise operations on several values: channels at the same position are joined.
+
+        Where a value has size 1 on that axis, it is broadcast.
+        """
         here = describe_node(node, None)
         found = [flow for source in tensors if isinstance(flow := self.flows[source], ChannelAxis)]
         if not found:
@@ -172,9 +175,9 @@ class ChannelFlow:
         return lead
 
     def _multiply(self, node: fx.Node, tensors: list[fx.Node]) -> Flow:
-        """A matrix product: what lies before the last two axes is joined, the columns of the last value pass.
+        """A matrix product: channels before the last two axes are joined, the last factor's columns pass through.
 
-        What the product sums over, as a head's width, is not followed.
+        Channels that the product sums over (a head's width, for instance) are frozen.
         """
         factors = node.args[: 3 if operator_rules.operation_of(node, None) == "scaled_dot_product_attention" else 2]
         if all(axis.dim < -2 for source in tensors for axis in axes_of(self.flows[source])):

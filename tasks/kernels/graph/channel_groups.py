@@ -1,4 +1,4 @@
-"""Channels that stand or fall together, and where they lie: what a cut is written in."""
+"""Channel groups: channels that can only be removed together, and the places of each in the layers."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 Side = Literal["out", "in", "through", "tensor"]
-"""The axis that a layer makes, the one that it reads, the one axis of a layer whose output channels are its input
-channels (norms, depthwise convolution), or that of a parameter that the network uses directly (a class token)."""
+"""`out`: the channels a layer makes; `in`: those it reads; `through`: those of a layer whose output channels are its
+input channels (norms, depthwise convolution); `tensor`: those of a parameter that the network uses directly, as a
+class token."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a group's channels lie in one layer: channel c at `start + c * width`, `width` positions long.
+    """Where a group's channels lie in one layer: channel c takes the `width` positions from `start + c * width` on.
 
-    The layers are those of the network with torch's attention layers written out (`attention.expand`); on the
-    side `tensor` it is the name of a parameter.
+    `layer` is a name in the network with expanded attention layers (`attention.expand_attention`); with the side
+    `tensor` it is the name of a parameter.
     """
 
     layer: str
@@ -26,17 +27,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Group:
-    """Channels that can only be removed together, one by one, from all their places."""
+    """`channels` channels of equal structure; each can be removed by itself, but only from all `places` at once."""
 
     id: int
     channels: int
     places: tuple[Place, ...]
     frozen: str | None
-    """Why none of them may be removed; None when they may."""
+    """Why none of the channels may be removed; None when they may."""
 
     @property
     def span(self) -> int:
-        """How many positions of one layer's output a channel of the group takes: a head takes its whole width."""
+        """Positions of one layer's output that a channel of the group takes: mostly 1; for a head, its width."""
         spans: dict[str, int] = {}
         for place in self.places:
             if place.side == "out":
@@ -44,5 +45,5 @@ class Group:
         return max(spans.values(), default=1)
 
     def layers(self, side: Side) -> tuple[str, ...]:
-        """The names of the layers that hold the group on `side`, in the order of the graph."""
+        """Names of the layers that hold the group on `side`, in the order of the graph."""
         return tuple(dict.fromkeys(place.layer for place in self.places if place.side == side))

@@ -1,4 +1,4 @@
-"""Chains: a layer with the batch norm and the addition behind it, and the same place in a teacher's graph."""
+"""Layer chains: a layer with the batch norm and the addition that follow it, and its counterpart in a teacher."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _RELUS = (functional.relu, torch.relu, "relu", "relu_")
 
 @dataclass(frozen=True)
 class Chain:
-    """A linear map of a network: a layer, perhaps its batch norm, perhaps the addition of a shortcut."""
+    """A linear map in a network: a layer, then optionally a batch norm, then optionally the addition of a shortcut."""
 
     layer: str
     start: fx.Node
     norm: fx.Node | None
     end: fx.Node
-    """The last of the layer, its batch norm and the addition."""
+    """The last node of the chain."""
     shortcut: fx.Node | None
-    """What is added; None without an addition."""
+    """The node that is added; None without an addition."""
 
 
 def find_chains(traced: fx.GraphModule) -> dict[str, Chain]:
-    """The chains of a network traced by `tracing.trace`, by their layer, in the order of the graph.
+    """The chains of a network traced by `tracing.trace`, by the name of their layer, in the order of the graph.
 
-    A layer takes part if it is a linear layer or a 2-D convolution in one group, is called once, and owns its
-    weights. Of two chains that meet in one addition, it belongs to the later one; all it adds is known there.
+    A chain begins at a linear layer or an ungrouped 2-D convolution that is called once and shares no weights.
+    When two chains end in the same addition, it belongs to the later one, where both operands are known.
     """
     calls = [node for node in traced.graph.nodes if node.op == "call_module"]
     names = [str(node.target) for node in calls]
@@ -81,17 +81,21 @@ def _is_norm(traced: fx.GraphModule, node: fx.Node) -> bool:
 
 
 def without_shortcut(chain: Chain) -> Chain:
-    """The chain without its addition."""
+    """A copy of the chain that ends before its addition."""
     return replace(chain, end=chain.norm or chain.start, shortcut=None)
 
 
 def pair(
     student: fx.GraphModule, teacher: fx.GraphModule, kept: Mapping[str, Sequence[int]]
 ) -> tuple[dict[str, tuple[Chain, fx.Node]], dict[str, str]]:
-    """The student's chains, each with the teacher's node that gives what it should give; and why others have none.
+    """Matches the student's chains with the teacher's by layer name.
 
-    Layers correspond by name; the last of the layers that one was split into stands for it. `kept` holds the
-    teacher's output channels that a narrower layer has.
+    A layer that was split into several (low rank) is matched by its last part. `kept` gives, for each narrower
+    layer of the student, the teacher's output channels that it still has.
+
+    Returns:
+        By layer name, the student's chain and the teacher's node whose value it should produce; and, for the
+        chains without a counterpart, the reason.
     """
     mine, theirs = find_chains(student), find_chains(teacher)
     pairs: dict[str, tuple[Chain, fx.Node]] = {}
@@ -112,7 +116,7 @@ def pair(
 
 
 def _whole(name: str, student: fx.GraphModule, kept: Mapping[str, Sequence[int]]) -> str:
-    """The name of the layer that was split into a sequence whose last part this is; otherwise its own."""
+    """The name of the original layer when `name` is the last part of one that was split; otherwise `name`."""
     owner, _, part = name.rpartition(".")
     sequence = student.get_submodule(owner) if owner else None
     # The parts of a traced network lie in plain modules.
@@ -121,7 +125,7 @@ def _whole(name: str, student: fx.GraphModule, kept: Mapping[str, Sequence[int]]
 
 
 def _same_places(chain: Chain, guide: Chain, kept: Sequence[int] | None) -> bool:
-    """Whether the outputs differ at most by the channels that are known to be kept."""
+    """Whether both outputs have one shape once the teacher's is reduced to the kept channels."""
     axis = 1 if len(chain.end.meta["shape"]) == 4 else -1
     mine, theirs = list(chain.end.meta["shape"]), list(guide.end.meta["shape"])
     if len(mine) != len(theirs) or (kept is not None and max(kept) >= theirs[axis]):
@@ -131,10 +135,10 @@ def _same_places(chain: Chain, guide: Chain, kept: Sequence[int] | None) -> bool
 
 
 def _behind_removed(chain: Chain, guide: Chain, student: fx.GraphModule, teacher: fx.GraphModule) -> fx.Node:
-    """The end of the guide; or, where the identity has taken a module's place right behind the chain, what the
-    teacher's module gave.
+    """The teacher's node to match: the end of its chain, or, where the identity has replaced a module right after
+    the student's chain, the output of that module in the teacher.
 
-    A ReLU may stand between; then one must end the teacher's module, too, and what goes into it is the target.
+    A ReLU may stand between; then the teacher's module must end in a ReLU, too, and the ReLU's input is matched.
     """
     after = _only_user(chain.end)
     is_relu = after is not None and _is_relu(student, after)
@@ -152,7 +156,7 @@ def _behind_removed(chain: Chain, guide: Chain, student: fx.GraphModule, teacher
 
 
 def _owners(node: fx.Node) -> list[str]:
-    """The modules in whose code the node came up."""
+    """Names of the modules whose code made the node, outermost first."""
     return [path for path, _ in node.meta.get("nn_module_stack", {}).values()]
 
 

@@ -1,4 +1,4 @@
-"""What is known of the layers with weights: what they read and make, and when they must be left alone."""
+"""Layers with weights: how many channels they read and make, on which axis, and when they must not be cut."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 INSTANCE_NORMS = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
 LAYER_NORMS = (nn.LayerNorm, nn.RMSNorm)
 NORMS_OVER_CHANNELS = (*LAYER_NORMS, nn.GroupNorm)
-"""Norms whose statistics are taken over channels: without some of them the others come out otherwise, too."""
+"""Norms whose statistics go over channels: removing one channel changes the values of the others."""
 
 
 def is_known(module: Any) -> bool:
-    """Whether the layer is of exactly a known class: a subclass may use its weights in its own way."""
+    """Whether the layer's channels are understood. Subclasses are not: they may use their weights differently."""
     if type(module) in LAYER_NORMS:
         return len(module.normalized_shape) == 1
     if type(module) is nn.PReLU:
@@ -35,7 +35,7 @@ def by_channel(module: Any) -> bool:
 
 
 def widths(module: Any, dims: int) -> tuple[int, int, int]:
-    """Channels read, channels made, and the axis they lie on in an input of `dims` dimensions."""
+    """(channels read, channels made, their axis counted from the right) for an input with `dims` dimensions."""
     if isinstance(module, nn.Linear):
         return module.in_features, module.out_features, -1
     if isinstance(module, (*CONVOLUTIONS, *TRANSPOSED)):
@@ -48,16 +48,16 @@ def widths(module: Any, dims: int) -> tuple[int, int, int]:
 
 
 def filters(module: Any) -> Tensor:
-    """The weights of a layer that makes channels, one of them after the other on the first axis."""
+    """The layer's weights, detached, with its output channels on the first axis: (out, …)."""
     weight: Tensor = module.weight.detach()
     return weight.transpose(0, 1) if isinstance(module, TRANSPOSED) else weight
 
 
 def division(module: Any) -> tuple[int, bool]:
-    """Into how many equal groups the layer divides its channels, and whether they are cut as wholes.
+    """(number of groups, whether pruning removes whole groups); (1, False) for a layer without groups.
 
-    Many small groups go one by one; of a few large ones, each loses the channels at the same positions. Either
-    way the groups stay equal. (1, False) when the channels are not divided.
+    Many small groups are removed as wholes; of a few large groups, each loses the channels at the same positions.
+    Either way the groups stay equally large.
     """
     if isinstance(module, nn.GroupNorm):
         return module.num_groups, module.num_groups >= module.num_channels // module.num_groups
@@ -72,7 +72,7 @@ def weighted_layers(model: nn.Module) -> list[tuple[str, nn.Module]]:
 
 
 def within_torch(model: nn.Module, name: str) -> bool:
-    """Whether the layer is inside a composite layer of torch, which reads its parts' weights directly."""
+    """Whether the layer is part of a composite layer of torch (as attention), which reads its weights directly."""
     parts = name.split(".")[:-1]
     owners = [model.get_submodule(".".join(parts[:length])) for length in range(1, len(parts) + 1)]
     kinds = {type(owner) for owner in owners} - set(CONTAINERS)
@@ -80,20 +80,20 @@ def within_torch(model: nn.Module, name: str) -> bool:
 
 
 def is_factorizable(layer: nn.Module) -> bool:
-    """Whether the layer is exactly a Linear, or a Conv2d in one group, with the usual parameters."""
+    """Whether the layer is exactly `nn.Linear` or an ungrouped `nn.Conv2d`, with no parameters but weight and bias."""
     names = {name for name, _ in layer.named_parameters(recurse=False)}
     plain = type(layer) is nn.Linear or (type(layer) is nn.Conv2d and layer.groups == 1)
     return plain and names <= {"weight", "bias"}
 
 
 def axis_of_tensor(shape: Sequence[int]) -> int:
-    """Where the channels of a parameter by itself lie, counted from the right: on its only axis, or on the last."""
+    """The channel axis of a free parameter, counted from the right: its only axis longer than 1, else the last."""
     wide = [axis for axis, size in enumerate(shape) if size > 1]
     return wide[0] - len(shape) if len(wide) == 1 else -1
 
 
 def shared(model: nn.Module) -> dict[str, str]:
-    """Layers that hold one parameter together with another layer, each with the reason to leave it alone."""
+    """Layers that share a parameter with another layer, by name, each with this as the reason not to cut it."""
     owners: dict[int, list[str]] = {}
     for name, module in model.named_modules():
         for parameter in module.parameters(recurse=False):
@@ -107,7 +107,7 @@ def shared(model: nn.Module) -> dict[str, str]:
 
 
 def unsafe(traced: fx.GraphModule) -> dict[str, str]:
-    """Layers whose weights cannot be cut by themselves, each with the reason."""
+    """Layers whose weights cannot be cut, by name, each with the reason."""
     found = shared(traced)
     for name, module in traced.named_modules():
         odd = [key for key, _ in module.named_parameters(recurse=False) if key not in ("weight", "bias")]

@@ -1,7 +1,7 @@
-"""Where the channels of a value go: a rule for each operation that is understood.
+"""Operator rules: for each supported operation, where the channel axis of its input lies in its result.
 
-An axis is counted from the right (-1 is the last), as broadcasting does. A rule returns a Move, or None when
-the operation mixes the channels, or is written for a fixed number of them.
+Axes are counted from the right (-1 is the last), as in broadcasting. A rule returns a Move, or None when the
+operation mixes the channels or is written for a fixed number of them.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ Rule = Callable[[fx.Node, Shape, Shape, int], Move | None]
 
 
 def follow(operation: str, node: fx.Node, before: Shape, after: Shape, dim: int) -> Move | None:
-    """Where the axis `dim` of a value of shape `before` lies in the operation's result, of shape `after`."""
+    """Where the axis `dim` of an input of shape `before` lies in the result of shape `after`; None when unknown."""
     rule = _RULES.get(operation)
     return rule(node, before, after, dim) if rule else None
 
 
 def operation_of(node: fx.Node, module: nn.Module | None) -> str:
-    """The name of what a node does, one for a layer, a function and a method alike; empty when unknown."""
+    """The operation's name, the same whether the node calls a layer, a function or a method; empty when unknown."""
     if module is not None:
         return _MODULES.get(type(module), "")
     if node.op == "call_method":
@@ -38,7 +38,7 @@ def operation_of(node: fx.Node, module: nn.Module | None) -> str:
 
 
 def only_asks(node: fx.Node, operation: str) -> bool:
-    """Whether a node reads a value's shape or type, and not its numbers."""
+    """Whether a node reads only a value's shape or type, not its numbers."""
     if "shape" in node.meta:
         return False
     return node.target is getattr or operation in ("size", "dim", "numel")
@@ -49,7 +49,7 @@ def _elementwise(node: fx.Node, before: Shape, after: Shape, dim: int) -> Move |
 
 
 def _over_last(axes: int) -> Rule:
-    """Pooling and resizing: they act on the last `axes` axes."""
+    """The rule of an operation, as pooling, that acts on the last `axes` axes."""
 
     def rule(node: fx.Node, before: Shape, after: Shape, dim: int) -> Move | None:
         return Move(dim) if dim < -axes and len(before) == len(after) and before[dim] == after[dim] else None
@@ -62,7 +62,7 @@ def _resize(node: fx.Node, before: Shape, after: Shape, dim: int) -> Move | None
 
 
 def _softmax(node: fx.Node, before: Shape, after: Shape, dim: int) -> Move | None:
-    """Over another axis, every channel is treated by itself."""
+    """The channels pass when the softmax runs over another axis."""
     return Move(dim) if axis_of(argument(node, 1, "dim"), len(before)) not in (None, dim) else None
 
 
@@ -94,14 +94,14 @@ _RULES: dict[str, Rule] = {
 JOINS = frozenset({"add", "sub", "mul", "div", "truediv", "maximum", "minimum"}) | frozenset(
     {"add_", "sub_", "mul_", "div_", "iadd", "isub", "imul", "itruediv", "masked_fill"}
 )
-"""Elementwise operations of two values: their channels are one and the same."""
+"""Elementwise operations on two values: channels at the same position are joined."""
 CONCATENATIONS = frozenset({"cat", "concat", "concatenate"})
 PRODUCTS = frozenset({"matmul", "bmm", "scaled_dot_product_attention"})
 """Matrix products over the last two axes."""
 PARTITIONS = frozenset({"chunk", "unbind"})
-"""Operations that give several values."""
+"""Operations that return several values."""
 SIZED = frozenset({"view", "reshape", "unflatten", "split", "expand"})
-"""Operations that take sizes: one that is a number in the code is wrong once channels are cut."""
+"""Operations that take sizes: a size written as a number in the code is wrong once channels are removed."""
 
 _FUNCTIONS: dict[Any, str] = {
     getattr(space, name): name

@@ -1,6 +1,7 @@
-"""Where the channels of a value go when its axes are merged, split, padded, indexed or put in another order.
+"""Reshape rules: where the channel axis goes when axes are merged, split, padded, indexed or reordered.
 
-An axis is counted from the right (-1 is the last), as broadcasting does.
+Each rule takes the node, the input's shape, the result's shape and the channel axis; it returns a Move, or None
+when the channels cannot be followed. Axes are counted from the right (-1 is the last), as in broadcasting.
 """
 
 from __future__ import annotations
@@ -17,11 +18,10 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Move:
-    """The axis is now at `dim`.
+    """The channel axis of an operation's result: at `dim`, with `layout[i]` the old positions now at position i.
 
-    `layout` says for each position which of the old positions stand there: several when an axis is split, so
-    that they can only go together; none for what the code puts there itself, a fixed number of times. None
-    for the old positions as they were.
+    Several old positions share one when an axis is split; they can only be removed together. A position without
+    an old one was put there by the operation itself (padding). `layout` is None when the positions are unchanged.
     """
 
     dim: int
@@ -29,19 +29,19 @@ class Move:
 
 
 def argument(node: fx.Node, place: int, name: str, default: Any = None) -> Any:
-    """An argument of a node, given by place or by name, or a layer's attribute of that name (`meta["layer"]`)."""
+    """A node's argument, by place or by name; for a call of a layer (`meta["layer"]`), the layer's attribute."""
     if "layer" in node.meta:
         return getattr(node.meta["layer"], name, default)
     return node.args[place] if len(node.args) > place else node.kwargs.get(name, default)
 
 
 def axis_of(value: Any, dims: int) -> int | None:
-    """An axis counted from the right, or None when it is not a number."""
+    """The axis `value` of a tensor with `dims` dimensions, counted from the right; None when it is not an int."""
     return None if not isinstance(value, int) else value if value < 0 else value - dims
 
 
 def merge(node: fx.Node, before: Shape, after: Shape, dim: int) -> Move | None:
-    """Row-major reshaping that keeps the channels whole: they may be merged with other axes, never split."""
+    """Flatten, squeeze and unsqueeze: the channel axis may be merged with others, but not split."""
     place, channels = len(before) + dim, before[dim]
     outside = math.prod(before[:place])
     for q, size in enumerate(after):
@@ -58,7 +58,10 @@ def merge(node: fx.Node, before: Shape, after: Shape, dim: int) -> Move | None:
 
 
 def reshape(node: fx.Node, before: Shape, after: Shape, dim: int) -> Move | None:
-    """As `merge` or `_split`, where the new axis has the size -1 or a computed one: a number is wrong after a cut."""
+    """View and reshape, by `merge` or `_split`, if the new axis has the size -1 or a computed one.
+
+    A size written as a number in the code would be wrong once channels are removed.
+    """
     first = argument(node, 1, "shape")
     sizes: Any = first if isinstance(first, (tuple, list)) else node.args[1:]
     if len(sizes) != len(after):
@@ -80,9 +83,10 @@ def unflatten(node: fx.Node, before: Shape, after: Shape, dim: int) -> Move | No
 
 
 def _split(sizes: Sequence[Any], before: Shape, after: Shape, dim: int) -> Move | None:
-    """The channels as several axes of which exactly one has a free size: what shares its position goes together.
+    """The channels split into several axes, of which exactly one has a free size; the channels move to that one.
 
-    An attention's width becomes (heads, head's width): of free heads each goes with all its channels.
+    Channels at one position of it can only be removed together: when attention splits its width into
+    (heads, head's width) with a free number of heads, a head is removed with all its channels.
     """
     outside, channels = math.prod(before[: len(before) + dim]), before[dim]
     first = next((q for q in range(len(after)) if math.prod(after[:q]) == outside), len(after))
@@ -101,7 +105,7 @@ def _is_free(size: Any) -> bool:
 
 
 def expand(node: fx.Node, before: Shape, after: Shape, dim: int) -> Move | None:
-    """Axes of size 1 are spread; the channels' axis is kept by -1."""
+    """Broadcasting of axes of size 1; the channel axis must be given as -1 or a computed size."""
     first = argument(node, 1, "size")
     sizes: Any = first if isinstance(first, (tuple, list)) else node.args[1:]
     return Move(dim) if before[dim] == after[dim] and -dim <= len(sizes) and _is_free(sizes[dim]) else None
@@ -127,7 +131,7 @@ def reduce(node: fx.Node, before: Shape, after: Shape, dim: int) -> Move | None:
 
 
 def index(node: fx.Node, before: Shape, after: Shape, dim: int) -> Move | None:
-    """Indexing that takes the whole axis; a number takes an axis away, None puts one in."""
+    """Indexing that keeps the whole channel axis; an int removes an axis, None inserts one."""
     parts = list(node.args[1]) if isinstance(node.args[1], tuple) else [node.args[1]]
     if any(part is ... for part in parts):
         at = next(q for q, part in enumerate(parts) if part is ...)
@@ -146,7 +150,7 @@ def index(node: fx.Node, before: Shape, after: Shape, dim: int) -> Move | None:
 
 
 def pad(node: fx.Node, before: Shape, after: Shape, dim: int) -> Move | None:
-    """Padding of other axes, or of the channels with a constant: a fixed number of positions on each side."""
+    """Padding of other axes, or of the channel axis with a fixed number of constant positions."""
     amounts = argument(node, 1, "pad") or argument(node, 1, "padding")
     if not isinstance(amounts, (tuple, list)) or not all(isinstance(amount, int) for amount in amounts):
         return Move(dim) if before[dim] == after[dim] else None
@@ -159,7 +163,7 @@ def pad(node: fx.Node, before: Shape, after: Shape, dim: int) -> Move | None:
 
 
 def transpose(node: fx.Node, before: Shape, after: Shape, dim: int) -> Move | None:
-    """Two axes change places."""
+    """Two axes are swapped."""
     order = list(range(-len(before), 0))
     a, b = argument(node, 1, "dim0"), argument(node, 2, "dim1")
     order[a], order[b] = order[b], order[a]
@@ -167,12 +171,12 @@ def transpose(node: fx.Node, before: Shape, after: Shape, dim: int) -> Move | No
 
 
 def swap_last(node: fx.Node, before: Shape, after: Shape, dim: int) -> Move | None:
-    """The last two axes change places, as by `.mT`."""
+    """The last two axes are swapped, as by `.mT`."""
     return Move({-1: -2, -2: -1}.get(dim, dim))
 
 
 def permute(node: fx.Node, before: Shape, after: Shape, dim: int) -> Move | None:
-    """The axes in another order."""
+    """The axes are reordered."""
     dims: Any = node.args[1:] if len(node.args) > 2 else argument(node, 1, "dims")
     order = [axis_of(d, len(before)) for d in dims]
     return Move(order.index(dim) - len(before))

@@ -1,4 +1,4 @@
-"""Residual blocks: found in a network's graph, and taken out by putting the identity in their place."""
+"""Residual blocks: finds them in a network's graph, and removes them by putting the identity in their place."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from tasks.kernels.graph.tracing import to_device_of
 _ADDITIONS = (operator.add, operator.iadd, torch.add, "add", "add_")
 _NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 _LEAVES = (nn.TransformerEncoderLayer,)
-"""Layers of torch that are residual, but whose inside a trace does not show."""
+"""Layers of torch that are residual blocks, but opaque to the tracer."""
 
 
 @dataclass(frozen=True)
 class ResidualBlock:
-    """A part of the network that the identity can stand in for."""
+    """A part of the network that the identity can replace."""
 
     name: str
     kind: str
-    """Class, shapes of its tensors and of its input: blocks of one kind take the same time."""
+    """Its class and the shapes of its tensors and its input: blocks of the same kind take the same time."""
     inlet: fx.Node
     outlet: fx.Node
     inside: frozenset[fx.Node]
-    """What the part computes, the outlet among it; next to each other in the graph's order."""
+    """The nodes of the block, the outlet among them; consecutive in the graph's order."""
 
 
 def find_blocks(
     traced: fx.GraphModule, model: nn.Module, example: torch.Tensor
 ) -> tuple[list[ResidualBlock], dict[str, str]]:
-    """The removable blocks in the order in which they run, and why other parts with an addition are none.
+    """The removable blocks in the order in which they run; and the other parts with an addition, with the reason.
 
-    A block is called once, with one tensor, and gives one tensor of the same shape; a path without weights leads
-    from its input to its output through an addition, so that the identity is what remains when the other path
-    gives nothing (behind the addition, a normalization may lie on it). Of such parts within each other, the
-    innermost is the block. `traced` is the graph of `model` by `tracing.trace` on `example`.
+    A block is called once, with one tensor, and returns one tensor of the same shape. A path without weights leads
+    from its input through an addition to its output, so that the identity remains when the other path contributes
+    nothing; after the addition, that path may hold a normalization. Of nested candidates the innermost counts.
+    `traced` is `tracing.trace(model, example)`; `example` is a batch.
     """
     calls = _watch(model, example)
     owners = _owners(traced)
@@ -60,10 +60,7 @@ def find_blocks(
 
 
 def remove(model: nn.Module, names: Collection[str]) -> nn.Module:
-    """A copy of `model` with the identity in the place of the named parts.
-
-    Raises ValueError for a name that is not in the network.
-    """
+    """A copy of `model` with the named parts replaced by the identity; ValueError for a name it does not have."""
     pared = copy.deepcopy(model)
     for name in names:
         owner, _, own = name.rpartition(".")
@@ -80,7 +77,7 @@ def _within(name: str, outer: str) -> bool:
 
 
 def _owners(traced: fx.GraphModule) -> dict[str, list[fx.Node]]:
-    """What each part computes, of the parts around an addition and of the leaves that are residual."""
+    """The nodes of each part that contains an addition or is itself a residual leaf, by the part's name."""
     names: dict[str, None] = {}
     for node in traced.graph.nodes:
         leaf = node.op == "call_module" and isinstance(traced.get_submodule(node.target), _LEAVES)
@@ -92,7 +89,7 @@ def _owners(traced: fx.GraphModule) -> dict[str, list[fx.Node]]:
 
 
 def _stack(node: fx.Node) -> list[str]:
-    """The parts of the network in whose code the node came up, outermost first."""
+    """Names of the parts of the network whose code made the node, outermost first."""
     return [path for path, _ in node.meta.get("nn_module_stack", {}).values()]
 
 
@@ -101,7 +98,7 @@ def _is_addition(node: fx.Node) -> bool:
 
 
 def _watch(model: nn.Module, example: torch.Tensor) -> dict[str, list[bool]]:
-    """Each part's calls when the network runs: whether one tensor went in and one of its shape came out."""
+    """For each call of each part in one run: whether one tensor went in and one of the same shape came out."""
     twin = copy.deepcopy(model).eval()
     calls: dict[str, list[bool]] = {}
 
@@ -123,7 +120,7 @@ def _watch(model: nn.Module, example: torch.Tensor) -> dict[str, list[bool]]:
 def _judge(
     traced: fx.GraphModule, name: str, inside: Sequence[fx.Node], calls: Mapping[str, Sequence[bool]]
 ) -> ResidualBlock | str:
-    """The block, or why the part is none."""
+    """The block, or why the part is not one."""
     called = calls.get(name, ())
     if len(called) != 1:
         return f"the network calls it {len(called)} times"
@@ -144,7 +141,7 @@ def _judge(
 
 
 def _used_outside(traced: fx.GraphModule, name: str, inside: frozenset[fx.Node]) -> bool:
-    """Whether code outside of the part calls its layers or reads its weights: they could not go."""
+    """Whether code outside the part calls its layers or reads its weights, so that they cannot be removed."""
     return any(
         node.op in ("call_module", "get_attr") and _within(str(node.target), name) and node not in inside
         for node in traced.graph.nodes

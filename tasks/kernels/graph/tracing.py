@@ -1,4 +1,4 @@
-"""A network's graph with the shape of every value, by torch.fx and one run on an example."""
+"""Tracing: a network's graph by torch.fx, with the shape of every value from one run on an example."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import torch
 from torch import fx, nn
 
 _FAILURES = (TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError, IndexError, KeyError, NameError)
-"""What code that was written for tensors raises when it meets torch.fx's symbols."""
+"""Exceptions that a network's code may raise when torch.fx runs it on symbols in place of tensors."""
 
 
 class TraceError(Exception):
-    """The network's graph does not follow from its code; the sentence names the part that stopped it."""
+    """The network cannot be traced; the message names the layer where it failed."""
 
 
 def trace(
@@ -24,9 +24,9 @@ def trace(
 ) -> fx.GraphModule:
     """The graph of `model` in evaluation mode; `node.meta["shape"]` is set where a value is a tensor.
 
-    Works on the copy that `prepare` makes: the model stays bit-identical. Raises TraceError when the code decides
-    by the values of tensors, does not run on `example` or gives more than one tensor, and when a layer with
-    weights takes no part in evaluation (so that what it reads is unknown).
+    Works on the copy that `prepare` makes; `model` is not changed. `example` is a batch of network inputs. Raises
+    TraceError when the code branches on the values of tensors, does not run on `example` or returns anything but
+    one tensor, and when a layer with weights is not used in evaluation (what it reads is then unknown).
     """
     tracer = _Tracer()
     try:
@@ -48,13 +48,13 @@ def trace(
 
 
 def to_device_of(model: nn.Module, tensor: torch.Tensor) -> torch.Tensor:
-    """A copy of the tensor where the model's first parameter lies: a network may write into what it is given."""
+    """A copy of the tensor on the device of the model's first parameter. Always a copy: a network may overwrite it."""
     first = next(model.parameters(), None)
     return tensor.clone() if first is None else tensor.to(first.device, copy=True)
 
 
 def _defaults(model: nn.Module) -> dict[str, Any]:
-    """The arguments of `forward` with defaults: fixed, so that `if mask is not None` goes its usual way."""
+    """The default arguments of `forward`. Tracing fixes them, so that `if mask is not None` can be decided."""
     parameters = inspect.signature(model.forward).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
 
@@ -69,7 +69,7 @@ def _check_all_used(model: nn.Module, graph: fx.Graph, tracer: fx.Tracer) -> Non
 
 
 def _without_unused(graph: fx.Graph) -> fx.Graph:
-    """Without means that nobody reads, as those of an attention's weights; in-place operations stay."""
+    """Removes unused `mean` and `getitem` nodes, such as the averaged attention weights; other nodes stay."""
     for node in reversed(graph.nodes):
         if not node.users and (node.target in ("mean", operator.getitem)):
             graph.erase_node(node)
@@ -77,7 +77,7 @@ def _without_unused(graph: fx.Graph) -> fx.Graph:
 
 
 class _Tracer(fx.Tracer):
-    """Remembers in which layer a trace stopped: names stay on `path` when an exception passes through."""
+    """Keeps the current layer's name in `path`, where it remains when an exception ends the trace."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Union-find over numbered channels, with a reason on every set that must not be touched."""
+"""Union-find over channel ids; a set that must not be pruned is frozen, with a reason."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from collections.abc import Sequence
 
 
 class ChannelSets:
-    """Sets of channels; a set is frozen when one of its members is."""
+    """Disjoint sets of channel ids; freezing a member freezes its set."""
 
     def __init__(self) -> None:
         self._parent: list[int] = []
         self._reason: dict[int, str] = {}
 
     def new(self, count: int) -> list[int]:
-        """`count` channels, each a set of its own."""
+        """Creates `count` channels, each a set of its own, and returns their ids."""
         first = len(self._parent)
         self._parent.extend(range(first, first + count))
         return list(range(first, first + count))
 
     def find(self, channel: int) -> int:
-        """The number that stands for the channel's set: the smallest in it."""
+        """The id that represents the channel's set: its smallest member."""
         while self._parent[channel] != channel:
             self._parent[channel] = self._parent[self._parent[channel]]
             channel = self._parent[channel]
         return channel
 
     def join(self, left: Sequence[int], right: Sequence[int]) -> None:
-        """Makes one set of each pair; the sequences are of one length."""
+        """Merges the sets of left[i] and right[i], for every i; both sequences have the same length."""
         for a, b in zip(map(self.find, left), map(self.find, right), strict=True):
             if a != b:
                 keep, gone = min(a, b), max(a, b)
@@ -35,7 +35,7 @@ class ChannelSets:
                     self._reason.setdefault(keep, self._reason.pop(gone))
 
     def freeze(self, channels: Sequence[int], reason: str) -> None:
-        """Freezes the sets of these channels; a set keeps the first reason that it was given."""
+        """Freezes the sets of these channels; a set keeps the first reason it was given."""
         for channel in channels:
             self._reason.setdefault(self.find(channel), reason)
 

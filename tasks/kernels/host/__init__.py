@@ -1,1 +1,1 @@
-"""This machine: its description, and the lock that keeps work and measurements apart."""
+"""This machine: its description, and the lock that keeps other work away from time measurements."""

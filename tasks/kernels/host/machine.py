@@ -1,4 +1,4 @@
-"""The machine that numbers were measured on."""
+"""Machine: the description of this host that belongs to every measurement."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 INSTRUCTION_SETS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
-"""What decides how fast int8 is, and whether its sums saturate."""
+"""The instruction sets that decide how fast int8 is, and whether its sums saturate."""
 
 
 def cores() -> list[int]:
@@ -47,7 +47,7 @@ def host() -> dict[str, Any]:
 
 
 def host_name() -> str:
-    """One line that is the same as long as the machine and the runtime are."""
+    """A one-line name that changes only with the processor, its cores or the runtime's version."""
     found = host()
     sets = " ".join(found["instruction_sets"]) or "no vector extension known"
     return f"{found['cpu']}, {found['cores']} cores, {sets}, onnxruntime {found['onnxruntime']}"

@@ -1,8 +1,8 @@
-"""Quiet: on one node, work and measurements of time take turns, over all processes of a user.
+"""Measurement lock: on one machine, time measurements and other work exclude each other, over a user's processes.
 
-Who works shares the lock `busy`; who measures has it alone. Both pass the lock `gate` first, and who measures keeps it
-closed: so ever new work cannot keep a measurement waiting. The kernel's locks (flock) leave with the process that
-holds them, however it ends.
+Work holds the lock `busy` shared; a measurement holds it exclusively. Both first acquire the lock `gate`, which a
+measurement keeps for its whole duration, so that newly starting work cannot delay it forever. Both are kernel locks
+(flock), which are released when their process ends, however it ends.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, flock
 from pathlib import Path
 
 PATIENCE = 120.0
-"""Seconds that a measurement waits: longer than a batch or another measurement takes."""
+"""Seconds that a measurement waits for the lock: longer than a batch or another measurement takes."""
 _SHIFT = 0.01
-"""Seconds of work without a rest: the locks took 15 us where a step of the smallest network takes 250."""
+"""Seconds of work between two releases of the lock: a release takes 15 us, a step of the smallest network 250 us."""
 _POLL = 0.01
-"""Seconds between two looks at a lock: flock has no timeout."""
+"""Seconds between two attempts to acquire a lock: flock has no timeout."""
 
 
 @contextmanager
 def shared_use(folder: Path | None = None) -> Iterator[Callable[[], None]]:
-    """Work: begins when no measurement is under way, and none is until it ends or rests.
+    """Context for work: waits until no measurement runs, then keeps measurements away until it ends or rests.
 
-    Gives `rest`, to be called between batches: it lets a measurement in that waits. The outermost of a thread counts,
-    those inside it only rest. Work on a GPU counts until it is handed over. The lock files lie in `folder`, by
-    default the system's for temporary files.
+    Yields the function `rest`, to be called between batches: it lets a waiting measurement run. Nested contexts of
+    one thread do not lock again. Work on a GPU counts only until it has been submitted. The lock files lie in
+    `folder`, by default the system's folder for temporary files.
     """
     locks = _of_this_thread(folder)
     if locks.depth == 0:
@@ -47,11 +47,11 @@ def shared_use(folder: Path | None = None) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def exclusive_use(patience: float = PATIENCE, folder: Path | None = None) -> Iterator[bool]:
-    """A measurement: True when nothing that says `working` works meanwhile, nor measures, on this node.
+    """Context for a measurement: yields True when it holds the lock, so that no work and no other measurement runs.
 
-    False when that did not come about within `patience` seconds, because another process hangs: what is measured then
-    is not comparable. The caller's own work rests meanwhile. Inside another measurement of the same thread, the answer
-    is that one's.
+    Yields False when the lock was not free within `patience` seconds, because another process hangs; times measured
+    then are not comparable. Work of this thread that encloses the measurement is paused meanwhile. Inside another
+    measurement of the same thread, yields that one's value.
     """
     locks = _of_this_thread(folder)
     if locks.quiet is not None:
@@ -73,7 +73,7 @@ def exclusive_use(patience: float = PATIENCE, folder: Path | None = None) -> Ite
 
 
 def _take(lock: int, end: float) -> bool:
-    """Whether nobody else holds the lock before `end` (`time.monotonic` seconds); then it is this thread's."""
+    """Whether this thread could acquire the lock before `end` (`time.monotonic` seconds)."""
     while True:
         try:
             flock(lock, LOCK_EX | LOCK_NB)
@@ -86,17 +86,17 @@ def _take(lock: int, end: float) -> bool:
 
 @dataclass
 class _Locks:
-    """One thread's hold on the two locks, by their open files: a lock belongs to the opening, not to the process."""
+    """One thread's two locks, as open files: a flock belongs to the opened file, not to the process."""
 
     gate: int
     busy: int
     depth: int = 0
-    """How many `working` and `alone` the thread is inside of."""
+    """Number of `shared_use` and `exclusive_use` contexts that the thread is inside of."""
     quiet: bool | None = None
-    """The answer of the measurement under way."""
+    """What the running measurement yielded; None while none runs."""
 
     since: float = 0.0
-    """When the work began, or rested last; `time.monotonic` seconds."""
+    """When the work began or last rested (`time.monotonic` seconds)."""
 
     def share(self) -> None:
         flock(self.gate, LOCK_SH)
@@ -134,7 +134,7 @@ def _of_this_thread(folder: Path | None) -> _Locks:
 
 
 def _forget() -> None:
-    """A forked child opens the files anew: through its parent's it would hold, and let go, its parent's locks."""
+    """A forked child opens the files anew: with its parent's open files it would hold and release the same locks."""
     global _held
     _held = _Held()
 

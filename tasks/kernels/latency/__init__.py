@@ -1,1 +1,1 @@
-"""Latency of files, networks and layers, measured side by side."""
+"""Latency of ONNX files, networks and single layers, measured side by side."""

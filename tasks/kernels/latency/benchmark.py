@@ -1,7 +1,7 @@
-"""Latency: models timed in turns, call by call, in several fresh processes; peak memory in one of its own.
+"""Benchmark: the latency of ONNX files, with interleaved calls in several fresh processes, and their peak memory.
 
-`python -m tasks.kernels.latency.benchmark FOLDER` is one such process: the folder holds request.json and the inputs,
-and takes the answer.
+`python -m tasks.kernels.latency.benchmark FOLDER` runs one such process: it reads request.json and the inputs from
+the folder and writes its answer there.
 """
 
 from __future__ import annotations
@@ -27,29 +27,29 @@ from tasks.kernels.statistics.intervals import ratio_interval
 
 Array = NDArray[Any]
 RESOLUTION = 0.01
-"""A change of less is never called one: three processes that agree by chance make the interval too narrow."""
+"""A relative change below this counts as none: when few processes agree by chance, the interval is too narrow."""
 
 
 @dataclass(frozen=True)
 class Times:
-    """What several fresh processes measured."""
+    """The measurements of several fresh processes."""
 
     processes: list[dict[str, Floats]]
-    """For each process, each model's milliseconds a call, (rounds, calls in a block)."""
+    """For each process and model, the milliseconds of each call, (rounds, calls in a block)."""
     quiet: bool
-    """Whether nothing else of this user's worked or measured meanwhile (`quiet.alone`)."""
+    """Whether no other work of this user ran meanwhile (`measurement_lock.exclusive_use`)."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """One model's times over all processes, and its baseline's over its own."""
+    """One model's latency over all processes, and its ratio to the baseline's with a 95 % interval (low, high)."""
 
     median_ms: float
     p95_ms: float
     calls: int
     processes: int
     ratio: float
-    """Geometric mean over processes of baseline / model: above 1 is faster."""
+    """Geometric mean over processes of baseline time / model time: above 1 is faster."""
     low: float
     high: float
     verdict: Literal["faster", "slower", "no measurable change"]
@@ -64,10 +64,11 @@ def time_models(
     seconds: float = 3.0,
     on_process: Callable[[int], None] | None = None,
 ) -> Times:
-    """Each model's times on one batch, in fresh processes that run while no work is done on this node.
+    """Times each model on one batch, in fresh processes that run while no other work is done on this machine.
 
-    A process is pinned to `threads` cores, another set for each process as far as there are any. `on_process`
-    hears how many are done. Raises RuntimeError with the process's last line when one fails.
+    Each process is pinned to `threads` cores, to different ones as far as there are enough, and measures for about
+    `seconds`. `on_process` is called with the number of processes done. Raises RuntimeError with the last line of
+    a process's errors when it fails.
     """
     found, is_quiet = [], True
     for index in range(processes):
@@ -89,16 +90,16 @@ def time_models(
 def peak_memory(
     model: Path, inputs: Mapping[str, Array], threads: int = 1, provider: sessions.Provider = "cpu"
 ) -> float:
-    """Highest growth of resident memory, in MiB, of a fresh process that loads the file and runs it."""
+    """Growth of resident memory, in MiB, in a fresh process that loads the file and runs it, at its highest."""
     request = {"memory": str(model.resolve()), "threads": threads, "provider": provider, "seed": 0}
     with measurement_lock.shared_use():
         return float(_ask(request, inputs)["memory"][0])
 
 
 def failure(model: bytes, inputs: Mapping[str, Array]) -> str | None:
-    """Why a fresh process that opens the file and runs it fails; None when it does not.
+    """Why running the model in a fresh process fails; None when it works.
 
-    A runtime can crash on a graph that is valid, and would take this process with it.
+    In a process of its own, because the runtime can crash on a valid graph and would end this process, too.
     """
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "model.onnx"
@@ -111,7 +112,10 @@ def failure(model: bytes, inputs: Mapping[str, Array]) -> str | None:
 
 
 def compare_latencies(processes: Sequence[Mapping[str, Floats]], baseline: str) -> dict[str, Speed]:
-    """Every model against the baseline: each process's ratio, then their interval."""
+    """Each model's speed relative to the model `baseline`, from the ratio in each process and their interval.
+
+    `processes` is `Times.processes`.
+    """
     return {name: _speed(processes, baseline, name) for name in processes[0]}
 
 
@@ -127,7 +131,7 @@ def _speed(processes: Sequence[Mapping[str, Floats]], baseline: str, name: str) 
     return Speed(middle, p95, calls.size, len(processes), value, low, high, verdict)
 
 
-# The two sides of a fresh process: what is asked in a folder, and the answer in the same folder.
+# The two sides of a fresh process: the request is written to a folder, and the answer to the same folder.
 
 
 def _ask(request: Mapping[str, Any], inputs: Mapping[str, Array]) -> dict[str, Floats]:
@@ -146,7 +150,7 @@ def _ask(request: Mapping[str, Any], inputs: Mapping[str, Array]) -> dict[str, F
 
 
 def _write(path: Path, array: Array) -> str:
-    """Text goes as JSON, for an array of objects would be pickled."""
+    """Writes an input; text as JSON, because an array of objects would be pickled. Returns `text` or `numbers`."""
     if array.dtype.kind in "OUT":
         path.with_suffix(".json").write_text(json.dumps(array.tolist()))
         return "text"
@@ -201,7 +205,7 @@ def _peak() -> int:
     """Highest resident memory of this process so far, in bytes."""
     status = Path("/proc/self/status")
     if status.exists():
-        # Not getrusage: its figure survives exec and so tells of the process that started this one.
+        # Not getrusage: its value survives exec, and so includes the process that started this one.
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 1024
     information = psutil.Process().memory_info()

@@ -1,4 +1,4 @@
-"""Turns: calls timed in turns, block by block, so that what else runs on the machine meets all of them alike."""
+"""Interleaved timing: blocks of calls in alternation, so that other load on the machine affects all models alike."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 BLOCK_MS = 0.5
-"""A block lasts at least so long, and has at least 3 calls: its median is one with warm caches."""
+"""Minimum length of a block, in milliseconds, which has at least 3 calls: so most of them run with warm caches."""
 FAST = 0.2
-"""Quantile of the calls whose time a ratio compares. With three times as many busy processes as cores, a ratio of
-such quantiles spread from 1.74 to 1.87 where the median of ratios by round spread from 1.7 to 7."""
+"""Quantile of the call times that a ratio compares. With three times as many busy processes as cores, ratios of
+this quantile spread from 1.74 to 1.87, where the median of the ratios by round spread from 1.7 to 7."""
 ROUNDS = 5
-"""Rounds that every process completes, however slow the models are."""
+"""Rounds that are completed at least, however slow the models are."""
 
 
 def interleave(calls: Mapping[str, Callable[[], object]], seconds: float, seed: int = 0) -> dict[str, Floats]:
-    """Milliseconds of single calls, (rounds, calls in a block), in rounds that visit all in random order.
+    """Times all `calls` in rounds of random order; returns milliseconds of each call, (rounds, calls in a block).
 
-    Every call is warmed up first. Runs for about `seconds` in all, and for at least 5 rounds.
+    Every call is warmed up first. Runs for about `seconds` in all, and for at least ROUNDS rounds.
     """
     blocks = {name: _block(call) for name, call in calls.items()}
     order, shuffle = list(calls), random.Random(seed).shuffle
@@ -36,7 +36,7 @@ def interleave(calls: Mapping[str, Callable[[], object]], seconds: float, seed: 
 
 
 def _block(call: Callable[[], object]) -> int:
-    """How many calls a block has, from the fastest of some warm-up calls."""
+    """Number of calls in a block, from the fastest of some warm-up calls."""
     _time(call, 2)
     return max(3, int(np.ceil(BLOCK_MS / _time(call, 5).min())))
 
@@ -50,5 +50,5 @@ def _time(call: Callable[[], object], count: int) -> Floats:
 
 
 def time_ratio(baseline: Floats, model: Floats) -> float:
-    """The quotient of the faster calls' times: what else runs on the machine only ever adds to a call."""
+    """Baseline time / model time, at the quantile FAST of the calls: other load on the machine only adds time."""
     return float(np.quantile(baseline, FAST) / np.quantile(model, FAST))

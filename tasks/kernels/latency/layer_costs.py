@@ -1,4 +1,4 @@
-"""Costs: what each layer takes on this host at each width, measured once and kept in a table."""
+"""Layer costs: milliseconds of single layers on this host at given widths, measured once and kept in a table."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from tasks.kernels.host import measurement_lock
 from tasks.kernels.onnx.layer_timing import Layer, time_layers
 
 BLOCKS = (4, 8, 16, 32)
-"""Channel blocks that a runtime may have, from the smallest."""
+"""Channel block sizes that a runtime may use, ascending."""
 PROBE = 64
-"""Width of the layer that the block is found with."""
+"""Width of the layer by which the block size is found."""
 
 _table: ContextVar[dict[str, float] | None] = ContextVar("table", default=None)
 
 
 @contextmanager
 def remembered(table: dict[str, float]) -> Iterator[None]:
-    """Inside, layers in `table` are not measured again, and what is measured undisturbed is added to it.
+    """Inside the context, layers in `table` are not measured again, and undisturbed measurements are added to it.
 
-    The table, milliseconds by `str(Layer)`, is JSON; it is good for one host and one version of the runtime.
+    The table maps `str(Layer)` to milliseconds (JSON); it is valid for one host and one version of the runtime.
     """
     token = _table.set(table)
     try:
@@ -41,7 +41,7 @@ def remembered(table: dict[str, float]) -> Iterator[None]:
 
 
 def times(layers: Iterable[Layer]) -> dict[Layer, float]:
-    """Milliseconds of each distinct layer in ONNX Runtime: one example, one thread (see `time_layers`)."""
+    """Milliseconds of each distinct layer in ONNX Runtime with one example and one thread (see `time_layers`)."""
     known = _table.get()
     known = {} if known is None else known
     wanted = list(dict.fromkeys(layers))
@@ -57,9 +57,9 @@ def times(layers: Iterable[Layer]) -> dict[Layer, float]:
 
 
 def block() -> int:
-    """The runtime's channel block here: the least number of channels whose removal makes a convolution faster.
+    """The runtime's channel block on this host: the smallest number of channels whose removal saves time.
 
-    Faster means by at least half of what the multiply-accumulates say; the largest known block where none does.
+    It must save at least half of the share of multiply-accumulates removed. The largest of BLOCKS when none does.
     """
     rows = times(_probe(PROBE - size) for size in (0, *BLOCKS))
     whole = rows[_probe(PROBE)]
@@ -75,9 +75,9 @@ def _probe(width: int) -> Layer:
 
 
 def calls(model: nn.Module, example: torch.Tensor, layers: Iterable[str] = ()) -> dict[str, list[Layer]]:
-    """What each linear layer and convolution does for one example, call by call; of a copy in evaluation mode.
+    """The calls of each linear layer and convolution, by its name, in one run of a copy on the batch `example`.
 
-    `layers` are names that are wanted even where they are inside torch's attention layers (`attention.expand`).
+    `layers` names layers to include from inside torch's attention layers (see `attention.expand_attention`).
     """
     twin = expand_attention(model, layers).eval()
     found: dict[str, list[Layer]] = {}
@@ -96,7 +96,7 @@ def calls(model: nn.Module, example: torch.Tensor, layers: Iterable[str] = ()) -
 
 
 def describe_layer(module: Any, shape: Sequence[int]) -> Layer:
-    """The work of a linear layer or convolution on an input of this shape (with the batch's axis)."""
+    """The Layer (work of one example) of a linear layer or convolution on an input of `shape`, batch axis included."""
     if not isinstance(module, CONVOLUTIONS):
         return Layer(module.in_features, module.out_features, tuple(shape[1:-1]))
     sides = module._reversed_padding_repeated_twice  # last axis first, each start and end; also for "same"
@@ -113,7 +113,7 @@ def describe_layer(module: Any, shape: Sequence[int]) -> Layer:
 
 
 def resized(layer: Layer, read: int, made: int) -> Layer:
-    """The same layer between other widths; a depthwise convolution stays one, and what it makes goes by `read`."""
+    """The same layer with other widths; a depthwise convolution stays one, and its output width follows `read`."""
     each = layer.read // layer.groups
     if layer.groups > 1 and layer.groups >= each:
         groups = read // each
@@ -123,15 +123,15 @@ def resized(layer: Layer, read: int, made: int) -> Layer:
 
 @dataclass(frozen=True)
 class Surface:
-    """Milliseconds of a layer over the widths that it reads and makes, measured on a grid."""
+    """Milliseconds of a layer as a function of its input and output widths, measured on a grid."""
 
     reads: tuple[int, ...]
     mades: tuple[int, ...]
     ms: tuple[tuple[float, ...], ...]
-    """By read, then made."""
+    """`ms[i][j]`: at input width `reads[i]` and output width `mades[j]`."""
 
     def at(self, read: int, made: int) -> float:
-        """Exact on the grid, linear between its points."""
+        """Milliseconds at these widths: measured on the grid, bilinear between its points."""
         (i, x), (j, y) = _between(self.reads, read), _between(self.mades, made)
         rows = [self.ms[i], self.ms[min(i + 1, len(self.reads) - 1)]]
         low, high = (row[j] * (1 - y) + row[min(j + 1, len(row) - 1)] * y for row in rows)
@@ -139,7 +139,7 @@ class Surface:
 
 
 def _between(points: Sequence[int], value: int) -> tuple[int, float]:
-    """The last point that is not above the value, and how far the value is on the way to the next."""
+    """Index of the last point not above the value, and the value's relative position (0..1) before the next."""
     place = max(bisect_right(points, value) - 1, 0)
     if place + 1 == len(points):
         return place, 0.0
@@ -147,6 +147,6 @@ def _between(points: Sequence[int], value: int) -> tuple[int, float]:
 
 
 def surface(layer: Layer, reads: Sequence[int], mades: Sequence[int], table: dict[Layer, float]) -> Surface:
-    """The layer's surface from a table that has every `resized` layer of the grid; ascending widths."""
+    """The layer's surface; `reads` and `mades` ascend, and `table` holds every `resized` layer of their grid."""
     rows = tuple(tuple(table[resized(layer, read, made)] for made in mades) for read in reads)
     return Surface(tuple(reads), tuple(mades), rows)

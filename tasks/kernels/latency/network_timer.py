@@ -1,4 +1,4 @@
-"""Stopwatch: whole torch networks timed as ONNX files in this process, in turns with the one they came from."""
+"""Network timer: whole torch networks timed as ONNX graphs in this process, interleaved with the original network."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from tasks.kernels.latency import interleaving
 from tasks.kernels.onnx import sessions, torch_export
 
 SECONDS = 1.0
-"""Time spent on each network."""
+"""Measuring time for each network."""
 
 
 class NotConvertibleError(Exception):
-    """The network cannot be timed: torch does not turn it into ONNX; the sentence says why."""
+    """The network cannot be timed because torch cannot export it to ONNX; the message says why."""
 
 
 class NetworkTimer:
-    """Times networks against `model` in ONNX Runtime: the first example of `example`, one thread, no work meanwhile.
+    """Times networks against `model` in ONNX Runtime: one example (the first of `example`), one thread.
 
-    Raises NotConvertibleError, as its methods do.
+    No other work of this user runs meanwhile (`measurement_lock`). The constructor and the methods raise
+    NotConvertibleError.
     """
 
     def __init__(self, model: nn.Module, example: Tensor) -> None:
@@ -33,11 +34,11 @@ class NetworkTimer:
         self._whole = self._call(model)
 
     def speedup(self, network: nn.Module) -> float:
-        """How many times as fast the network is."""
+        """How many times as fast as the model the network is."""
         return self.speedups({"other": network})[1]["other"]
 
     def speedups(self, networks: Mapping[str, nn.Module]) -> tuple[float, dict[str, float]]:
-        """The model's milliseconds, and how many times as fast each network is, all timed in turns."""
+        """The model's median milliseconds, and how many times as fast each network is; all timed interleaved."""
         calls = {"": self._whole, **{name: self._call(network) for name, network in networks.items()}}
         with measurement_lock.exclusive_use():
             times = interleaving.interleave(calls, SECONDS * len(calls))

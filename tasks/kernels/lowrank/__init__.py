@@ -1,1 +1,1 @@
-"""Low-rank factors of layers, and what they cost."""
+"""Low-rank factorization of layers, and the time that the factors take."""

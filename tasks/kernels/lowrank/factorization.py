@@ -1,8 +1,8 @@
-"""Low-rank factorization: one layer becomes two or three thin ones with nearly the same result.
+"""Low-rank factorization: replaces a layer by two or three smaller ones with nearly the same result.
 
-Linear and 1x1 convolution: truncated singular value decomposition (Eckart and Young 1936; Denton et al.
-2014). Larger kernels: Tucker-2 by higher-order SVD, 1x1, k x k, 1x1 (Kim et al. 2016). A rank is the smallest
-that keeps the wanted energy, the share of the sum of squared singular values.
+Linear layers and 1x1 convolutions: truncated singular value decomposition (Eckart and Young 1936; Denton et al.
+2014). Larger kernels: Tucker-2 by higher-order SVD, as 1x1, k x k and 1x1 convolutions (Kim et al. 2016). The rank
+is the smallest that keeps a given energy, the share of the sum of squared singular values.
 """
 
 from __future__ import annotations
@@ -21,14 +21,17 @@ from tasks.kernels.graph.tracing import to_device_of
 
 @dataclass(frozen=True)
 class Positions:
-    """How many positions of one example a layer reads and writes (1 and 1 for a linear layer on a vector)."""
+    """Positions (pixels, tokens) per example that a layer reads and writes; 1 and 1 for a linear layer on vectors."""
 
     read: int
     written: int
 
 
 def positions(model: nn.Module, example: Tensor) -> dict[str, Positions]:
-    """Measured by running a copy on `example`, for every linear layer and 2-d convolution that it calls."""
+    """The positions of every linear layer and 2-D convolution, by name, from one run of a copy on a batch.
+
+    Layers that are called several times count all their calls.
+    """
     twin = copy.deepcopy(model).eval()
     found: dict[str, Positions] = {}
 
@@ -58,7 +61,7 @@ def kind_of(layer: nn.Module) -> str:
 
 
 def choose_ranks(layer: nn.Linear | nn.Conv2d, energy: float) -> list[int]:
-    """[rank], or [rank of the inputs, rank of the outputs] of a larger kernel; each keeps `energy` (0..1)."""
+    """The smallest ranks that keep `energy` (0..1): [rank], or for larger kernels [input rank, output rank]."""
     weight = layer.weight.detach().double().cpu()
     unfoldings = [weight.flatten(1)]
     if kind_of(layer) == "tucker":
@@ -67,7 +70,7 @@ def choose_ranks(layer: nn.Linear | nn.Conv2d, energy: float) -> list[int]:
 
 
 def full_ranks(layer: nn.Linear | nn.Conv2d) -> list[int]:
-    """The ranks, of the form of `choose_ranks`, at which nothing is lost."""
+    """The ranks at which nothing is lost, in the form of `choose_ranks`."""
     out, into = layer.weight.shape[:2]
     return [into, out] if kind_of(layer) == "tucker" else [min(into, out)]
 
@@ -79,7 +82,10 @@ def _rank(singular: Tensor, energy: float) -> int:
 
 
 def saved_share(layer: nn.Linear | nn.Conv2d, ranks: Sequence[int], at: Positions) -> float:
-    """Share of the layer's multiply-accumulates that the factors save; 0 where they hold as many weights."""
+    """Share (0..1) of the layer's multiply-accumulates that the factors save; may be negative.
+
+    0 when the factors have at least as many weights as the layer. `at` are the layer's positions.
+    """
     out, into = layer.weight.shape[:2]
     first, last = into * ranks[0], ranks[-1] * out
     middle = ranks[0] * ranks[1] * layer.weight[0, 0].numel() if kind_of(layer) == "tucker" else 0
@@ -90,10 +96,10 @@ def saved_share(layer: nn.Linear | nn.Conv2d, ranks: Sequence[int], at: Position
 
 
 def factorize(model: nn.Module, ranks: Mapping[str, Sequence[int]]) -> nn.Module:
-    """A copy of `model` with the named layers replaced by their factors.
+    """A copy of `model` with the layers named in `ranks` replaced by their factors.
 
-    The names and shapes of its parameters depend on the ranks alone. Raises ValueError for a name that is not
-    in the network.
+    The names and shapes of its parameters depend on the ranks alone. Raises ValueError for a name that `model`
+    does not have.
     """
     pared = copy.deepcopy(model)
     factors = {id(layer): build_factors(layer, ranks[name]) for name, layer in pared.named_modules() if name in ranks}
@@ -108,7 +114,7 @@ def factorize(model: nn.Module, ranks: Mapping[str, Sequence[int]]) -> nn.Module
 
 
 def build_factors(layer: Any, ranks: Sequence[int]) -> nn.Sequential:
-    """The layer's factors in a row; the last one holds the bias. The result is deterministic."""
+    """The layer's factors in sequence; the last one holds the bias. Deterministic."""
     weight = layer.weight.detach().double().cpu()
     if kind_of(layer) == "tucker":
         factors = _tucker(layer, weight, *ranks)
@@ -167,7 +173,7 @@ def _directions(matrix: Tensor, rank: int) -> Tensor:
 
 
 def _truncated(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    """The best factors of this rank, (rows, rank) and (rank, columns), of equal size."""
+    """The best factors of this rank, (rows, rank) and (rank, columns), with equal norms for each component."""
     left = _directions(matrix, rank)
     right = left.T @ matrix
     size = right.norm(dim=1).sqrt()

@@ -1,4 +1,4 @@
-"""Ranks by the clock: what a layer's factors take on this host at the ranks that keep enough energy."""
+"""Rank timing: the time that a layer's low-rank factors take on this host, for the ranks that keep enough energy."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tasks.kernels.latency import layer_costs
 from tasks.kernels.onnx.layer_timing import Layer
 
 TIE = 1.03
-"""Times within this factor of the fastest count as equal; then the higher ranks are kept."""
+"""Times within this factor of the fastest count as equal; of these, the highest ranks are chosen."""
 
 
 @dataclass(frozen=True)
 class Timed:
-    """The ranks to choose, and the milliseconds of the whole layer and of its factors at them."""
+    """The chosen ranks, with the milliseconds of the whole layer and of its factors."""
 
     ranks: list[int]
     whole: float
@@ -28,7 +28,7 @@ class Timed:
 
 
 def rank_options(least: Sequence[int], full: Sequence[int], block: int) -> list[tuple[int, ...]]:
-    """The ranks in `least`, and up to two whole blocks above each, but fewer than a layer of `full` rank has."""
+    """All combinations of ranks to time: each of `least`, and the next two multiples of `block` below `full`."""
     each = []
     for low, high in zip(least, full, strict=True):
         first = -(-low // block) * block
@@ -37,7 +37,7 @@ def rank_options(least: Sequence[int], full: Sequence[int], block: int) -> list[
 
 
 def pieces(layer: Layer, ranks: Sequence[int]) -> list[Layer]:
-    """The work of a layer's factors (see `factorization.split`): two, or three with two ranks."""
+    """The layers that `factorization.build_factors` would make: two, or three with two ranks."""
     if not layer.kernel:
         return [replace(layer, made=ranks[0]), replace(layer, read=ranks[0])]
     last = _pointwise(ranks[-1], layer.made, written(layer))
@@ -47,7 +47,7 @@ def pieces(layer: Layer, ranks: Sequence[int]) -> list[Layer]:
 
 
 def written(layer: Layer) -> tuple[int, ...]:
-    """The size of a convolution's output without its channels."""
+    """The size of a convolution's output without its channels: (height, width) for 2-D."""
     axes = len(layer.kernel)
     sides = zip(layer.pads[:axes], layer.pads[axes:], strict=True)
     each = zip(layer.positions, sides, layer.dilation, layer.kernel, layer.stride, strict=True)
@@ -62,9 +62,9 @@ def _pointwise(read: int, made: int, positions: tuple[int, ...]) -> Layer:
 def measure_ranks(
     calls: Mapping[str, Sequence[Layer]], allowed: Mapping[str, Sequence[tuple[int, ...]]]
 ) -> dict[str, Timed]:
-    """For each name in `allowed`, the highest of its ranks whose factors take as little time as any.
+    """For each layer in `allowed`, the highest of its allowed ranks that are as fast as the fastest ones (`TIE`).
 
-    `calls` says what each layer does, call by call. All layers are measured in one go, each once.
+    `calls` describes each layer's calls (`layer_costs.calls`). Every distinct layer is measured once.
     """
     wanted = {
         name: {ranks: [piece for call in calls[name] for piece in pieces(call, ranks)] for ranks in each}

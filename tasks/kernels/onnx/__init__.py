@@ -1,1 +1,1 @@
-"""ONNX files and ONNX Runtime: read, describe, compose, run and export graphs. One door to both libraries."""
+"""ONNX graphs and ONNX Runtime: reading, describing, composing, exporting, timing and running."""

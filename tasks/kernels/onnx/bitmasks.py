@@ -1,4 +1,4 @@
-"""Bit masks: an array of which most entries are one value, as one bit an entry and the other entries. Exact."""
+"""Bit masks: lossless storage of arrays in which one value prevails, as one bit per entry and the other values."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Array = NDArray[Any]
 
 
 def mask(array: Array) -> tuple[Array, Array]:
-    """The bits (uint8, the lowest bit first), and the values: the most frequent one, then all others in order.
+    """Packs a non-empty array: the bits (uint8, lowest bit first), and the values.
 
-    A bit is 1 where the entry is not the most frequent value. -0.0 counts as 0.0 and comes back as such: it is
-    what folding makes of a zero, and no sum of products depends on it. For arrays with at least one entry.
+    A bit is 1 where the entry is not the most frequent value; `values` holds that value, then all other entries in
+    order. -0.0 counts as 0.0 and is restored as 0.0: it comes from folding batch norms, and no sum depends on it.
     """
     flat = np.ascontiguousarray(array).reshape(-1)
     kinds, counts = np.unique(flat, return_counts=True)
@@ -25,7 +25,7 @@ def mask(array: Array) -> tuple[Array, Array]:
 
 
 def unmask(bits: Array, values: Array, shape: Sequence[int]) -> Array:
-    """The array that `mask` was given, without a minus before its zeros where zero is the most frequent value."""
+    """The array of `shape` that `mask` packed; -0.0 comes back as 0.0 where zero is the most frequent value."""
     size = int(np.prod(shape, dtype=np.int64))
     others = np.unpackbits(bits, count=size, bitorder="little").astype(np.int64)
     dense: Array = values[others.cumsum() * others].reshape(shape)

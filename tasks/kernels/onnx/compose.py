@@ -1,4 +1,4 @@
-"""Joining: preprocessing and a network become one graph that takes what the user has."""
+"""Composition: a preprocessing graph and a network become one graph that takes the user's raw inputs."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from onnx import TensorProto, checker, compose, helper
 from tasks.kernels.onnx.serialization import dump
 
 FRONT, CORE = "preprocess/", "network/"
-"""A column may have any name: every other name in the graph begins with the part that it belongs to."""
+"""Prefixes of all names inside the two parts, so that the inputs can have any name (they are column names)."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The one output of a product, float32 (batch, width)."""
+    """The single output of a product, float32 (batch, width)."""
 
     source: str
-    """The network's output."""
+    """Name of the network's output."""
     name: str
-    """What the product calls it; an underscore is put behind where an input has that name."""
+    """Its name in the product; an underscore is appended where an input has that name."""
     width: int
     batch: int | str = "batch"
     unit: tuple[float, float] | None = None
-    """Deviation and mean that the network's answers are scaled back by."""
+    """(standard deviation, mean) of the targets: the output is `network's output * deviation + mean`."""
     cast: bool = False
-    """Whether the network answers in another type than float32."""
+    """Whether the network's output has another type and must be cast to float32."""
 
 
 def join(
@@ -38,9 +38,9 @@ def join(
     answer: Answer,
     remarks: Mapping[str, str],
 ) -> bytes:
-    """One file: `prefix`, whose inputs get the names `inputs`, then `core`, which is given its `features` as `given`.
+    """One ONNX file (bytes) of two graphs: the output `features` of `prefix` becomes the input `given` of `core`.
 
-    `remarks` are the file's metadata.
+    The inputs of `prefix` get the names `inputs`; `answer` describes the output; `remarks` are the file's metadata.
     """
     _agree(prefix, core)
     merged = compose.merge_models(
@@ -56,7 +56,7 @@ def join(
 
 
 def dress(core: onnx.ModelProto, answer: Answer, remarks: Mapping[str, str]) -> bytes:
-    """A network that takes what the user has as it is: with one output, and with `remarks` as its metadata."""
+    """A network without preprocessing as a product: `answer` is its only output, `remarks` are its metadata."""
     dressed = onnx.ModelProto()
     dressed.CopyFrom(core)
     _give(dressed.graph, answer.source, answer)
@@ -70,7 +70,7 @@ def _finish(model: onnx.ModelProto, remarks: Mapping[str, str]) -> bytes:
 
 
 def _agree(prefix: onnx.ModelProto, core: onnx.ModelProto) -> None:
-    """Writes the prefix for the core's form and operator sets; what it uses is the same in all of them."""
+    """Gives the prefix the core's IR version and operator sets; its operators are the same in all of them."""
     prefix.ir_version = core.ir_version
     versions = {entry.domain: entry.version for entry in core.opset_import}
     for entry in prefix.opset_import:
@@ -78,7 +78,7 @@ def _agree(prefix: onnx.ModelProto, core: onnx.ModelProto) -> None:
 
 
 def _name_inputs(graph: onnx.GraphProto, names: Sequence[str]) -> None:
-    """Gives the inputs their names in the product; initializers that are listed as inputs keep theirs."""
+    """Renames the prefix's inputs to their names in the product."""
     new = {f"{FRONT}input_{index}": name for index, name in enumerate(names)}
     for tensor in graph.input:
         tensor.name = new.get(tensor.name, tensor.name)
@@ -87,7 +87,7 @@ def _name_inputs(graph: onnx.GraphProto, names: Sequence[str]) -> None:
 
 
 def _give(graph: onnx.GraphProto, source: str, answer: Answer) -> None:
-    """Makes `source` the only output, under its name, in float32 and in its unit."""
+    """Makes `source` the graph's only output, with the name, type and unit of `answer`."""
     name = answer.name
     while name in {tensor.name for tensor in graph.input}:
         name += "_"
@@ -106,7 +106,7 @@ def _give(graph: onnx.GraphProto, source: str, answer: Answer) -> None:
 
 
 def _list_once(model: onnx.ModelProto) -> None:
-    """Merging lists a domain once for each half; quantizers insist on once, and on those that are used."""
+    """Lists each used operator set once: merging lists it for both parts, which quantizers do not accept."""
     versions = {entry.domain: entry.version for entry in model.opset_import}
     used = {"", *_domains(model.graph.node)}
     for function in model.functions:
@@ -116,7 +116,7 @@ def _list_once(model: onnx.ModelProto) -> None:
 
 
 def _domains(nodes: Iterable[onnx.NodeProto]) -> Iterator[str]:
-    """Whose operators the nodes are, also those of inner graphs."""
+    """The operator domains of the nodes, including inner graphs."""
     for node in nodes:
         yield node.domain
         for attribute in node.attribute:

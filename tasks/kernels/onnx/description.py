@@ -1,4 +1,4 @@
-"""Descriptions: what an ONNX file takes, gives, weighs and computes."""
+"""Description of an ONNX file: its inputs, outputs, size, parameters and multiply-accumulates."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from tasks.kernels.onnx.sessions import Array, open_session
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input or output: text as shape entry is a dimension's name, None one without."""
+    """An input or output; in `shape`, a text is the name of a free dimension, None a free dimension without name."""
 
     name: str
     shape: tuple[int | str | None, ...]
     dtype: str
-    """A numpy name, or `string`."""
+    """A NumPy type name, or `string`."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a file takes, gives, weighs and computes."""
+    """An ONNX file's interface, size and cost."""
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     bytes: int
     parameters: int
-    """Elements of its constants, without shapes and without scales and zero points of quantization."""
+    """Number of constants, without shapes and without the scales and zero points of quantization."""
     nonzeros: int
-    """Those that stand for another number than 0."""
+    """Number of parameters whose real value is not 0."""
     macs: int
-    """Multiply-accumulates of one example in convolutions and matrix products."""
+    """Multiply-accumulates in convolutions and matrix products for one example."""
 
 
 def describe(model: Path | bytes) -> Description:
-    """Counts a file's constants, and its multiply-accumulates on one example (of zeros and empty text)."""
+    """Describes a file; multiply-accumulates are counted in a run on one example of zeros and empty text."""
     proto = load_proto(model)
     inputs, outputs = interface(model)
     parameters, nonzeros = graph_reading.count_parameters(proto.graph.node, constants(proto), _axis)
@@ -56,24 +56,24 @@ def describe(model: Path | bytes) -> Description:
 
 
 def interface(model: Path | bytes) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """What a file must be given (an initializer among the inputs need not be), and what it answers."""
+    """The file's required inputs (without inputs that have an initializer) and its outputs."""
     session = open_session(model, optimized=False)
     return tuple(map(_tensor, session.get_inputs())), tuple(map(_tensor, session.get_outputs()))
 
 
 def fixed_batch(model: Path | bytes) -> int | None:
-    """How many examples a file insists on at once; None when it takes any number."""
+    """The fixed batch size of the file's first input; None when it takes any number of examples."""
     shape = open_session(model, optimized=False).get_inputs()[0].shape
     return shape[0] if shape and isinstance(shape[0], int) else None
 
 
 def count_operators(model: Path | bytes) -> int:
-    """How many operators the graph has, without constants."""
+    """Number of operators in the graph, without constant nodes."""
     return sum(1 for node in load_proto(model).graph.node if node.op_type != "Constant")
 
 
 def metadata(model: Path | bytes) -> dict[str, str]:
-    """The file's own remarks by key, such as the names of its classes."""
+    """The file's metadata by key, such as the class names."""
     return {entry.key: entry.value for entry in load_proto(model).metadata_props}
 
 
@@ -92,7 +92,7 @@ def _axis(node: Any) -> int:
 
 
 def _macs(proto: onnx.ModelProto, example: Mapping[str, Array]) -> int:
-    """Runs one example to learn the shapes: right in quantized graphs, too, where inference may give up."""
+    """Takes the shapes from a run on one example: this also works in quantized graphs, where inference may fail."""
     wanted = [
         (node.op_type, graph_reading.operands(node))
         for node in proto.graph.node

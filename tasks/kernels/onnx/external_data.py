@@ -1,4 +1,4 @@
-"""External data: tensors that lie in files beside an ONNX file are brought into it; no path leaves its folder."""
+"""External data: embeds tensors stored in files next to an ONNX file; files outside its folder are never read."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 import onnx
 
 LARGEST = 2**31 - 1
-"""Bytes of one file, at most: protobuf's own limit."""
+"""Bytes of one ONNX file, at most: protobuf's own limit."""
 
 
 def embed(proto: onnx.ModelProto, folder: Path) -> int:
-    """Reads every tensor that lies outside of the file into it, in place, and returns how many there were.
+    """Embeds every externally stored tensor into `proto`, in place, and returns their number.
 
     Raises:
-        ValueError: a place is outside of `folder`, a file is missing, too short or not plain, or the whole
-            is larger than one file can be. Nothing outside of the folder is read.
+        ValueError: a location is outside `folder`; a file is missing, too short or not a regular file; or the
+            whole would exceed LARGEST bytes.
     """
     found = [tensor for tensor in constants_of(proto) if tensor.data_location == onnx.TensorProto.EXTERNAL]
     whole = proto.ByteSize()
@@ -32,7 +32,7 @@ def embed(proto: onnx.ModelProto, folder: Path) -> int:
 
 
 def constants_of(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    """Every constant of a model: initializers and attributes, also of inner graphs and functions."""
+    """Every constant tensor of a model: initializers and attributes, including inner graphs and functions."""
     yield from _of_graph(proto.graph)
     for function in proto.functions:
         yield from _of_nodes(function.node)
@@ -77,7 +77,7 @@ def _read(tensor: onnx.TensorProto, folder: Path, room: int) -> bytes:
 
 
 def _place(location: str, folder: Path, name: str) -> Path:
-    """The file of a tensor, through no link that leaves the folder."""
+    """The resolved file of a tensor; ValueError when it is outside `folder` (also through a link) or missing."""
     place, root = (folder / location).resolve(), folder.resolve()
     if not location or Path(location).is_absolute() or not place.is_relative_to(root) or ".." in Path(location).parts:
         law = f"must keep its external data inside its own folder, but tensor {name!r} lies at {location!r}"

@@ -1,6 +1,6 @@
-"""Foreign files: an ONNX file made by others, read whole, checked, and brought into one form; nothing in it is run.
+"""Foreign models: reads, checks and normalizes ONNX files made by others, without running them.
 
-What is wrong with a file is an `Unusable`, found before the first example goes through it.
+A problem with a file is raised as `Unusable`.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from tasks.kernels.onnx.serialization import dump, load_proto
 from tasks.kernels.onnx.sessions import open_session
 
 OLDEST, COMMON = 7, 13
-"""The oldest operator set that the runtime supports, and what older files are raised to: quantization for each
-channel needs it."""
+"""The oldest operator set that the runtime supports; and the one that older files are converted to, because
+per-channel quantization needs it."""
 FREE, IR = 4, 8
-"""The first form of file (IR version) whose initializers are constants unless they are inputs, too: then the caller
-may replace them, and the runtime computes nothing with them beforehand. And the form that older files are raised to."""
+"""The first IR version (version of the file format) in which an initializer need not be an input, too: one that is
+may be replaced by the caller, so the runtime cannot precompute with it. And the IR version older files get."""
 ERRORS = (
     *(engine.Fail, engine.InvalidArgument, engine.InvalidGraph, engine.InvalidProtobuf),
     *(engine.NotImplemented, engine.RuntimeException),
 )
-"""What the runtime raises over a file that it cannot load or run."""
+"""Exceptions of the runtime for a file that it cannot load or run."""
 
 
 class Unusable(ValueError):  # noqa: N818 - it is an answer about a file
-    """Why a file cannot be used: a law, the value that breaks it, and the nearest way out, where known."""
+    """A file cannot be used: the law it breaks, the value that breaks it, and the nearest remedy, where known."""
 
     def __init__(self, law: str, value: object = None, nearest: object = None) -> None:
         super().__init__(law)
@@ -42,11 +42,11 @@ class Unusable(ValueError):  # noqa: N818 - it is an answer about a file
 
 
 def read_foreign(path: Path) -> bytes:
-    """A file as its makers wrote it, with its external data in it.
+    """The bytes of an ONNX file, unchanged except that its external data are embedded.
 
     Raises:
-        Unusable: it is empty, cut off or no ONNX file; it fails ONNX's checker; its external data are missing or
-            outside its folder; the runtime does not know its version or an operator.
+        Unusable: the file is empty, truncated or no ONNX file; it fails ONNX's checker; its external data are
+            missing or outside its folder; the runtime does not know its version or one of its operators.
     """
     data = path.read_bytes()
     proto = _parse(data)
@@ -85,12 +85,12 @@ def _check_versions(proto: onnx.ModelProto) -> None:
 
 
 def opset_of(proto: onnx.ModelProto) -> int:
-    """The version of ONNX's own operators that the graph is written for; 0 when it does not say."""
+    """The version of ONNX's own operator set that the graph uses; 0 when it does not say."""
     return next((int(entry.version) for entry in proto.opset_import if entry.domain in ("", "ai.onnx")), 0)
 
 
 def _unknown(said: str) -> Unusable | None:
-    """The runtime's or the checker's words about a version or an operator that it does not know."""
+    """An error of the runtime or the checker about an unknown version or operator, as Unusable; None for others."""
     version = f"ONNX Runtime {onnxruntime.__version__}"
     if found := re.search(r"IR version: (\d+), max supported IR version: (\d+)", said):
         return Unusable(f"must be of a form (IR version) that {version} knows", int(found[1]), int(found[2]))
@@ -110,14 +110,14 @@ def _unknown(said: str) -> Unusable | None:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says in one line, without the runtime's own code and source."""
+    """The first line of an error's message, without the runtime's error code and source location."""
     words = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error))
     words = re.sub(r"^/\S+:\d+ .*?\) (?=[A-Z])|^/\S+:\d+: \w+: Assertion .*? failed: ", "", words)
     return next(iter(words.splitlines()), type(error).__name__)
 
 
 def is_rounded(data: bytes) -> bool:
-    """Whether the file computes in fewer than 32 bits: another order of operators rounds its answers otherwise."""
+    """Whether the file computes with fewer than 32 bits, so that reordering operators changes its rounding."""
     proto = load_proto(data)
     kinds = {node.op_type for node in proto.graph.node}
     eight = any("quantize" in kind.lower() or kind.endswith(("Integer", "NBits")) for kind in kinds)
@@ -126,14 +126,14 @@ def is_rounded(data: bytes) -> bool:
 
 
 def normalize_graph(data: bytes) -> bytes:
-    """The same graph in the one form that everything after it expects.
+    """The same graph in the form that the later steps expect.
 
-    Operators have names of their own, and ONNX's operators are of set 13 or newer. Where initializers are listed
-    among the inputs and cannot be anything else than constants, because the form of the file is that old, they are
-    taken off them; in newer forms that would make the file faster, so that it is left to `clean`.
+    Every operator has a unique name, and the operator set is 13 or newer. In files older than IR version 4, where
+    all initializers must be listed as inputs, they are removed from the inputs. In newer files this would make the
+    graph faster, so it is left to the technique `clean`.
 
     Raises:
-        Unusable: an operator has no counterpart in that set.
+        Unusable: an operator has no counterpart in operator set 13.
     """
     settled = load_proto(data)
     if opset_of(settled) < COMMON:
@@ -145,13 +145,13 @@ def normalize_graph(data: bytes) -> bytes:
         del graph.input[:]
         graph.input.extend(inputs)
     settled.ir_version = max(settled.ir_version, IR)
-    del graph.value_info[:]  # whoever needs them infers them; those of others need not be right
+    del graph.value_info[:]  # these shapes need not be right, and are inferred again where they are needed
     _name(graph)
     return dump(settled)
 
 
 def _raise(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """The graph in the common operator set; its remarks and other domains are kept."""
+    """The graph in the operator set COMMON; its metadata and other domains are kept."""
     try:
         raised = version_converter.convert_version(proto, COMMON)
     except (RuntimeError, version_converter.ConvertError, onnx.shape_inference.InferenceError) as error:
@@ -166,7 +166,7 @@ def _raise(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _name(graph: onnx.GraphProto) -> None:
-    """Names for the operators that have none, or that share one: plans speak of operators by name."""
+    """Gives unique names to operators without a name or with a shared one: plans refer to operators by name."""
     seen = Counter(node.name for node in graph.node)
     taken = set(seen)
     for index, node in enumerate(graph.node):

@@ -1,4 +1,4 @@
-"""Reading an ONNX graph: what its constants weigh, what its operators cost, what can run in eight bits."""
+"""Graph reading: an ONNX graph's parameters, multiply-accumulates, and the operators that can run in 8 bits."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ OPERANDS: Mapping[str, tuple[int, int]] = {
     "QLinearConv": (0, 3),
     "QLinearMatMul": (0, 3),
 }
-"""Operators that multiply and accumulate, and which of their inputs are the data and the weights."""
+"""Operators with multiply-accumulates, and the indices of their data and weight inputs."""
 QUANTIZED = ("Conv", "Gemm", "MatMul")
 RIDERS = (
     *("Add", "AveragePool", "Clip", "Concat", "Flatten", "GlobalAveragePool", "LeakyRelu", "MaxPool", "Pad"),
     *("Relu", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"),
 )
-"""Operators that run in eight bits, too, when all of their data are: a way back to float would cost more."""
+"""Operators that are quantized, too, when all of their data are: converting to float and back would cost more."""
 
 
 class Node(Protocol):
-    """What is read of an ONNX node."""
+    """The fields of an ONNX node that are read here."""
 
     @property
     def name(self) -> str: ...
@@ -48,13 +48,13 @@ class Node(Protocol):
 
 
 def operands(node: Node) -> tuple[str, str, str]:
-    """Names of the data, the weights and the output of an operator in OPERANDS."""
+    """Names of the data, weight and output tensors of an operator in OPERANDS."""
     data, weight = OPERANDS[node.op_type]
     return node.input[data], node.input[weight], node.output[0]
 
 
 def macs(operator: str, data: Shape, weight: Shape, output: Shape) -> int:
-    """Multiply-accumulates of one operator, from the shapes of its operands (NCHW convolutions)."""
+    """Multiply-accumulates of one operator in OPERANDS, from the shapes of its operands (convolutions are NCHW)."""
     if operator == "ConvTranspose":
         return math.prod(data) * math.prod(weight[1:])
     if "Conv" in operator:
@@ -67,10 +67,10 @@ def macs(operator: str, data: Shape, weight: Shape, output: Shape) -> int:
 def count_parameters(
     nodes: Sequence[Node], constants: Mapping[str, Array], axis_of: Callable[[Node], int]
 ) -> tuple[int, int]:
-    """Parameters and the non-zero ones among them.
+    """(number of parameters, number of non-zero ones) among the `constants` of a graph with these `nodes`.
 
-    Shapes (int64), text, and the scales and zero points of quantization do not count; a quantized weight is
-    zero where it equals its zero point.
+    Shapes (int64), text, and the scales and zero points of quantization do not count; a quantized weight is zero
+    where it equals its zero point. `axis_of` returns the quantization axis of a node.
     """
     zeros: dict[str, Array] = {}
     helpers: set[str] = set()
@@ -90,14 +90,14 @@ def count_parameters(
 
 
 def quantizable_nodes(nodes: Sequence[Node], constants: Collection[str]) -> list[str]:
-    """Names of the convolutions and matrix products with constant weights, in the graph's order."""
+    """Names of the convolutions and matrix products with constant weights, in the order of the graph."""
     return [node.name for node in nodes if node.op_type in QUANTIZED and node.input[1] in constants]
 
 
 def riding(nodes: Sequence[Node], chosen: Collection[str], constants: Collection[str]) -> list[str]:
-    """`chosen` and the riders behind them, in the graph's order: what the quantizer is given.
+    """Names of the nodes to quantize: `chosen` and the operators of RIDERS after them, in the order of the graph.
 
-    A rider has only data that come from quantized nodes, and at least one; constants are no data.
+    Such an operator follows when all of its inputs that are not constants (at least one) come from quantized nodes.
     """
     quantized: set[str] = set()
     found = []
@@ -111,16 +111,16 @@ def riding(nodes: Sequence[Node], chosen: Collection[str], constants: Collection
 
 
 def activations_of(nodes: Sequence[Node], names: Collection[str], constants: Collection[str]) -> list[str]:
-    """Names of the tensors around the named nodes whose ranges the quantizer needs."""
+    """Names of the activations that the named nodes read or make: the quantizer needs their ranges."""
     around = {name for node in nodes if node.name in names for name in (*node.input, *node.output)}
     return sorted(name for name in around if name and name not in constants)
 
 
 def needless(nodes: Sequence[Node], names: Collection[str]) -> list[tuple[Node, Node]]:
-    """Pairs (quantize, dequantize) behind a matrix product that only float operators or the caller read.
+    """The needless pairs (QuantizeLinear, DequantizeLinear): after a matrix product, and read by no node in `names`.
 
-    The runtime's eight-bit products can give float themselves, so that the answer keeps its precision: 256
-    levels are few for a prediction in dollars.
+    The runtime's 8-bit products can return float directly, so that an output keeps its precision: 256 levels are
+    few for a prediction in dollars.
     """
     producers = {name: node for node in nodes for name in node.output}
     readers: dict[str, list[Node]] = {}

@@ -1,4 +1,4 @@
-"""Layers: what a single convolution or linear layer takes, by the runtime's own clock."""
+"""Layer timing: milliseconds of a single convolution or linear layer, from ONNX Runtime's profiler."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ from tasks.kernels.onnx.preprocessing_graph import OPSET
 from tasks.kernels.onnx.sessions import Array, open_session
 
 ROUNDS = 5
-"""Sessions of each layer, in turns with all others: where a session's memory lies changes its times, too."""
+"""Sessions of each layer, interleaved with those of all others: times also depend on a session's memory addresses."""
 CALLS, SECONDS = 40, 0.01
-"""Calls in a session: as many as fit into the seconds, at least 5."""
+"""Calls in a session, at most; fewer when SECONDS are over, but at least 5."""
 BEFORE = 16
-"""Channels that the layer before a convolution reads."""
+"""Input channels of the 1x1 convolution that precedes a timed convolution."""
 _PRODUCTS = ("Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "FusedMatMul")
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A convolution, or with an empty kernel a linear layer, with bias and ReLU, on one float32 example."""
+    """The work of one layer with bias and ReLU on one float32 example: a convolution, or a linear layer.
+
+    `read` and `made` are its input and output channels. A linear layer has an empty `kernel`.
+    """
 
     read: int
     made: int
@@ -38,11 +41,11 @@ class Layer:
     stride: tuple[int, ...] = ()
     dilation: tuple[int, ...] = ()
     pads: tuple[int, ...] = ()
-    """At the start of every axis, then at the end of every axis."""
+    """Padding at the start of each axis, then at the end of each axis."""
     groups: int = 1
 
     def __str__(self) -> str:
-        """All of it in one line: the same text, the same work."""
+        """All fields in one line; equal text means equal work."""
         at = "x".join(map(str, self.positions)) or "1"
         if not self.kernel:
             return f"linear {self.read} > {self.made} at {at}"
@@ -52,10 +55,10 @@ class Layer:
 
 
 def time_layers(layers: Sequence[Layer], rounds: int = ROUNDS) -> list[float]:
-    """Milliseconds of each layer, one thread: first quartile of `rounds` fresh sessions, visited in turns.
+    """Milliseconds of each layer with one thread: first quartile of `rounds` fresh sessions, interleaved.
 
-    Counted is the kernel's own time, and what turns the data of the layer before into the layout that it
-    reads; not what the ends of a graph need. A millionth of a second is the resolution of one call.
+    Counts the time of the layer's kernel and of the conversion of its input into the layout that it reads, not the
+    conversions at the ends of the graph. One call is timed to a microsecond.
     """
     models = [build_layer_graph(layer) for layer in layers]
     times = [[_time(model) for model in models] for _ in range(rounds)]
@@ -63,7 +66,7 @@ def time_layers(layers: Sequence[Layer], rounds: int = ROUNDS) -> list[float]:
 
 
 def build_layer_graph(layer: Layer) -> bytes:
-    """The layer as a graph; a 1x1 convolution stands before a convolution, so that it meets real neighbours."""
+    """The layer as an ONNX file; a 1x1 convolution precedes a convolution, so that its input layout is realistic."""
     nodes, constants = [], []
     if layer.kernel:
         entry = [1, BEFORE, *layer.positions]
@@ -117,8 +120,8 @@ def _time(model: bytes) -> float:
 
 
 def _own(events: list[dict[str, object]], calls: int) -> float:
-    """Milliseconds of what follows the layer before, up to the layer itself: mean of the faster half of
-    the calls, for what else runs on the host only ever adds to one."""
+    """Milliseconds of the operators after the preceding convolution, up to the layer itself: the mean of the faster
+    half of the calls, because other load on the host only adds time."""
     nodes = [event for event in events if str(event["name"]).endswith("kernel_time")]
     times: Array = np.array([event["dur"] for event in nodes], float).reshape(calls, -1)
     kinds = [str(event["args"]["op_name"]) for event in nodes[: times.shape[1]]]  # type: ignore[index]

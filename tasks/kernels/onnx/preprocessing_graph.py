@@ -1,6 +1,7 @@
-"""Prefixes: the fitted preprocessing as an ONNX graph, so that a product takes what the user has.
+"""Preprocessing graph: the fitted preprocessing as an ONNX graph, so that a product takes the user's raw inputs.
 
-Inputs are called `input_0`, `input_1`, …; the output is `features`.
+Its inputs are called `input_0`, `input_1`, …; its output is `features`. `fitted` is the record of
+`preprocessing.Fitted`.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ import onnx
 from onnx import TensorProto, helper
 
 OPSET = 20
-"""Of the main domain; torch's exporter writes it, so both halves of a product's graph agree."""
+"""Version of the main operator set: the one that torch's exporter writes, so both parts of a product agree."""
 ML_OPSET = 3
-"""Of the domain ai.onnx.ml, which has the one-hot encoder for text."""
+"""Version of the operator set ai.onnx.ml, which has the one-hot encoder for text."""
 TYPES = {
     "float16": TensorProto.FLOAT16,
     "float32": TensorProto.FLOAT,
     "float64": TensorProto.DOUBLE,
     "uint8": TensorProto.UINT8,
 }
-"""Types of pixels and features, by their numpy name."""
+"""ONNX types of pixels and features, by NumPy name."""
 
 
 def image_prefix(
@@ -32,15 +33,15 @@ def image_prefix(
     planes: bool = True,
     batch: int | str = "batch",
 ) -> onnx.ModelProto:
-    """(batch, height, width, channels) raw pixels → what a network takes.
+    """A graph from raw pixels (batch, height, width, channels) to the network's input.
 
     Args:
-        shape: of one image.
-        dtype: of the raw pixels.
-        fitted: the normalization; None leaves the pixels' values as they are.
-        wanted: the answer's type.
-        planes: whether the answer is (batch, channels, height, width).
-        batch: 1 for a network that takes one example at a time, else the name of a free axis.
+        shape: (height, width, channels) of one image.
+        dtype: type of the raw pixels, a key of TYPES.
+        fitted: the normalization; None keeps the pixels' values.
+        wanted: type of the output, a key of TYPES.
+        planes: whether the output is (batch, channels, height, width); otherwise the axes stay.
+        batch: a fixed batch size, or the name of a free axis.
     """
     height, width, channels = shape
     axes, order = ((1, channels, 1, 1), (channels, height, width)) if planes else ((1, 1, 1, channels), shape)
@@ -61,7 +62,10 @@ def image_prefix(
 
 
 def stack_prefix(columns: int, wanted: str = "float32", batch: int | str = "batch") -> onnx.ModelProto:
-    """One (batch, 1) float32 input for each column → (batch, columns), their values as they are."""
+    """A graph from one (batch, 1) float32 input for each column to (batch, columns), values unchanged.
+
+    `wanted` and `batch` are as in `image_prefix`.
+    """
     names = [f"input_{index}" for index in range(columns)]
     inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, 1]) for name in names]
     outputs = [helper.make_tensor_value_info("features", TYPES[wanted], [batch, columns])]
@@ -71,9 +75,9 @@ def stack_prefix(columns: int, wanted: str = "float32", batch: int | str = "batc
 
 
 def table_prefix(fitted: Mapping[str, Any], wanted: str = "float32", batch: int | str = "batch") -> onnx.ModelProto:
-    """One (batch, 1) input for each raw column → (batch, features), imputed, scaled and one-hot.
+    """A graph from one (batch, 1) input for each raw column to (batch, features): imputed, scaled, one-hot encoded.
 
-    `wanted` and `batch` are those of `image_prefix`.
+    `wanted` and `batch` are as in `image_prefix`.
     """
     nodes, inputs, constants, blocks = [], [], [], []
     numbers, categories = fitted["numbers"], fitted["categories"]
@@ -119,7 +123,7 @@ def table_prefix(fitted: Mapping[str, Any], wanted: str = "float32", batch: int 
 
 
 def _chain(start: str, steps: Sequence[tuple[str, str, dict[str, Any]]]) -> list[Any]:
-    """One node after the other from `start` to `features`: (operator, the constant beside the data, attributes)."""
+    """Nodes in sequence from the tensor `start` to `features`; a step is (operator, second input, attributes)."""
     nodes, name = [], start
     for index, (operator, constant, attributes) in enumerate(steps):
         after = "features" if index == len(steps) - 1 else f"step_{index}"

@@ -1,4 +1,4 @@
-"""Files: ONNX graphs in and out of their bytes, their constants, and their inner values."""
+"""Serialization: ONNX graphs from and to bytes, their constants, and sessions that return inner values."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from tasks.kernels.onnx import bitmasks
 from tasks.kernels.onnx.sessions import Array, open_session
 
 MASKED = "paredown.storage"
-"""Domain of the nodes that unfold a constant from its bit mask."""
+"""Operator domain of the nodes that restore a constant from its bit mask."""
 
 
 def load_proto(model: Path | bytes) -> onnx.ModelProto:
-    """A graph from a file or its bytes."""
+    """The model from a file or its bytes."""
     return onnx.load_from_string(model) if isinstance(model, bytes) else onnx.load(model)
 
 
 def dump(proto: onnx.ModelProto) -> bytes:
-    """The same graph always gives the same bytes."""
+    """The bytes of a model; equal models give equal bytes."""
     return bytes(proto.SerializeToString(deterministic=True))
 
 
 def constants(proto: onnx.ModelProto) -> dict[str, Array]:
-    """Initializers and constant nodes by the name of their tensor; those stored as bit masks are unfolded."""
+    """Initializers and constant nodes, by tensor name; constants stored as bit masks are restored."""
     found = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
     for node in proto.graph.node:
         if node.op_type == "Constant" and node.attribute[0].name == "value":
@@ -39,7 +39,7 @@ def constants(proto: onnx.ModelProto) -> dict[str, Array]:
 
 
 def exposed(proto: onnx.ModelProto, names: Sequence[str]) -> Any:
-    """A session of the graph as it stands, with the named tensors among its outputs."""
+    """A session of the unoptimized graph that has the named tensors among its outputs."""
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
     present = {item.name for item in copy.graph.output}

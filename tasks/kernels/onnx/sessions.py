@@ -1,4 +1,4 @@
-"""Sessions: ONNX Runtime opens a file with its threads pinned down, and runs it."""
+"""Sessions: opens ONNX files in ONNX Runtime with a fixed number of threads, and runs them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ onnxruntime.set_default_logger_severity(3)
 
 
 def available(provider: Provider) -> bool:
-    """Whether the installed runtime has the execution provider at all."""
+    """Whether the installed runtime includes the execution provider (it may still fail to start)."""
     return _PROVIDERS[provider] in onnxruntime.get_available_providers()
 
 
@@ -32,10 +32,11 @@ def open_session(
     optimized: bool = True,
     profile: Path | None = None,
 ) -> onnxruntime.InferenceSession:
-    """A session with its threads pinned down: `threads` inside an operator, operators one after another.
+    """A session that runs operators one after another, with `threads` threads inside each.
 
-    With `profile`, every operator is timed into a file whose name begins so; `end_profiling` names it.
-    Raises RuntimeError where the runtime cannot give the provider (it would fall back silently).
+    `optimized=False` turns the runtime's graph optimizations off. With `profile`, every operator is timed, into a
+    file whose path begins with it (`end_profiling` returns its name). Raises RuntimeError when the runtime cannot
+    use the provider, in place of its silent fallback.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -47,7 +48,7 @@ def open_session(
     levels = onnxruntime.GraphOptimizationLevel
     options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimized else levels.ORT_DISABLE_ALL
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if threads > 1 else "0")
-    # Sessions that wait for their turn must not spin on the cores of the one that is timed.
+    # Idle sessions must not spin on the cores of the one that is timed.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     if not available(provider):
         raise RuntimeError(f"this ONNX Runtime has no {_PROVIDERS[provider]}")
@@ -66,9 +67,9 @@ def predict(
     provider: Provider = "cpu",
     optimized: bool = True,
 ) -> Array:
-    """The first output for all examples, run `batch` at a time (a file with a fixed batch decides itself).
+    """The first output for all examples, (count, …), run `batch` at a time (or the file's fixed batch).
 
-    `inputs` maps input names to arrays whose first axis counts examples; text is an array of str objects.
+    `inputs` maps input names to arrays with the examples on the first axis; text is an array of str objects.
     """
     session = open_session(model, threads, provider, optimized)
     fixed = session.get_inputs()[0].shape[:1]

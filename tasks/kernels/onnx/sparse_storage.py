@@ -1,6 +1,6 @@
-"""Storage: constants of which most entries are zero, stored as bit masks that the runtime itself unfolds on loading.
+"""Sparse storage: mostly-zero constants stored as bit masks that the runtime itself restores when it loads a file.
 
-A file carries the recipe as an ONNX function of standard operators, so any ONNX Runtime reads it. Since its
+The file contains the restoring as an ONNX function of standard operators, so any ONNX Runtime reads it. Since its
 inputs are constants, the runtime computes it once when the file is opened, and then runs the dense network.
 """
 
@@ -19,21 +19,21 @@ from tasks.kernels.onnx.sessions import Array
 OLDEST = 13
 """The first operator set in which every operator of the function has its present form."""
 FUNCTIONS = 8
-"""The first version of the file format with functions."""
+"""The first IR version (version of the file format) with functions."""
 
 
 def savings(model: bytes) -> dict[str, int]:
-    """Bytes that each constant would save as a bit mask, where that is more than none."""
+    """Bytes that each constant would save as a bit mask, by name; only constants that would save any."""
     dense = _dense(load_proto(model))
     saved = {name: _cost(tensor) - sum(_cost(part) for part in _masked(tensor)) for name, tensor in dense.items()}
     return {name: count for name, count in saved.items() if count > 0}
 
 
 def pack_weights(model: bytes, names: Collection[str]) -> bytes:
-    """The file with the named constants as bit masks; they stay the same numbers.
+    """The file with the named constants stored as bit masks; their values do not change.
 
-    Raises KeyError, naming the tensor, when it is no such constant, and ValueError for a file whose operator
-    set is older than OLDEST.
+    Raises KeyError with the tensor's name when it cannot be packed, and ValueError for a file whose operator set is
+    older than OLDEST.
     """
     proto = load_proto(model)
     version = next((entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")), 0)
@@ -57,13 +57,13 @@ def pack_weights(model: bytes, names: Collection[str]) -> bytes:
 
 
 def largest(model: bytes, count: int = 3) -> list[str]:
-    """Names of the largest constants."""
+    """Names of the `count` largest constants, the largest first."""
     sizes = {tensor.name: tensor.ByteSize() for tensor in load_proto(model).graph.initializer}
     return sorted(sizes, key=lambda name: -sizes[name])[:count]
 
 
 def same_constants(before: bytes, after: bytes) -> bool:
-    """Whether two files hold the same numbers under the same names, however they are stored."""
+    """Whether two files hold the same constants under the same names, however they are stored."""
     one, two = (constants(load_proto(model)) for model in (before, after))
     return one.keys() == two.keys() and all(_same(one[name], two[name]) for name in one)
 
@@ -73,7 +73,7 @@ def _same(one: Array, two: Array) -> bool:
 
 
 def _dense(proto: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
-    """The constants in the file that can be packed: of a plain number type, no scalars, not packed already."""
+    """The constants that can be packed, by name: of a plain number type, not scalar, empty, external or packed."""
     parts = {name for node in proto.graph.node if node.domain == MASKED for name in node.input}
     kinds = (
         *(TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE),
@@ -91,7 +91,7 @@ def _dense(proto: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
 
 
 def _masked(tensor: onnx.TensorProto) -> tuple[onnx.NodeProto, onnx.TensorProto, onnx.TensorProto]:
-    """The node that unfolds the constant under its own name, the bits and the values."""
+    """The node that restores the constant under its own name, and its two inputs, bits and values."""
     bits, values = bitmasks.mask(numpy_helper.to_array(tensor))
     parts = [f"{tensor.name}.bits", f"{tensor.name}.values"]
     node = helper.make_node("Unmask", parts, [tensor.name], domain=MASKED, shape=[int(size) for size in tensor.dims])
@@ -99,20 +99,21 @@ def _masked(tensor: onnx.TensorProto) -> tuple[onnx.NodeProto, onnx.TensorProto,
 
 
 def _cost(part: onnx.NodeProto | onnx.TensorProto) -> int:
-    """Bytes in the file, with the field's own tag and length."""
+    """Bytes in the file, including the field's tag and length."""
     return int(part.ByteSize()) + 4
 
 
 def _forget_inputs(proto: onnx.ModelProto, names: Collection[str]) -> None:
-    """Old files list their constants among the inputs, too, which would let a caller replace them."""
+    """Removes the named constants from the graph's inputs, where old files list them, too."""
     for item in [item for item in proto.graph.input if item.name in names]:
         proto.graph.input.remove(item)
 
 
 def _function(version: int) -> onnx.FunctionProto:
-    """bits (uint8), values → the dense tensor of `shape`: values[cumulated bits, and 0 where the bit is 0].
+    """The ONNX function Unmask(bits uint8, values) → dense tensor of `shape`, see `bitmasks.unmask`.
 
-    In 32-bit integers: the runtime has no arithmetic on bytes.
+    An entry is values[number of 1 bits so far] where its bit is 1, else values[0]. It computes in 32-bit integers
+    because the runtime has no arithmetic on bytes.
     """
 
     def constant(name: str, numbers: list[int], kind: int = TensorProto.INT32) -> onnx.NodeProto:

@@ -1,4 +1,4 @@
-"""Conversion: a torch network becomes an ONNX graph with a dynamic batch."""
+"""Export: converts a torch network to an ONNX graph with a free batch dimension."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def convert(model: nn.Module, shape: tuple[int, ...]) -> onnx.ModelProto:
-    """The graph of a network in evaluation mode: `input` (batch, *shape) → `output`, as torch's exporter writes it.
+    """The ONNX graph of a network in evaluation mode, from `input` (batch, *shape) to `output`.
 
-    A fake-quantized network becomes a quantized one (QDQ): its weights are stored in int8, its biases in int32.
-    What the exporter prints on success is kept from the terminal.
+    A fake-quantized network becomes a quantized one (QDQ), with weights in int8 and biases in int32. The output that
+    the exporter prints on success is suppressed.
     """
     import torch  # not above: timing processes import this package, and need no torch
 
@@ -60,7 +60,7 @@ def convert(model: nn.Module, shape: tuple[int, ...]) -> onnx.ModelProto:
 
 
 def translations() -> dict[Any, Callable[..., Any]]:
-    """Fake quantization's two operators for torch's exporter: QuantizeLinear and DequantizeLinear."""
+    """The exporter's translations of the two fake-quantization operators, to QuantizeLinear and DequantizeLinear."""
     import torch
     from onnxscript import opset20 as op
 

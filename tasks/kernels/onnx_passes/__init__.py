@@ -1,1 +1,1 @@
-"""Passes over ONNX graphs: cleanup, fusion patterns, quantization, float16."""
+"""Passes over ONNX graphs: cleanup, fusion patterns, quantization and float16. Files are passed as bytes."""

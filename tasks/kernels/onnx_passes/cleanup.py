@@ -1,4 +1,4 @@
-"""Cleaning: an ONNX file with the same answers and fewer operators, before anything else is done to it."""
+"""Cleanup: fewer and faster operators with the same outputs, as the first pass over an ONNX file."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ IMPROVEMENTS = (
 
 
 def clean(model: bytes) -> bytes:
-    """The file fused, without what nothing needs, and with faster operators for the same arithmetic.
+    """The file fused, without unused parts, and with faster operators for the same arithmetic.
 
-    Initializers listed among the inputs are constants from then on, and every operator has a name of its own.
-    Answers differ by float rounding only. Cleaning what is clean takes no operator away.
+    Initializers listed among the inputs become constants, and every operator gets a unique name. Outputs differ by
+    float rounding only. Cleaning a cleaned file removes no further operator.
     """
     origin = load_proto(model)
     proto = load_proto(fuse(dump(_freed(origin))))
@@ -32,7 +32,7 @@ def clean(model: bytes) -> bytes:
 
 
 def _freed(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """The graph with its constants out of its inputs, where exporters of IR 3 had to list them."""
+    """A copy of the graph without constants among its inputs, where files of IR version 3 list them."""
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
     names = {tensor.name for tensor in copy.graph.initializer}
@@ -45,7 +45,7 @@ def _freed(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _name(graph: onnx.GraphProto) -> None:
-    """Names the operators that have none, or another one's, after their outputs, which differ."""
+    """Renames operators without a name, or with one already taken, after their outputs, which are unique."""
     taken: set[str] = set()
     for node in graph.node:
         if not node.name or node.name in taken:
@@ -54,7 +54,7 @@ def _name(graph: onnx.GraphProto) -> None:
 
 
 def without_shapes(model: bytes) -> bytes:
-    """The file without the types of inner values, which every runtime infers for itself."""
+    """The file without the types and shapes of inner values, which every runtime infers itself."""
     proto = load_proto(model)
     del proto.graph.value_info[:]
     return dump(proto)

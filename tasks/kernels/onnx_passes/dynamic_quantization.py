@@ -1,4 +1,4 @@
-"""Dynamic quantization: weights in eight bits; each batch's own ranges decide over the activations."""
+"""Dynamic quantization: weights in 8 bits; activations are quantized at run time by the range of each batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from tasks.kernels.onnx_passes.finalize import drop_unused, quiet, tidy
 
 
 def quantize_dynamic(fused: bytes, nodes: Collection[str], per_channel: bool = True) -> bytes:
-    """The fused file with `nodes` (names of convolutions and matrix products) as integer operators. Needs no data."""
+    """The fused file with `nodes` (names of convolutions and matrix products) as integer operators.
+
+    Needs no data. `per_channel`: one weight scale for each output channel, otherwise one for each tensor.
+    """
     from onnxruntime.quantization import QuantType
     from onnxruntime.quantization.onnx_quantizer import ONNXQuantizer
     from onnxruntime.quantization.quant_utils import QuantizationMode
@@ -44,7 +47,7 @@ def quantize_dynamic(fused: bytes, nodes: Collection[str], per_channel: bool = T
 
 
 def split_linear(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """The graph with its linear layers as MatMul and Add, which is what integer operators exist for."""
+    """The graph with each Gemm as MatMul and Add, for which integer operators exist. Changes `proto`, too."""
     found = fusion_patterns.view(proto)
     fusion_patterns.split_products(found)
     drop_unused(proto.graph)

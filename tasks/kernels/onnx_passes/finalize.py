@@ -1,4 +1,4 @@
-"""Tidying: what every rewriting of an ONNX file ends with: the origin's remarks, no left-overs, a quiet log."""
+"""Finalization, the end of every pass: restores metadata, removes unused constants, silences the quantizer's log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import onnx
 
 
 def tidy(written: onnx.ModelProto, origin: onnx.ModelProto) -> onnx.ModelProto:
-    """Gives a rewritten file the origin's metadata back, and only the operator sets that it uses."""
+    """Gives `written` the metadata and producer of `origin`, and drops operator sets that it does not use."""
     written.producer_name, written.producer_version = origin.producer_name, origin.producer_version
     del written.metadata_props[:]
     written.metadata_props.extend(origin.metadata_props)
@@ -22,7 +22,7 @@ def tidy(written: onnx.ModelProto, origin: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def drop_unused(graph: onnx.GraphProto) -> None:
-    """Takes out constants that nothing reads."""
+    """Removes initializers that no operator and no output uses."""
     used = {name for node in graph.node for name in node.input} | {item.name for item in graph.output}
     for tensor in [tensor for tensor in graph.initializer if tensor.name not in used]:
         graph.initializer.remove(tensor)
@@ -30,13 +30,13 @@ def drop_unused(graph: onnx.GraphProto) -> None:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps the quantizer's remarks, which it makes on the root logger, out of the caller's log."""
+    """Inside the context, ONNX Runtime's messages on the root logger are dropped."""
     root, handler = logging.getLogger(), logging.NullHandler()
 
     def foreign(record: logging.LogRecord) -> bool:
         return "onnxruntime" not in record.pathname
 
-    # With a handler in place, logging.warning() does not install one of its own for good.
+    # With a handler in place, logging.warning() does not permanently install one of its own.
     root.addHandler(handler)
     root.addFilter(foreign)
     try:

@@ -1,4 +1,4 @@
-"""Halving: an ONNX file with float16 weights and arithmetic between its first and its last product."""
+"""Float16: converts the weights and operators between an ONNX file's first and last product to float16."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tasks.kernels.onnx_passes.static_quantization import record_activations, se
 from tasks.kernels.quantization.number_formats import Range, extremes
 
 STEP = 16
-"""Examples run at a time, so that little memory holds all activations."""
+"""Examples run at a time, to bound the memory of the activations."""
 LARGEST = float(np.finfo(np.float16).max)
 
 
 def between(fused: bytes) -> dict[str, str]:
-    """Names and kinds of the products and of what lies between them, in the graph's order.
+    """The convolutions, matrix products and all operators between them: name → type, in the order of the graph.
 
-    What comes before is the preprocessing of the user's numbers, what comes behind gives the answer its unit:
-    both may need more than float16 reaches.
+    Operators before the first product preprocess the user's numbers, and those after the last one restore the unit
+    of the output; both may exceed the range of float16.
     """
     nodes = load_proto(fused).graph.node
     ahead = _reached(nodes)
@@ -32,8 +32,8 @@ def between(fused: bytes) -> dict[str, str]:
 
 
 def magnitudes(fused: bytes, names: Collection[str], batches: Sequence[Mapping[str, Array]]) -> dict[str, float]:
-    """Largest magnitude of each float tensor that the named operators read or give: constants first, then, on
-    the examples, activations, each in the graph's order."""
+    """Largest magnitude of each float32 tensor that the named operators read or make: first the constants, then the
+    activations on `batches` (inputs by name), each in the order of the graph."""
     proto = load_proto(fused)
     known = constants(proto)
     around = [name for node in proto.graph.node if node.name in names for name in (*node.input, *node.output)]
@@ -50,7 +50,7 @@ def magnitudes(fused: bytes, names: Collection[str], batches: Sequence[Mapping[s
 def halve(fused: bytes, names: Collection[str]) -> bytes:
     """The fused file with the named operators, and the weights that only they read, in float16.
 
-    Inputs and outputs stay as they are; other operators stay float32, with casts between. Deterministic.
+    The file's inputs and outputs keep their types; other operators stay float32, with casts between. Deterministic.
     """
     from onnxruntime.quantization.onnx_model import ONNXModel
     from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
@@ -67,7 +67,7 @@ def halve(fused: bytes, names: Collection[str]) -> bytes:
 
 
 def _drop_round_trips(graph: onnx.GraphProto) -> None:
-    """float32 → float16 → float32 between two operators that stay float32 → nothing: it would round and overflow."""
+    """Removes casts float32 → float16 → float32 between operators that stay float32: they would round and overflow."""
     half = {node.output[0]: node for node in graph.node if _casts_to(node, onnx.TensorProto.FLOAT16)}
     outputs = {item.name for item in graph.output}
     same = {}
@@ -76,7 +76,7 @@ def _drop_round_trips(graph: onnx.GraphProto) -> None:
             continue
         before = half[node.input[0]]
         node.input[0] = before.input[0]
-        # The converter names the casts that it puts behind float32 operators so; another cast may read integers.
+        # The converter gives this name to its casts after float32 operators; another cast may read integers.
         if before.name.endswith("_cast_to_fp16_node") and node.output[0] not in outputs:
             same[node.output[0]] = before.input[0]
             graph.node.remove(node)
@@ -92,7 +92,7 @@ def _casts_to(node: onnx.NodeProto, kind: int) -> bool:
 
 
 def _reached(nodes: Iterable[onnx.NodeProto], backwards: bool = False) -> set[str]:
-    """Names of the products and of everything behind them; before them, if `backwards`."""
+    """Names of the products and of all operators after them; with `backwards`, before them."""
     tensors: set[str] = set()
     found = set()
     for node in reversed(list(nodes)) if backwards else nodes:

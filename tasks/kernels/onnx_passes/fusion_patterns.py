@@ -1,6 +1,6 @@
-"""Patterns: arrangements of ONNX operators that fewer, or faster, operators compute as well.
+"""Fusion patterns: replaces groups of ONNX operators by fewer or faster ones with the same result.
 
-A graph is changed in place, its nodes already fused and its shapes inferred (`rewriting.fuse`).
+Graphs are changed in place; they must be fused and have inferred shapes (`static_quantization.fuse`).
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from tasks.kernels.onnx.serialization import constants
 from tasks.kernels.onnx.sessions import Array
 
 WIDEST = 128
-"""Channels up to which a zero-padded shortcut becomes a convolution: wider, its products cost more than copies."""
+"""Most channels of a zero-padded shortcut that becomes a convolution: beyond, products cost more than copies."""
 
 
 @dataclass
 class GraphView:
-    """A graph with what patterns ask of it; of the graph before the first change."""
+    """A graph with lookup tables for the patterns, which describe it as it was before the first change."""
 
     graph: onnx.GraphProto
     constants: dict[str, Array]
     producers: dict[str, onnx.NodeProto]
     shapes: dict[str, tuple[int, ...]]
-    """Of tensors with float values: 0 for a size that is not known."""
+    """Shapes of the float tensors, by name; 0 for an unknown size."""
     shared: set[str]
-    """Tensors that are outputs, or that several operators read."""
+    """Names of tensors that are outputs or have several readers."""
 
     def before(self, name: str, operator: str) -> onnx.NodeProto | None:
-        """The operator of that kind whose output `name` is, if nothing else reads it."""
+        """The node that makes the tensor `name`, if it is of type `operator` and the tensor has only one reader."""
         node = self.producers.get(name)
         return node if node is not None and node.op_type == operator and name not in self.shared else None
 
     def add(self, name: str, array: Array) -> str:
-        """Puts a constant into the graph and returns its name."""
+        """Adds a constant to the graph, unless there is one of this name, and returns its name."""
         if name not in self.constants:
             self.graph.initializer.append(numpy_helper.from_array(array, name))
             self.constants[name] = array
@@ -45,7 +45,7 @@ class GraphView:
 
 
 def view(proto: onnx.ModelProto) -> GraphView:
-    """The view of a graph as it stands."""
+    """The view of a model's graph in its present state."""
     graph = proto.graph
     read = [name for node in graph.node for name in node.input] + [item.name for item in graph.output] * 2
     known = (*graph.value_info, *graph.input, *graph.output)
@@ -60,7 +60,7 @@ def view(proto: onnx.ModelProto) -> GraphView:
 
 
 def merge_slices(found: GraphView) -> None:
-    """A Slice of a Slice on other axes → one Slice. Exact."""
+    """Merges a Slice of a Slice on other axes into one Slice. Exact."""
     for node in list(found.graph.node):
         first, *between = _slices(found, node) if node.op_type == "Slice" else (None,)
         if first is None:
@@ -76,10 +76,10 @@ def merge_slices(found: GraphView) -> None:
 
 
 def convolve_shortcuts(found: GraphView) -> None:
-    """Pixels left out, then zero channels added (a shortcut without weights) → one 1 x 1 convolution. Exact.
+    """Replaces a shortcut without weights (strided Slice, then a Pad with zero channels) by a 1x1 convolution. Exact.
 
-    The runtime keeps convolutions in its blocked layout, and adds their output to another one's in the same
-    operator; around a Slice or a Pad it goes back to the plain layout.
+    The runtime keeps convolutions in its blocked layout and fuses the addition of their outputs; around a Slice or a
+    Pad it returns to the plain layout.
     """
     for node in list(found.graph.node):
         slices, *between = _slices(found, node) if node.op_type == "Pad" else (None,)
@@ -99,7 +99,7 @@ def convolve_shortcuts(found: GraphView) -> None:
 
 
 def pool_means(found: GraphView) -> None:
-    """A mean over all places of (batch, channels, height, width) → global average pooling. Exact but for rounding."""
+    """Replaces a mean over height and width by GlobalAveragePool. Exact but for rounding."""
     for node in list(found.graph.node):
         shape = found.shapes.get(node.input[0], ()) if node.op_type == "ReduceMean" else ()
         if len(shape) != 4 or not shape[1]:
@@ -122,7 +122,7 @@ def pool_means(found: GraphView) -> None:
 
 
 def split_products(found: GraphView) -> None:
-    """A Gemm with constant weights that is a plain product and a sum → MatMul of the same name, and Add. Exact."""
+    """Replaces a Gemm with constant weights, without scaling or transA, by a MatMul (same name) and an Add. Exact."""
     for node in list(found.graph.node):
         weight = _constant(found, node, 1) if node.op_type == "Gemm" else None
         attributes = {item.name: helper.get_attribute_value(item) for item in node.attribute}
@@ -143,7 +143,7 @@ def split_products(found: GraphView) -> None:
 
 
 def share_decoding(found: GraphView) -> None:
-    """DequantizeLinear of the same tensors → one of them, which all read. Exact."""
+    """Merges DequantizeLinear nodes with the same inputs into one. Exact."""
     outputs = {item.name for item in found.graph.output}
     first: dict[tuple[str, ...], str] = {}
     same: dict[str, str] = {}
@@ -158,7 +158,7 @@ def share_decoding(found: GraphView) -> None:
 
 
 def share_constants(found: GraphView) -> None:
-    """Constants of the same type, shape and value → one of them. Exact."""
+    """Merges constants of the same type, shape and values into one. Exact."""
     first: dict[Any, str] = {}
     outputs = {item.name for item in found.graph.output}
     same = {
@@ -175,7 +175,10 @@ def _constant(found: GraphView, node: onnx.NodeProto, place: int) -> Array | Non
 
 
 def _slices(found: GraphView, node: onnx.NodeProto) -> tuple[onnx.NodeProto | None, ...]:
-    """The Slice before a Slice or a Pad; in a quantized graph also the rounding between, if it changes nothing."""
+    """The Slice before a Slice or a Pad; in a quantized graph also the nodes of a rounding between without effect.
+
+    (None,) when there is no such Slice.
+    """
     direct = found.before(node.input[0], "Slice")
     decode = found.before(node.input[0], "DequantizeLinear")
     encode = found.before(decode.input[0], "QuantizeLinear") if decode is not None else None
@@ -188,7 +191,7 @@ def _slices(found: GraphView, node: onnx.NodeProto) -> tuple[onnx.NodeProto | No
 
 
 def _put_weight(found: GraphView, node: onnx.NodeProto, name: str, weight: Array, source: onnx.NodeProto) -> str:
-    """Puts a weight of zeros and ones into the graph; in eight bits where the source's input is."""
+    """Adds a weight of zeros and ones to the graph, in 8 bits where the input of `source` is; returns its name."""
     before = found.producers.get(source.input[0])
     if before is None or before.op_type != "DequantizeLinear":
         return found.add(name, weight)
@@ -200,7 +203,10 @@ def _put_weight(found: GraphView, node: onnx.NodeProto, name: str, weight: Array
 
 
 def _rounding(found: GraphView, output: str, pooled: str) -> list[onnx.NodeProto]:
-    """What rounds `pooled` as `output` is rounded by its one reader: the runtime's pooling in eight bits ends so."""
+    """Nodes that round `pooled` as the only reader of `output` rounds it: the runtime fuses 8-bit pooling with them.
+
+    Empty when the output is not quantized.
+    """
     readers = [node for node in found.graph.node if output in node.input]
     if len(readers) != 1 or readers[0].op_type != "QuantizeLinear":
         return []
@@ -210,7 +216,7 @@ def _rounding(found: GraphView, output: str, pooled: str) -> list[onnx.NodeProto
 
 
 def _cut(found: GraphView, node: onnx.NodeProto) -> list[tuple[int, ...]]:
-    """(start, end, axis, step) of each sliced axis; empty when they are no constants."""
+    """(start, end, axis, step) of each sliced axis; empty when they are not constants."""
     starts, ends, axes, steps = (_constant(found, node, place) for place in range(1, 5))
     if starts is None or ends is None or axes is None or (axes < 0).any():
         return []
@@ -219,7 +225,7 @@ def _cut(found: GraphView, node: onnx.NodeProto) -> list[tuple[int, ...]]:
 
 
 def _steps(found: GraphView, node: onnx.NodeProto) -> list[int] | None:
-    """Steps over height and width of a Slice that leaves pixels out regularly, from the first one on."""
+    """The steps over height and width of a Slice that takes every n-th pixel from the first; None for any other."""
     cuts = _cut(found, node)
     size = found.shapes.get(node.input[0], ())
     if len(size) != 4 or not cuts:
@@ -232,7 +238,7 @@ def _steps(found: GraphView, node: onnx.NodeProto) -> list[int] | None:
 
 
 def _channel_pads(found: GraphView, node: onnx.NodeProto) -> tuple[int, int] | None:
-    """Zero channels that a Pad puts before and behind; None when it does anything else."""
+    """The numbers of zero channels that a Pad puts before and after; None when it does anything else."""
     mode = next((item.s for item in node.attribute if item.name == "mode"), b"constant")
     pads, value, axes = (_constant(found, node, place) for place in range(1, 4))
     if mode != b"constant" or pads is None or pads.size != 8 or axes is not None or (value is not None and value.any()):

@@ -1,4 +1,4 @@
-"""Variants: the settings in which a graph can be quantized, and the file that each one gives."""
+"""Int8 variants: the settings with which a graph can be quantized, and the file that each setting gives."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from tasks.kernels.quantization.number_formats import Calibration, Range, Varian
 
 @dataclass(frozen=True)
 class Setting:
-    """Formats, granularity and how ranges are found."""
+    """Number formats, granularity of the scales, and the calibration method."""
 
     variant: Variant | Literal["dynamic"]
     per_channel: bool
     calibration: Calibration | None
-    """None where nothing is calibrated: `dynamic`."""
+    """None for `dynamic`, which needs no calibration."""
     pixels: bool = False
-    """Whether the first convolution reads the user's pixels themselves (`fold_pixels`)."""
+    """Whether the first convolution reads the user's raw pixels (`fold_pixels`)."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A graph ready to be quantized, and ranges that are no question of calibration."""
+    """A graph ready to be quantized, and the ranges of tensors that need no calibration."""
 
     graph: bytes
     fixed: Mapping[str, Range]
 
 
 def source(model: bytes, pixels: bool) -> Source | None:
-    """The file cleaned, fused and with its shapes; None where `pixels` cannot be read as they are."""
+    """The file cleaned, fused and with inferred shapes; None when `pixels` is wanted but they cannot be folded."""
     cleaned = fuse(clean(model))
     if not pixels:
         return Source(cleaned, {})
@@ -43,7 +43,7 @@ def source(model: bytes, pixels: bool) -> Source | None:
 
 
 def build_variant(graph: bytes, nodes: Collection[str], ranges: Mapping[str, Range], setting: Setting) -> bytes:
-    """The graph of a source with `nodes` quantized. Deterministic; needs no data."""
+    """The graph of a Source with `nodes` quantized by `setting`; `ranges` includes `Source.fixed`. Deterministic."""
     if setting.variant == "dynamic":
         return quantize_dynamic(graph, nodes, setting.per_channel)
     return quantize(graph, nodes, ranges, setting.variant, setting.per_channel)

@@ -1,4 +1,4 @@
-"""Folding: the first convolution of a quantized network reads the user's pixels themselves."""
+"""Pixel folding: lets the first convolution of a quantized network read the user's raw pixels."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tasks.kernels.quantization.number_formats import Range
 
 
 def fold_pixels(cleaned: bytes) -> tuple[bytes, dict[str, Range]] | None:
-    """uint8 pixels → Cast → Transpose → Mul → Add → Conv, with the Mul and the Add inside the weights.
+    """Folds the Mul and Add of uint8 pixels → Cast → Transpose → Mul → Add → Conv into the convolution's weights.
 
-    The convolution then reads `pixel - zero`, whose eight bits are the pixel: nothing is rounded before it, and
-    the runtime skips four operators. Inside the picture the answer is the same. At its border, where the
-    convolution pads, the picture ended in `zero` (one number) and not in each channel's mean: the difference
-    is small where these means are close, and has to be measured.
+    The convolution then reads `pixel - zero`, whose 8 bits are the pixel itself: nothing is rounded before it, and
+    the runtime saves four operators. Inside the image the output is unchanged. At its border, the convolution's
+    padding now means the pixel value `zero` in all channels, and no longer each channel's mean: the difference is
+    small where these means are close, and has to be measured.
 
-    Returns the file and the range of that tensor, which is no question of calibration; None where the graph
-    does not begin so.
+    Returns the file and the ranges of the tensors before the convolution, which need no calibration; None when the
+    graph does not begin with these operators.
     """
     proto = load_proto(cleaned)
     found = fusion_patterns.view(proto)
@@ -55,7 +55,7 @@ def fold_pixels(cleaned: bytes) -> tuple[bytes, dict[str, Range]] | None:
 
 
 def _chain(found: fusion_patterns.GraphView) -> list[onnx.NodeProto] | None:
-    """Convolution, Add, Mul, Transpose and Cast, the last one of an input in uint8."""
+    """The nodes Conv, Add, Mul, Transpose and Cast, where the Cast reads a uint8 input; None without such a chain."""
     pixels = {item.name for item in found.graph.input if item.type.tensor_type.elem_type == onnx.TensorProto.UINT8}
     for conv in found.graph.node:
         if conv.op_type != "Conv" or conv.input[1] not in found.constants:
@@ -70,7 +70,7 @@ def _chain(found: fusion_patterns.GraphView) -> list[onnx.NodeProto] | None:
 
 
 def _factor(found: fusion_patterns.GraphView, node: onnx.NodeProto) -> Array | None:
-    """One number a channel."""
+    """The node's constant as one number for each channel, (channels,); None when it is anything else."""
     value = found.constants.get(node.input[1])
     fits = value is not None and value.ndim == 4 and value.size == value.shape[1]
     return value.astype(np.float64).ravel() if value is not None and fits else None

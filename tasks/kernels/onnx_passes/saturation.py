@@ -1,4 +1,4 @@
-"""Saturation: whether this host's eight-bit products are exact, asked with one small convolution."""
+"""Saturation: whether 8-bit products are exact on this host, tested with one small convolution."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ CHANNELS, SIZE = 16, 6
 
 
 def saturates() -> bool:
-    """Whether a convolution of U8 activations by S8 weights loses what 16 bits cannot hold.
+    """Whether a convolution of u8 activations with s8 weights saturates in 16 bits.
 
-    Processors without VNNI add two products in 16 bits: 2 x 255 x 127 is beyond 32,767. With weights of 7 bits,
-    at most 64, no sum is.
+    Processors without VNNI add two products in 16 bits: 2 x 255 x 127 exceeds 32,767. With 7-bit weights, at most
+    64, no sum does.
     """
     image = np.full((1, CHANNELS, SIZE, SIZE), 255, np.float32)
     [answer] = open_session(_convolution(127)).run(None, {"image": image})
@@ -22,7 +22,7 @@ def saturates() -> bool:
 
 
 def _convolution(weight: int) -> bytes:
-    """3x3, all weights the same, all scales 1 but the output's, which is what the true sum fills 8 bits with."""
+    """A 3x3 convolution with equal weights; the output's scale is such that the true sum is exactly 255 steps."""
     top = 255 * weight * 9 * CHANNELS
     shape, count = (CHANNELS, CHANNELS, 3, 3), CHANNELS * CHANNELS * 9
     constants = [

@@ -1,4 +1,4 @@
-"""Rewriting: an ONNX file fused, its activations' ranges collected, and the same file in eight bits."""
+"""Static quantization: fuses an ONNX file, collects the ranges of its activations, and rewrites it in 8 bits."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from tasks.kernels.onnx_passes.finalize import drop_unused, quiet, tidy
 from tasks.kernels.quantization.number_formats import FORMATS, Calibration, Range, Variant, clipped, extremes
 
 HISTOGRAM = 128
-"""Examples whose activations histograms count: some hundred thousand values of each tensor are enough."""
+"""Examples that histograms are made from: some hundred thousand values of each tensor are enough."""
 
 
 def quantizable(model: bytes) -> list[str]:
-    """Names of the operators that `quantize` can turn into eight bits, in the graph's order."""
+    """Names of the operators that `quantize` can convert to 8 bits, in the order of the graph."""
     return list(layer_names(model))
 
 
 def layer_names(model: bytes) -> dict[str, str]:
-    """The same names, and what the network calls each layer, as far as its weights' names tell."""
+    """The names of `quantizable`, each with the layer's name in the network, as far as the weight's name shows it."""
     proto = load_proto(model)
     names = graph_reading.quantizable_nodes(proto.graph.node, constants(proto))
     weights = {node.name: node.input[1] for node in proto.graph.node if node.name in names}
@@ -35,7 +35,7 @@ def layer_names(model: bytes) -> dict[str, str]:
 
 
 def fuse(model: bytes) -> bytes:
-    """The file after the runtime's basic rewriting: batch norm folded, biases joined, types inferred."""
+    """The file after the runtime's basic optimizations: batch norms folded, biases fused, shapes inferred."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "fused.onnx"
         options = onnxruntime.SessionOptions()
@@ -53,10 +53,11 @@ def collect_ranges(
     method: Calibration,
     step: int = 8,
 ) -> dict[str, Range]:
-    """Ranges of the activations around `nodes` (names in the fused graph) and the nodes that ride along.
+    """Ranges of the activations that `nodes` (names in the fused graph) and their riders read or make, by name.
 
-    NaN among the values gives NaN as range. Runs `step` examples at a time, so that little memory holds all
-    activations. Histograms (`entropy`, `percentile`) count the first HISTOGRAM examples only.
+    For the riders see `graph_reading.riding`. `batches` holds inputs by name; `step` examples run at a time, to bound
+    the memory of the activations. A NaN among the values makes the range NaN. The histograms of `entropy` and
+    `percentile` use the first HISTOGRAM examples only.
     """
     proto = load_proto(fused)
     known = constants(proto)
@@ -75,7 +76,7 @@ def collect_ranges(
 
 
 def session_batch(session: onnxruntime.InferenceSession, usual: int) -> int:
-    """How many examples a file with a fixed batch takes; `usual` where it is dynamic."""
+    """The session's fixed batch size; `usual` when the batch is free."""
     fixed = session.get_inputs()[0].shape[:1]
     return fixed[0] if fixed and isinstance(fixed[0], int) else usual
 
@@ -83,7 +84,7 @@ def session_batch(session: onnxruntime.InferenceSession, usual: int) -> int:
 def record_activations(
     session: onnxruntime.InferenceSession, names: Sequence[str], batches: Sequence[Mapping[str, Array]], step: int
 ) -> Iterator[dict[str, Array]]:
-    """The named tensors on all examples, run `step` at a time."""
+    """Yields the named tensors for all examples, `step` examples at a time."""
     for batch in batches:
         for at in range(0, len(next(iter(batch.values()))), step):
             piece = {name: np.asarray(array[at : at + step]) for name, array in batch.items()}
@@ -97,9 +98,9 @@ def quantize(
     variant: Variant,
     per_channel: bool = True,
 ) -> bytes:
-    """The fused file with `nodes`, and what rides along, in eight bits (QDQ). Deterministic; needs no data.
+    """The fused file with `nodes` and their riders (`graph_reading.riding`) in 8 bits (QDQ). Deterministic.
 
-    Raises KeyError, naming the tensor, when a range is missing.
+    `ranges` is the result of `collect_ranges`; KeyError with the tensor's name when one is missing.
     """
     from onnxruntime.quantization import CalibrationMethod, QuantType
     from onnxruntime.quantization.calibrate import TensorData, TensorsData
@@ -134,7 +135,7 @@ def quantize(
 
 
 def _keep_answers_float(proto: onnx.ModelProto, names: Collection[str]) -> None:
-    """Takes out the rounding of matrix products that nothing in eight bits reads."""
+    """Removes the rounding after matrix products that no quantized operator reads."""
     graph = proto.graph
     for before, after in graph_reading.needless(graph.node, names):
         exact, rounded = before.input[0], after.output[0]

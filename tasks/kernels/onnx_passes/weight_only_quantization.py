@@ -1,4 +1,4 @@
-"""Blockwise: weights of matrix products in 4 or 8 bits, each block of them with a scale of its own."""
+"""Weight-only quantization: weights of matrix products in 4 or 8 bits, with one scale for each block of weights."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tasks.kernels.onnx_passes.finalize import drop_unused, quiet, tidy
 
 Bits = Literal[4, 8]
 FLOATS, INTEGERS = 1, 4
-"""The runtime's `accuracy_level` of a product."""
+"""Values of the runtime's `accuracy_level`: multiply in float32, or in int8."""
 
 
 def shrinking(fused: bytes, bits: Bits, block_size: int) -> dict[str, str]:
-    """Those of `products` that take fewer bytes so: a block is never shorter than `block_size`."""
+    """Those of `products` that become smaller with these settings; short ones may not, as blocks have a fixed size."""
     known = constants(split_linear(load_proto(fused)))
     layers, weights = products(fused), {}
     for node in split_linear(load_proto(fused)).graph.node:
@@ -30,7 +30,7 @@ def shrinking(fused: bytes, bits: Bits, block_size: int) -> dict[str, str]:
 
 
 def products(fused: bytes) -> dict[str, str]:
-    """Names of the matrix products with constant float weights (a linear layer is one), and of their layers."""
+    """The matrix products (also linear layers) with constant float32 weights: operator's name → layer's name."""
     proto = split_linear(load_proto(fused))
     known = constants(proto)
     return {
@@ -46,13 +46,13 @@ def products(fused: bytes) -> dict[str, str]:
 def quantize_weights(fused: bytes, names: Collection[str], bits: Bits, block_size: int, integers: bool = True) -> bytes:
     """The fused file with the named products as MatMulNBits, whose weights are rounded block by block.
 
-    A block is `block_size` weights of one output; it has a scale and a zero point. With `integers` the runtime
-    rounds each block of activations to eight bits and multiplies integers; else it multiplies floats, for which
-    it must first unpack the weights. Deterministic; needs no data.
+    A block is `block_size` weights of one output; it has a scale and a zero point. With `integers`, the runtime
+    rounds each block of activations to 8 bits and multiplies integers; otherwise it unpacks the weights and
+    multiplies floats. Deterministic; needs no data.
     """
     origin = load_proto(fused)
     with quiet():
-        # Here, for on import it would set up the caller's log.
+        # Imported here, because on import it configures the caller's log.
         from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
         others = [name for name in products(fused) if name not in names]

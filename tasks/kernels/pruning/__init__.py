@@ -1,1 +1,1 @@
-"""Which channels, blocks and weights to remove, and how."""
+"""Pruning: which channels, residual blocks and single weights to remove, and how."""

@@ -1,7 +1,7 @@
-"""Which block hurts least when it goes: every try runs only the part of the graph behind the block.
+"""Block search: the order in which residual blocks can be removed with the least change of the outputs.
 
-The values at each block's start are kept from one run of the whole network, for a part of the examples at a
-time, so that they fit into memory.
+To try a removal, only the part of the graph from the block on is run again: the values at each block's start are
+kept from one run of the whole network, `CHUNK` examples at a time, so that they fit into memory.
 """
 
 from __future__ import annotations
@@ -18,21 +18,24 @@ from torch.nn import functional
 from tasks.kernels.graph.residual_blocks import ResidualBlock
 
 CHUNK = 128
-"""Examples that run together."""
+"""Examples run together."""
 Values = dict[fx.Node, Any]
 
 
 @dataclass(frozen=True)
 class Removal:
-    """One step of the search."""
+    """One step of the search: the block removed, and what the removals have cost so far."""
 
     name: str
     harm: float
-    """Divergence from the whole network's outputs once it is gone, the earlier ones, too."""
+    """Mean divergence from the whole network's outputs without this block and all blocks removed before it."""
 
 
 def divergence(outputs: Tensor, wanted: Tensor, numbers: bool) -> float:
-    """Sum over examples of KL(softmax(wanted) || softmax(outputs)) in nats; of squared differences for `numbers`."""
+    """Sum over examples of KL(softmax(wanted) || softmax(outputs)) in nats; with `numbers`, of squared differences.
+
+    Both are (count, classes); numbers may have any shape after the count, over which the squares are averaged.
+    """
     if numbers:
         return float((outputs - wanted).double().square().sum()) / prod(wanted.shape[1:])
     guess, guide = (functional.log_softmax(each.double(), dim=1) for each in (outputs, wanted))
@@ -40,14 +43,14 @@ def divergence(outputs: Tensor, wanted: Tensor, numbers: bool) -> float:
 
 
 class BlockSearch:
-    """Greedy: the block whose loss does the least harm goes, then the next with that one gone.
+    """Greedy search: removes the block whose loss changes the outputs least, then the next one, given that removal.
 
-    Lazy, after Minoux 1978: every step tries the half of the blocks that added the least harm when they were last
-    tried, and more of them only while one that was not tried looks better still.
+    Lazy evaluation (Minoux 1978): each step tries the half of the blocks that did the least harm when last tried,
+    and further ones only while one that has not been tried in this step looks better.
 
-    `traced`, in evaluation mode, is the search's own from now on. Batch norms use the statistics of the examples
-    at hand, `CHUNK` at a time, as they would after recalibration. `numbers`: the outputs are numbers, not classes;
-    a single output always is one.
+    `traced` must be in evaluation mode and not be used elsewhere: the search changes it. Batch norms use the
+    statistics of each chunk of `inputs`, as they would after recalibration. `numbers` says that the outputs are
+    numbers, not class logits; a single output always counts as a number.
     """
 
     def __init__(self, traced: fx.GraphModule, blocks: Sequence[ResidualBlock], inputs: Tensor, numbers: bool) -> None:
@@ -62,13 +65,13 @@ class BlockSearch:
             _use_batch_statistics(traced)
 
     def removals(self, cost: Mapping[str, float] | None = None) -> Iterator[Removal]:
-        """The blocks in the order in which they go; with `cost` (any unit), by the harm added per cost saved."""
+        """Yields all blocks in the order of removal; with `cost` (any unit), by the harm added per cost saved."""
         gone: list[str] = []
         before = self.harm(())
         added = dict.fromkeys(self._blocks, -inf)
 
         def price(name: str) -> float:
-            """Harm per cost; what does no harm is the better the more it saves."""
+            """Harm per cost; a block that does no harm ranks higher the more it saves."""
             unit = cost[name] if cost else 1.0
             return added[name] / unit if added[name] > 0 else added[name] * unit
 
@@ -85,7 +88,7 @@ class BlockSearch:
 
     @torch.no_grad()
     def harm(self, gone: Collection[str]) -> float:
-        """Mean divergence when these blocks are gone."""
+        """Mean divergence per example without the blocks in `gone`."""
         runs = (self._run(self._given(chunk), 0, gone) for chunk in self._chunks)
         return self._mean(
             divergence(run, wanted, self._numbers) for run, wanted in zip(runs, self._wanted, strict=True)
@@ -93,7 +96,7 @@ class BlockSearch:
 
     @torch.no_grad()
     def harms(self, gone: Collection[str], names: Sequence[str]) -> dict[str, float]:
-        """Mean divergence when one more block goes, for each of `names`."""
+        """Mean divergence per example without `gone` and one more block, for each block in `names`."""
         total = dict.fromkeys(names, 0.0)
         for chunk, wanted in zip(self._chunks, self._wanted, strict=True):
             kept: dict[str, Values] = {name: {} for name in names}
@@ -107,13 +110,16 @@ class BlockSearch:
         return sum(sums) / sum(map(len, self._chunks))
 
     def _given(self, chunk: Tensor) -> Values:
-        """The values of the graph's arguments: a copy of the examples, and the defaults of the others."""
+        """The values of the graph's placeholders: a copy of the examples, and the defaults of the others."""
         first, *others = (node for node in self._nodes if node.op == "placeholder")
         return {first: chunk.clone(), **{node: node.args[0] for node in others}}
 
     @torch.no_grad()
     def _run(self, values: Values, start: int, gone: Collection[str], kept: dict[str, Values] | None = None) -> Tensor:
-        """The outputs, from the node `start` on; fills `kept` with what is known, and needed, at each block's start."""
+        """Runs the graph from node `start` on and returns the outputs.
+
+        Fills `kept`, for each block named in it, with the values needed to start again at that block.
+        """
         skipped = {node for name in gone for node in self._blocks[name].inside}
         copies = {self._blocks[name].outlet: self._blocks[name].inlet for name in gone}
         last = self._last_uses(skipped, copies)
@@ -140,7 +146,7 @@ class BlockSearch:
 
 
 def _copied(values: Values) -> Values:
-    """Copies, for an operation in place must not reach what is kept."""
+    """Copies of the values, so that in-place operations do not change the kept ones."""
     return {node: value.clone() if isinstance(value, Tensor) else value for node, value in values.items()}
 
 

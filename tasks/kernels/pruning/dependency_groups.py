@@ -1,8 +1,8 @@
-"""Which channels stand or fall together: found by following every channel through the network's graph.
+"""Dependency groups: channels that can only be removed together, found by following each through the graph.
 
-Every output channel of a layer gets a number. The numbers travel along the graph; where two values are added,
-their numbers are joined (union-find); where an operation cannot be followed, the numbers that reach it are
-frozen. No name is ever looked at. The idea of dependency groups is that of Fang et al. 2023, "DepGraph".
+Every output channel of a layer gets an id. The ids are passed along the graph; where two values are added, their
+ids are joined (union-find); where an operation cannot be followed, the ids that reach it are frozen. Layer names
+play no part. The idea is that of Fang et al. 2023, "DepGraph".
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from tasks.kernels.graph.tracing import TraceError, to_device_of, trace
 from tasks.kernels.pruning.surgery import TOLERANCE, difference
 
 FEW = 8
-"""Examples that trial cuts are tried on."""
+"""Examples that trial cuts run on."""
 
 
 def find_groups(model: nn.Module, example: torch.Tensor) -> list[Group]:
-    """The groups of a network, in the order in which they are produced; every layer's output is in one.
+    """All channel groups of a network, in the order of the graph; every layer's output belongs to groups.
 
-    `example` is a batch as the network sees it. A group is free when half of it could be cut on trial: what the
-    graph does not show (a number in the code that goes by the width) freezes it, too. The model stays
-    bit-identical. Raises TraceError.
+    `example` is a batch of network inputs. Besides the graph, a trial decides: a group from which every second
+    channel cannot be removed is frozen, too (code may depend on the width in ways that the graph does not show).
+    `model` is not changed. Raises TraceError when it cannot be traced.
     """
     traced = _graph(model, example)
     walk = ChannelFlow(traced)
@@ -39,7 +39,7 @@ def find_groups(model: nn.Module, example: torch.Tensor) -> list[Group]:
 
 
 def _graph(model: nn.Module, example: torch.Tensor) -> fx.GraphModule:
-    """The network's graph, with torch's attention layers written out unless they are used with masks."""
+    """The network's graph, with torch's attention layers expanded unless they are used with masks."""
     try:
         return trace(model, example, expand_attention)
     except TraceError:
@@ -47,7 +47,7 @@ def _graph(model: nn.Module, example: torch.Tensor) -> fx.GraphModule:
 
 
 def _few(model: nn.Module, example: torch.Tensor) -> torch.Tensor:
-    """The first of the examples, for trials; all of them when the code is written for their number."""
+    """The first FEW examples; all of them when the network runs only on a batch of this size."""
     few = example[:FEW]
     try:
         with torch.no_grad():
@@ -58,10 +58,11 @@ def _few(model: nn.Module, example: torch.Tensor) -> torch.Tensor:
 
 
 def _tried(model: nn.Module, groups: list[Group], example: torch.Tensor) -> list[Group]:
-    """The groups after trial cuts: of all that are free, and of those whose number has a bit set, bit by bit.
+    """The groups after trial cuts, with those frozen that fail.
 
-    So of any two that the code ties together without the graph's showing it, one is cut without the other. When
-    a trial fails, each group is tried by itself.
+    One trial cuts all free groups; then there is one for each bit of the groups' numbers, which cuts those with
+    the bit set. So of any two groups, one is cut without the other at least once, which shows dependencies that
+    the graph hides. When a trial fails, each group is tried alone.
     """
     free = [group for group in groups if not group.frozen and group.channels > 1]
     bits = range((len(free) - 1).bit_length())
@@ -73,7 +74,7 @@ def _tried(model: nn.Module, groups: list[Group], example: torch.Tensor) -> list
 
 
 def _failure(model: nn.Module, groups: Sequence[Group], example: torch.Tensor) -> str | None:
-    """What is wrong with the network without every second channel of these groups; None when nothing is."""
+    """Why removing every second channel of these groups fails; None when it works."""
     keep = {group.id: range(0, group.channels, 2) for group in groups}
     layers = ", ".join(layer for group in groups for layer in group.layers("out"))
     try:
@@ -85,7 +86,7 @@ def _failure(model: nn.Module, groups: Sequence[Group], example: torch.Tensor) -
 
 
 def _grouped(walk: ChannelFlow) -> list[Group]:
-    """The sets that have a producer; channels side by side in all their places make one group."""
+    """One group for each run of channels that are neighbours in all their places; only sets with a producer."""
     places: dict[int, list[Place]] = {}
     for (layer, side), channels in sorted(walk.slots.items(), key=lambda slot: slot[0][1] != "out"):
         for position, channel in enumerate(channels):

@@ -1,4 +1,4 @@
-"""How much each channel of a group matters: scores (channels,), float64; the least goes first."""
+"""Channel importance: a score for each channel of a group, (channels,) float64; the lowest are removed first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tasks.kernels.training.losses import task_loss
 
 
 def magnitude(model: nn.Module, group: Group) -> Tensor:
-    """L2 norm of each channel's filters over all producers of the group (Li et al. 2017 use L1)."""
+    """L2 norm of each channel's filters over all layers that make the group (Li et al. 2017 use L1)."""
     squares = [
         _rows(filters(layer), place, group.channels).square().sum(1) for place, layer in _places(model, group, "out")
     ]
@@ -26,10 +26,10 @@ def magnitude(model: nn.Module, group: Group) -> Tensor:
 
 
 def fpgm(model: nn.Module, group: Group) -> Tensor:
-    """Sum of the distances from a channel's filters to all others of their layer, over all producers.
+    """Sum of the distances from a channel's filters to all others of their layer, over all layers that make it.
 
-    The least is nearest to the geometric median, so that the others can stand in for it (He et al. 2019, "Filter
-    Pruning via Geometric Median"). A head's filters count as one.
+    The channel with the lowest score is nearest to the geometric median, so that the others can replace it (He et
+    al. 2019, "Filter Pruning via Geometric Median"). The filters of an attention head count as one.
     """
     distances = []
     for place, layer in _places(model, group, "out"):
@@ -42,7 +42,7 @@ def fpgm(model: nn.Module, group: Group) -> Tensor:
 
 
 def batch_norm(model: nn.Module, group: Group) -> Tensor | None:
-    """Sum of the absolute scales of the batch norms on the way (Liu et al. 2017); None without one."""
+    """Sum of the absolute scales of the group's batch norms (Liu et al. 2017); None without such a norm."""
     scales = [
         _rows(norm.weight, place, group.channels).abs().sum(1)
         for place, norm in _places(model, group, "through")
@@ -52,11 +52,11 @@ def batch_norm(model: nn.Module, group: Group) -> Tensor | None:
 
 
 def taylor(model: nn.Module, groups: Sequence[Group], batches: Iterable[tuple[Tensor, Tensor]]) -> list[Tensor]:
-    """First-order change of the loss when a channel is no longer read (Molchanov et al. 2017), by group.
+    """First-order change of the loss when a channel is set to zero (Molchanov et al. 2017): one tensor a group.
 
-    For each example, activation times gradient is summed over the channel's positions in all its readers; the
-    score is the mean of the absolute values. The loss is cross-entropy for integer targets, else mean squared
-    error. Works on a copy in evaluation mode; `batches` holds pairs (inputs, targets).
+    For each example, activation times gradient is summed over the channel's positions in all layers that read it;
+    the score is the mean of the absolute values. The loss is cross-entropy for integer targets, else mean squared
+    error. `batches` yields (inputs, targets). Works on a copy in evaluation mode.
     """
     if not groups:
         return []
@@ -88,7 +88,7 @@ def taylor(model: nn.Module, groups: Sequence[Group], batches: Iterable[tuple[Te
 
 
 def _gate(gates: dict[str, list[Tensor]], layer: str) -> Any:
-    """A hook that multiplies a layer's input by ones (examples, channels), whose gradient is wanted."""
+    """A hook that multiplies a layer's input by ones, (examples, channels), so that their gradient can be taken."""
 
     def hook(module: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         value = arguments[0]
@@ -113,7 +113,7 @@ def _change(effect: dict[str, Tensor], group: Group) -> Tensor:
 
 
 def _readers(model: nn.Module, group: Group) -> list[str]:
-    """The layers that read the group; not those whose groups leave as wholes, for what they make leaves, too."""
+    """The layers that read the group, without those that lose whole groups: their own output is removed as well."""
     return [layer for layer in group.layers("in") if not division(model.get_submodule(layer))[1]]
 
 
@@ -125,7 +125,7 @@ def _places(model: nn.Module, group: Group, side: Side) -> Iterator[tuple[Place,
 
 
 def _rows(tensor: Any, place: Place, channels: int) -> Tensor:
-    """A group's part of a tensor's first axis, one row a channel: (channels, the rest)."""
+    """The group's part of a tensor's first axis, one row for each channel: (channels, rest), float64."""
     part = tensor.detach()[place.start : place.start + channels * place.width]
     rows: Tensor = part.reshape(channels, -1).double().cpu()
     return rows

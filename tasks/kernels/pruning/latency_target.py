@@ -1,7 +1,7 @@
-"""Pace: a network cut until it runs a wanted number of times as fast, by the clock.
+"""Latency target: choose channel widths at which a network reaches a given speed-up, as measured on this host.
 
-Predicted from the table of costs, then measured on the whole network; the prediction is corrected, and the
-choice repeated.
+The speed-up is predicted from the measured costs of single layers, then measured on the whole pruned network; the
+prediction is corrected by the measurement, and the choice is repeated.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from tasks.kernels.pruning import surgery, width_search
 from tasks.kernels.pruning.width_search import LayerCost, WidthAxis, WidthOptions
 
 TRIES = 4
-"""Networks that are cut and timed, at most: the first prediction and its corrections."""
+"""Pruned networks that are timed, at most: the first choice and its corrections."""
 SHORT, OVER = 0.97, 1.05
-"""Speed-ups from and up to these shares of the goal count as met."""
+"""A speed-up reaches the goal from SHORT times the goal on; up to OVER times the goal, the search stops at once."""
 GAIN = 0.02
-"""Less than this share of a time is no gain."""
+"""A time must fall by at least this share to count as faster."""
 REST = 0.15
-"""Share of a network's time that is thought not to depend on the widths, until it is measured."""
+"""Share of a network's time that is assumed not to depend on the widths, until there is a measurement."""
 TELLING = 0.02
-"""In layers that take fewer milliseconds, the clock cannot tell a small gain from none."""
+"""Below this many milliseconds, a layer is too fast for small gains to be measured."""
 Calls = Mapping[str, Sequence[Layer]]
-"""What `costs.calls` answers."""
+"""The result of `layer_costs.calls`: each layer's calls, by the layer's name."""
 
 
 class OutOfReachError(Exception):
-    """No admissible widths make the network fast enough; `most` is the speed-up that was measured."""
+    """No admissible widths make the network fast enough; `most` is the highest speed-up measured."""
 
     def __init__(self, most: float) -> None:
         super().__init__(f"at most {most:.2f} times as fast")
@@ -44,7 +44,7 @@ class OutOfReachError(Exception):
 
 @dataclass(frozen=True)
 class Attempt:
-    """Widths of the groups, with the speed-up that the table predicts, and the one that was measured."""
+    """The groups' widths in one pruned network, with its predicted and its measured speed-up (1 = unchanged)."""
 
     widths: tuple[int, ...]
     predicted: float
@@ -52,15 +52,15 @@ class Attempt:
 
 
 def width_options(groups: Sequence[Group], block: int) -> list[tuple[int, ...]]:
-    """Each group's widths in whole blocks, all of its channels first; a head counts with its whole span."""
+    """Each group's widths to consider, the full one first, in multiples of `block` positions of a layer's output."""
     return [width_search.candidates(group.channels, -(-block // group.span)) for group in groups]
 
 
 def layer_works(groups: Sequence[Group], calls: Calls, options: Sequence[Sequence[int]]) -> list[LayerCost]:
-    """The layers whose time depends on the groups' widths, each measured at all of its `options`.
+    """The cost functions of all layer calls that depend on the groups' widths, from measurements at `options`.
 
-    `options` are each group's admissible widths, the full one first. Where several groups meet on one axis,
-    only widths at which they are thinned alike are measured, and the times between are interpolated.
+    `options` holds each group's admissible widths, the full one first. Where several groups share an axis, only
+    equal steps through their options are measured; times between the measured sizes are interpolated.
     """
     full = [each[0] for each in options]
     found = []
@@ -81,9 +81,9 @@ def layer_works(groups: Sequence[Group], calls: Calls, options: Sequence[Sequenc
 
 
 def faster(groups: Sequence[Group], calls: Calls, options: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
-    """Of each group's widths those at which its layers are faster than at every wider one, the others full.
+    """Each group's options without the widths that save no time over a wider one, other groups being full.
 
-    All widths of a group whose layers take too little time to tell.
+    All options are kept for a group whose layers are too fast to be compared (`TELLING`).
     """
     found = []
     for group, each in zip(groups, options, strict=True):
@@ -119,9 +119,21 @@ def reach_speedup(
     goal: float,
     example: Tensor,
 ) -> list[Attempt]:
-    """What was tried, ending with the widths that lose least among those that measured `goal` times as fast.
+    """Searches the widths that lose the least importance at a measured speed-up of `goal`.
 
-    Raises OutOfReachError when none did, even at every group's narrowest; NotConvertibleError.
+    Args:
+        scores: importance of each group's channels, (channels,); high scores are kept.
+        options: each group's admissible widths, the full one first.
+        works: the layers' costs, from `layer_works`.
+        goal: the speed-up, as 2.0 for twice as fast.
+        example: a batch of network inputs; timed with its first example.
+
+    Returns:
+        All attempts; the last one is the best of those that reach the goal.
+
+    Raises:
+        OutOfReachError: no attempt reached the goal, even with every group at its narrowest.
+        NotConvertibleError: a network cannot be exported to ONNX, so it cannot be timed.
     """
     time = NetworkTimer(model, example).speedup
     choices = [WidthOptions(tuple(each[2]), losses(*each)) for each in zip(groups, scores, options, strict=True)]
@@ -145,9 +157,10 @@ def reach_speedup(
 
 
 class _Line:
-    """The network's time, as a share of what it was, over the milliseconds of its layers that change.
+    """The network's time, as a share of the full network's, as a function of its variable layers' milliseconds.
 
-    At first other work counts a share `REST`; then the line goes through what was measured, and on from there.
+    Piecewise linear. At first everything else is assumed to take the share `REST`; then the line passes through
+    the measured points and is extrapolated from them.
     """
 
     def __init__(self, layers: float) -> None:
@@ -155,7 +168,7 @@ class _Line:
         self.full, self.end = layers, REST
 
     def learn(self, layers: float, share: float) -> None:
-        """A network whose layers take so many milliseconds was measured at this share of the full one's time."""
+        """Adds a measurement: layers of this many milliseconds, a network at this share of the full one's time."""
         self.points[layers] = share
         low = min(self.points)
         if low < self.full:
@@ -184,15 +197,15 @@ def _cut(model: nn.Module, groups: Sequence[Group], scores: Sequence[Tensor], no
 
 
 def strongest(score: Tensor, width: int) -> list[int]:
-    """The `width` channels with the highest scores, in their own order."""
+    """Indices of the `width` channels with the highest scores, ascending."""
     return sorted(score.argsort(descending=True, stable=True)[:width].tolist())
 
 
 def losses(group: Group, score: Tensor, options: Sequence[int]) -> tuple[float, ...]:
-    """The importance that is gone when only a group's strongest channels are kept, by width.
+    """The importance lost when a group keeps only its strongest channels, for each width in `options`.
 
-    -ln of the share that is kept, times the group's channels, once for each layer that makes them: about the
-    number of average channels that go, and without bound as nothing is left.
+    -ln(share of the importance kept) x number of channels x number of layers that make them. This is about the
+    number of average channels removed, and grows without bound as less is kept.
     """
     kept = torch.cumsum(score.double().sort(descending=True).values.clamp(min=1e-30), 0)
     weight = len(score) * len(group.layers("out"))

@@ -1,4 +1,4 @@
-"""Taking channels out of one layer, in place: its tensors, and the sizes that it remembers."""
+"""Layer slicing: removes channels from one layer, in place, from its tensors and its size attributes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ _AXES: dict[Side, dict[str, int]] = {
     "in": {"weight": 1},
     "through": dict.fromkeys(("weight", "bias", "running_mean", "running_var"), 0),
 }
-"""Which axis of which tensor a side is."""
+"""For each side, the axis of each tensor that its channels lie on."""
 _TRANSPOSED: dict[Side, dict[str, int]] = {"out": {"weight": 1, "bias": 0}, "in": {"weight": 0}}
 
 
 def trim(module: Any, side: Side, gone: Collection[int]) -> None:
-    """Takes these positions out of the layer's side. Raises ValueError when none stay, or equal groups do not.
+    """Removes the positions `gone` from one side of the layer, in place.
 
-    Of a layer whose groups go as wholes, the side `out` is trimmed before `in`, which counts the groups anew.
+    Where whole groups are removed (`layers.division`), trim the side `out` before `in`, which changes the number
+    of groups. Raises ValueError when no position would stay, or the groups would become unequal.
     """
     stay = kept(module, side, gone)
     groups, whole = division(module)
@@ -46,7 +47,7 @@ def trim(module: Any, side: Side, gone: Collection[int]) -> None:
 
 
 def trim_tensor(model: nn.Module, name: str, gone: Collection[int]) -> None:
-    """Takes these positions out of a parameter by itself. Raises ValueError when none stay."""
+    """Removes the positions `gone` from a free parameter of `model`. Raises ValueError when none would stay."""
     tensor = model.get_parameter(name)
     axis = axis_of_tensor(tensor.shape)
     index = torch.tensor(_others(tensor.shape[axis], gone), device=tensor.device)
@@ -56,7 +57,7 @@ def trim_tensor(model: nn.Module, name: str, gone: Collection[int]) -> None:
 
 
 def kept(module: Any, side: Side, gone: Collection[int]) -> list[int]:
-    """The positions of a side without these. Raises ValueError when none stay, or when there are not so many."""
+    """The positions of a side without `gone`. Raises ValueError when none stay or a position does not exist."""
     return _others(width(module, side), gone)
 
 
@@ -68,13 +69,13 @@ def _others(size: int, gone: Collection[int]) -> list[int]:
 
 
 def width(module: Any, side: Side) -> int:
-    """How many channels the layer has on a side."""
+    """Number of channels on a side of the layer."""
     read, made, _ = widths(module, 0)
     return made if side == "out" else read
 
 
 def _sizes(module: Any, side: Side, channels: int, groups: int) -> dict[str, Any]:
-    """The attributes that say how many channels and groups a layer has."""
+    """The layer's attributes that hold the number of channels and groups, with their new values."""
     if isinstance(module, nn.Linear):
         return {"out_features" if side == "out" else "in_features": channels}
     if isinstance(module, (*CONVOLUTIONS, *TRANSPOSED)):

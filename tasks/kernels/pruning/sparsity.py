@@ -1,4 +1,4 @@
-"""Sparsity that stays: weights that were pruned to zero remain zero while the others are trained."""
+"""Sparsity: keeps weights that were pruned to zero at zero during training."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from contextlib import contextmanager
 from torch import Tensor, nn
 
 SPARSE = 0.01
-"""From this share of exact zeros on, a weight counts as pruned; training makes no exact zeros by itself."""
+"""A weight tensor with at least this share of exact zeros counts as pruned; training alone makes no exact zeros."""
 
 
 def is_sparse(weight: Tensor) -> bool:
-    """Whether a weight of at least two dimensions has so many exact zeros that they must be meant.
+    """Whether a weight tensor counts as pruned: at least two dimensions, and a share of SPARSE or more zeros.
 
-    One that is all zeros was not pruned, but begins so.
+    A tensor of only zeros does not: that is an initialization.
     """
     return weight.dim() > 1 and SPARSE * weight.numel() <= int((weight == 0).sum()) < weight.numel()
 
 
 @contextmanager
 def zeros_held(model: nn.Module) -> Iterator[list[str]]:
-    """The zeros of sparse weights get no gradient for a while; gives the names of these weights.
+    """Inside the context, the zeros of sparse weights get a gradient of 0; yields the names of these weights.
 
-    An optimizer that began within then leaves them at exactly zero: momenta stay zero, and weight decay is a
-    share of the weight.
+    An optimizer that is created inside then leaves them at exactly zero: their momentum stays zero, and weight
+    decay is proportional to the weight.
     """
     sparse = {name: weight for name, weight in model.named_parameters() if is_sparse(weight.detach())}
     zeros = {name: weight.detach() == 0 for name, weight in sparse.items()}

@@ -1,4 +1,4 @@
-"""Cutting channels out of a network, and the proof that nothing else was cut."""
+"""Channel surgery: removes channels from a network, and checks that nothing else has changed."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tasks.kernels.graph.tracing import to_device_of
 from tasks.kernels.pruning.layer_slicing import kept, trim, trim_tensor, width
 
 TOLERANCE = 1e-3
-"""Largest relative difference between a cut network and its reference that is put down to rounding."""
+"""Largest relative difference between a pruned network and its reference that counts as rounding."""
 
 
 def cut_channels(model: nn.Module, groups: Sequence[Group], keep: Mapping[int, Sequence[int]]) -> nn.Module:
-    """A copy of `model` that keeps, of each group whose id is in `keep`, only these channels.
+    """A copy of `model` that keeps only the channels `keep[group.id]` of each group named in `keep`.
 
-    Torch's attention layers that lose something are written out as plain layers. Raises ValueError for a layer
-    that would lose all its channels, or that has fewer than the group says.
+    Torch's attention layers that lose channels are expanded into plain layers. Raises ValueError for a layer that
+    would lose all its channels, or that has fewer than the group says.
     """
     lost = _lost(groups, keep)
     pared = expand_attention(model, {layer for layer, _ in lost})
@@ -38,10 +38,10 @@ def cut_channels(model: nn.Module, groups: Sequence[Group], keep: Mapping[int, S
 
 
 def silence(model: nn.Module, groups: Sequence[Group], keep: Mapping[int, Sequence[int]]) -> nn.Module:
-    """The reference of a cut: a copy of the same size whose layers take no notice of the removed channels.
+    """The reference for `cut_channels`: a copy of full size whose layers ignore the removed channels.
 
-    Every reader gives them the weight zero, and norms over channels take their statistics without them: there,
-    and only there, a cut changes what the network computes from the other channels.
+    Layers that read them get zero weights. Norms over channels compute their statistics without them, because a
+    cut changes these, and nothing else, for the remaining channels.
     """
     lost = _lost(groups, keep)
     silent = expand_attention(model, {layer for layer, _ in lost})
@@ -58,9 +58,9 @@ def silence(model: nn.Module, groups: Sequence[Group], keep: Mapping[int, Sequen
 def difference(
     model: nn.Module, groups: Sequence[Group], keep: Mapping[int, Sequence[int]], example: torch.Tensor
 ) -> float:
-    """Largest difference between the cut and the silenced network, over the largest output; 0 when sound.
+    """Largest absolute difference between the cut and the silenced network's outputs, over the largest output.
 
-    Raises RuntimeError, as torch does, when the cut network does not run.
+    About 0 for a correct cut, infinite when the shapes differ. Torch's RuntimeError when the cut network fails.
     """
     with torch.no_grad():
         wanted = silence(model, groups, keep).eval()(to_device_of(model, example))
@@ -71,7 +71,7 @@ def difference(
 
 
 class _Reduced(nn.Module):
-    """A norm over the channels that stay; the others come out as zeros."""
+    """A norm over the remaining channels; the outputs of the others are zero."""
 
     def __init__(self, norm: Any, gone: set[int]) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class _Reduced(nn.Module):
 
 
 def _lost(groups: Sequence[Group], keep: Mapping[int, Sequence[int]]) -> dict[tuple[str, Side], set[int]]:
-    """The positions that go, by layer and side; the sides `out` come first."""
+    """The positions to remove, by (layer, side), with all sides `out` first."""
     lost: dict[tuple[str, Side], set[int]] = {}
     for group in groups:
         if group.id in keep:
@@ -99,7 +99,7 @@ def _lost(groups: Sequence[Group], keep: Mapping[int, Sequence[int]]) -> dict[tu
 
 
 def _ignore(module: Any, gone: set[int]) -> None:
-    """Zero weights for these input channels; a group that goes as a whole is ignored by its readers."""
+    """Zeroes the weights of these input channels; whole groups that go are ignored by their own readers."""
     groups, whole = division(module)
     if not whole:
         share = width(module, "in") // groups

@@ -1,4 +1,4 @@
-"""Magnitudes: which single weights are the smallest, over layers or in small groups. Counts are exact, ties too."""
+"""Unstructured pruning: the smallest single weights, over layers or in small groups. Counts are exact despite ties."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def smallest(weight: Tensor, count: int) -> Tensor:
-    """True at the `count` smallest magnitudes; of equal ones, those that come first."""
+    """A boolean mask of the weight's shape, True at the `count` smallest magnitudes; ties by position."""
     order = weight.detach().abs().flatten().argsort(stable=True)
     chosen = torch.zeros(weight.numel(), dtype=torch.bool, device=weight.device)
     chosen[order[:count]] = True
@@ -17,11 +17,11 @@ def smallest(weight: Tensor, count: int) -> Tensor:
 
 
 def beyond(weight: Tensor, kept: int, group: int) -> Tensor:
-    """True at all but the `kept` largest magnitudes of each `group` consecutive inputs of one output.
+    """A mask, True at all but the `kept` largest magnitudes of each `group` consecutive inputs (N:M sparsity).
 
-    The inputs lie along the second axis, (outputs, inputs, …), as in linear layers and convolutions; each
-    position of a kernel has groups of its own (Mishra et al. 2021, "Accelerating Sparse Deep Neural
-    Networks"). Of equal magnitudes the first go. The number of inputs must be a multiple of `group`.
+    `weight` is (outputs, inputs, …), as in linear layers and convolutions; each output and each position of a
+    kernel has its own groups (Mishra et al. 2021, "Accelerating Sparse Deep Neural Networks"). Of equal magnitudes
+    the first are True. The number of inputs must be a multiple of `group`.
     """
     last = weight.detach().abs().movedim(1, -1)
     groups = last.reshape(*last.shape[:-1], -1, group)
@@ -31,9 +31,10 @@ def beyond(weight: Tensor, kept: int, group: int) -> Tensor:
 
 
 def share_out(weights: Sequence[Tensor], total: int, most: Sequence[int]) -> list[int]:
-    """How many zeros each tensor gets when the `total` smallest magnitudes of all go, and no more than its `most`.
+    """How many weights each tensor loses when the `total` smallest magnitudes of all tensors are removed.
 
-    What a tensor may not lose goes elsewhere. Raises ValueError when the tensors may not lose that many.
+    Tensor i loses at most `most[i]`; the others make up for the rest. Raises ValueError when `total` exceeds the
+    sum of `most`.
     """
     if total > sum(most):
         raise ValueError(f"{total} weights should go, but only {sum(most)} may")

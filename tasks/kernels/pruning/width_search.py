@@ -1,8 +1,8 @@
-"""Widths: which channels to give up so that a network is fast enough and loses the least importance.
+"""Width search: the channel widths at which a network is fast enough and loses the least importance.
 
-A knapsack, solved greedily: at each step the group gives way that loses the least importance for each
-millisecond saved, at the other groups' present widths; after Shen et al. 2021, "HALP: Hardware-Aware Latency
-Pruning", who solve it for single layers with dynamic programming.
+A knapsack problem, solved greedily: each step narrows the group that loses the least importance per millisecond
+saved, given the other groups' present widths. After Shen et al. 2021, "HALP: Hardware-Aware Latency Pruning", who
+solve it for single layers with dynamic programming.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 NOTHING = 1e-9
-"""Less than this many milliseconds is no saving."""
+"""Milliseconds; a saving must be larger to count."""
 
 
 @dataclass(frozen=True)
@@ -24,19 +24,19 @@ class WidthOptions:
 
 @dataclass(frozen=True)
 class WidthAxis:
-    """An axis of a layer: its full size, and the groups on it as (index, positions for each channel)."""
+    """An axis of a layer: its full size, and the groups on it as (index of the group, positions per channel)."""
 
     size: int
     parts: tuple[tuple[int, int], ...] = ()
 
     def at(self, widths: Sequence[int], full: Sequence[int]) -> int:
-        """Its size at the groups' widths."""
+        """The axis' size when the groups have these `widths`; `full` are their widths before pruning."""
         return self.size - sum((full[group] - widths[group]) * each for group, each in self.parts)
 
 
 @dataclass(frozen=True)
 class LayerCost:
-    """A layer's call: the axes that it reads and makes, and its milliseconds as a function of their sizes."""
+    """The cost of one call of a layer: `ms` maps the sizes of the axes it reads and makes to milliseconds."""
 
     name: str
     read: WidthAxis
@@ -44,23 +44,23 @@ class LayerCost:
     ms: Callable[[int, int], float]
 
     def groups(self) -> set[int]:
-        """The groups that its time depends on."""
+        """Indices of the groups that the time depends on."""
         return {group for group, _ in (*self.read.parts, *self.made.parts)}
 
 
 def total(works: Sequence[LayerCost], widths: Sequence[int], full: Sequence[int]) -> float:
-    """Milliseconds of all layers at these widths of the groups; `full` are the widths before any cut."""
+    """Milliseconds of all layers at these widths of the groups; `full` are the widths before pruning."""
     return sum(work.ms(work.read.at(widths, full), work.made.at(widths, full)) for work in works)
 
 
 def choose_widths(choices: Sequence[WidthOptions], works: Sequence[LayerCost], goal: float) -> list[int] | None:
-    """The groups' widths at which `works` take at most `goal` milliseconds; None where no widths do."""
+    """The groups' widths at which `works` take at most `goal` milliseconds in all; None when no widths do."""
     full = [choice.widths[0] for choice in choices]
     touched = [[work for work in works if group in work.groups()] for group in range(len(choices))]
     at = [0] * len(choices)
 
     def saving(group: int, place: int) -> float:
-        """Milliseconds saved when the group goes to another of its widths."""
+        """Milliseconds saved when the group takes another of its widths."""
         now = [choice.widths[i] for choice, i in zip(choices, at, strict=True)]
         then = [*now[:group], choices[group].widths[place], *now[group + 1 :]]
         return total(touched[group], now, full) - total(touched[group], then, full)
@@ -79,7 +79,10 @@ def choose_widths(choices: Sequence[WidthOptions], works: Sequence[LayerCost], g
 def _cheapest(
     choices: Sequence[WidthOptions], at: Sequence[int], saving: Callable[[int, int], float], excess: float
 ) -> tuple[int, int] | None:
-    """The (group, place) that loses least for each millisecond, of which no more than `excess` count."""
+    """The (group, index of its new width) that loses least per millisecond saved; savings beyond `excess` count not.
+
+    None when no step saves time.
+    """
     moves = []
     for group, choice in enumerate(choices):
         for place in range(at[group] + 1, len(choice.widths)):
@@ -92,7 +95,7 @@ def _cheapest(
 def _give_back(
     choices: Sequence[WidthOptions], at: list[int], saving: Callable[[int, int], float], spare: float
 ) -> None:
-    """Widens, while the time to spare allows it, the group that regains most; changes `at`."""
+    """While `spare` milliseconds allow it, widens the group that regains the most importance; changes `at`."""
     while True:
         moves = [
             (choice.lost[at[group]] - choice.lost[place], group, place)
@@ -108,13 +111,13 @@ def _give_back(
 
 
 def candidates(channels: int, block: int, most: int = 8) -> tuple[int, ...]:
-    """Widths to try, all channels first: multiples of the block, or in groups narrower than two blocks of at
-    most 4; evenly thinned out where that makes more than `most`."""
+    """Widths to consider, the full one first: multiples of `width_unit`, or of a multiple of it where that would
+    make more than about `most` of them."""
     unit = width_unit(channels, block)
     unit *= max(1, -(-(channels // unit) // most))
     return (channels, *(width for width in range(channels // unit * unit, 0, -unit) if width < channels))
 
 
 def width_unit(channels: int, block: int) -> int:
-    """The block; in groups narrower than two of it, where it would leave no choice, at most 4."""
+    """The step between widths: `block`, but at most 4 in groups narrower than two blocks."""
     return block if channels >= 2 * block else min(4, block)

@@ -1,1 +1,1 @@
-"""Number formats, and quantization that is simulated in torch."""
+"""Quantization: number formats, calibration ranges, and fake quantization in torch."""

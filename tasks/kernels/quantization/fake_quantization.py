@@ -1,8 +1,8 @@
-"""Fake quantization: layers that compute in float what they will compute in eight bits, and can still be trained.
+"""Fake quantization: trainable layers that compute in float with the roundings of 8-bit arithmetic.
 
-Activations are 0..255 with a zero point, one scale a tensor, learned (Esser et al. 2020, "Learned Step Size
-Quantization"); weights are symmetric, one scale an output channel, from their maxima. `frozen` turns both into
-the integers that are stored.
+Activations are 0..255 with a zero point and one learned scale for each tensor (Esser et al. 2020, "Learned Step
+Size Quantization"); weights are symmetric, with one scale for each output channel, from their maximum. `frozen`
+turns both into the integers that are stored.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from torch.nn import functional
 from tasks.kernels.quantization.number_formats import Range
 
 LEVELS = 255
-"""The highest of an activation's integers; the lowest is 0."""
+"""The highest integer of an activation; the lowest is 0."""
 LIMITS = {7: 64, 8: 127}
-"""Largest integer of a weight by its bits. With 64 two products fit into 16 bits: 2 x 255 x 64 < 2^15."""
+"""Largest integer of a weight, by its bits. With 64, two products fit into 16 bits: 2 x 255 x 64 < 2^15."""
 FLOOR = 1e-4
-"""No channel's scale is smaller than this share of its layer's largest: its bias would not fit into 32 bits."""
+"""Lower bound of a channel's scale, as a share of its layer's largest: below, its bias might exceed 32 bits."""
 
 
 class _Round(torch.autograd.Function):
-    """Rounds to the grid and back. Gradient: straight through inside the range; Esser et al.'s for the scale."""
+    """Rounds to the grid. Gradients: straight-through for values inside the range, Esser et al.'s for the scale."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, log_scale: Tensor, zero: int) -> Tensor:
@@ -47,10 +47,10 @@ class _Round(torch.autograd.Function):
 
 
 class Quantizer(nn.Module):
-    """Rounds a tensor to 256 levels of a learned scale; zero is one of them."""
+    """Rounds a tensor to 256 levels with a learned scale; zero is one of the levels."""
 
     def __init__(self, limits: Range, device: torch.device | None = None) -> None:
-        """`limits` are the lowest and the highest value that it starts with; widened to hold zero."""
+        """`limits` are the lowest and highest value at the start; they are widened to include zero."""
         super().__init__()
         low, high = min(limits[0], 0.0), max(limits[1], 0.0)
         scale = max(high - low, 1e-8) / LEVELS
@@ -58,37 +58,37 @@ class Quantizer(nn.Module):
         self.zero = round(-low / scale)
 
     def forward(self, values: Tensor) -> Tensor:
-        """The values on the grid, in float; any shape."""
+        """The values rounded to the grid, in float; any shape."""
         rounded: Tensor = _Round.apply(values, self.log_scale, self.zero)  # type: ignore[no-untyped-call]
         return rounded
 
     def extra_repr(self) -> str:
-        """The zero point, which training does not move."""
+        """Shows the zero point, which training does not change."""
         return f"zero={self.zero}"
 
 
 class _Quantized(nn.Module):
-    """Adds to a layer: it computes with its weight, and its bias, on the grids on which they will be stored."""
+    """Mixin for a layer: it computes with its weight and bias rounded as they will be stored."""
 
     bits: int
     weight: Tensor
     bias: Tensor | None
 
     def integers(self) -> tuple[Tensor, Tensor]:
-        """The weight in whole numbers, in float, and its scales: one for each output channel, (channels,)."""
+        """The weight as integers (in a float tensor), and the scales of the output channels, (channels,)."""
         weight = self.weight.detach()
         largest = weight.flatten(1).abs().amax(1)
         scales = largest.clamp(min=max(FLOOR * float(largest.max()), 1e-8)) / LIMITS[self.bits]
         return (weight / _along(scales, 0, weight)).round(), scales
 
     def whole_bias(self, scales: Tensor, log_scale: Tensor) -> tuple[Tensor, Tensor]:
-        """The bias in whole numbers of 32 bits, in double, and its units: input's scale x channel's scale."""
+        """The bias as 32-bit integers (in a double tensor), and their unit, input scale x channel scale."""
         assert self.bias is not None
         units, most = scales * log_scale.detach().exp(), torch.iinfo(torch.int32).max
         return (self.bias.detach() / units.double()).round().clamp(-most, most), units
 
     def forward(self, values: Tensor, log_scale: Tensor) -> Tensor:
-        """`values` on the grid of a quantizer with `log_scale`. Gradients go straight through the rounding."""
+        """The layer's output; `values` are rounded by a Quantizer with `log_scale`. Gradients pass the rounding."""
         integers, scales = self.integers()
         weight, bias = _straight(self.weight, integers * _along(scales, 0, integers)), None
         if self.bias is not None:
@@ -97,28 +97,28 @@ class _Quantized(nn.Module):
         return self.compute(values, weight, bias)
 
     def compute(self, values: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """The layer itself, with this weight and bias."""
+        """The layer's plain computation with this weight and bias."""
         answer: Tensor = self._conv_forward(values, weight, bias)  # type: ignore[operator]
         return answer
 
 
 class QuantizedConv1d(_Quantized, nn.Conv1d):  # type: ignore[misc]
-    """A convolution in 8 bits."""
+    """A 1-D convolution with fake-quantized weights."""
 
 
 class QuantizedConv2d(_Quantized, nn.Conv2d):  # type: ignore[misc]
-    """A convolution in 8 bits."""
+    """A 2-D convolution with fake-quantized weights."""
 
 
 class QuantizedConv3d(_Quantized, nn.Conv3d):  # type: ignore[misc]
-    """A convolution in 8 bits."""
+    """A 3-D convolution with fake-quantized weights."""
 
 
 class QuantizedLinear(_Quantized, nn.Linear):  # type: ignore[misc]
-    """A linear layer in 8 bits."""
+    """A linear layer with fake-quantized weights."""
 
     def compute(self, values: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """The layer itself, with this weight and bias."""
+        """The layer's plain computation with this weight and bias."""
         return functional.linear(values, weight, bias)
 
 
@@ -128,41 +128,41 @@ KINDS: dict[type[nn.Module], type[_Quantized]] = {
     nn.Conv3d: QuantizedConv3d,
     nn.Linear: QuantizedLinear,
 }
-"""The layers that can run in eight bits."""
+"""The layers that can be quantized, with their fake-quantized class."""
 
 
 def quantize_layer(layer: Any, bits: int) -> None:
-    """Makes a layer of one of KINDS quantized, in place: its parameters, their names and its settings stay."""
+    """Turns a layer of a class in KINDS into its fake-quantized class, in place; parameters and settings stay."""
     layer.__class__, layer.bits = KINDS[type(layer)], bits
 
 
 def is_quantized(model: nn.Module) -> bool:
-    """Whether the network has fake-quantized parts."""
+    """Whether the network contains fake-quantized parts."""
     return any(isinstance(module, Quantizer | _Quantized) for module in model.modules())
 
 
 def _straight(exact: Tensor, rounded: Tensor) -> Tensor:
-    """Just `rounded`, with the gradient of `exact`."""
+    """The values of `rounded` with the gradient of `exact` (straight-through estimator)."""
     return exact - exact.detach() + rounded
 
 
 def _along(scales: Tensor, axis: int, tensor: Tensor) -> Tensor:
-    """One number for each slice along `axis`, or a single one, ready to broadcast against the tensor."""
+    """`scales`, one number or one for each slice along `axis`, reshaped to broadcast against the tensor."""
     return scales.reshape([-1 if place == axis else 1 for place in range(tensor.dim())]) if scales.dim() else scales
 
 
-# What is stored: integers, and two operators that ONNX has, too.
+# The stored form: integers, and two operators that ONNX has as well.
 
 
 @torch.library.custom_op("paredown::quantize", mutates_args=())
 def quantize_tensor(values: Tensor, scale: Tensor, zero: Tensor) -> Tensor:
-    """ONNX's QuantizeLinear of a whole tensor: round half to even, then clip to 0..255."""
+    """ONNX's QuantizeLinear with one scale: round half to even, add `zero`, clip to 0..255; returns uint8."""
     return ((values / scale).round() + zero).clamp(0, LEVELS).to(torch.uint8)
 
 
 @torch.library.custom_op("paredown::dequantize", mutates_args=())
 def dequantize(integers: Tensor, scale: Tensor, zero: Tensor, axis: int) -> Tensor:
-    """ONNX's DequantizeLinear; with a scale for each slice along `axis`, or a single one."""
+    """ONNX's DequantizeLinear, with one scale or one for each slice along `axis`; returns float32."""
     return (integers.float() - _along(zero.float(), axis, integers)) * _along(scale, axis, integers)
 
 
@@ -177,7 +177,7 @@ def _(integers: Tensor, scale: Tensor, zero: Tensor, axis: int) -> Tensor:
 
 
 class FrozenQuantizer(nn.Module):
-    """A quantizer with its scale as it is now."""
+    """A Quantizer with a fixed scale, as QuantizeLinear and DequantizeLinear."""
 
     def __init__(self, origin: Quantizer) -> None:
         super().__init__()
@@ -219,9 +219,9 @@ class FrozenLayer(nn.Module):
 
 
 def frozen(model: nn.Module) -> fx.GraphModule:
-    """A copy for the exporter: integers and scales as buffers, nothing to train, the same answers.
+    """A copy of a fake-quantized network for export: integers and scales as buffers, no parameters, equal outputs.
 
-    Raises TypeError when the fake-quantized network is only a part of `model`.
+    `model` must itself be the traced network (`fx.GraphModule`), not contain it: TypeError otherwise.
     """
     if not isinstance(model, fx.GraphModule):
         raise TypeError(f"a {type(model).__name__} around a fake-quantized network cannot be converted")
@@ -229,7 +229,7 @@ def frozen(model: nn.Module) -> fx.GraphModule:
     for node in still.graph.nodes:
         origin = model.get_submodule(node.target) if node.op == "call_module" else None
         if isinstance(origin, _Quantized):
-            # One for each call: the bias counts in units of what is read.
+            # One for each call: the unit of the bias depends on the scale of the input.
             name = f"{node.target}_{node.name}"
             still.add_submodule(name, FrozenLayer(origin, model.get_parameter(node.args[1].target)))
             node.target, node.args = name, node.args[:1]

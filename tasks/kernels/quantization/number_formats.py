@@ -1,4 +1,4 @@
-"""Arithmetic of eight bits: which number formats there are, and which real numbers they should cover."""
+"""Number formats: the 8-bit formats of weights and activations, and the ranges of real numbers they should cover."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Range = tuple[float, float]
-"""Lowest and highest real number that a tensor's eight bits reach."""
+"""Lowest and highest real number that a tensor's 8 bits represent."""
 Calibration = Literal["minmax", "entropy", "percentile"]
 Variant = Literal["u8s8_reduced", "u8s8", "u8u8", "s8s8"]
-"""Activations, then weights: u8 is 0..255 with a zero point, s8 is -128..127."""
+"""Format of the activations, then of the weights: u8 is 0..255 with a zero point, s8 is -128..127."""
 BINS = 2048
 LEVELS = 128
-"""Levels of the magnitude, from zero to the threshold, that the entropy method compares with."""
+"""Levels of magnitude, from zero to the threshold, into which the entropy method rounds."""
 SHARE = 0.9999
 """Central share of the values that the percentile method covers."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """Number formats of one variant. `reduced`: weights use 7 of their 8 bits.
+    """Number formats of one variant; with `reduced`, weights use 7 of their 8 bits.
 
-    Without VNNI a processor adds two products in 16 bits: 8-bit weights can saturate that, 7-bit ones cannot.
+    Processors without VNNI add two products in 16 bits, which 8-bit weights can saturate and 7-bit ones cannot.
     """
 
     signed_activations: bool
@@ -43,7 +43,7 @@ FORMATS: Mapping[Variant, Format] = {
 
 
 def extremes(parts: Iterable[Mapping[str, Array]]) -> dict[str, Range]:
-    """Smallest and largest value of each named tensor over all parts; NaN where a value is not a number."""
+    """Smallest and largest value of each named tensor over all parts; NaN when a tensor holds a NaN."""
     found: dict[str, Range] = {}
     for part in parts:
         for name, array in part.items():
@@ -54,7 +54,10 @@ def extremes(parts: Iterable[Mapping[str, Array]]) -> dict[str, Range]:
 
 
 def clipped(parts: Iterable[Mapping[str, Array]], full: Mapping[str, Range], method: Calibration) -> dict[str, Range]:
-    """Narrower ranges than `full`, from histograms of the same values: `entropy` or `percentile`."""
+    """Ranges that clip outliers, at most as wide as `full` (the extremes), from histograms of `parts`.
+
+    `method` is `entropy` or `percentile`; `parts` yields arrays by tensor name and is read once.
+    """
     counts = {name: np.zeros(BINS, dtype=np.int64) for name in full}
     edges = {name: _edges(limits, method) for name, limits in full.items()}
     for part in parts:
@@ -106,7 +109,7 @@ def _divergence(counts: Array, end: int) -> float:
 
 
 def along(values: Array, shaped: Array, axis: int) -> Array:
-    """`values`, one number or one for each slice of `shaped` along `axis`, ready to broadcast against it."""
+    """`values`, one number or one for each slice of `shaped` along `axis`, reshaped to broadcast against it."""
     if values.size == 1:
         return values.reshape(())
     shape = [1] * shaped.ndim

@@ -1,7 +1,8 @@
-"""Placement: where quantizers stand in a traced network, so that the runtime finds whole operators in eight bits.
+"""Quantizer placement: where a traced network needs quantizers so that the runtime can run whole operators in 8 bits.
 
-The rule is that of quantization after training: each chosen layer's input, each convolution's output, and what
-operators between them that have an eight-bit form give; behind a ReLU instead of before it, where one follows.
+As in post-training quantization, these values are quantized: each chosen layer's input, each convolution's output,
+and the outputs of operators between them that have an 8-bit form. Where a ReLU follows, the value after it is
+quantized in place of the one before.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ _SAME_RANGE = (
     *("flatten", "reshape", "view", "transpose", "permute", "squeeze", "unsqueeze", "contiguous"),
 )
 _NOTHING = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, functional.dropout)
-"""What the exported graph does not have."""
+"""Layers that are absent from the exported graph."""
 
 
 def chosen(traced: fx.GraphModule) -> list[str]:
-    """Names of the layers that can run in eight bits, in the graph's order: linear ones and convolutions.
+    """Names of the linear layers and convolutions that can run in 8 bits, in the order of the graph.
 
-    Only those that the graph calls by themselves: not the insides of composite layers, and no subclasses.
+    Only layers that the graph calls directly: no parts of composite layers, and no subclasses.
     """
     names = [str(node.target) for node in traced.graph.nodes if node.op == "call_module"]
     kinds = fake_quantization.KINDS
@@ -47,7 +48,10 @@ def chosen(traced: fx.GraphModule) -> list[str]:
 
 
 def fold(traced: fx.GraphModule) -> fx.GraphModule:
-    """Folds every batch norm that alone reads a convolution, or linear layer, into it, in place."""
+    """Folds each batch norm into the convolution or linear layer before it, in place, and returns `traced`.
+
+    The norm must be the only reader of the layer's output, and neither may be shared or called twice.
+    """
     tied = layers.shared(traced)
     calls = [node.target for node in traced.graph.nodes if node.op == "call_module"]
     for node in list(traced.graph.nodes):
@@ -75,9 +79,10 @@ def _folds(layer: nn.Module, norm: Any, node: fx.Node) -> bool:
 
 
 def sites(traced: fx.GraphModule, names: Collection[str]) -> dict[str, str]:
-    """Values to quantize, by node name: the name of the quantizer, which is that of the node with its range.
+    """The values to quantize when the layers `names` run in 8 bits: node name → name of its quantizer.
 
-    Operators that only move values about share the quantizer of what they read.
+    A quantizer is named after the node whose range it has. Operators that only rearrange values share the quantizer
+    of their input.
     """
     found: dict[str, str] = {}
     owner: dict[fx.Node, str] = {}
@@ -110,7 +115,7 @@ def _kind(traced: fx.GraphModule, node: fx.Node) -> Any:
 
 
 def _behind_relu(traced: fx.GraphModule, node: fx.Node) -> fx.Node:
-    """The ReLU that alone reads the node, which one operator in eight bits does with it, or the node."""
+    """The ReLU that is the node's only reader (the runtime fuses both), otherwise the node."""
     reader = next(iter(node.users), node)
     return reader if len(node.users) == 1 and _kind(traced, reader) in _RELUS else node
 
@@ -124,7 +129,10 @@ def _pads_zeros(node: fx.Node) -> bool:
 
 
 def ranges(traced: fx.GraphModule, found: Mapping[str, str], batches: Iterable[Tensor]) -> dict[str, Range]:
-    """Lowest and highest value of each quantizer's tensor over all batches; NaN where one is not a number."""
+    """Lowest and highest value of each quantizer's tensor over all batches; NaN when it holds a NaN.
+
+    `found` is the result of `sites`; `batches` yields network inputs.
+    """
     wanted = set(found.values())
 
     class Watch(fx.Interpreter):
@@ -148,13 +156,16 @@ def ranges(traced: fx.GraphModule, found: Mapping[str, str], batches: Iterable[T
 def place_quantizers(
     traced: fx.GraphModule, names: Collection[str], found: Mapping[str, str], limits: Mapping[str, Range], bits: int
 ) -> fx.GraphModule:
-    """Puts the quantizers in, and the named layers' weights on grids of `bits`, in place."""
+    """Inserts the quantizers and makes the layers `names` fake-quantized, in place; returns `traced`.
+
+    `found` is the result of `sites`, `limits` that of `ranges`; `bits` (7 or 8) are those of the weights.
+    """
     device = next(traced.parameters()).device
     for node in list(traced.graph.nodes):
         if node.name in limits:
             traced.add_submodule(f"quantizers.{node.name}", fake_quantization.Quantizer(limits[node.name], device))
         if node.name in found and _kind(traced, node) in _RELU6:
-            # The quantizer clips; a bound of its own would keep the runtime from one operator once the scale grows.
+            # The quantizer clips; once its scale grows, a bound at 6 would keep the runtime from fusing the two.
             node.op, node.target, node.kwargs = "call_function", functional.relu, {}
         if node.name in found:
             with traced.graph.inserting_after(node):
@@ -172,7 +183,7 @@ def place_quantizers(
 
 
 def _quantizer_of(node: fx.Node) -> str:
-    """The quantizer that a layer reads, maybe through layers that the exported graph does not have."""
+    """The quantizer that a layer reads, possibly through layers that are absent from the exported graph."""
     while not str(node.target).startswith("quantizers."):
         node = node.all_input_nodes[0]
     return str(node.target)

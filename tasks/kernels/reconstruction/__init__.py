@@ -1,1 +1,1 @@
-"""Layers fitted in closed form to a teacher's outputs."""
+"""Reconstruction: fits a network's layers to a teacher's outputs by least squares."""

@@ -1,9 +1,9 @@
-"""Closed-form reconstruction: least squares give each layer of a pared network its teacher's outputs back.
+"""Layerwise reconstruction: fits each layer of a compressed network to its teacher's outputs by least squares.
 
-He, Zhang and Sun, "Channel Pruning for Accelerating Very Deep Neural Networks" (2017): one layer after the other
-in the order of the graph, each fitted to what the layers before it, already fitted, really give it; where a
-shortcut is added, the target is the teacher's sum less the student's own shortcut. A layer with batch norm is
-fitted as one map with it. Beyond the paper, the layer right before a removed block aims at that block's output.
+He, Zhang and Sun, "Channel Pruning for Accelerating Very Deep Neural Networks" (2017): layers are fitted in the
+order of the graph, each to the actual outputs of the layers before it, which are already fitted. Where a shortcut is
+added, the target is the teacher's sum minus the student's own shortcut. A layer and its batch norm are fitted as one
+map. Beyond the paper, the layer right before a removed block is fitted to that block's output.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from tasks.kernels.reconstruction.least_squares import fit_layer
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What a reconstruction did."""
+    """The result of a reconstruction."""
 
     layers: tuple[str, ...]
-    """Fitted, in the order of the graph."""
+    """Names of the fitted layers, in the order of the graph."""
     left_alone: dict[str, str]
-    """Layers that were not, with the reason."""
+    """Layers that were not fitted, with the reason."""
 
 
 @torch.no_grad()
 def reconstruct(
     student: nn.Module, teacher: nn.Module, inputs: Tensor, kept: Mapping[str, Sequence[int]], ridge: float = 1e-3
 ) -> Rebuilt:
-    """Fits, in place, every linear layer and 2-D convolution of `student` that has its counterpart in `teacher`.
+    """Fits, in place, every linear layer and 2-D convolution of `student` that has a counterpart in `teacher`.
 
     Zeros of sparse weights stay zero.
 
     Args:
-        inputs: (count, …) as the networks see them; their activations at one depth lie in memory together.
-        kept: the teacher's output channels that a narrower layer of the student has, by the layer's name.
-        ridge: pull towards the present weights, as a share of the mean variance of what a layer reads.
+        inputs: (count, …) network inputs; all activations of one layer must fit into memory at once.
+        kept: by layer name, the teacher's output channels that a narrower layer of the student still has.
+        ridge: strength of the pull towards the present weights, relative to the mean variance of a layer's input.
 
     Raises:
         TraceError: one of the two networks cannot be traced.
@@ -65,10 +65,10 @@ def reconstruct(
 
 
 def kept_outputs(teacher: nn.Module, plans: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, list[int]]:
-    """Which of the teacher's output channels each narrower layer still has, by the layer's name.
+    """By layer name, the teacher's output channels that each narrowed layer still has.
 
-    Each plan of channel pruning, in the order in which they were applied, is a list of cuts: the channels that
-    stay (`keep`), out of how many (`of`), and where they lie (`places`: layer, side, start, width).
+    `plans` are the channel-pruning plans in the order in which they were applied. A plan is a list of cuts: the
+    channels that stay (`keep`), out of how many (`of`), and their `places` as (layer, side, start, width).
     """
     weighted: list[tuple[str, Any]] = layers.weighted_layers(teacher)
     widths = {name: len(layer.weight) for name, layer in weighted}
@@ -88,7 +88,9 @@ def kept_outputs(teacher: nn.Module, plans: Iterable[Sequence[Mapping[str, Any]]
 
 
 def examples_in_memory(model: nn.Module, example: Tensor, numbers: int = 2**27) -> int:
-    """How many examples' largest activation takes at most so many numbers (512 MB); `example` is a batch.
+    """How many examples can be processed together when the largest activation may hold `numbers` float32 values.
+
+    The default is 512 MB. `example` is a batch of network inputs. At least 1.
 
     Raises:
         TraceError: the network cannot be traced.
@@ -104,7 +106,7 @@ def _modules(twin: fx.GraphModule, chain: Chain) -> tuple[Any, Any]:
 
 
 def _without_side_effects(traced: fx.GraphModule) -> fx.GraphModule:
-    """Activations that were to overwrite their input do not: it is still needed."""
+    """Turns off in-place activations, because their inputs are still needed; returns `traced`."""
     for module in traced.modules():
         if getattr(module, "inplace", False):
             module.inplace = False  # type: ignore[assignment]
@@ -115,7 +117,7 @@ def _without_side_effects(traced: fx.GraphModule) -> fx.GraphModule:
 
 
 class _Replay(fx.Interpreter):
-    """Runs a graph node by node, and forgets each value after its last use."""
+    """Runs a graph node by node, and frees each value after its last use."""
 
     def begin(self, inputs: Tensor) -> None:
         self.env: dict[fx.Node, Any] = {}
@@ -129,9 +131,9 @@ class _Replay(fx.Interpreter):
 def _walk(
     twin: fx.GraphModule, inputs: Tensor, chains: Collection[Chain]
 ) -> Iterator[tuple[Chain, Tensor, Tensor | None]]:
-    """Runs the network; at the end of each chain gives it with its input and its shortcut, before it is computed.
+    """Runs the network; yields each chain with its input and its shortcut before the chain is computed.
 
-    What the caller then does to the chain's layers counts for all that follows.
+    Changes that the caller makes to the chain's layers then apply to everything after them.
     """
     starts, ends = ({getattr(chain, side): chain for chain in chains} for side in ("start", "end"))
     inside = {node for chain in chains for node in (chain.start, chain.norm) if node not in ends}
@@ -155,7 +157,7 @@ def _walk(
 
 
 class _Targets:
-    """The teacher's values at some nodes, computed when they are asked for, in about the order of the graph."""
+    """The teacher's values at some nodes, computed on demand; ask in about the order of the graph."""
 
     def __init__(self, guide: fx.GraphModule, inputs: Tensor, nodes: Sequence[fx.Node]) -> None:
         self.asked = {node: nodes.count(node) for node in nodes}
@@ -163,7 +165,7 @@ class _Targets:
         self.steps = self._run(guide, inputs)
 
     def value(self, node: fx.Node) -> Tensor:
-        """The value at a node, which is forgotten when nothing else will ask for it."""
+        """The value at a node; freed when it has been asked for as often as announced."""
         while node not in self.values:
             next(self.steps)
         self.asked[node] -= 1
@@ -175,7 +177,7 @@ class _Targets:
         for node in guide.graph.nodes:
             replay.env[node] = replay.run_node(node)
             if node in self.asked:
-                # An addition in place may still change the value itself.
+                # A later in-place addition may change the value itself.
                 self.values[node] = replay.env[node].clone()
             replay.forget(node)
             yield

@@ -1,4 +1,4 @@
-"""Least squares of a layer's outputs on what it reads; a batch norm behind it is part of the map."""
+"""Least squares: fits a layer's weights, and the batch norm after it, to given inputs and outputs."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ from torch.nn import functional
 from tasks.kernels.pruning.sparsity import is_sparse
 
 ROWS = 150_000
-"""Output positions that a fit looks at, about; where there are more, a random part of each picture's."""
+"""About how many output positions a fit uses; where there are more, a random part of each image's positions."""
 CHUNK = 2**24
-"""Numbers of unfolded input at a time: 64 MB."""
+"""Values of unfolded input processed at a time: 64 MB of float32."""
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Second moments of x (the `width` numbers behind one output position) and y (the outputs), in float64."""
+    """Second moments of x (the `width` inputs of one output position) and y (its `outputs`), in float64."""
 
     xx: Tensor
     """(width, width)."""
     xy: Tensor
     """(width, outputs)."""
     x: Tensor
-    """What x is centered on: (width,), its mean or zero."""
+    """(width,): the center of x, its mean or zero."""
     y: Tensor
-    """What y is centered on: (outputs,), its mean or zero."""
+    """(outputs,): the center of y, its mean or zero."""
     rows: int
-    """Output positions behind the moments."""
+    """Number of output positions used."""
 
 
 def fit_layer(layer: Any, norm: Any, source: Tensor, wanted: Tensor, ridge: float) -> None:
-    """Sets a layer's weights, in place, so that it, with the batch norm behind it, turns `source` into `wanted`.
+    """Sets the weights of `layer`, in place, so that it and its batch norm `norm` (or None) map `source` to `wanted`.
 
-    Where the data leave a direction open, the present weights decide; zeros of sparse weights stay. The batch
-    norm gets the statistics of what it now sees, and each filter keeps its length, so that training can go on
-    from there as if nothing had happened.
+    `source` and `wanted` are the layer's input and the chain's output, examples first. Where the data do not
+    determine the weights, the present weights do (`ridge`, see `solve`); zeros of sparse weights stay. The batch norm
+    gets the statistics of its new inputs, and each filter keeps its L2 norm, so that training can continue normally.
     """
     shape, weight = layer.weight.shape, layer.weight.double().flatten(1)
     mapped = weight
     if norm is not None:
         mapped = weight * (norm.weight / torch.sqrt(norm.running_var + norm.eps)).double()[:, None]
     found = moments(layer, source, wanted, centered=norm is not None or layer.bias is not None)
-    # Few rows tell little: where there are only as many as weights, the present weights count a hundredfold.
+    # Few rows say little: with only as many rows as weights per output, the present weights count a hundredfold.
     pull = ridge * (1 + 100 * len(found.xx) / found.rows)
     solved = solve(found, mapped, pull, weight != 0 if is_sparse(layer.weight) else None)
     if norm is None:
@@ -70,7 +70,7 @@ def fit_layer(layer: Any, norm: Any, source: Tensor, wanted: Tensor, ridge: floa
 def solve(of: Moments, start: Tensor, ridge: float, free: Tensor | None = None) -> Tensor:
     """W (outputs, width) that minimizes E |y - W x|² + r |W - start|², with r = `ridge` times the mean of E x².
 
-    `free` (outputs, width) says which weights may differ from zero; each output is then solved by itself.
+    `free` (outputs, width), boolean, marks the weights that may differ from zero; each output is then solved alone.
     """
     pull = ridge * of.xx.diagonal().mean().clamp(min=1e-12)
     left = of.xx + pull * torch.eye(len(of.xx), dtype=of.xx.dtype, device=of.xx.device)
@@ -86,7 +86,7 @@ def solve(of: Moments, start: Tensor, ridge: float, free: Tensor | None = None) 
 
 
 def moments(layer: Any, source: Tensor, wanted: Tensor, centered: bool) -> Moments:
-    """The moments of what a layer reads in `source` and of `wanted`; about the means if `centered`."""
+    """The moments of the layer's unfolded inputs `source` and the outputs `wanted`; about the means if `centered`."""
     width, outputs = layer.weight[0].numel(), len(layer.weight)
     shapes = ((width, width), (width, outputs), (width,), (outputs,))
     sums = [torch.zeros(shape, dtype=torch.float64, device=source.device) for shape in shapes]
@@ -106,7 +106,7 @@ def moments(layer: Any, source: Tensor, wanted: Tensor, centered: bool) -> Momen
 
 
 def _rows(layer: Any, source: Tensor, wanted: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """(rows, width) and (rows, outputs): one row for an output position, some pictures at a time."""
+    """Yields (rows, width) inputs and (rows, outputs) outputs, one row per output position, some images at a time."""
     width, outputs = layer.weight[0].numel(), len(layer.weight)
     if isinstance(layer, nn.Linear):
         yield source.reshape(-1, width), wanted.reshape(-1, outputs)

@@ -1,1 +1,1 @@
-"""Metrics, intervals, shifts of distributions."""
+"""Statistics: metrics, confidence intervals and distribution shift."""

@@ -1,4 +1,4 @@
-"""Resemblance: whether numbers can be a sample of others: how far their distributions and their scales differ."""
+"""Distribution shift: whether numbers can be a random sample of others, by their distributions and scales."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 FAR = 0.5
-"""A distance of distribution functions below this is a difference of taste, not of units."""
+"""Distances of distribution functions below this are tolerated: they do not indicate another unit."""
 SURE = 2.6
-"""In units of the sample's size: an honest random sample is farther in 3 of a million cases (Kolmogorov 1933)."""
+"""Bound of the distance times the root of the effective sample size; random samples exceed it in 3 of a million cases
+(Kolmogorov 1933)."""
 SCALE = 3.0
-"""And their typical deviations must differ by this factor, too: what the ranges of a network would notice."""
+"""Median deviations must differ by this factor, too: less hardly matters to the ranges of a network."""
 MOST = 2000
-"""Examples that stand for a whole set."""
+"""Examples of a set that are compared, at most."""
 
 
 def distance(sample: Array, whole: Array) -> float:
@@ -27,9 +28,9 @@ def distance(sample: Array, whole: Array) -> float:
 
 
 def unlike(sample: Array, whole: Array) -> bool:
-    """Whether `sample` (n,) cannot be a random sample of `whole` (m,): another place, scale or unit.
+    """Whether `sample` (n,) cannot be a random sample of `whole` (m,) because its location or scale differs.
 
-    Never so for fewer than 8 numbers: too little can be said of them.
+    Always False for fewer than 8 numbers, which say too little.
     """
     if min(len(sample), len(whole)) < 8:
         return False
@@ -44,14 +45,15 @@ def unlike(sample: Array, whole: Array) -> bool:
 
 
 def spread_out(count: int) -> NDArray[np.int64]:
-    """Positions of at most MOST examples, evenly over `count`."""
+    """Indices of at most MOST examples, evenly spaced over `count`."""
     return np.unique(np.linspace(0, count - 1, min(count, MOST)).astype(np.int64))
 
 
 def by_image(pixels: Array) -> dict[str, Floats]:
-    """Mean and spread (standard deviation) of each channel in each image: (count, height, width, channels) → (count,).
+    """Mean and standard deviation of each channel, one number for each image: (count,) by a name in words.
 
-    Pixels of one image are no independent examples; images are.
+    `pixels` is (count, height, width, channels). Whole images are compared because the pixels of one image are not
+    independent.
     """
     flat = np.asarray(pixels, np.float64).reshape(len(pixels), -1, pixels.shape[-1])
     channels = range(flat.shape[2])
@@ -60,6 +62,6 @@ def by_image(pixels: Array) -> dict[str, Floats]:
 
 
 def central(values: Array) -> str:
-    """The middle 90 % in words: `0.31 to 0.62`."""
+    """The range of the middle 90 % of the values, as text: `0.31 to 0.62`."""
     low, high = np.quantile(values, [0.05, 0.95])
     return f"{low:.3g} to {high:.3g}"

@@ -1,4 +1,4 @@
-"""Intervals: one proportion, a paired difference of two, any metric by bootstrap, a ratio over processes."""
+"""Confidence intervals: of a proportion, a paired difference of two, any metric (bootstrap), and a ratio of times."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def wilson(successes: float, n: int, z: float = Z95) -> tuple[float, float]:
 
 
 def _score(delta: float, losses: float, gains: float, n: float) -> float:
-    """Tango's statistic against the hypothesis that the true difference is `delta`."""
+    """Tango's score statistic for the hypothesis that the true difference is `delta`."""
     # `rate` is the maximum-likelihood estimate of the gains' probability under that hypothesis.
     linear = (2 * n - losses + gains) * delta - losses - gains
     constant = -gains * delta * (1 - delta)
@@ -33,7 +33,7 @@ def _score(delta: float, losses: float, gains: float, n: float) -> float:
 
 
 def _bisect(holds: Callable[[float], bool], inside: float, outside: float) -> float:
-    """The border of `holds` between a point where it is true and one where it is not."""
+    """The boundary of `holds` between a point where it is true and one where it is false."""
     for _ in range(60):
         middle = (inside + outside) / 2
         inside, outside = (middle, outside) if holds(middle) else (inside, middle)
@@ -43,8 +43,8 @@ def _bisect(holds: Callable[[float], bool], inside: float, outside: float) -> fl
 def paired_difference(losses: float, gains: float, n: float, z: float = Z95) -> tuple[float, float]:
     """Score interval of a paired difference of two proportions, (losses - gains) / n (Tango 1998).
 
-    `losses` counts the examples that only the first model gets right, `gains` those that only the second
-    does. With neither, the interval is ±z²/(n + z²): 270 examples do not prove a margin of one point.
+    `losses` counts the examples (of `n`) that only the first model gets right, `gains` those that only the second
+    does. With neither, the interval is ±z²/(n + z²), so that 270 examples do not prove a margin of one point.
     """
     estimate = (losses - gains) / n
 
@@ -55,9 +55,10 @@ def paired_difference(losses: float, gains: float, n: float, z: float = Z95) -> 
 
 
 def needed(losses: float, gains: float, n: int, margin: float, z: float = Z95) -> int | None:
-    """The smallest count at which the same discordant rates would put the whole interval within `margin`.
+    """The smallest number of examples at which the interval's upper end would be within `margin`.
 
-    None when the estimate itself is not below the margin, or when a billion examples would not do.
+    Assumes the same rates of losses and gains. None when the estimate itself is not below the margin, or when a
+    billion examples would not be enough.
     """
     if (losses - gains) / n >= margin:
         return None
@@ -78,17 +79,20 @@ def needed(losses: float, gains: float, n: int, margin: float, z: float = Z95) -
 
 
 def needed_by_width(estimate: float, high: float, n: int, margin: float) -> int | None:
-    """As `needed`, for any metric: an interval's width goes down with the root of the count."""
+    """As `needed`, for any metric: assumes that an interval's width shrinks with the root of the count `n`.
+
+    `estimate` and `high` are the present estimate and the upper end of its interval.
+    """
     if estimate >= margin:
         return None
     return max(n + 1, math.ceil(n * ((high - estimate) / (margin - estimate)) ** 2))
 
 
 def bootstrap(measures: Sequence[Callable[[Floats], Floats]], n: int, seed: int = 0, resamples: int = 10_000) -> Floats:
-    """Every measure on the same resamples of `n` examples: (measures, resamples).
+    """The values of every measure on the same bootstrap resamples of `n` examples: (measures, resamples).
 
-    A measure takes weights (n, columns), how often each example was drawn, and gives a value for each column.
-    Sharing the resamples pairs the measures: their differences are a paired bootstrap.
+    A measure takes weights (n, columns), how often each example was drawn, and returns one value for each column.
+    Since the resamples are shared, differences between measures are a paired bootstrap.
     """
     generator = np.random.default_rng(seed)
     columns = max(1, min(resamples, 2_000_000 // n))
@@ -103,16 +107,16 @@ def bootstrap(measures: Sequence[Callable[[Floats], Floats]], n: int, seed: int 
 
 
 def percentiles(values: Floats, level: float = 0.95) -> tuple[float, float]:
-    """The central interval of resampled values; resamples without an answer (NaN) are left out."""
+    """The central interval (low, high) of resampled values; NaN values are left out."""
     tail = 50 * (1 - level)
     low, high = np.nanpercentile(values, [tail, 100 - tail])
     return float(low), float(high)
 
 
 def ratio_interval(ratios: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
-    """Geometric mean of ratios, one a process, and its t-interval on their logarithms: (ratio, low, high).
+    """(ratio, low, high): geometric mean of positive ratios, one for each process, with a t-interval of their logs.
 
-    Needs two positive ratios or more; raises ValueError otherwise.
+    Raises ValueError for fewer than two ratios.
     """
     if len(ratios) < 2:
         raise ValueError("an interval over processes needs at least two of them")

@@ -1,1 +1,1 @@
-"""The training loop and what it works with: losses, image transforms, checkpoints, curves."""
+"""Training: loops, losses, image transforms, checkpoints, learning curves and weight transfer."""

@@ -1,4 +1,4 @@
-"""A checkpoint as bytes: whose it is, a digest that proves it whole, and tensors read without pickles."""
+"""Checkpoints as bytes: the training's identity, a digest of the content, and the content, read without pickle."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 import torch
 
 _DIGITS = 64
-"""Hexadecimal digits of a SHA-256. A file begins with two: the owner's identity, the content's digest."""
+"""Hexadecimal digits of a SHA-256. A checkpoint begins with two: the training's identity and the content's digest."""
 
 
 class NotOurs(Exception):  # noqa: N818 - it is an answer, not a fault
-    """The bytes are half-written, altered, or another training's; the message says which."""
+    """The bytes are incomplete, altered, or from another training; the message says which."""
 
 
 def pack_checkpoint(identity: str, content: dict[str, Any]) -> bytes:
-    """Bytes of a checkpoint. `identity` is a SHA-256 in hexadecimal, `content` tensors, numbers and text."""
+    """The bytes of a checkpoint. `identity` is a SHA-256 in hexadecimal; `content` holds tensors, numbers and text."""
     stream = io.BytesIO()
     torch.save(content, stream)
     body = stream.getvalue()
@@ -25,7 +25,10 @@ def pack_checkpoint(identity: str, content: dict[str, Any]) -> bytes:
 
 
 def unpack(identity: str, data: bytes, device: torch.device) -> dict[str, Any]:
-    """The content of a checkpoint, tensors on `device`. Raises NotOurs before anything in it is decoded."""
+    """The content of a checkpoint, with tensors on `device`.
+
+    Raises NotOurs, before anything is decoded, when the digest or the identity is wrong.
+    """
     owner, digest, body = data[:_DIGITS], data[_DIGITS : 2 * _DIGITS], data[2 * _DIGITS :]
     if hashlib.sha256(body).hexdigest().encode() != digest:
         raise NotOurs("is half-written or altered")
@@ -36,6 +39,6 @@ def unpack(identity: str, data: bytes, device: torch.device) -> dict[str, Any]:
 
 
 def fingerprint(tensor: torch.Tensor) -> str:
-    """SHA-256 of a tensor's values in logical order, whatever its memory format and device."""
+    """SHA-256 (hexadecimal) of a tensor's values in logical order, independent of memory format and device."""
     plain = tensor.detach().cpu().contiguous().flatten()
     return hashlib.sha256(plain.view(torch.uint8).numpy().tobytes()).hexdigest()

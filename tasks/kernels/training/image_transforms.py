@@ -1,8 +1,8 @@
-"""Augmentations: pure functions on a whole batch; every random number comes from the generator given.
+"""Image transforms for augmentation: functions of a whole batch that take all random numbers from `generator`.
 
-A batch is (count, channels, height, width), uint8 or floating, as the pixels are *before* normalization, so
-that "zero" is a raw zero pixel (black) wherever something is padded or cut out. Shape, dtype and device come
-back unchanged; rotation and noise compute in float32, then round and clamp to 0..255 for uint8.
+A batch is (count, channels, height, width), uint8 or floating, with pixels *before* normalization, so that padded
+or cut-out pixels are raw zeros (black). Shape, dtype and device do not change; rotation and noise compute in
+float32, then round and clamp to 0..255 for uint8.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch.nn import functional
 
 
 def crop(batch: Tensor, padding: int, generator: Generator) -> Tensor:
-    """Pads each side with `padding` zero pixels and cuts the original size out of a random place."""
+    """Pads each side with `padding` zero pixels and crops the original size at a random position."""
     count, channels, height, width = batch.shape
     padded = functional.pad(batch, (padding, padding, padding, padding))
     tall, wide = padded.shape[2:]
@@ -34,7 +34,7 @@ def flip(batch: Tensor, probability: float, generator: Generator) -> Tensor:
 
 
 def rotate(batch: Tensor, degrees: float, generator: Generator) -> Tensor:
-    """Turns each image about its centre by an angle drawn evenly from ±`degrees`; bilinear, zeros outside."""
+    """Rotates each image about its centre by a uniformly random angle within ±`degrees`; bilinear, zeros outside."""
     height, width = batch.shape[2:]
     angles = (2 * _uniform(batch, generator) - 1) * math.radians(degrees)
     cosine, sine, nothing = angles.cos(), angles.sin(), torch.zeros_like(angles)
@@ -46,16 +46,16 @@ def rotate(batch: Tensor, degrees: float, generator: Generator) -> Tensor:
 
 
 def noise(batch: Tensor, std: float, generator: Generator) -> Tensor:
-    """Adds Gaussian noise. `std` is in the batch's own unit, and for uint8 a share of the range 0..255.
+    """Adds Gaussian noise to a batch of any shape (also table rows).
 
-    Takes a batch of any shape: rows of a table are fine, too.
+    `std` is in the unit of the values; for uint8 it is a share of the range 0..255.
     """
     drawn = torch.randn(batch.shape, generator=generator, device=generator.device).to(batch.device)
     return _as(batch, batch + drawn * (std * 255 if batch.dtype == torch.uint8 else std))
 
 
 def cutout(batch: Tensor, size: int, generator: Generator) -> Tensor:
-    """Zeroes a square of `size` pixels around a random pixel of each image, cut off at the border.
+    """Zeroes a square of `size` x `size` pixels around a random pixel of each image, cut off at the border.
 
     DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout", 2017.
     """

@@ -1,4 +1,4 @@
-"""Learning curves: epochs with their validation, the best of them, and how long they have stood still."""
+"""Learning curves: the epochs of a training, the best one, and the epochs without improvement."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ class Epoch:
     """One epoch, after its validation."""
 
     number: int
-    """From 1; 0 stands for the starting weights, where they take part."""
+    """From 1; 0 is the validation of the starting weights, where it is part of the curve."""
     train_loss: float | None
     """Mean objective over the epoch's examples; None for number 0."""
     validation_loss: float
     """Cross-entropy without smoothing (classes) or mean squared error (numbers)."""
     validation_score: float
-    """The metric."""
+    """The metric, in its own unit."""
     learning_rate: float
-    """Of the epoch's last step."""
+    """At the epoch's last step."""
     seconds: float
-    """Training and validation."""
+    """Duration of training and validation."""
 
 
 def best_epoch(curve: Curve, lower_is_better: bool) -> Epoch:
-    """The epoch with the best score; between equals the lower validation loss, then the earlier epoch."""
+    """The epoch with the best score; between equal scores the lower validation loss, then the earlier epoch."""
     sign = 1 if lower_is_better else -1
     return min(curve, key=lambda epoch: (sign * epoch.validation_score, epoch.validation_loss))
 
 
 def minutes_of(curve: Curve) -> float:
-    """Minutes that the epochs took."""
+    """Total minutes of all epochs."""
     return sum(epoch.seconds for epoch in curve) / 60
 
 
 def standstill(curve: Curve, min_delta: float, lower_is_better: bool) -> int:
     """Epochs since the last improvement of the score by more than `min_delta`; 0 for an empty curve.
 
-    With `min_delta` 0, an equal score with a lower validation loss is one, too: accuracy moves in steps.
+    With `min_delta` 0, an equal score with a lower validation loss is an improvement, too: accuracy moves in steps.
     """
     if not curve:
         return 0

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Generator, Tensor, nn
 from tasks.kernels.host.measurement_lock import shared_use
 
 Transform = Callable[[Tensor], Tensor]
-"""Compact batch -> what the network sees (float)."""
+"""Compact batch -> network inputs (float)."""
 Augment = Callable[[Tensor, Generator], Tensor]
 """Compact batch, generator -> compact batch."""
 Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
@@ -23,9 +24,9 @@ Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 @contextmanager
 def seeded(seed: int, epoch: int, device: torch.device) -> Iterator[Generator]:
-    """Randomness that depends on (seed, epoch) alone: a generator, and torch's own state for dropout.
+    """Yields a generator that depends on (seed, epoch) alone, and seeds torch's global state (dropout) alike.
 
-    What torch's own random state was before comes back afterwards.
+    The global random state is restored afterwards.
     """
     number = int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0] >> np.uint64(1))
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
@@ -34,9 +35,9 @@ def seeded(seed: int, epoch: int, device: torch.device) -> Iterator[Generator]:
 
 
 def shuffled_batches(count: int, batch_size: int, generator: Generator) -> list[Tensor]:
-    """The indices 0..count-1 in a random order, cut into batches.
+    """The indices 0..count-1 in random order, split into batches of `batch_size` (the last may be smaller).
 
-    A last batch of one example joins the batch before it: batch normalization cannot train on one value.
+    A last batch of one example is merged into the one before: batch normalization cannot train on one value.
     """
     order = torch.randperm(count, generator=generator, device=generator.device)
     batches = list(torch.split(order, batch_size))
@@ -46,10 +47,11 @@ def shuffled_batches(count: int, batch_size: int, generator: Generator) -> list[
 
 
 def learning_rate(schedule: str, peak: float, progress: float) -> float:
-    """The rate at `progress` (0 at the first step, 1 at the end) of a run whose highest rate is `peak`.
+    """The learning rate at `progress` (0 at the first step, 1 at the end) of a schedule whose highest rate is `peak`.
 
-    `cosine` falls to 0 (Loshchilov and Hutter, 2017); `one_cycle` rises from peak / 25 over the first 30 %,
-    then falls to peak / 250,000, both along half a cosine (Smith and Topin, 2018; PyTorch's OneCycleLR).
+    `constant` stays at `peak`; `cosine` falls to 0 (Loshchilov and Hutter, 2017); `one_cycle` rises from peak / 25
+    over the first 30 %, then falls to peak / 250,000, both along half a cosine (Smith and Topin, 2018; PyTorch's
+    OneCycleLR).
     """
     if schedule == "constant":
         return peak
@@ -68,7 +70,10 @@ def _half_cosine(start: float, end: float, share: float) -> float:
 def make_optimizer(
     name: str, model: nn.Module, rate: float, *, momentum: float, weight_decay: float
 ) -> torch.optim.Optimizer:
-    """The optimizer by its name, over the parameters that want a gradient; `momentum` is sgd's alone."""
+    """A new optimizer for the parameters that require a gradient; `momentum` applies to `sgd` only.
+
+    `name` is sgd, adam, adamw, adagrad or rmsprop; ValueError for any other.
+    """
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     match name:
         case "sgd":
@@ -85,7 +90,7 @@ def make_optimizer(
 
 
 def turn(optimizer: torch.optim.Optimizer, *, momentum: float, weight_decay: float) -> None:
-    """Gives an optimizer of `make_optimizer` other values in mid-training; `momentum` is sgd's alone."""
+    """Changes these values of an optimizer from `make_optimizer` during training; `momentum` applies to SGD only."""
     for group in optimizer.param_groups:
         group["weight_decay"] = weight_decay
         if isinstance(optimizer, torch.optim.SGD):
@@ -93,7 +98,7 @@ def turn(optimizer: torch.optim.Optimizer, *, momentum: float, weight_decay: flo
 
 
 def arrange(model: nn.Module, *, channels_last: bool) -> None:
-    """Lays the weights of 2-D convolutions out channels-last, which trains faster, or plainly."""
+    """Sets the memory layout of 2-D convolution weights, in place: channels-last (trains faster) or contiguous."""
     layout = torch.channels_last if channels_last else torch.contiguous_format
     for parameter in model.parameters():
         if parameter.dim() == 4:
@@ -101,36 +106,51 @@ def arrange(model: nn.Module, *, channels_last: bool) -> None:
             parameter.data = parameter.data.clone(memory_format=layout)
 
 
+@dataclass(frozen=True)
+class Examples:
+    """Training examples as tensors on one device, with the augmentation and preprocessing of each batch."""
+
+    inputs: Tensor
+    """Compact inputs, (count, …)."""
+    targets: Tensor
+    """(count,): class indices or numbers."""
+    transform: Transform
+    augment: Augment | None
+    generator: Generator
+    """Random numbers for `augment`."""
+
+    def batch(self, indices: Tensor) -> Tensor:
+        """The network inputs of the examples at `indices`, augmented: (len(indices), …), float."""
+        batch = self.inputs.index_select(0, indices)
+        return self.transform(self.augment(batch, self.generator) if self.augment else batch)
+
+
 def train_epoch(
     model: nn.Module,
-    inputs: Tensor,
-    targets: Tensor,
+    examples: Examples,
     batches: Sequence[Tensor],
     optimizer: torch.optim.Optimizer,
     *,
     objective: Objective,
     rate: Callable[[int], float],
-    transform: Transform,
-    augment: Augment | None,
-    generator: Generator,
     precision: torch.dtype = torch.float32,
     deadline: float = math.inf,
 ) -> float:
-    """One pass over `batches` (index tensors), in place; returns the mean loss of the examples it saw.
+    """Trains `model`, in place, for one pass over `batches` (index tensors); returns the mean loss per example.
 
-    `rate` gives the learning rate of each step. The pass ends early after the step that crosses `deadline`
-    (`time.monotonic` seconds). Nothing waits for the device before the last step.
+    `rate` maps the step's number (from 0) to its learning rate. The pass ends early after the step that crosses
+    `deadline` (`time.monotonic` seconds). The device is not synchronized before the last step.
     """
     model.train()
-    total, seen = torch.zeros((), dtype=torch.float64, device=inputs.device), 0
+    device = examples.inputs.device
+    total, seen = torch.zeros((), dtype=torch.float64, device=device), 0
     with shared_use() as rest:
         for step, indices in enumerate(batches):
             for group in optimizer.param_groups:
                 group["lr"] = rate(step)
-            batch = inputs.index_select(0, indices)
-            batch = transform(augment(batch, generator) if augment else batch)
-            with torch.autocast(inputs.device.type, precision, enabled=precision != torch.float32):
-                loss = objective(model, batch, targets.index_select(0, indices))
+            batch = examples.batch(indices)
+            with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+                loss = objective(model, batch, examples.targets.index_select(0, indices))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -144,7 +164,7 @@ def train_epoch(
 
 @contextmanager
 def evaluation(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode for a while; afterwards every module is in the mode that it was in."""
+    """Inside the context, `model` is in evaluation mode; afterwards every module has its previous mode."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
@@ -155,9 +175,9 @@ def evaluation(model: nn.Module) -> Iterator[None]:
 
 
 def predict_all(model: nn.Module, inputs: Tensor, transform: Transform, batch_size: int | None = None) -> Tensor:
-    """The model's outputs for all compact `inputs`, in evaluation mode and float32; (count, …) on the device.
+    """The model's outputs for all compact `inputs` in evaluation mode: (count, …), float32, on the device.
 
-    Without `batch_size`, a batch holds about a quarter of a million numbers, and at least 32 examples.
+    By default a batch holds about a quarter of a million values and between 32 and 65,536 examples.
     """
     size = batch_size or min(65_536, max(32, 2**18 // max(1, math.prod(inputs.shape[1:]))))
     outputs = []
@@ -171,9 +191,9 @@ def predict_all(model: nn.Module, inputs: Tensor, transform: Transform, batch_si
 def recalibrate_batch_norm(model: nn.Module, batches: Iterable[Tensor]) -> None:
     """Recomputes, in place, every batch normalization's running mean and variance from network inputs.
 
-    The statistics are the plain average over the batches (Izmailov et al., "Averaging Weights Leads to Wider
-    Optima", 2018; torch.optim.swa_utils.update_bn), so give batches of equal size. All else is in evaluation
-    mode meanwhile, dropout too. A model without running statistics is left alone, and no batch is drawn.
+    The statistics are the unweighted average over the batches (Izmailov et al., "Averaging Weights Leads to Wider
+    Optima", 2018; torch.optim.swa_utils.update_bn), so the batches should be of equal size. All other layers are in
+    evaluation mode meanwhile. Without batch normalization nothing happens, and no batch is drawn.
     """
     layers = [
         layer

@@ -1,4 +1,4 @@
-"""Objectives: what training lowers. Each takes the network's raw outputs and gives the batch's mean."""
+"""Losses: functions of a network's raw outputs and the targets that return the mean over the batch."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def cross_entropy(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0)
 
 
 def mean_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean squared difference. `outputs` (count,) or (count, 1), `targets` (count,): they never broadcast."""
+    """Mean squared difference. `outputs` (count,) or (count, 1), `targets` (count,); they are not broadcast."""
     return functional.mse_loss(outputs.reshape(targets.shape), targets)
 
 
 def task_loss(outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy for class indices (integers), mean squared error for numbers."""
+    """`cross_entropy` for integer targets (class indices), `mean_squared_error` for float targets."""
     if targets.is_floating_point():
         return mean_squared_error(outputs, targets)
     return cross_entropy(outputs, targets, label_smoothing)
@@ -32,11 +32,11 @@ def task_loss(outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) ->
 def distillation_loss(
     student: Tensor, teacher: Tensor, targets: Tensor, temperature: float = 4.0, hard_weight: float = 0.1
 ) -> Tensor:
-    """`hard_weight` of the task's own loss and the rest of the distance to the teacher's outputs.
+    """`hard_weight` x task loss + (1 - `hard_weight`) x distance to the teacher's outputs (same shape as student's).
 
-    Classes: T² KL(softmax(teacher / T) || softmax(student / T)), with T the temperature; the factor keeps the
-    gradient's size when T changes (Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network",
-    2015). Numbers (float targets): mean squared difference to the teacher; the temperature plays no part.
+    For classes, the distance is T² KL(softmax(teacher / T) || softmax(student / T)) with the temperature T; the factor
+    T² keeps the size of the gradient when T changes (Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural
+    Network", 2015). For numbers (float targets), it is the mean squared difference; the temperature is not used.
     """
     hard = task_loss(student, targets)
     if targets.is_floating_point():
@@ -54,5 +54,5 @@ def _softened_divergence(student: Tensor, teacher: Tensor, temperature: float) -
 
 
 def supervised(label_smoothing: float = 0.0) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
-    """The plain objective of training: model, inputs, targets -> `task_loss` of the model's outputs."""
+    """The objective of plain training: (model, inputs, targets) -> `task_loss` of the model's outputs."""
     return lambda model, inputs, targets: task_loss(model(inputs), targets, label_smoothing)

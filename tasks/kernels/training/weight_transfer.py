@@ -1,4 +1,4 @@
-"""Inheritance: a smaller network starts from the weights of a larger one of the same kind."""
+"""Weight transfer: a smaller network starts from the weights of a larger one of the same architecture."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from torch import nn
 
 @torch.no_grad()
 def inherit(student: nn.Module, teacher: nn.Module) -> tuple[list[str], dict[str, list[int]]]:
-    """Copies, in place, the leading part of every tensor of the teacher that the student has, no larger, by name.
+    """Copies the leading part of each teacher tensor into the student's tensor of the same name, in place.
+
+    Tensors that the teacher lacks, or that are larger in the student, stay as they are.
 
     Returns:
-        The names of the tensors that the student got, and the teacher's output channels that each of its
-        narrower layers has: what `reconstruction.reconstruct` takes as `kept`.
+        The names of the copied tensors; and, by the name of each narrower layer, the teacher's output channels it has
+        (the argument `kept` of `layerwise.reconstruct`).
     """
     theirs = teacher.state_dict()
     inherited: list[str] = []

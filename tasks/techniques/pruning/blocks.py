@@ -1,4 +1,4 @@
-"""Depth pruning: whole residual blocks go, those whose loss hurts least."""
+"""Depth pruning: removes the residual blocks whose removal changes the network's outputs least."""
 
 from __future__ import annotations
 
@@ -19,41 +19,22 @@ if TYPE_CHECKING:
     from tasks.kernels.latency.network_timer import NetworkTimer
     from tasks.kernels.pruning.block_search import BlockSearch, Removal
 
-SHARE = 0.3
-"""Share of the removable blocks that go when no knob says how many."""
+DEFAULT_SHARE = 0.3
+"""Share of the removable blocks that is removed when no knob says how many."""
 
 
 class Blocks(Technique):
-    """Removes whole residual blocks, so that the identity stands in their place, and with them their operators.
+    """Removes whole residual blocks; the identity stands in the place of each.
 
-    How: the network's graph says which parts are blocks: called once, one tensor to one of the same shape, with a
-    path past their weights through an addition. (Behind a block that rectifies its sum, the input of the next is
-    already rectified, so there, too, the identity is what remains.) One block after the other goes, the one that
-    moves the network's outputs least with the earlier ones gone; a try runs only what lies behind the block. Batch
-    norms use the statistics of the examples meanwhile, as they would after recalibration. With `speedup`, each kind
-    of block is timed on this host, the harm counts per millisecond, and the clock has the last word.
+    The block whose removal changes the network's outputs least goes first, then the next with that one gone. With
+    `speedup`, blocks are timed on this host. Papers: Veit et al. 2016 "Residual Networks Behave Like Ensembles of
+    Relatively Shallow Networks"; Kim et al. 2024 "Shortened LLaMA".
 
-    Papers: Veit et al. 2016 "Residual Networks Behave Like Ensembles of Relatively Shallow Networks"; Kim et al.
-    2024 "Shortened LLaMA" (blocks by the measured harm of their absence).
+    Needs a network that can be traced, and `recover` afterwards. Refuses a network that has no removable block or
+    too few of them, and a speed-up that is out of reach. Leaves alone blocks that change the shape, and what
+    torch's TransformerEncoder calls.
 
-    Measured (CIFAR-10, 2-core Xeon with AVX-512 VNNI, ONNX Runtime 1.31; paired differences in points on 5,000
-    validation images with 95 % intervals, after recalibration of the batch norms and no training): ResNet-44
-    (88.3 %, 19 removable blocks) without 3, 5, 7, 9, 11 of them: -3.3 ± 0.8, -6.6 ± 0.9, -10.6 ± 1.1, -15.7 ± 1.2,
-    -23.0 ± 1.4; ResNet-20 (86.3 %, 7 blocks) without 1, 2: -4.4 ± 0.9, -9.6 ± 1.1. Speed against the float file
-    (batch 1, three processes on a busy machine, 95 %): ResNet-44 without 11 blocks 2.15 (2.03 to 2.27), with int8
-    on top 4.91 (4.79 to 5.04), int8 alone 2.26 (1.97 to 2.59); ResNet-20 without 1, 2, 3 blocks 1.13 (1.06 to
-    1.21), 1.35 (1.26 to 1.44), 1.52 (1.47 to 1.56). The search takes about 33 s of one core for 9 of ResNet-44's
-    19 blocks, and finds those that trying all of them in every step finds.
-
-    With `recover` and int8 (5,000 test images, five processes): ResNet-44 without 7 blocks after two epochs 3.27
-    (3.04 to 3.52) times as fast, 0.56 points lost (-0.10 to 1.23), int8 alone 2.2; ResNet-20 without 2 blocks after
-    four epochs 2.75 (2.67 to 2.83), 1.04 points lost (0.37 to 1.72), int8 alone 2.10.
-
-    When it did not help: without training afterwards, never; `recover` must follow. With the running statistics
-    of the whole network instead of those of the examples, the search chose blocks that left 58.9 % instead of
-    73.8 % (9 of 19, 2,000 images). The blocks' times, added up, promised 2.75 where the clock said 2.16, so the
-    prediction only says when to start timing. Blocks that change the shape stay, and so does what torch's
-    TransformerEncoder calls, since its layers are no parts of the graph.
+    Card: docs/techniques/blocks.md.
     """
 
     version: ClassVar[int] = 1
@@ -63,15 +44,15 @@ class Blocks(Technique):
 
     step: Literal["blocks"] = "blocks"
     speedup: float | None = Field(default=None, gt=1, le=100)
-    """How many times as fast the float network shall run on this host; blocks go until the clock says so."""
+    """How many times as fast the float network shall run on this host; blocks are removed until it does."""
     remove: int | None = Field(default=None, ge=1)
-    """How many blocks go."""
+    """How many blocks are removed."""
     share: float | None = Field(default=None, gt=0, lt=1)
-    """Share of the removable blocks that goes, at least one of them; 0.3 when none of the three is given."""
+    """Share of the removable blocks that is removed, at least one; 0.3 without `speedup`, `remove` and `share`."""
     ignore: tuple[str, ...] = ()
     """Blocks, or parts of the network, that stay."""
     examples: int = Field(default=256, ge=16, le=100_000)
-    """Calibration examples that the harm is measured on, at most."""
+    """Calibration examples on which the change of the outputs is measured, at most."""
 
     @model_validator(mode="after")
     def _one_goal(self) -> Blocks:
@@ -82,18 +63,22 @@ class Blocks(Technique):
 
     @property
     def asks_host(self) -> bool:  # type: ignore[override]
-        """Only a goal of speed is measured."""
+        """Whether a speed-up is asked for: only then is anything timed."""
         return self.speedup is not None
 
     def plan(self, model: nn.Module, batches: Batches) -> dict[str, Any]:
-        """Which blocks go, in order: `{"removed": [name], "harm": [nats], "left": [name], "left_alone": {name: why}}`.
+        """The blocks to remove, in order: `{"removed", "harm", "left", "left_alone": {block: why}}`.
 
-        `harm` is the divergence from the whole network's outputs after each removal (mean squared difference where
-        the targets are numbers). With `speedup` also `block_ms` by name, `whole_ms`, and the speed-ups `predicted`
-        from them and `measured`.
+        `removed` and `left` are lists of names. `harm[i]` is the divergence from the whole network's outputs after
+        removal i: nats per example, or the mean squared difference where the targets are numbers. With `speedup`
+        also `block_ms` ({name: milliseconds}), `whole_ms`, and the speed-ups `predicted` from them and `measured`.
+
+        Args:
+            model: the network, in any mode.
+            batches: pairs of inputs (count, ...) and targets (count, ...).
 
         Raises:
-            InputError: `ignore` names what is not there, or there are no batches.
+            InputError: `ignore` names a part that the network does not have, or there are no batches.
             Refusal: the network cannot be traced, has no removable block or too few, or cannot get so fast.
         """
         check_names(model, self.ignore)
@@ -114,12 +99,17 @@ class Blocks(Technique):
         }
 
     def apply(self, model: nn.Module, plan: dict[str, Any]) -> nn.Module:
-        """The model with the identity in the place of each removed block."""
+        """A copy of the model with the identity in the place of each block in the plan's `removed`."""
         from tasks.kernels.graph import residual_blocks
 
         return residual_blocks.remove(model, plan["removed"])
 
+    def own_words(self, plan: dict[str, Any]) -> str:
+        """The removed blocks by name, and how many removable ones are left."""
+        return f"without {', '.join(plan['removed'])}; {len(plan['left'])} removable blocks left"
+
     def _search(self, model: nn.Module, batches: Batches) -> tuple[BlockSearch, list[ResidualBlock], dict[str, str]]:
+        """The search, the blocks that it may remove, and the other blocks, each with the reason."""
         from tasks.kernels.graph import residual_blocks, tracing
         from tasks.kernels.pruning import block_search
 
@@ -141,7 +131,7 @@ class Blocks(Technique):
         return block_search.BlockSearch(traced, blocks, inputs, numbers), blocks, left_alone
 
     def _calibration(self, model: nn.Module, batches: Batches) -> tuple[Tensor, bool]:
-        """The first examples, and whether the targets are numbers."""
+        """The inputs (count, ...) of at most `examples` examples, and whether the targets are numbers, not classes."""
         import torch
 
         from tasks.kernels.graph import tracing
@@ -150,7 +140,8 @@ class Blocks(Technique):
         return tracing.to_device_of(model, inputs), torch.as_tensor(batches[0][1]).is_floating_point()
 
     def _count(self, blocks: list[ResidualBlock]) -> int:
-        count = self.remove or max(1, round((self.share or SHARE) * len(blocks)))
+        """How many blocks are to be removed. Raises Refusal when there are fewer."""
+        count = self.remove or max(1, round((self.share or DEFAULT_SHARE) * len(blocks)))
         if count > len(blocks):
             names = f"from {blocks[0].name} to {blocks[-1].name}"
             raise Refusal(f"blocks: {count} blocks cannot go, for there are only {len(blocks)}, {names}")
@@ -158,16 +149,21 @@ class Blocks(Technique):
 
     @staticmethod
     def _first(removals: Iterator[Removal], count: int) -> list[Removal]:
+        """The first `count` removals; computes no further one."""
         return [removal for _, removal in zip(range(count), removals, strict=False)]
 
     def _until_fast(
         self, search: BlockSearch, blocks: list[ResidualBlock], model: nn.Module, example: Tensor
     ) -> tuple[list[Removal], dict[str, Any]]:
-        """Removes what the blocks' times say is enough, then one after the other until the clock agrees."""
+        """The removals that reach `speedup`, and what was measured for them.
+
+        As many blocks as the sum of their times asks for, then one more at a time until the whole network, timed
+        without them, is fast enough. Raises Refusal when it is not even without all of them.
+        """
         from tasks.kernels.graph.residual_blocks import remove
 
-        stopwatch, goal = _stopwatch(model, example), float(self.speedup or 1)
-        whole, times = _block_times(stopwatch, model, blocks)
+        timer, goal = _network_timer(model, example), float(self.speedup or 1)
+        whole, times = _block_times(timer, model, blocks)
         chosen: list[Removal] = []
         predicted = measured = 1.0
         for removal in search.removals(times):
@@ -176,7 +172,7 @@ class Blocks(Technique):
             predicted = whole / max(whole - saved, 1e-6)
             if predicted < goal and len(chosen) < len(blocks):
                 continue
-            measured = stopwatch.speedup(remove(model, [each.name for each in chosen]))
+            measured = timer.speedup(remove(model, [each.name for each in chosen]))
             if measured >= goal:
                 break
         if measured < goal:
@@ -187,7 +183,8 @@ class Blocks(Technique):
         return chosen, {"block_ms": times, "whole_ms": whole, "predicted": predicted, "measured": measured}
 
 
-def _stopwatch(model: nn.Module, example: Tensor) -> NetworkTimer:
+def _network_timer(model: nn.Module, example: Tensor) -> NetworkTimer:
+    """The timer of the network on this host. Raises Refusal when the network cannot be converted to ONNX."""
     from tasks.kernels.latency.network_timer import NetworkTimer, NotConvertibleError
 
     try:
@@ -196,19 +193,17 @@ def _stopwatch(model: nn.Module, example: Tensor) -> NetworkTimer:
         raise Refusal(f"blocks: {error}") from error
 
 
-def _block_times(
-    stopwatch: NetworkTimer, model: nn.Module, blocks: list[ResidualBlock]
-) -> tuple[float, dict[str, float]]:
-    """Milliseconds of the whole network and of each block.
+def _block_times(timer: NetworkTimer, model: nn.Module, blocks: list[ResidualBlock]) -> tuple[float, dict[str, float]]:
+    """Milliseconds of the whole network, and of each block by name.
 
-    A block's time is what the network saves without all blocks of its kind, over their number: what a block costs
-    among its neighbours, and more than the clock's noise.
+    The network is timed without all blocks of one kind at once; a block's time is the time saved, divided by their
+    number. One block alone would save too little to be measured.
     """
     from tasks.kernels.graph.residual_blocks import remove
 
     kinds: dict[str, list[str]] = {}
     for block in blocks:
         kinds.setdefault(block.kind, []).append(block.name)
-    whole, speedups = stopwatch.speedups({kind: remove(model, names) for kind, names in kinds.items()})
+    whole, speedups = timer.speedups({kind: remove(model, names) for kind, names in kinds.items()})
     saved = {kind: whole * (1 - 1 / speedups[kind]) / len(names) for kind, names in kinds.items()}
     return whole, {block.name: max(1e-6, saved[block.kind]) for block in blocks}

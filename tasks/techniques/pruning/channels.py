@@ -1,4 +1,4 @@
-"""Structured pruning: whole channels (or neurons) are cut out, so that every runtime computes less."""
+"""Structured pruning: removes whole channels (or neurons), so that every runtime computes less."""
 
 from __future__ import annotations
 
@@ -16,40 +16,24 @@ if TYPE_CHECKING:
 
     from tasks.kernels.graph.channel_groups import Group
 
-HALF = 0.5
-"""The sparsity where neither it nor a speed-up is given."""
+DEFAULT_SPARSITY = 0.5
+"""The sparsity when neither it nor a speed-up is given."""
 OUTPUT = "its channels are the network's output"
-"""The one reason to leave a layer alone that every network has."""
+"""Why the last layer is left alone, in every network."""
 
 
 class Channels(Technique):
     """Removes the least important channels of convolutions and neurons of linear layers.
 
-    How: the network's graph says which channels stand or fall together (residual additions, batch norms,
-    concatenations, flattening); each such group is scored and thinned as one. A group that meets an
-    operation that cannot be followed, the network's input or its output is left alone, and the plan says why.
-    Before the plan is given, the cut network is compared with the same one that only ignores the channels. Norms
-    over channels take their statistics from those that stay, so there, and only there, a cut changes what the others
-    compute. Attention loses whole heads; torch's attention layers that lose something become plain layers.
+    Channels that the graph couples are scored and removed together, as one group. Papers: Li et al. 2017
+    (magnitude), Liu et al. 2017 (batch_norm), Molchanov et al. 2017 (taylor), He et al. 2019 (fpgm), Fang et al.
+    2023 "DepGraph", Shen et al. 2021 "HALP: Hardware-Aware Latency Pruning".
 
-    By `speedup`, what each layer takes at each admissible width is measured on this host, widths are chosen that
-    lose the least importance for the most time, and the network is cut, converted and timed; the prediction is
-    corrected, up to three times.
+    Needs a network that can be traced, and usually `recover` afterwards. Leaves alone groups that meet the network's
+    input or output, or an operation that cannot be followed. Refuses when nothing can be cut, when the cut network
+    computes something else than the whole one without these channels, and when the speed-up is out of reach.
 
-    Papers: Li et al. 2017 "Pruning Filters for Efficient ConvNets" (magnitude); Liu et al. 2017 "Learning
-    Efficient Convolutional Networks through Network Slimming" (batch_norm); Molchanov et al. 2017 "Pruning
-    Convolutional Neural Networks for Resource Efficient Inference" (taylor); He et al. 2019 "Filter Pruning via
-    Geometric Median" (fpgm); Fang et al. 2023 "DepGraph"; Shen et al. 2021 "HALP: Hardware-Aware Latency Pruning".
-
-    Measured: ResNet-20 on CIFAR-10 (86.4 %; 2,000 images, so within 2 points), `taylor`, batch-norm statistics
-    recomputed and nothing trained, while other work ran on the host (2-core Xeon with AVX-512 VNNI, ONNX Runtime
-    1.31, one process): goals of 1.3, 1.6 and 2.0 measured 1.35, 1.58 and 2.07 times, at 72, 49 and 22 %. The
-    block there is 16: 24 channels take as long as 32, and a layer of 16 that makes 8 as long as one that makes 16.
-
-    When it did not help: without training nothing of this is usable, and a thin network has little to give: at
-    a width of 16 all that is left is below the block. Accuracy falls with the cut; `recover` after it is the usual
-    next step. The graph is that of evaluation; a layer that only training runs (an auxiliary head) is refused,
-    since what it reads is unknown.
+    Card: docs/techniques/channels.md.
     """
 
     version: ClassVar[int] = 2
@@ -65,17 +49,16 @@ class Channels(Technique):
     """Share of the channels to remove, of each group (`uniform`) or of all together (`global`). Absent: 0.5,
     unless `speedup` decides."""
     speedup: float | None = Field(default=None, gt=1, le=100)
-    """How many times as fast the network shall run here, in ONNX Runtime on one example and one thread: widths
-    are chosen for it, and measured. Instead of `sparsity`."""
+    """How many times as fast the network shall run on this host, in ONNX Runtime on one example and one thread.
+    Instead of `sparsity`."""
     importance: Literal["magnitude", "batch_norm", "taylor", "fpgm"] = "magnitude"
     """magnitude: L2 norm of filters; batch_norm: scales; taylor: activation times gradient, on data; fpgm:
     distance to the other filters."""
     spread: Literal["uniform", "global"] = "uniform"
     """uniform: the same share of each group; global: the lowest scores anywhere, over their group's mean."""
     multiple: int | None = Field(default=None, ge=1, le=256)
-    """Kept widths are multiples of it, at least one: the runtime computes channels in blocks of this size, and a
-    cut within one saves no time. Groups narrower than two blocks go in fours. Absent: the block that is measured
-    on this host, and of its multiples the widths that are measured to be faster (where the clock can tell)."""
+    """Kept widths are multiples of it. Absent: the runtime's block of channels as measured on this host, and of its
+    multiples the widths that are measured to be faster."""
     unfollowable: Literal["leave", "refuse"] = "leave"
     """What happens to layers whose channels cannot be followed: left alone with the reason, or refused by name."""
     ignore: tuple[str, ...] = ()
@@ -90,18 +73,23 @@ class Channels(Technique):
 
     @property
     def asks_host(self) -> bool:  # type: ignore[override]
-        """Unless a share and a block are given, times decide."""
+        """Whether times decide: always, unless `multiple` is given and `speedup` is not."""
         return self.speedup is not None or self.multiple is None
 
     def plan(self, model: nn.Module, batches: Batches) -> dict[str, Any]:
-        """Which channels stay: `{"cuts": [{"layers", "keep", "of", "places"}], "left_alone": {layer: why}}`.
+        """The channels that stay: `{"cuts": [{"layers", "keep", "of", "places"}], "left_alone": {layer: why}}`.
 
-        `layers` produce the channels; `places` lists [layer, side, start, width] of every axis to be cut. What
-        was measured on the host is under `measured`: the block, the widths tried, and with `speedup` the
-        predicted and the measured one, and each layer's milliseconds before and after.
+        One cut for each group of coupled channels: `layers` produce them, `keep` holds the indices of those that
+        stay out of `of`, and `places` lists [layer, side, start, width] of every axis to be cut. What was measured
+        on the host is under `measured`: the block of channels and the widths tried; with `speedup` also the
+        predicted and the measured speed-up, and each layer's milliseconds before and after.
+
+        Args:
+            model: the network, in any mode.
+            batches: pairs of inputs (count, ...) and targets (count, ...).
 
         Raises:
-            InputError: `ignore` names what is not there, or there are no batches.
+            InputError: `ignore` names a part that the network does not have, or there are no batches.
             Refusal: the network cannot be traced, nothing can be cut, or the speed-up cannot be reached; the
                 sentence says why.
         """
@@ -117,11 +105,11 @@ class Channels(Technique):
         left_alone: dict[str, str] = {}
         scored = self._score(model, self._prunable(groups, left_alone), batches, left_alone)
         widths, measured = self._widths(model, scored, example)
-        keep = _kept(scored, widths, left_alone)
+        keep = _channels_to_keep(scored, widths, left_alone)
         if not keep:
             reasons = "; ".join(f"{layer}: {reason}" for layer, reason in list(left_alone.items())[:5])
             raise Refusal(f"channels: there is nothing to cut: {reasons or 'no convolution or linear layer'}")
-        _prove(model, groups, keep, example)
+        _verify(model, groups, keep, example)
         return {
             "cuts": [_record(group, keep[group.id]) for group, _ in scored if group.id in keep],
             "left_alone": left_alone,
@@ -129,7 +117,7 @@ class Channels(Technique):
         }
 
     def apply(self, model: nn.Module, plan: dict[str, Any]) -> nn.Module:
-        """The model without the channels that are not in the plan's `keep`."""
+        """A copy of the model without the channels that are not in the plan's `keep`."""
         from tasks.kernels.graph import channel_groups
         from tasks.kernels.pruning import surgery
 
@@ -139,7 +127,21 @@ class Channels(Technique):
         ]
         return surgery.cut_channels(model, groups, {i: cut["keep"] for i, cut in enumerate(plan["cuts"])})
 
+    def own_words(self, plan: dict[str, Any]) -> str:
+        """How many channels are kept, and with `speedup` the measured one."""
+        cuts = plan["cuts"]
+        kept, whole = sum(len(cut["keep"]) for cut in cuts), sum(cut["of"] for cut in cuts)
+        measured = plan.get("measured", {}).get("measured")
+        speed = "" if measured is None else f", measured {measured:.2f}x as fast"
+        return f"{kept} of {whole} channels kept in {len(cuts)} groups{speed}"
+
+    def kept(self, plan: dict[str, Any]) -> list[dict[str, Any]]:
+        """The plan's cuts."""
+        cuts: list[dict[str, Any]] = plan["cuts"]
+        return cuts
+
     def _prunable(self, groups: list[Group], left_alone: dict[str, str]) -> list[Group]:
+        """The groups that may be cut; the layers of the others are added to `left_alone`, each with the reason."""
         found = []
         for group in groups:
             layers = group.layers("out")
@@ -156,6 +158,10 @@ class Channels(Technique):
     def _score(
         self, model: nn.Module, groups: list[Group], batches: Batches, left_alone: dict[str, str]
     ) -> list[tuple[Group, Tensor]]:
+        """The groups with the importance of their channels, each (channels,).
+
+        Layers that cannot be scored are added to `left_alone`. Raises Refusal when a score is not finite.
+        """
         from tasks.kernels.pruning import importance
 
         if self.importance == "taylor":
@@ -177,28 +183,33 @@ class Channels(Technique):
         return scored
 
     def _widths(
-        self, model: nn.Module, scored: width_selection.Scored, example: Tensor
+        self, model: nn.Module, scored: width_selection.ScoredGroups, example: Tensor
     ) -> tuple[list[int], dict[str, Any]]:
-        """How many channels each group keeps, and what was measured for it."""
+        """How many channels each group keeps, and what was measured to decide that (empty when nothing was)."""
         if not scored:
             return [], {}
         if self.speedup is not None:
             return width_selection.by_speed(model, scored, self.speedup, self.multiple, example)
-        wishes = width_selection.wanted(scored, self.sparsity or HALF, self.spread == "global")
+        targets = width_selection.target_widths(scored, self.sparsity or DEFAULT_SPARSITY, self.spread == "global")
         if self.multiple is None:
-            return width_selection.by_share_here(model, scored, wishes, example)
-        return width_selection.by_share(scored, wishes, self.multiple), {}
+            return width_selection.by_share_measured(model, scored, targets, example)
+        return width_selection.by_share(scored, targets, self.multiple), {}
 
 
 def _is_followed(group: Group) -> bool:
-    """Whether it is known where a group's channels go, though they may have to stay."""
+    """Whether the graph shows everywhere that a group's channels go, even if they may not be removed."""
     from tasks.kernels.graph.channel_flow import PADDED
 
     return group.frozen is None or group.frozen == OUTPUT or group.frozen.startswith(PADDED)
 
 
-def _kept(scored: width_selection.Scored, widths: list[int], left_alone: dict[str, str]) -> dict[int, list[int]]:
-    """The channels to keep of every group that gets narrower."""
+def _channels_to_keep(
+    scored: width_selection.ScoredGroups, widths: list[int], left_alone: dict[str, str]
+) -> dict[int, list[int]]:
+    """The indices of the channels to keep, by the id of each group that gets narrower.
+
+    The layers of the other groups are added to `left_alone`.
+    """
     from tasks.kernels.pruning.latency_target import strongest
 
     keep: dict[int, list[int]] = {}
@@ -212,11 +223,13 @@ def _kept(scored: width_selection.Scored, widths: list[int], left_alone: dict[st
 
 
 def _record(group: Group, kept: list[int]) -> dict[str, Any]:
+    """One cut as the plan holds it."""
     places = [[place.layer, place.side, place.start, place.width] for place in group.places]
     return {"layers": list(group.layers("out")), "keep": kept, "of": group.channels, "places": places}
 
 
-def _prove(model: nn.Module, groups: list[Group], keep: dict[int, list[int]], example: Tensor) -> None:
+def _verify(model: nn.Module, groups: list[Group], keep: dict[int, list[int]], example: Tensor) -> None:
+    """Raises Refusal unless the cut network computes what the whole one computes without these channels."""
     from tasks.kernels.pruning import surgery
 
     layers = ", ".join(layer for group in groups if group.id in keep for layer in group.layers("out"))

@@ -1,4 +1,4 @@
-"""Gradual pruning: rounds of pruning and recovery instead of one deep cut."""
+"""Gradual pruning: several rounds of pruning and recovery instead of one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from tasks.core import Spec
 
 
 class Gradual(Spec):
-    """A schedule, no technique: it stands for `rounds` pairs of `weights` and `recover` in a branch.
+    """A schedule that stands for `rounds` pairs of `weights` and `recover` in a branch.
 
-    The sparsities rise along Zhu and Gupta's cubic ("To prune, or not to prune", 2017): much in the first
-    rounds, little in the last.
+    The sparsity rises along the cubic of Zhu and Gupta 2017 "To prune, or not to prune": much in the first rounds,
+    little in the last. It is no technique: it has no plan of its own.
+
+    Card: docs/techniques/gradual.md.
     """
 
     step: Literal["gradual"] = "gradual"
@@ -24,15 +26,15 @@ class Gradual(Spec):
     epochs: int = Field(default=1, ge=1, le=10_000)
     """Passes over the training data in each recovery."""
     spread: Literal["global", "layer"] = "global"
-    """As in `weights`."""
+    """Whether all layers are ranked together or each by itself; see `weights`."""
     minimum: float = Field(default=0.01, ge=0, lt=1)
-    """As in `weights`."""
+    """Smallest share of non-zero weights that any layer keeps."""
     ignore: tuple[str, ...] = ()
-    """As in `weights`."""
+    """Layers, or parts of the network, that stay as they are."""
 
 
 def expand_schedule(gradual: Gradual) -> tuple[dict[str, Any], ...]:
-    """The steps that a schedule stands for: a prune and a recovery for each round."""
+    """The steps that a schedule stands for, as a recipe writes them: `weights` and `recover` for each round."""
     shared = gradual.model_dump(mode="json", include={"spread", "minimum", "ignore"}, exclude_unset=True)
     return tuple(
         step
@@ -45,5 +47,5 @@ def expand_schedule(gradual: Gradual) -> tuple[dict[str, Any], ...]:
 
 
 def cubic(final: float, rounds: int) -> list[float]:
-    """The sparsities of so many rounds, from 0 up to `final` (Zhu and Gupta 2017, equation 1)."""
+    """The sparsity after each of the rounds, rising up to `final` (Zhu and Gupta 2017, equation 1)."""
     return [final * (1 - (1 - turn / rounds) ** 3) for turn in range(1, rounds + 1)]

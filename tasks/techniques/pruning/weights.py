@@ -1,4 +1,4 @@
-"""Unstructured pruning: single weights become zero, anywhere or by a pattern; the layers keep their shapes."""
+"""Unstructured pruning: sets single weights to zero, anywhere or by a pattern; the layers keep their shapes."""
 
 from __future__ import annotations
 
@@ -15,29 +15,22 @@ from tasks.techniques.layer_names import check_names, is_under
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-SHARE = 0.5
-"""The sparsity where neither a sparsity nor a pattern is given."""
+DEFAULT_SPARSITY = 0.5
+"""The sparsity when neither a sparsity nor a pattern is given."""
 
 
 class Weights(Technique):
     """Sets the weights of the smallest magnitude to zero, in convolutions and linear layers.
 
-    How: `global` ranks the weights of all layers together, `layer` those of each layer by themselves; a
-    pattern N:M keeps the N largest of every M consecutive inputs. Biases and norms stay. The plan holds
-    counts, not positions: the zeros themselves are in the weights.
+    Either a share of them, anywhere or in each layer, or all but N of every M consecutive inputs (pattern N:M).
+    Papers: Han et al. 2015 "Learning both Weights and Connections for Efficient Neural Networks"; Mishra et al. 2021
+    "Accelerating Sparse Deep Neural Networks" (2:4).
 
-    Papers: Han et al. 2015 "Learning both Weights and Connections for Efficient Neural Networks"; Mishra et
-    al. 2021 "Accelerating Sparse Deep Neural Networks" (2:4). `gradual` prunes in rounds with recovery between.
+    Makes no network faster; the file gets smaller once `pack` stores it. Leaves alone biases, norms, layers that
+    share weights or compute them from other tensors, and layers whose inputs are no multiple of M. Refuses when there
+    is nothing to prune or a weight is not finite.
 
-    Measured on ResNet-20 (CIFAR-10, 86.30 %, 5,000 validation images, points lost with 95 % interval), without any
-    recovery: 30 % global 0.70 ± 0.49, 50 % global 2.94 ± 0.77, 50 % of each layer 4.72 ± 0.86, 4:8 12.28 ± 1.15, 2:4
-    24.34 ± 1.36. After one epoch of recovery on 10,000 images: 50 % global 0.08 ± 0.57, and with `int8` and `pack`
-    0.10 ± 0.56 in 226,110 bytes instead of 1,097,932 (`int8` alone 322,064); 80 % global 5.20 ± 0.99 in float, 5.24
-    ± 0.99 in 145,701 bytes.
-
-    It makes no network faster: the runtime multiplies by zeros, too, so time and multiply-accumulates stay. What it
-    saves is room, once `pack` stores the file; before that not a byte. 2:4 is for hardware that reads it, and loses
-    far more than as many zeros anywhere.
+    Card: docs/techniques/weights.md.
     """
 
     version: ClassVar[int] = 1
@@ -73,10 +66,15 @@ class Weights(Technique):
         return self
 
     def plan(self, model: nn.Module, batches: Batches) -> dict[str, Any]:
-        """How many weights become zero: `{"layers": [{"name", "zeros", "of"}], "pattern", "left_alone": {name: why}}`.
+        """How many weights become zero: `{"layers": [{"name", "zeros", "of"}], "pattern", "left_alone": {layer: why}}`.
+
+        Args:
+            model: the network, in any mode.
+            batches: not used; the weights alone decide.
 
         Raises:
-            InputError: `ignore` names what is not there, or the sparsity leaves a layer without any weight.
+            InputError: `ignore` names a part that the network does not have, or the sparsity leaves a layer without
+                any weight.
             Refusal: there is nothing to prune, or a layer's weights are not finite.
         """
         check_names(model, self.ignore)
@@ -93,7 +91,7 @@ class Weights(Technique):
         return {"layers": rows, "pattern": self.pattern, "left_alone": left_alone}
 
     def apply(self, model: nn.Module, plan: dict[str, Any]) -> nn.Module:
-        """The model with so many of its own smallest weights set to zero.
+        """A copy of the model in which the planned number of each layer's smallest weights is zero.
 
         Raises:
             Refusal: the plan was made for another network.
@@ -119,7 +117,14 @@ class Weights(Technique):
                 weight.masked_fill_(gone, 0.0)
         return pared
 
+    def own_words(self, plan: dict[str, Any]) -> str:
+        """How many weights become zero."""
+        layers = plan["layers"]
+        zeros, whole = sum(layer["zeros"] for layer in layers), sum(layer["of"] for layer in layers)
+        return f"{zeros:,} of {whole:,} weights zero in {len(layers)} layers"
+
     def _kept(self) -> tuple[int, int]:
+        """N and M of the pattern; 0 and 1 without one."""
         return _parse(self.pattern) if self.pattern else (0, 1)
 
     def _reasons(self, model: nn.Module) -> dict[str, str]:
@@ -142,14 +147,14 @@ class Weights(Technique):
         return found
 
     def _zeros(self, weights: Mapping[str, Tensor]) -> dict[str, int]:
-        """How many zeros each layer gets."""
+        """How many zeros each layer gets, by its name. Raises InputError when a layer would keep no weight."""
         from tasks.kernels.pruning import unstructured
 
         sizes = [weight.numel() for weight in weights.values()]
         if self.pattern:
             kept, group = self._kept()
             return dict(zip(weights, (size // group * (group - kept) for size in sizes), strict=True))
-        share = SHARE if self.sparsity is None else self.sparsity
+        share = DEFAULT_SPARSITY if self.sparsity is None else self.sparsity
         most = [size - math.ceil(self.minimum * size) for size in sizes]
         if self.spread == "layer":
             counts = [min(round(share * size), limit) for size, limit in zip(sizes, most, strict=True)]
@@ -170,7 +175,7 @@ def _parse(pattern: str) -> tuple[int, int]:
 
 
 def _weights(model: nn.Module) -> dict[str, Tensor]:
-    """The weight parameter of each linear layer and convolution that has one of its own."""
+    """The weight (outputs, inputs, ...) of each linear layer and convolution that has one as a parameter, by name."""
     from tasks.kernels.graph import layers
 
     own = ((name, layer._parameters.get("weight")) for name, layer in layers.weighted_layers(model))

@@ -1,4 +1,4 @@
-"""Narrowing: how wide each group of channels stays, by a share of its channels or by the clock."""
+"""How many channels each group keeps: from a share of its channels, or from measured times."""
 
 from __future__ import annotations
 
@@ -13,12 +13,19 @@ if TYPE_CHECKING:
     from tasks.kernels.graph.channel_groups import Group
     from tasks.kernels.pruning.width_search import LayerCost
 
-Scored = Sequence[tuple["Group", "Tensor"]]
+ScoredGroups = Sequence[tuple["Group", "Tensor"]]
 """Groups, each with the importance of its channels (channels,)."""
 
 
-def wanted(scored: Scored, sparsity: float, together: bool) -> list[float]:
-    """How many channels each group would keep without rounding: the same share, or the best of all `together`."""
+def target_widths(scored: ScoredGroups, sparsity: float, together: bool) -> list[float]:
+    """How many channels each group would keep without rounding.
+
+    Args:
+        scored: the groups and the importance of their channels.
+        sparsity: the share of the channels to remove (0..1).
+        together: whether all channels are ranked together, by their importance over their group's mean; else each
+            group loses the same share.
+    """
     import torch
 
     if not together or not scored:
@@ -31,29 +38,39 @@ def wanted(scored: Scored, sparsity: float, together: bool) -> list[float]:
     return [float(part.sum()) for part in torch.split(stays, [len(part) for part in relative])]
 
 
-def rounded(wanted: float, channels: int, multiple: int) -> int:
-    """The multiple of the block that is nearest to `wanted`, at least one block and at most all channels.
+def round_width(target: float, channels: int, multiple: int) -> int:
+    """The multiple of a block of channels nearest to `target`: at least one block, at most all `channels`.
 
-    The block is `multiple`, or at most 4 in groups narrower than two of it, where it would leave no choice.
+    A block has `multiple` channels; in a group narrower than two such blocks, where no choice would be left, it has
+    at most 4.
     """
     from tasks.kernels.pruning.width_search import width_unit
 
     block = width_unit(channels, multiple)
-    return min(channels, max(1, int(wanted / block + 0.5)) * block)
+    return min(channels, max(1, int(target / block + 0.5)) * block)
 
 
-def by_share(scored: Scored, wishes: Sequence[float], multiple: int) -> list[int]:
-    """Each group's width: the wish in whole blocks."""
+def by_share(scored: ScoredGroups, targets: Sequence[float], multiple: int) -> list[int]:
+    """Each group's width: its target in whole blocks of `multiple` positions of a layer's output."""
     return [
-        rounded(wish, group.channels, -(-multiple // group.span))
-        for (group, _), wish in zip(scored, wishes, strict=True)
+        round_width(target, group.channels, -(-multiple // group.span))
+        for (group, _), target in zip(scored, targets, strict=True)
     ]
 
 
-def by_share_here(
-    model: nn.Module, scored: Scored, wishes: Sequence[float], example: Tensor
+def by_share_measured(
+    model: nn.Module, scored: ScoredGroups, targets: Sequence[float], example: Tensor
 ) -> tuple[list[int], dict[str, Any]]:
-    """Each group's width: of those that are faster on this host than every wider one, the nearest to the wish."""
+    """Each group's width, and what was measured: `{"block": channels, "options": [[width]]}`.
+
+    Of the widths that are faster on this host than every wider one, the nearest to the group's target.
+
+    Args:
+        model: the network that the groups belong to.
+        scored: the groups and the importance of their channels.
+        targets: each group's width without rounding.
+        example: two examples (2, ...) as the network sees them.
+    """
     from tasks.kernels.latency import layer_costs
     from tasks.kernels.pruning import latency_target
 
@@ -61,14 +78,24 @@ def by_share_here(
     options = latency_target.faster(
         groups, layer_costs.calls(model, example, _names(groups)), latency_target.width_options(groups, block)
     )
-    chosen = [min(each, key=lambda width: abs(width - wish)) for each, wish in zip(options, wishes, strict=True)]
+    chosen = [min(each, key=lambda width: abs(width - target)) for each, target in zip(options, targets, strict=True)]
     return chosen, {"block": block, "options": [list(each) for each in options]}
 
 
 def by_speed(
-    model: nn.Module, scored: Scored, goal: float, multiple: int | None, example: Tensor
+    model: nn.Module, scored: ScoredGroups, goal: float, multiple: int | None, example: Tensor
 ) -> tuple[list[int], dict[str, Any]]:
-    """Each group's width so that the network is `goal` times as fast on this host, and what was found on the way.
+    """Each group's width so that the network is `goal` times as fast on this host, and what was measured for it.
+
+    The measurements: `goal`, `block`, the `predicted` and the `measured` speed-up, all networks `tried`, and the
+    milliseconds of the `layers` before and after.
+
+    Args:
+        model: the network that the groups belong to.
+        scored: the groups and the importance of their channels.
+        goal: the speed-up to reach, above 1.
+        multiple: the block of channels; None: the one measured on this host.
+        example: two examples (2, ...) as the network sees them.
 
     Raises:
         Refusal: no admissible widths make it so fast, or it cannot be timed.
@@ -102,7 +129,10 @@ def by_speed(
 def _milliseconds(
     works: Sequence[LayerCost], full: Sequence[int], now: Sequence[int]
 ) -> dict[str, Mapping[str, float]]:
-    """What the table says of each layer whose time depends on the widths, before and after."""
+    """The milliseconds of each layer whose time depends on the widths: `{layer: {"before", "after"}}`.
+
+    `full` and `now` are the groups' widths before and after.
+    """
     from tasks.kernels.pruning import width_search
 
     return {
@@ -112,4 +142,5 @@ def _milliseconds(
 
 
 def _names(groups: Sequence[Group]) -> list[str]:
+    """The names of all layers that the groups lie in."""
     return sorted({place.layer for group in groups for place in group.places})

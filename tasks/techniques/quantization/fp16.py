@@ -1,4 +1,4 @@
-"""fp16: weights and arithmetic in float16 between a network's first and last product."""
+"""Half precision: weights and arithmetic in float16 between a network's first and last product."""
 
 from __future__ import annotations
 
@@ -12,18 +12,14 @@ from tasks.techniques.quantization import variant_comparison
 class Fp16(Technique):
     """Half precision (IEEE 754 binary16: 11 significant bits, up to 65504).
 
-    How: the graph is cleaned; weights and operators from the first to the last product go to float16, with casts at
-    both ends. Inputs and outputs keep their type; preprocessing, the answer's unit and what `keep` names stay
-    float32. Values beyond float16 on calibration examples are a refusal that names the tensor. Time is measured (one
-    thread, one example at a time) and recorded, not promised.
+    Weights and operators from the first to the last product go to float16, with casts at both ends. Paper:
+    Micikevicius et al. 2018 "Mixed Precision Training".
 
-    Paper: Micikevicius et al. 2018 "Mixed Precision Training".
+    Needs calibration examples. Leaves inputs, outputs, preprocessing, the answer's unit and what `keep` names in
+    float32. Refuses when a weight or an activation exceeds float16, when the file would not get smaller, and when
+    ONNX Runtime does not run it. Promises fewer bytes; time is measured and recorded only.
 
-    Measured: ResNet-20 on CIFAR-10 (86.45 %, 2,000 images, 2-core Xeon with AVX-512 VNNI, ONNX Runtime 1.31): every
-    answer the same, 553 of 1,092 KB; batch 1 1.09 [1.08, 1.10] times the float file's speed in three processes.
-
-    It did not help latency: all of that gain is the cleaning's (1.10 [1.08, 1.11] without float16), for without
-    float16 arithmetic in the processor the runtime computes in float32.
+    Card: docs/techniques/fp16.md.
     """
 
     version: ClassVar[int] = 1
@@ -37,7 +33,14 @@ class Fp16(Technique):
     """Operators that stay float32, by name or by kind, such as Softmax."""
 
     def plan(self, model: bytes, batches: Batches) -> dict[str, Any]:
-        """Looks for values that float16 cannot hold, and measures answers and time beside the float file's.
+        """The operators to convert: `{"nodes": [name], "largest", "tried": [row]}`.
+
+        `largest` is the largest magnitude of an activation on the calibration examples; `tried` has one row with the
+        answers, the time and the bytes beside the float file's (see `variant_comparison`).
+
+        Args:
+            model: the bytes of a float ONNX file.
+            batches: pairs of inputs ({name: array (count, ...)}) and targets (count, ...).
 
         Raises:
             InputError: there are no examples; `keep` names no operator.
@@ -46,7 +49,7 @@ class Fp16(Technique):
         from tasks.kernels.latency import benchmark
         from tasks.kernels.onnx_passes import cleanup, float16, static_quantization
 
-        batches = variant_comparison.filled(batches)
+        batches = variant_comparison.nonempty_batches(batches)
         fused = static_quantization.fuse(cleanup.clean(model))
         names = self._names(fused)
         found = float16.magnitudes(fused, names, [inputs for inputs, _ in batches])
@@ -57,10 +60,10 @@ class Fp16(Technique):
         data = float16.halve(fused, names)
         if len(data) >= len(model):
             raise Refusal(f"fp16: {names[0]} and others: {len(model)} bytes would become {len(data)}")
-        bench = variant_comparison.bench(model, batches)
-        if reason := benchmark.failure(data, {name: array[:1] for name, array in bench.inputs.items()}):
+        reference = variant_comparison.measure_reference(model, batches)
+        if reason := benchmark.failure(data, {name: array[:1] for name, array in reference.inputs.items()}):
             raise Refusal(f"fp16: ONNX Runtime does not run {names[0]} and what follows in float16 ({reason})")
-        tried = bench.compare({"fp16": data}, "variant")
+        tried = reference.compare({"fp16": data}, "variant")
         return {"nodes": names, "largest": max(found.values(), default=0.0), "tried": tried}
 
     def apply(self, model: bytes, plan: dict[str, Any]) -> bytes:
@@ -77,7 +80,15 @@ class Fp16(Technique):
             raise Refusal(f"fp16: the plan was made for another graph: operator {unknown[0]} is not in this one")
         return float16.halve(fused, plan["nodes"])
 
+    def own_words(self, plan: dict[str, Any]) -> str:
+        """How many operators run in float16."""
+        return f"{len(plan['nodes'])} operators in float16"
+
     def _names(self, fused: bytes) -> list[str]:
+        """The operators of the cleaned and fused file to convert, by name.
+
+        Raises InputError when `keep` names no operator, Refusal when no operator remains.
+        """
         from tasks.kernels.onnx_passes import float16
 
         kinds = float16.between(fused)

@@ -1,4 +1,4 @@
-"""int8: weights and activations in eight bits, in the formats and with the ranges that suit this host and data."""
+"""Eight-bit quantization: the number format and the ranges are chosen by measuring on this host and these data."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from tasks.core import InputError, Refusal, nearest
+from tasks.core import InputError, Refusal
 from tasks.techniques.base import Batches, Lowers, Searched, Technique
-from tasks.techniques.layer_names import is_under
+from tasks.techniques.layer_names import without_ignored
 from tasks.techniques.quantization import variant_comparison
 from tasks.techniques.quantization.int8_search import Int8Search, setting_of
 
@@ -23,36 +23,17 @@ METHODS = ("minmax", "entropy", "percentile")
 
 
 class Int8(Technique):
-    """Post-training quantization of convolutions and matrix products (QDQ); preprocessing stays float.
+    """Post-training quantization of convolutions and matrix products to eight bits (QDQ or dynamic).
 
-    How: which formats are fast and do not saturate depends on the processor, and which ranges lose least on the
-    network, so all are built and measured where the plan is made, on calibration examples, with one thread and one
-    example at a time. First the formats, with minmax ranges and a scale for each channel; then calibration and
-    granularity for the best format. Among variants within one bit of the most exact, and within one point of the
-    best accuracy, the fastest wins; the plan keeps the whole table. Graphs are cleaned before; where pixels come in
-    as uint8, the first convolution may read them as they are (normalization in its weights), which is tried, too.
-    Products sum in 32 bits; the last one answers in float. With `max_loss`, layers are ranked by the error that each
-    causes alone, and the fewest go back to float.
+    Number formats, calibrations and granularities are built and measured on this host, on calibration examples; the
+    fastest of the exact ones is taken. Papers: Jacob et al. 2018 "Quantization and Training of Neural Networks for
+    Efficient Integer-Arithmetic-Only Inference"; Nagel et al. 2021 "A White Paper on Neural Network Quantization".
 
-    Paper: Jacob et al. 2018 "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
-    Inference"; Nagel et al. 2021 "A White Paper on Neural Network Quantization"; entropy: Migacz 2017.
+    Needs calibration examples that are finite and differ. Leaves preprocessing in float, and with `max_loss` the
+    layers that cost most. Refuses when no operator can run in eight bits, the file would not get smaller, or
+    `max_loss` is out of reach.
 
-    Measured: ResNet-20 on CIFAR-10 (86.45 % in float, 2,000 images, paired differences in points), 2-core Xeon with
-    AVX-512 VNNI, ONNX Runtime 1.31; speed against the float file at batch 1 in four processes, 32 in three:
-
-        u8s8, per channel, pixels as they are   -0.10 ± 0.42   2.11 [2.08, 2.14]   2.25 [2.24, 2.27]   chosen
-        the same, per tensor                    -0.30 ± 0.44   2.12 [2.10, 2.14]   2.26 [2.24, 2.28]
-        the same, entropy, per channel          -0.10 ± 0.34   2.11 [2.08, 2.14]   2.25 [2.23, 2.28]
-        the same, percentile, per channel       -0.10 ± 0.37   2.11 [2.08, 2.14]   2.26 [2.25, 2.26]
-        u8s8, per channel                       -0.40 ± 0.46   1.92 [1.91, 1.93]   2.07 [2.04, 2.09]
-        u8s8, per channel, reduced range        -0.50 ± 0.48   1.92 [1.90, 1.95]   2.06 [2.03, 2.10]
-        u8s8, per channel, graph not cleaned    -0.50 ± 0.42   1.85 [1.82, 1.87]   1.99 [1.97, 2.02]
-        u8u8, per channel                       +0.10 ± 0.39   0.77 [0.76, 0.78]   0.83 [0.82, 0.85]
-        s8s8, per channel                       -0.30 ± 0.44   0.73 [0.72, 0.74]   0.71 [0.70, 0.71]
-        dynamic, per channel                    -0.05 ± 0.43   0.52 [0.51, 0.53]   0.51 [0.49, 0.53]
-
-    Files take 306 to 324 KB instead of 1,092. It did not help in three of five formats, which run slower than float
-    here; entropy and percentile calibration and the reduced range brought nothing on this host.
+    Card: docs/techniques/int8.md.
     """
 
     version: ClassVar[int] = 2
@@ -63,25 +44,33 @@ class Int8(Technique):
 
     step: Literal["int8"] = "int8"
     calibration: Literal["auto", "minmax", "entropy", "percentile"] = "auto"
-    """How ranges of activations are chosen: all values, least divergence, the middle 99.99 %; or try all three."""
+    """How activations' ranges are chosen: all values, least divergence, or the middle 99.99 %; `auto` tries all."""
     variants: tuple[Formats, ...] = Field(default=("u8s8_reduced", "u8s8", "u8u8", "s8s8", "dynamic"), min_length=1)
     """Number formats to try: activations, then weights; `reduced`: weights of 7 bits; `dynamic`: ranges at run time."""
     per_channel: bool | None = None
-    """Whether each output channel of a weight has its own scale. Absent: try both."""
+    """Whether each output channel of a weight has its own scale. Absent: both are tried."""
     max_loss: float | None = Field(default=None, ge=0, le=1)
     """Largest loss of accuracy (of agreement without classes) on calibration data; layers stay float to keep it."""
     ignore: tuple[str, ...] = ()
     """Layers that stay float: names of operators, or of modules of the network."""
 
     def plan(self, model: bytes, batches: Batches) -> dict[str, Any]:
-        """Calibrates, builds the variants, and measures answers and time of each beside the float file's.
+        """The best variant and its ranges, after each was built and measured beside the float file.
+
+        `{"variant", "per_channel", "calibration", "pixels", "nodes": [name], "ranges": {tensor: [low, high]},
+        "tried": [row]}`. When `max_loss` keeps layers in float also `in_float` ({operator: layer}), `reason`, and
+        `sensitivity` ({layer: error when it alone is quantized}).
+
+        Args:
+            model: the bytes of a float ONNX file.
+            batches: pairs of inputs ({name: array (count, ...)}) and targets (count, ...).
 
         Raises:
             InputError: calibration data are empty, all the same or not finite; `ignore` names no layer.
             Refusal: nothing in the graph can run in eight bits, the file would not get smaller, or `max_loss`
                 is out of reach.
         """
-        batches = variant_comparison.filled(batches)
+        batches = variant_comparison.nonempty_batches(batches)
         inputs = [batch for batch, _ in batches]
         _check_examples(inputs)
         work = Int8Search(model, batches, self._nodes(model))
@@ -121,12 +110,17 @@ class Int8(Technique):
         return int8_variants.build_variant(source.graph, plan["nodes"], ranges, setting)
 
     def settled(self, plan: dict[str, Any]) -> Int8:
-        """With the number format, the grain and the calibration that the plan chose."""
+        """With the number format, the granularity and the calibration that the plan chose."""
         choices = {"variants": (plan["variant"],), "per_channel": plan["per_channel"]}
         return self.model_copy(update=choices | ({"calibration": plan["calibration"]} if plan["calibration"] else {}))
 
+    def own_words(self, plan: dict[str, Any]) -> str:
+        """The number format, and how many operators stay in float."""
+        in_float = f", {len(plan['in_float'])} operators left in float" if plan.get("in_float") else ""
+        return f"variant {plan['variant']}{in_float}"
+
     def _formats(self) -> list[Setting]:
-        """Every format, with the first of the other choices."""
+        """One setting for each number format, with the first choice of calibration and granularity."""
         from tasks.kernels.onnx_passes.int8_variants import Setting
 
         method = "minmax" if self.calibration == "auto" else self.calibration
@@ -134,7 +128,10 @@ class Int8(Technique):
         return [Setting(name, fine, None if name == "dynamic" else method) for name in self.variants]
 
     def _refinements(self, best: dict[str, Any], pixels: bool) -> list[Setting]:
-        """The best format with every other choice."""
+        """The best format with every calibration and granularity that was not tried with it.
+
+        `best` is its row; `pixels` says whether the first convolution can read the user's pixels themselves.
+        """
         from tasks.kernels.onnx_passes.int8_variants import Setting
 
         methods: Any = METHODS if self.calibration == "auto" else (self.calibration,)
@@ -146,19 +143,16 @@ class Int8(Technique):
         return [each for each in every if vars(each).items() - best.items()]
 
     def _nodes(self, model: bytes) -> dict[str, str]:
-        """Operators to quantize, and their layers' names."""
+        """The operators to quantize, by their names in the graph, and their layers' names in the network.
+
+        Raises InputError when `ignore` names no layer, Refusal when no operator remains.
+        """
         from tasks.kernels.onnx_passes import cleanup, static_quantization
 
         layers = static_quantization.layer_names(cleanup.clean(model))
         if not layers:
             raise Refusal("int8: the graph has no convolution or matrix product with constant float weights")
-        known = [*layers, *layers.values()]
-        for name in self.ignore:
-            if not any(is_under(each, (name,)) for each in known):
-                law = "must name a convolution or matrix product of the graph"
-                raise InputError(law, path="ignore", value=name, nearest=nearest(name, known))
-        kept = {node: layer for node, layer in layers.items()
-                if node not in self.ignore and not is_under(layer, self.ignore)}  # fmt: skip
+        kept = without_ignored(layers, self.ignore, "convolution or matrix product")
         if not kept:
             raise Refusal(f"int8: ignore leaves no operator to quantize: all of {', '.join(layers)} stay float")
         return kept
@@ -179,7 +173,7 @@ def _check_examples(inputs: Sequence[Mapping[str, np.ndarray]]) -> None:
 
 
 def _check_ranges(ranges: Mapping[str, tuple[float, float]], inputs: Sequence[Mapping[str, np.ndarray]]) -> None:
-    """Raises InputError when an activation is not a finite number, naming the input that brought that in."""
+    """Raises InputError when an activation's range is not finite; names the input that is not finite, if one is."""
     import numpy as np
 
     broken = [name for name, limits in ranges.items() if not np.isfinite(limits).all()]

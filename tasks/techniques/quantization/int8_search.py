@@ -1,4 +1,4 @@
-"""Quantizing: the variants of one file, built and measured; and the fewest layers back in float that restore it."""
+"""Search for the best eight-bit variant of one file, and for the fewest layers in float that keep a loss."""
 
 from __future__ import annotations
 
@@ -15,26 +15,33 @@ if TYPE_CHECKING:
     from tasks.kernels.onnx_passes.int8_variants import Setting, Source
     from tasks.kernels.quantization.number_formats import Calibration, Range
 
-EACH = 128
-"""Examples on which the layers are ranked."""
+RANKING_EXAMPLES = 128
+"""Examples on which the layers are ranked by their sensitivity."""
 
 
 class Int8Search:
-    """One float file on the way to eight bits; what is costly is worked out once."""
+    """Builds and measures the eight-bit variants of one float file; costly results are computed once.
+
+    Args:
+        model: the bytes of the float ONNX file.
+        batches: pairs of inputs ({name: array (count, ...)}) and targets (count, ...).
+        layers: the operators to quantize, by their names in the graph, and their layers' names in the network.
+    """
 
     def __init__(self, model: bytes, batches: Batches, layers: Mapping[str, str]) -> None:
         self.layers = dict(layers)
-        """Operators to quantize: their names in the graph, and in the network."""
+        """The operators to quantize: their names in the graph, and in the network."""
         self._model, self._batches = model, batches
         self._ranges: dict[tuple[str, bool], dict[str, Range]] = {}
 
     @cached_property
-    def bench(self) -> variant_comparison.VariantBench:
-        """The float file's answers."""
-        return variant_comparison.bench(self._model, self._batches)
+    def reference(self) -> variant_comparison.FloatReference:
+        """The float file and its answers."""
+        return variant_comparison.measure_reference(self._model, self._batches)
 
     @cached_property
     def _sources(self) -> dict[bool, Source]:
+        """The graphs to quantize: False: with the usual input; True: where the first convolution reads pixels."""
         from tasks.kernels.onnx_passes import int8_variants
 
         found = {pixels: int8_variants.source(self._model, pixels) for pixels in (False, True)}
@@ -46,7 +53,7 @@ class Int8Search:
         return True in self._sources
 
     def ranges(self, method: Calibration | None, pixels: bool = False) -> dict[str, Range]:
-        """Ranges of all activations around the operators; none where nothing is calibrated."""
+        """The range (low, high) of each activation that the operators read or write; empty for `method` None."""
         from tasks.kernels.onnx_passes import static_quantization
 
         if method is None:
@@ -60,29 +67,33 @@ class Int8Search:
         return self._ranges[key]
 
     def build(self, setting: Setting, nodes: Collection[str]) -> bytes:
-        """The file with these operators in eight bits."""
+        """The file with the operators `nodes` in eight bits."""
         from tasks.kernels.onnx_passes import int8_variants
 
         ranges = self.ranges(setting.calibration, setting.pixels)
         return int8_variants.build_variant(self._sources[setting.pixels].graph, nodes, ranges, setting)
 
     def try_all(self, settings: Sequence[Setting], nodes: Collection[str] | None = None) -> list[dict[str, Any]]:
-        """One row for each setting: the setting, its answers, its time and its bytes."""
+        """One row for each setting: its fields, its answers, its time and its bytes; `nodes` None: all operators."""
         files = {str(at): self.build(each, nodes or list(self.layers)) for at, each in enumerate(settings)}
-        times = self.bench.clock(files) if files else {}
+        times = self.reference.time(files) if files else {}
         return [
-            {**asdict(each), **self.bench.judge(data), **times[at], "bytes": len(data)}
+            {**asdict(each), **self.reference.judge(data), **times[at], "bytes": len(data)}
             for each, (at, data) in zip(settings, files.items(), strict=True)
         ]
 
     def restore(self, best: dict[str, Any], max_loss: float) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The row of the best setting with the fewest layers in float that keep `max_loss`, and why these.
+        """The setting's row with the fewest layers in float that keep `max_loss`, and the plan's keys about them.
 
-        Layers are ranked by the error that each causes alone, in eight bits in a float network; then the smallest
-        number of the first ones is found by bisection.
+        Layers are ranked by the error that each causes when it alone is in eight bits; then bisection finds the
+        smallest number of the first ones that is enough.
+
+        Args:
+            best: the row of the best setting, which loses more than `max_loss`.
+            max_loss: the largest loss allowed (0..1).
 
         Raises:
-            Refusal: even with all but one of them in float more is lost; the sentence says how much.
+            Refusal: even with all layers but one in float, more is lost; the sentence says how much.
         """
         setting = setting_of(best)
         alone = self._sensitivity(setting)
@@ -91,7 +102,7 @@ class Int8Search:
 
         def loss(count: int) -> float:
             if count not in losses:
-                losses[count] = float(self.bench.judge(self.build(setting, ranked[count:]))["loss"])
+                losses[count] = float(self.reference.judge(self.build(setting, ranked[count:]))["loss"])
             return losses[count]
 
         low, high = 0, 1
@@ -112,12 +123,12 @@ class Int8Search:
         return row, {"in_float": layers, "reason": reason, "sensitivity": sensitivity}
 
     def _sensitivity(self, setting: Setting) -> dict[str, float]:
-        """The error of the outputs when one operator alone is in eight bits."""
+        """For each operator, the error of the outputs when it alone is in eight bits."""
         from tasks.kernels.onnx import sessions
 
-        bench = self.bench
-        inputs = {name: array[:EACH] for name, array in bench.inputs.items()}
-        before = bench.outputs[:EACH]
+        reference = self.reference
+        inputs = {name: array[:RANKING_EXAMPLES] for name, array in reference.inputs.items()}
+        before = reference.outputs[:RANKING_EXAMPLES]
         return {
             node: float(
                 variant_comparison.judge_variant(before, sessions.predict(self.build(setting, [node]), inputs))["error"]
@@ -126,7 +137,7 @@ class Int8Search:
         }
 
     def record(self, best: dict[str, Any], in_float: Collection[str]) -> dict[str, Any]:
-        """All that `apply` needs to build the row's file."""
+        """The part of the plan that `apply` needs to build the row's file."""
         setting = setting_of(best)
         ranges = self.ranges(setting.calibration, setting.pixels)
         nodes = [node for node in self.layers if node not in in_float]

@@ -1,4 +1,4 @@
-"""Measuring: what rewriting an ONNX file costs in answers and saves in time, on the calibration examples."""
+"""Compares variants of an ONNX file with the float file: answers and time, on the calibration examples."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     import numpy as np
 
 EXAMPLES = 512
-"""How many calibration examples answers are compared on, at most."""
+"""On how many calibration examples answers are compared, at most."""
 SECONDS = 0.5
 """Time spent on timing, for each file: one thread, one example at a time."""
 
-ONE_BIT = 2.0
-"""A variant is out when its error is more than this many times the smallest: it lost more than one bit."""
-NOISE = 0.01
-"""And when it loses so much more than the one that loses least: less cannot be told apart on 512 examples."""
-TIE = 1.05
+ERROR_FACTOR = 2.0
+"""A variant is not taken when its error is more than this many times the smallest: one bit less of precision."""
+LOSS_TOLERANCE = 0.01
+"""Nor when its loss is higher than the least by more than this; 512 examples cannot tell smaller differences."""
+SPEED_FACTOR = 1.05
 """Speeds within this factor of the fastest count as equal; then the smaller error decides."""
 
 
-def filled(batches: Batches) -> Batches:
-    """The batches that hold examples. Raises InputError when there are none."""
+def nonempty_batches(batches: Batches) -> Batches:
+    """The batches that hold at least one example. Raises InputError when none does."""
     found = [each for each in batches if len(next(iter(each[0].values())))]
     if not found:
         raise InputError("calibration needs examples, but there are none", path="calibration")
@@ -35,27 +35,28 @@ def filled(batches: Batches) -> Batches:
 
 
 @dataclass(frozen=True)
-class VariantBench:
-    """The file before, and how it answers."""
+class FloatReference:
+    """The float file and its answers, with which its variants are compared."""
 
     model: bytes
     inputs: dict[str, np.ndarray]
+    """The calibration examples: (count, ...) by the input's name."""
     classes: np.ndarray | None
-    """The targets where they are class indices of the outputs."""
+    """The targets (count,) where they are class indices of the outputs; else None."""
     outputs: np.ndarray
+    """The float file's outputs (count, ...)."""
 
     def judge(self, data: bytes) -> dict[str, Any]:
-        """Another file's answers against these: `error`, `agreement`, `accuracy` and `loss`.
-
-        Error: root mean squared difference over the standard deviation of the outputs. Agreement: share of equal
-        classes. Loss: of accuracy, where the classes are known; else of agreement; with one output, the error.
-        """
+        """`judge_variant` of the answers of the ONNX file `data`."""
         from tasks.kernels.onnx import sessions
 
         return judge_variant(self.outputs, sessions.predict(data, self.inputs), self.classes)
 
-    def clock(self, files: Mapping[str, bytes], seconds: float | None = None) -> dict[str, dict[str, float]]:
-        """Each file's milliseconds an example (`ms`) and `speedup` against the file before, interleaved."""
+    def time(self, files: Mapping[str, bytes], seconds: float | None = None) -> dict[str, dict[str, float]]:
+        """Each file's milliseconds for one example (`ms`) and `speedup` against the float file, timed interleaved.
+
+        `seconds` is the time spent on each file; absent: SECONDS.
+        """
         import numpy as np
 
         from tasks.kernels.host import measurement_lock
@@ -75,12 +76,12 @@ class VariantBench:
 
     def compare(self, files: Mapping[str, bytes], key: str) -> list[dict[str, Any]]:
         """One row for each file: its name under `key`, its answers, its time and its bytes."""
-        times = self.clock(files)
+        times = self.time(files)
         return [{key: name, **self.judge(data), **times[name], "bytes": len(data)} for name, data in files.items()]
 
 
-def bench(model: bytes, batches: Batches) -> VariantBench:
-    """The file's answers on at most EXAMPLES calibration examples."""
+def measure_reference(model: bytes, batches: Batches) -> FloatReference:
+    """The float file's answers on at most EXAMPLES calibration examples."""
     import numpy as np
 
     from tasks.kernels.onnx import sessions
@@ -90,10 +91,11 @@ def bench(model: bytes, batches: Batches) -> VariantBench:
         for name in batches[0][0]
     }
     outputs = sessions.predict(model, inputs)
-    return VariantBench(model, inputs, _classes([targets for _, targets in batches], outputs), outputs)
+    return FloatReference(model, inputs, _classes([targets for _, targets in batches], outputs), outputs)
 
 
 def _classes(targets: Sequence[Any], outputs: np.ndarray) -> np.ndarray | None:
+    """The targets (count,) of all batches in one array, where they are class indices of the outputs; else None."""
     import numpy as np
 
     if outputs.ndim != 2 or outputs.shape[1] < 2 or any(each is None for each in targets):
@@ -104,7 +106,12 @@ def _classes(targets: Sequence[Any], outputs: np.ndarray) -> np.ndarray | None:
 
 
 def judge_variant(before: np.ndarray, after: np.ndarray, classes: np.ndarray | None = None) -> dict[str, Any]:
-    """`Bench.judge` of two arrays (examples, outputs)."""
+    """How the outputs after differ from those before, both (count, outputs).
+
+    `error`: root mean squared difference over the standard deviation of the outputs before. `agreement`: share of
+    examples with the same class; None with one output. `accuracy`: of the outputs after; None without `classes`.
+    `loss`: the loss of accuracy; without `classes` the loss of agreement; with one output the error.
+    """
     import numpy as np
 
     error = float(np.sqrt(np.mean((after - before) ** 2))) / max(float(before.std()), 1e-12)
@@ -120,14 +127,14 @@ def judge_variant(before: np.ndarray, after: np.ndarray, classes: np.ndarray | N
 
 
 def choose_variant(tried: Sequence[dict[str, Any]], max_loss: float | None = None) -> dict[str, Any]:
-    """The fastest of the sound variants; of equally fast ones, the most exact.
+    """The row of the fastest acceptable variant; of equally fast ones (within SPEED_FACTOR), the most exact.
 
-    Sound: within one bit of the most exact and within the noise of the least loss; of these, those within
-    `max_loss` if there are any.
+    Acceptable: an error of at most ERROR_FACTOR times the smallest, and a loss within LOSS_TOLERANCE of the least;
+    of these, those within `max_loss` if there are any.
     """
     exact, least = (min(row[name] for row in tried) for name in ("error", "loss"))
-    sound = [row for row in tried if row["error"] <= ONE_BIT * exact and row["loss"] <= least + NOISE]
+    sound = [row for row in tried if row["error"] <= ERROR_FACTOR * exact and row["loss"] <= least + LOSS_TOLERANCE]
     sound = sound or [row for row in tried if row["error"] == exact]
     within = [row for row in sound if max_loss is not None and row["loss"] <= max_loss] or sound
     fastest = max(row["speedup"] for row in within)
-    return min((row for row in within if TIE * row["speedup"] >= fastest), key=lambda row: float(row["error"]))
+    return min((row for row in within if SPEED_FACTOR * row["speedup"] >= fastest), key=lambda row: float(row["error"]))

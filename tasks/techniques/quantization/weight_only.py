@@ -1,34 +1,26 @@
-"""weight_only: the weights of linear layers in four or eight bits; activations and arithmetic stay float."""
+"""Weight-only quantization: the weights of linear layers in four or eight bits; activations stay float."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from tasks.core import InputError, Refusal, nearest
+from tasks.core import Refusal
 from tasks.techniques.base import Batches, Lowers, Searched, Technique
-from tasks.techniques.layer_names import is_under
+from tasks.techniques.layer_names import without_ignored
 from tasks.techniques.quantization import variant_comparison
 
 
 class WeightOnly(Technique):
     """Blockwise round-to-nearest quantization of linear layers' weights, in four or eight bits.
 
-    How: a linear layer becomes a MatMulNBits and a sum; each block of an output's weights has a scale and a zero
-    point. The runtime can multiply floats, or round each block of activations to eight bits and multiply integers:
-    the host decides, by error and time (one thread, one example at a time). For networks whose bytes are linear
-    layers: transformers, perceptrons. Convolutions stay as they are, and so do layers with so few inputs that their
-    blocks would be larger.
+    Each block of an output's weights has a scale and a zero point; activations stay float. Papers: Dettmers et al.
+    2022 "LLM.int8(): 8-bit Matrix Multiplication for Transformers at Scale"; Frantar et al. 2023 "GPTQ".
 
-    Paper: Dettmers et al. 2022 "LLM.int8(): 8-bit Matrix Multiplication for Transformers at Scale" (blockwise
-    scales); Frantar et al. 2023 "GPTQ" has the round-to-nearest baseline that this is.
+    Needs calibration examples. Leaves alone convolutions, and layers with so few inputs that their blocks would be
+    larger than the weights. Refuses when there is no linear layer with constant weights, or the file would not get
+    smaller.
 
-    Measured: a perceptron 3072-512-256-10 on CIFAR-10 (48.94 %, 5,000 images, 2-core Xeon with AVX-512 VNNI, ONNX
-    Runtime 1.31): 4 bits +0.00 ± 0.43 points with floats (-0.10 with integers), 6.2 times smaller; 8 bits +0.06 ±
-    0.10 points, 3.5 times smaller. At batch 1 integers ran at 9.5 and 6.1 times the float file's speed (one process;
-    6.8 MB leave the cache), at batch 32 at 1.1 times.
-
-    It did not help where floats are multiplied in eight bits: 0.04 times the speed; nor on convolutional
-    networks, which it refuses (ResNet-20's one linear layer is 0.2 % of its bytes).
+    Card: docs/techniques/weight_only.md.
     """
 
     version: ClassVar[int] = 1
@@ -46,7 +38,14 @@ class WeightOnly(Technique):
     """Layers that stay float: names of operators, or of modules of the network."""
 
     def plan(self, model: bytes, batches: Batches) -> dict[str, Any]:
-        """Finds the layers, and measures answers and time of both arithmetics beside the float file's.
+        """The layers to quantize: `{"bits", "block_size", "integers", "nodes": [name], "layers": [name], "tried"}`.
+
+        `integers` says whether the runtime rounds activations to eight bits and multiplies integers, or multiplies
+        floats; `tried` has a row for each with the answers, the time and the bytes beside the float file's.
+
+        Args:
+            model: the bytes of a float ONNX file.
+            batches: pairs of inputs ({name: array (count, ...)}) and targets (count, ...).
 
         Raises:
             InputError: there are no examples; `ignore` names no layer.
@@ -54,18 +53,12 @@ class WeightOnly(Technique):
         """
         from tasks.kernels.onnx_passes import cleanup, static_quantization, weight_only_quantization
 
-        batches = variant_comparison.filled(batches)
+        batches = variant_comparison.nonempty_batches(batches)
         fused = static_quantization.fuse(cleanup.clean(model))
         layers = weight_only_quantization.products(fused)
         if not layers:
             raise Refusal("weight_only: the graph has no matrix product with constant float weights")
-        known = [*layers, *layers.values()]
-        for name in self.ignore:
-            if not any(is_under(each, (name,)) for each in known):
-                law = "must name a matrix product of the graph"
-                raise InputError(law, path="ignore", value=name, nearest=nearest(name, known))
-        kept = {node: layer for node, layer in layers.items()
-                if node not in self.ignore and not is_under(layer, self.ignore)}  # fmt: skip
+        kept = without_ignored(layers, self.ignore, "matrix product")
         if not kept:
             raise Refusal(f"weight_only: ignore leaves no layer: all of {', '.join(layers.values())} stay float")
         small = weight_only_quantization.shrinking(fused, self.bits, self.block_size)
@@ -80,7 +73,7 @@ class WeightOnly(Technique):
         if len(ways["integers"]) >= len(model):
             listed = ", ".join(layers[name] for name in names)
             raise Refusal(f"weight_only: {listed}: {len(model)} bytes would become {len(ways['integers'])}")
-        tried = variant_comparison.bench(model, batches).compare(ways, "arithmetic")
+        tried = variant_comparison.measure_reference(model, batches).compare(ways, "arithmetic")
         named = {"nodes": names, "layers": [layers[name] for name in names]}
         integers = variant_comparison.choose_variant(tried)["arithmetic"] == "integers"
         return {"bits": self.bits, "block_size": self.block_size, "integers": integers, **named, "tried": tried}
@@ -100,3 +93,7 @@ class WeightOnly(Technique):
         return weight_only_quantization.quantize_weights(
             fused, plan["nodes"], plan["bits"], plan["block_size"], plan["integers"]
         )
+
+    def own_words(self, plan: dict[str, Any]) -> str:
+        """The bits of a weight."""
+        return f"weights of {plan['bits']} bits"

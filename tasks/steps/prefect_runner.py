@@ -1,0 +1,93 @@
+"""The runner of a flow: calls the verbs as Prefect tasks, and shows what is done, what is left and the best so far."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ParamSpec, TypeVar, cast
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
+
+from tasks.core import Update, Workspace
+from tasks.steps.caching import run_cached
+from tasks.steps.definitions import STEPS
+from tasks.steps.progress_artifacts import ProgressArtifact
+
+P = ParamSpec("P")
+T = TypeVar("T")
+PATIENCE = 20
+"""Seconds after which long work gets a line in a log file, which cannot show a bar."""
+
+
+@dataclass
+class PrefectRunner:
+    """A `Runner` for one flow run; keeps what came from the store."""
+
+    workspace: Workspace
+    console: Console
+    total: int = 0
+    """Cached steps that are planned; more may come."""
+    done: int = 0
+    reused: list[str] = field(default_factory=list)
+    """The labels of the steps that were answered from the store."""
+
+    def run(self, label: str, verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The answer of the verb's task. A cached one gets a line in the terminal; one that writes to a server, none.
+
+        Raises:
+            Whatever the verb raises.
+        """
+        step = STEPS[verb]
+        if not step.persist_result:
+            written: Any = step(*args, **kwargs)
+            return cast(T, written)
+        with self._bar() as bar:
+            shown = _Shown(label, bar, self.console)
+            given = inspect.signature(verb).bind(*args, **kwargs).arguments
+            answered = run_cached(step, given, self.workspace, shown)
+        self.done += 1
+        if answered.cached:
+            self.reused.append(label)
+        self._line(label, "from the store" if answered.cached else shown.note, answered.seconds)
+        return cast(T, answered.value)
+
+    def _line(self, label: str, note: str, seconds: float) -> None:
+        counter = f"[dim]{self.done:>2}/{max(self.total, self.done)}[/]"
+        self.console.print(f"[green]✓[/] {counter} {label} [dim]{note} {seconds:.1f} s[/]", highlight=False)
+
+    def _bar(self) -> Progress:
+        return Progress(
+            SpinnerColumn(),
+            TextColumn(f"[dim]{self.done + 1:>2}/{max(self.total, self.done + 1)}[/] {{task.description}}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed:g}/{task.total}"),
+            TextColumn("[dim]{task.fields[note]}", table_column=Column(no_wrap=False)),
+            TimeElapsedColumn(),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+
+
+class _Shown:
+    """A `Progress` that shows one step in the terminal and in Prefect's UI."""
+
+    def __init__(self, label: str, bar: Progress, console: Console) -> None:
+        self.note = ""
+        self._label, self._bar, self._console = label, bar, console
+        self._row = bar.add_task(label, total=None, note="")
+        self._artifact = ProgressArtifact(label)
+        self._last = time.monotonic()
+
+    def __call__(self, update: Update) -> None:
+        self.note = update.note
+        self._bar.update(self._row, completed=update.done, total=update.total, note=update.note)
+        if self._bar.disable and time.monotonic() - self._last >= PATIENCE:
+            self._last = time.monotonic()
+            line = f"  … {self._label} {update.done}/{update.total} {update.note}"
+            self._console.print(line, highlight=False)
+        self._artifact(update)

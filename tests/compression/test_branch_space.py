@@ -1,0 +1,184 @@
+"""The branch space: points of a compression search and the branches that they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tasks.compression import branch_space
+from tasks.compression.branch import Branch, Compress, CompressionSearch
+from tasks.compression.branch_space import decode, encode, longest, owner, space_of
+from tasks.core import InputError
+from tasks.search.space import Point, is_member, ordered
+from tasks.techniques import Blocks, Channels, Int8
+from tasks.training.recovery import Recover
+
+NARROW: dict[str, Any] = {
+    "name": "narrow",
+    "steps": [{"step": "channels", "sparsity": 0.5}, {"step": "recover", "epochs": 2}, {"step": "int8"}],
+}
+DEEP: dict[str, Any] = {"name": "a.b + c", "steps": [{"step": "blocks", "share": 0.3}, {"step": "int8"}]}
+
+
+def branches(*contents: dict[str, Any]) -> tuple[Branch, ...]:
+    return Compress.model_validate({"branches": list(contents)}).branches
+
+
+def free(**changes: Any) -> dict[str, Any]:
+    return space_of(CompressionSearch.model_validate(changes), (), "torch", "latency")
+
+
+POINT: Point = {
+    "reduce": "blocks, channels",
+    "finish": "int8",
+    "blocks.share": 0.3,
+    "channels.sparsity": 0.4,
+    "channels.importance": "taylor",
+    "recover.epochs": 2,
+    "recover.learning_rate": 0.001,
+    "recover.temperature": 2.0,
+}
+
+
+# --- the branch itself is searched ----------------------------------------------------------------------------
+
+
+def test_a_point_is_a_branch_with_its_steps_in_order_and_back() -> None:
+    space = free()
+    assert is_member(POINT, space)
+    branch = decode(POINT, "found 1", ())
+    assert branch.steps == (
+        Blocks(share=0.3),
+        Channels(sparsity=0.4, importance="taylor"),
+        Recover(epochs=2, learning_rate=0.001, temperature=2.0),
+        Int8(),
+    )
+    assert encode(branch, space, ()) == POINT
+
+
+def test_what_is_not_searched_of_a_recovery_stays_as_the_recipe_has_it() -> None:
+    recovery = {"step": "recover", "epochs": 2, "learning_rate": 0.001, "precision": "bfloat16", "batch_size": 64}
+    channels = {"step": "channels", "sparsity": 0.4}
+    (own,) = branches({"name": "own", "steps": [channels, recovery, {"step": "int8"}]})
+    _, found, _ = decode({**POINT, "reduce": "channels", "recover.epochs": 3}, "found 1", (own,)).steps
+    assert found == Recover(epochs=3, learning_rate=0.001, temperature=2.0, precision="bfloat16", batch_size=64)
+
+
+def test_a_file_is_finished_as_the_recipe_does_it() -> None:
+    (own,) = branches({"name": "own", "steps": [{"step": "int8", "variants": ["u8u8"]}]})
+    (found,) = decode({"reduce": "nothing", "finish": "int8"}, "found 1", (own,)).steps
+    assert found == Int8(variants=("u8u8",))
+
+
+def test_every_order_of_one_or_two_reductions_can_be_drawn() -> None:
+    orders = free()["reduce"].choice
+    tags = ["channels", "blocks", "low_rank"]
+    pairs = [f"{one}, {other}" for one in tags for other in tags if one != other]
+    assert sorted(orders) == sorted(["nothing", *tags, *pairs])
+
+
+def test_without_a_reduction_nothing_is_recovered() -> None:
+    point = {"reduce": "nothing", "finish": "clean"}
+    assert is_member(point, free())
+    assert [str(step.step) for step in decode(point, "x", ()).steps] == ["clean"]  # type: ignore[union-attr]
+
+
+def test_a_file_is_finished_by_what_promises_what_the_goal_wants() -> None:
+    search = CompressionSearch()
+    fast, small = (space_of(search, (), "torch", what)["finish"] for what in ("latency", "bytes"))
+    assert set(fast.ends()) == {"clean", "int8"}
+    assert {"int8", "fp16", "weight_only"} <= set(small.ends())
+    assert "clean" not in small.ends()
+
+
+def test_an_onnx_baseline_is_finished_only() -> None:
+    space = space_of(CompressionSearch(), (), "onnx", "latency")
+    assert space.keys() == {"reduce", "finish"}
+    assert space["reduce"].ends() == ("nothing",)
+    assert longest(space, ()) == 0
+
+
+def test_what_has_refused_the_network_is_left_out() -> None:
+    space = space_of(CompressionSearch(), (), "torch", "latency", ["blocks", "low_rank"])
+    assert space["reduce"].ends() == ("nothing", "channels")
+    assert not any(path.startswith(("blocks.", "low_rank.")) for path in space)
+    assert ordered(space)[0] == "reduce"
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [{"step": "weights", "sparsity": 0.5}, {"step": "recover", "epochs": 1}, {"step": "int8"}],
+        [{"step": "channels", "sparsity": 0.9}, {"step": "recover", "epochs": 1}, {"step": "int8"}],
+        [{"step": "channels", "sparsity": 0.4, "multiple": 4}, {"step": "recover", "epochs": 1}, {"step": "int8"}],
+        [{"step": "channels", "sparsity": 0.4}, {"step": "recover", "minutes": 1}, {"step": "int8"}],
+        [{"step": "channels", "sparsity": 0.4}, {"step": "int8"}],
+        [{"step": "channels", "speedup": 1.5}, {"step": "recover", "epochs": 1}, {"step": "int8"}],
+    ],
+)
+def test_a_branch_that_the_space_does_not_have_is_no_point(steps: list[dict[str, Any]]) -> None:
+    (branch,) = branches({"name": "x", "steps": steps})
+    assert encode(branch, free(), ()) is None
+
+
+def test_the_epochs_are_those_of_the_search() -> None:
+    assert longest(free(), ()) == branch_space.EPOCHS
+    assert longest(free(epochs=7), ()) == 7
+    assert free(epochs=1)["recover.epochs"].ends() == (1,)
+
+
+# --- the recipe's branches are templates ----------------------------------------------------------------------
+
+
+def templates() -> tuple[tuple[Branch, ...], dict[str, Any]]:
+    given = branches(NARROW, DEEP)
+    search = {"space": {"narrow.0.sparsity": {"uniform": [0.1, 0.8]}, "a.b + c.0.share": {"choice": [0.2, 0.3]}}}
+    return given, space_of(CompressionSearch.model_validate(search), given, "torch", "latency")
+
+
+def test_a_point_names_its_branch_and_fills_its_knobs() -> None:
+    given, space = templates()
+    assert space["branch"].ends() == ("narrow", "a.b + c")
+    point = {"branch": "narrow", "narrow.0.sparsity": 0.25}
+    assert is_member(point, space)
+    assert not is_member(point | {"a.b + c.0.share": 0.2}, space), "a knob of another branch"
+    found = decode(point, "found 3", given)
+    assert found.steps == (Channels(sparsity=0.25), Recover(epochs=2), Int8())
+    assert given[0].steps[0] == Channels(sparsity=0.5), "the template stays"
+
+
+def test_the_recipe_s_own_branches_are_points_where_their_values_are_in_the_space() -> None:
+    given, space = templates()
+    assert encode(given[0], space, given) == {"branch": "narrow", "narrow.0.sparsity": 0.5}
+    assert encode(given[1], space, given) == {"branch": "a.b + c", "a.b + c.0.share": 0.3}
+    (elsewhere,) = branches({**DEEP, "steps": [{"step": "blocks", "share": 0.9}]})
+    assert encode(elsewhere, space, given) is None
+
+
+def test_epochs_are_counted_over_the_steps_of_a_template() -> None:
+    again = {"step": "recover", "epochs": 3}
+    given = branches({**NARROW, "steps": [*NARROW["steps"][:2], again]}, DEEP)
+    search = CompressionSearch.model_validate({"space": {"narrow.1.epochs": {"integers": [1, 5]}}})
+    assert longest(space_of(search, given, "torch", "latency"), given) == 8
+
+
+def test_the_longest_name_that_fits_owns_a_path() -> None:
+    given = branches(NARROW, {**NARROW, "name": "narrow.0"})
+    assert owner("narrow.0.0.sparsity", given).name == "narrow.0"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("narow.0.sparsity", "begin with a branch's name; nearest valid choice: narrow.0"),
+        ("narrow.3.sparsity", "the 3 steps of 'narrow', but got '3'"),
+        ("narrow.0.sparcity", "names no knob of channels, but got 'sparcity'; nearest valid choice: sparsity"),
+        ("narrow.0.step", "names no knob of channels, but got 'step'"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_explained(path: str, said: str) -> None:
+    with pytest.raises(InputError) as error:
+        owner(path, branches(NARROW))
+    assert str(error.value).startswith(f"search.space.{path}: ")
+    assert said in str(error.value)

@@ -1,0 +1,53 @@
+"""Data frames: columns that cannot be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.bad_data import (
+    ROWS,
+    Make,
+    csv,
+    parquet,
+    refusal,
+)
+
+BAD: dict[str, tuple[Make, str]] = {
+    "inf in a CSV": (
+        lambda p: {"source": csv(p, *ROWS, "inf,a,no", "1e39,a,no"), "target": "left"},
+        "data.source: numbers must be finite in float32 in {p}/a.csv, but 2 of 22 rows break this, "
+        "the first is row 20, counted from 0 (data.on_bad: skip leaves them out)",
+    ),
+    "column without a value": (
+        lambda p: {"source": csv(p, "1,?,yes", "2,,no"), "target": "left"},
+        "data.source: column 'job' of {p}/a.csv must hold at least one value (data.drop leaves it out)",
+    ),
+    "column of lists": (
+        lambda p: {"source": parquet(p, x=[[1], [2]], y=[0, 1]), "target": "y"},
+        "data.source: column 'x' of {p}/a.parquet must hold numbers or text (data.drop leaves it out), "
+        "but got 'ndarray'",
+    ),
+    "test file without a column": (
+        lambda p: {
+            "source": csv(p),
+            "target": "left",
+            "test": csv(p, "1,no", header="age,left", name="t.csv"),
+        },
+        "data.test: must name a column of {p}/t.csv, but got 'job'; nearest valid choice: age",
+    ),
+    "test file with text for numbers": (
+        lambda p: {"source": csv(p), "target": "left", "test": csv(p, "old,a,no", name="t.csv")},
+        "data.test: column 'age' of {p}/t.csv must hold numbers, as it does in data.source, but got 'old'",
+    ),
+    "unknown column to drop": (
+        lambda p: {"source": csv(p), "target": "left", "drop": ("jobs",)},
+        "data.drop: must name a column of {p}/a.csv, but got 'jobs'; nearest valid choice: job",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_refused_with_one_message(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make, message = BAD[name]
+    assert refusal(make, tmp_path, monkeypatch) == message.format(p=tmp_path)

@@ -1,0 +1,279 @@
+"""Preprocessing: fitted on train alone; numpy, torch and the product's own graph give the same numbers."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from support import datasets
+from torch import Tensor, nn
+
+from tasks.conversion import onnx_export
+from tasks.core import Dataset, InputError, Prepared, SplitName, Store
+from tasks.data import preprocessing
+from tasks.data.preprocessing import Impute, Normalize, OneHot, Scale, preprocess
+from tasks.kernels.onnx import sessions
+
+
+class Flat(nn.Module):
+    """A network that answers with what it is given: the product then shows its preprocessing."""
+
+    def forward(self, batch: Tensor) -> Tensor:
+        return batch.flatten(1) * 1.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def pixels(kind: str, channels: int, count: int = 12, seed: int = 0) -> np.ndarray:
+    drawn = np.random.default_rng(seed).integers(0, 256, size=(count, 2, 2, channels))
+    return drawn.astype(kind) if kind == "uint8" else (drawn / 100 - 1).astype(np.float32)
+
+
+def pictures(store: Store, kind: str, channels: int) -> Dataset:
+    splits: dict[SplitName, np.ndarray] = {
+        "train": pixels(kind, channels),
+        "validation": pixels(kind, channels, 7, seed=1),
+    }
+    return datasets.picture_set(store, splits, classes=4 * channels)
+
+
+def rows() -> pd.DataFrame:
+    """Numbers with holes and categories; train has no `Oslo`."""
+    return pd.DataFrame(
+        {
+            "town": ["Rome", "Bonn", "Rome", ""],
+            "rooms": np.array([1, 2, 6, np.nan], dtype="float32"),
+            "grade": ["b", "a", "b", "c"],
+            "age": np.array([10, 10, 30, 30], dtype="float32"),
+        }
+    )
+
+
+def unseen() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "town": ["Oslo", "Bonn", ""],
+            "rooms": np.array([np.nan, -4, 1000], dtype="float32"),
+            "grade": ["a", "d", "b"],
+            "age": np.array([20, np.nan, 31], dtype="float32"),
+        }
+    )
+
+
+def table(store: Store, train: pd.DataFrame, validation: pd.DataFrame, classes: int = 0) -> Dataset:
+    targets = np.arange(1, 1 + len(train)) % max(classes, 100)
+    return datasets.table_set(
+        store, {"train": (train, targets), "validation": (validation, [0] * len(validation))}, classes
+    )
+
+
+def fitted(prepared: Prepared, store: Store) -> dict[str, Any]:
+    record: dict[str, Any] = store.get_json(prepared.fitted)
+    return record
+
+
+def through_product(prepared: Prepared, store: Store) -> np.ndarray:
+    """What the network sees, by the graph that users run."""
+    data = onnx_export.serialize_network(Flat(), prepared.dataset, fitted(prepared, store), prepared.input_shape)
+    return sessions.predict(data, preprocessing.product_inputs(prepared.dataset, "validation", store))
+
+
+def test_pixels_worked_by_hand(store: Store) -> None:
+    train = np.array([0, 255], dtype=np.uint8).reshape(2, 1, 1, 1)
+    prepared = preprocess(datasets.picture_set(store, {"train": train}), (), store)
+    # mean 0.5 and deviation 0.5 of pixel / 255: gain 1 / (255 * 0.5), shift -0.5 / 0.5
+    assert fitted(prepared, store) == {"kind": "images", "gain": [pytest.approx(1 / 127.5)], "shift": [-1.0]}
+    assert prepared.input_shape == (1, 1, 1)
+    seen = preprocessing.to_network(fitted(prepared, store))(torch.tensor([[[[0]]], [[[51]]]], dtype=torch.uint8))
+    assert seen.flatten().tolist() == pytest.approx([-1.0, -0.6])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("kind", ["uint8", "float32"])
+def test_torch_formula_and_product_agree_on_pixels(kind: str, channels: int, store: Store) -> None:
+    step = Normalize(mean=(0.4, 0.5, 0.6)[:channels], std=(0.2, 0.3, 0.4)[:channels])
+    prepared = preprocess(pictures(store, kind, channels), (step,), store)
+    raw = store.get_array(prepared.dataset.splits["validation"].inputs).astype("float64")
+    formula = (raw / (255 if kind == "uint8" else 1) - np.array(step.mean)) / np.array(step.std)
+    compact = torch.from_numpy(preprocessing.compact(prepared, "validation", store))
+    by_torch = preprocessing.to_network(fitted(prepared, store))(compact)
+    assert by_torch.shape == (7, channels, 2, 2)
+    assert by_torch.dtype == torch.float32
+    np.testing.assert_allclose(by_torch, formula.transpose(0, 3, 1, 2), atol=1e-5)
+    np.testing.assert_allclose(through_product(prepared, store), by_torch.flatten(1), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "float32"])
+def test_measured_pixels_have_mean_0_and_deviation_1_on_train(kind: str, store: Store) -> None:
+    prepared = preprocess(pictures(store, kind, 3), (), store)
+    compact = torch.from_numpy(preprocessing.compact(prepared, "train", store))
+    seen = preprocessing.to_network(fitted(prepared, store))(compact)
+    np.testing.assert_allclose(seen.mean((0, 2, 3)), 0, atol=1e-5)
+    np.testing.assert_allclose(seen.std((0, 2, 3), correction=0), 1, atol=1e-5)
+
+
+def test_a_channel_without_spread_stays_finite(store: Store) -> None:
+    train = np.full((5, 2, 2, 1), 7, dtype=np.uint8)
+    prepared = preprocess(datasets.picture_set(store, {"train": train}), (), store)
+    compact = torch.from_numpy(preprocessing.compact(prepared, "train", store))
+    seen = preprocessing.to_network(fitted(prepared, store))(compact)
+    np.testing.assert_allclose(seen, 0, atol=1e-6)
+
+
+def test_table_worked_by_hand(store: Store) -> None:
+    prepared = preprocess(table(store, rows(), unseen()), (Scale(method="minmax"),), store)
+    # rooms: the median of 1, 2, 6 is 2, and 1..6 become 0..1; age: 10..30 become 0..1. Then the categories in the
+    # columns' order, their values sorted, with the missing town and the grade that train lacks all zeros.
+    assert prepared.input_shape == (7,)
+    found = preprocessing.features(unseen(), fitted(prepared, store))
+    expected = [
+        [0.2, 0.5, 0, 0, 1, 0, 0],
+        [-1.0, 0.5, 1, 0, 0, 0, 0],
+        [199.8, 1.05, 0, 0, 0, 1, 0],
+    ]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    assert found.dtype == np.float32
+    assert [category["values"] for category in fitted(prepared, store)["categories"]] == [
+        ["Bonn", "Rome"],
+        ["a", "b", "c"],
+    ]
+
+
+@pytest.mark.parametrize("method", ["standard", "minmax", "none"])
+def test_numpy_and_product_agree_on_tables(method: Any, store: Store) -> None:
+    steps = (Impute(strategy="mean"), Scale(method=method), OneHot(max_categories=2))
+    prepared = preprocess(table(store, rows(), unseen(), classes=6), steps, store)
+    by_numpy = preprocessing.compact(prepared, "validation", store)
+    np.testing.assert_array_equal(by_numpy, preprocessing.features(unseen(), fitted(prepared, store)))
+    np.testing.assert_allclose(through_product(prepared, store), by_numpy, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kept", [["rooms", "age"], ["town"]])
+def test_tables_of_numbers_or_of_categories_alone(kept: list[str], store: Store) -> None:
+    prepared = preprocess(table(store, rows()[kept], unseen()[kept], classes=2), (), store)
+    by_numpy = preprocessing.compact(prepared, "validation", store)
+    assert by_numpy.shape == (3, 2)
+    np.testing.assert_allclose(through_product(prepared, store), by_numpy, rtol=1e-5, atol=1e-6)
+
+
+def test_standard_scaling_has_mean_0_and_deviation_1_on_train(store: Store) -> None:
+    prepared = preprocess(table(store, rows(), unseen()), (), store)
+    numbers = preprocessing.compact(prepared, "train", store)[:, :2]
+    np.testing.assert_allclose(numbers.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(numbers.std(axis=0), 1, atol=1e-6)
+
+
+def test_a_number_without_values_or_spread_in_train_stays_finite(store: Store) -> None:
+    train, validation = rows(), unseen()
+    train["rooms"], train["age"] = np.float32(np.nan), np.float32(5)
+    prepared = preprocess(table(store, train, validation), (), store)
+    found = preprocessing.compact(prepared, "validation", store)
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found[:, 1], [15, 0, 26], atol=1e-5)  # a missing age is the train's 5
+
+
+def test_only_the_most_frequent_categories_are_kept(store: Store) -> None:
+    frame = pd.DataFrame({"town": ["c", "c", "c", "a", "b", "b", ""]})
+    prepared = preprocess(table(store, frame, frame), (OneHot(max_categories=2),), store)
+    assert fitted(prepared, store)["categories"] == [{"name": "town", "values": ["b", "c"]}]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("raw", "features", "numbers", "gain"),
+        ("flat", "missing", "hot_0", "fill"),
+        ("input", "output", "input_0", "logits"),
+    ],
+)
+def test_columns_may_have_any_names(names: tuple[str, ...], store: Store) -> None:
+    train, validation = (frame.set_axis(list(names), axis=1) for frame in (rows(), unseen()))
+    prepared = preprocess(table(store, train, validation, classes=7), (), store)
+    by_numpy = preprocessing.compact(prepared, "validation", store)
+    np.testing.assert_allclose(through_product(prepared, store), by_numpy, rtol=1e-5, atol=1e-6)
+
+
+def test_a_column_may_be_named_as_the_network_names_its_own(store: Store) -> None:
+    train, validation = (frame.rename(columns={"rooms": "0.weight"}) for frame in (rows(), unseen()))
+    prepared = preprocess(table(store, train, validation, classes=7), (), store)
+    model = nn.Sequential(nn.Linear(7, 7))
+    data = onnx_export.serialize_network(model, prepared.dataset, fitted(prepared, store), prepared.input_shape)
+    found = sessions.predict(data, preprocessing.product_inputs(prepared.dataset, "validation", store))
+    features = torch.from_numpy(preprocessing.compact(prepared, "validation", store))
+    np.testing.assert_allclose(found, model(features).detach(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["images", "table"])
+def test_fitting_sees_train_alone(kind: str, store: Store) -> None:
+    def fit(train_seed: int, validation_seed: int) -> str:
+        if kind == "images":
+            splits: dict[SplitName, np.ndarray] = {
+                "train": pixels("uint8", 1, seed=train_seed),
+                "validation": pixels("uint8", 1, seed=validation_seed),
+            }
+            return preprocess(datasets.picture_set(store, splits), (), store).fitted
+        parts = []
+        for seed in (train_seed, validation_seed):
+            drawn = np.random.default_rng(seed)
+            number = drawn.normal(size=20).astype("float32")
+            town = drawn.choice(["a", "b", "c"], size=20)
+            parts.append((pd.DataFrame({"number": number, "town": list(map(str, town))}), number))
+        dataset = datasets.table_set(store, dict(zip(("train", "validation"), parts, strict=True)))
+        return preprocess(dataset, (), store).fitted
+
+    assert fit(0, 1) == fit(0, 2)
+    assert fit(0, 1) != fit(3, 1)
+
+
+def test_regression_targets_are_scaled_by_train(store: Store) -> None:
+    frame = rows()[["age"]]
+    dataset = datasets.table_set(store, {"train": (frame, [1, 3, 5, 7]), "validation": (frame, [4, 4, 9, -1])})
+    prepared = preprocess(dataset, (), store)
+    assert fitted(prepared, store)["target"] == {"mean": 4.0, "std": pytest.approx(math.sqrt(5))}
+    scaled = preprocessing.targets(prepared, "validation", store)
+    assert scaled.dtype == np.float32
+    np.testing.assert_allclose(scaled, [0, 0, math.sqrt(5), -math.sqrt(5)], rtol=1e-6)
+
+
+def test_constant_regression_targets_stay_finite(store: Store) -> None:
+    dataset = datasets.table_set(store, {"train": (rows()[["age"]], [2, 2, 2, 2])})
+    prepared = preprocess(dataset, (), store)
+    np.testing.assert_array_equal(preprocessing.targets(prepared, "train", store), 0)
+
+
+def test_classes_stay_class_indices(store: Store) -> None:
+    prepared = datasets.prepared_squares(store)
+    found = preprocessing.targets(prepared, "validation", store)
+    assert found.dtype == np.int64
+    assert found[:5].tolist() == [0, 1, 2, 3, 0]
+
+
+def test_training_arrays_are_the_compact_inputs_and_targets(store: Store) -> None:
+    arrays = preprocessing.training_arrays(datasets.prepared_squares(store), store)
+    assert {name: array.shape for name, array in arrays.items()} == {
+        "train_inputs": (64, 1, 8, 8),
+        "train_targets": (64,),
+        "validation_inputs": (40, 1, 8, 8),
+        "validation_targets": (40,),
+    }
+    assert arrays["train_inputs"].dtype == np.uint8
+
+
+def test_a_step_for_the_other_kind_of_data_is_refused(store: Store) -> None:
+    with pytest.raises(InputError, match=r"preprocess\.1\.step: does not suit images, but got 'scale'.*normalize"):
+        preprocess(pictures(store, "uint8", 1), (Normalize(), Scale()), store)
+    with pytest.raises(InputError, match=r"preprocess\.0\.step: does not suit table.*impute, scale, one_hot"):
+        preprocess(table(store, rows(), unseen()), (Normalize(),), store)
+
+
+def test_one_number_a_channel(store: Store) -> None:
+    with pytest.raises(InputError, match=r"preprocess\.0\.mean: must hold one number for each of 3 channels"):
+        preprocess(pictures(store, "uint8", 3), (Normalize(mean=(0.5,)),), store)

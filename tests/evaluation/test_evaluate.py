@@ -1,0 +1,117 @@
+"""Evaluation: scorecards of real files against a baseline."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+from support import product_files, timing_noise
+
+from tasks.core import Drop, Estimate, Goal, InputError, Latency, Parity, Refusal, Runtime, canonical_json
+from tasks.evaluation import evaluate
+from tasks.evaluation.evaluate import Product
+from tasks.kernels.host import machine
+from tasks.kernels.onnx import sessions
+from tasks.kernels.statistics import metrics
+
+BASE, OTHER = "a" * 64, "b" * 64
+PARITY = Parity("torch → ONNX", 256, 1e-7, 1.0, "at most 1e-3", True)
+IMAGES = product_files.images(200)
+
+
+def disturbed(data: bytes, name: str, amount: float) -> bytes:
+    """The file with noise on one of its weights."""
+    model = onnx.load_from_string(data)
+    tensor = next(tensor for tensor in model.graph.initializer if tensor.name == name)
+    values = numpy_helper.to_array(tensor)
+    noise = np.random.default_rng(0).normal(scale=amount, size=values.shape)
+    tensor.CopyFrom(numpy_helper.from_array((values + noise).astype(np.float32), name))
+    return bytes(model.SerializeToString())
+
+
+def products(folder: Path, base: bytes, other: bytes) -> dict[str, Product]:
+    (folder / "base.onnx").write_bytes(base)
+    (folder / "other.onnx").write_bytes(other)
+    return {
+        BASE: Product(BASE, "baseline", folder / "base.onnx", ()),
+        OTHER: Product(OTHER, "int8", folder / "other.onnx", (PARITY,)),
+    }
+
+
+@pytest.fixture(autouse=True)
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "SECONDS", 0.05)
+
+
+def test_scorecards_of_two_files(tmp_path: Path) -> None:
+    base = product_files.image_file()
+    given = products(tmp_path, base, disturbed(base, "linear.weight", 0.02))
+    outputs = {digest: sessions.predict(product.path, IMAGES) for digest, product in given.items()}
+    targets = outputs[BASE].argmax(axis=1)
+    targets[:20] = (targets[:20] + 1) % 4  # the baseline is wrong on these
+    heard: list[tuple[float, str]] = []
+    cards = evaluate.evaluate(
+        given, BASE, IMAGES, targets, Goal(max_drop=0.05), Runtime(batch=3), "validation",
+        on_progress=lambda share, what: heard.append((share, what)),
+    )  # fmt: skip
+    own, other = cards[BASE], cards[OTHER]
+    assert own.score.value == 0.9
+    assert own.drop == Drop(Estimate(0.0, 0.0, 0.0, 200), 0.05, "proven within", None)
+    assert (own.latency.ratio.value, own.latency.verdict) == (1.0, "no measurable change")
+    assert (own.size_ratio, other.size_ratio) == (1.0, own.size.bytes / other.size.bytes)
+    assert other.score.value == metrics.compute_metric("accuracy", outputs[OTHER], targets)
+    assert other.drop.estimate.value == pytest.approx(own.score.value - other.score.value)
+    assert other.drop.estimate.low <= other.drop.estimate.value <= other.drop.estimate.high
+    assert other.latency.n > 0
+    assert other.latency.processes == other.latency.ratio.n == 3
+    assert other.throughput == pytest.approx(3000 / other.latency.median_ms)
+    assert other.size.macs == 64 * (216 + 576) + 32
+    assert (other.name, other.split, other.parity) == ("int8", "validation", (PARITY,))
+    assert other.host == machine.host_name()
+    shares = [share for share, _ in heard]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    canonical_json(dataclasses.asdict(other))
+
+    again = evaluate.evaluate(
+        given, BASE, IMAGES, targets, Goal(max_drop=0.05), Runtime(batch=3), "test",
+        timing={digest: card.latency for digest, card in cards.items()},
+    )  # fmt: skip
+    assert again[OTHER].latency is other.latency
+    assert dataclasses.replace(again[OTHER], split="validation", size=other.size) == other
+
+
+def test_times_that_were_taken_beside_other_work_say_so(tmp_path: Path) -> None:
+    given = products(tmp_path, product_files.table_file(), product_files.table_file())
+
+    def measure() -> Latency:
+        return evaluate.measure_latency(given, BASE, product_files.rows(3), Runtime(processes=3))[OTHER]
+
+    with timing_noise.own_node(tmp_path):
+        assert measure().quiet
+        with timing_noise.other_work():
+            found = measure()
+    assert not found.quiet
+    assert found.words == f"{found.verdict}, measured while other work ran"
+
+
+def test_outputs_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    broken = disturbed(product_files.table_file(), "first", float("inf"))
+    given = products(tmp_path, product_files.table_file(), broken)
+    with pytest.raises(Refusal, match="int8: some outputs are not finite"):
+        evaluate.run_product(given[OTHER], product_files.rows(9), Runtime())
+
+
+def test_an_absent_provider_is_the_users_to_change() -> None:
+    if sessions.available("cuda"):
+        pytest.skip("this ONNX Runtime has CUDA")
+    with pytest.raises(InputError, match=r"runtime\.provider"):
+        evaluate.check_provider(Runtime(provider="cuda"))
+
+
+def test_a_short_split_fills_a_batch() -> None:
+    assert evaluate.first_batch({"x": np.arange(3)}, 7)["x"].tolist() == [0, 1, 2, 0, 1, 2, 0]

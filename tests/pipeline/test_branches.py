@@ -1,0 +1,214 @@
+"""Branches: their names and controls, and how a step is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import runs
+
+from flows.pipeline import branches
+from flows.pipeline.branches import RunContext, controls, run_branch, run_stage
+from flows.pipeline.findings import Stage
+from flows.recipe.default_branches import default_branches
+from flows.recipe.loading import validate_recipe
+from tasks.compression.branch import Branch, Compress, step_title
+from tasks.core import Candidate, InputError, Refusal, Step
+from tasks.techniques import Blocks, Channels, Int8, LowRank, Plugin
+from tasks.training.recovery import Recover
+
+
+def compress(*each: Sequence[dict[str, Any]]) -> tuple[Branch, ...]:
+    found = Compress.model_validate(
+        {"branches": [{"name": f"b{index}", "steps": list(steps)} for index, steps in enumerate(each)]}
+    )
+    return found.branches
+
+
+def recover(epochs: int) -> dict[str, Any]:
+    return {"step": "recover", "epochs": epochs}
+
+
+CUT = {"step": "channels"}
+INT8 = {"step": "int8"}
+
+
+def test_a_title_is_the_tag_and_the_knobs_that_the_recipe_names() -> None:
+    assert step_title(Channels(sparsity=0.5)) == "channels sparsity 0.5"
+    assert step_title(Channels()) == "channels"
+    assert step_title(Recover(epochs=3, learning_rate=0.1)) == "recover epochs 3 learning_rate 0.1"
+    plugin = Plugin.model_validate({"step": "tasks.techniques:LowRank", "energy": 0.8})
+    assert step_title(plugin) == "tasks.techniques:LowRank energy 0.8"
+
+
+def test_every_budget_of_recovery_has_its_dense_control() -> None:
+    assert controls(compress([INT8])) == []
+    (only,) = controls(compress([CUT, recover(2)], [CUT, recover(2), INT8], [INT8]))
+    assert (only.name, only.steps) == ("dense control", (Recover(epochs=2),))
+    several = controls(
+        compress([CUT, recover(2)], [CUT, recover(5)], [CUT, recover(2), {"step": "low_rank"}, recover(5)])
+    )
+    assert [control.steps for control in several] == [
+        (Recover(epochs=2),),
+        (Recover(epochs=5),),
+        (Recover(epochs=2), Recover(epochs=5)),
+    ]
+    assert len({control.name for control in several}) == 3
+
+
+def test_what_trains_nothing_needs_no_control() -> None:
+    free = {"step": "recover", "until": "reconstruct"}
+    assert controls(compress([CUT, free])) == []
+    (only,) = controls(compress([CUT, free, INT8], [CUT, {**free, "until": "train", "epochs": 2}, free]))
+    assert only.steps == (Recover(epochs=2),)
+
+
+def test_the_control_spends_the_whole_budget() -> None:
+    """The dense baseline is within any margin of itself, and would not be trained at all."""
+    (only,) = controls(compress([CUT, {**recover(2), "stop_when_within": 0.01, "learning_rate": 0.1}]))
+    assert only.steps == (Recover(epochs=2, learning_rate=0.1),)
+
+
+STUDENT = {"step": "distill", "factory": "tasks.architectures:convnet", "arguments": {"width": 4}, "epochs": 2}
+
+
+def test_a_student_s_budget_has_its_control_too() -> None:
+    (only,) = controls(compress([STUDENT, INT8], [CUT, recover(2)]))
+    assert only.steps == (Recover(epochs=2),), "the same as that of a recovery with the same knobs"
+    several = controls(compress([STUDENT, recover(3)]))
+    assert [control.steps for control in several] == [(Recover(epochs=2), Recover(epochs=3))]
+
+
+def test_two_budgets_have_two_names() -> None:
+    found = controls(compress([CUT, recover(2)], [CUT, recover(5)]))
+    assert len({control.name for control in found}) == 2
+
+
+@pytest.mark.parametrize("names", [["a", "b", "a"], ["baseline"], ["dense control"], ["dense control 2"]])
+def test_no_row_takes_the_name_of_another(names: list[str]) -> None:
+    content = {
+        "name": "x",
+        "data": {"source": "sklearn:digits"},
+        "compress": {"branches": [{"name": name, "steps": [CUT]} for name in names]},
+    }
+    place = len(names) - 1
+    with pytest.raises(InputError, match=rf"^compress\.branches\.{place}\.name: must differ from other branches"):
+        validate_recipe(content)
+
+
+def test_the_default_branches_try_every_technique_alone_and_together() -> None:
+    found = {branch.name: [type(step) for step in branch.steps] for branch in default_branches().branches}
+    assert found == {
+        "int8": [Int8],
+        "shallow-int8": [Blocks, Recover, Int8],
+        "narrow": [Channels, Recover],
+        "low-rank": [LowRank, Recover],
+        "narrow-int8": [Channels, Recover, Int8],
+    }
+    (control,) = controls(default_branches().branches)
+    assert control.steps == (Recover(),)
+
+
+# --- walking with a call that only remembers ------------------------------------------------------------------
+
+
+def candidate(form: Any = "torch", *steps: str) -> Candidate:
+    way = tuple(Step(step, 1, {}, None, None, None) for step in ("train", *steps))
+    return Candidate("baseline", form, "a:b", {}, way, "0" * 64)
+
+
+class Pretending:
+    """A `Call` that adds the step to the lineage instead of working, and refuses the technique that it is told."""
+
+    def __init__(self, refuse: str = "") -> None:
+        self.refuse, self.asked = refuse, list[tuple[str, str, str, Any]]()
+
+    def __call__(self, label: str, step: Any, before: Candidate, *arguments: Any) -> Candidate:
+        kind = arguments[0].step if step.name == "compress" else step.name
+        if kind == self.refuse:
+            raise Refusal(f"{kind}: layer 3 cannot be cut")
+        host = arguments[2] if step.name == "compress" else ""
+        self.asked.append((label, kind, before.form, host))
+        form: Any = "onnx" if step.name == "export" else before.form
+        return before.after(Step(kind, 1, {}, None, None, before.digest), "1" * 64, form)
+
+
+def bench(call: Any, tmp_path: Path) -> RunContext:
+    stage = Stage("baseline", candidate(), candidate("onnx", "export"))
+    prepared: Any = None
+    return RunContext(runs.tiny_recipe(), prepared, stage, "this host", runs.workspace(tmp_path), call)
+
+
+def branch(*steps: dict[str, Any]) -> Branch:
+    return Branch.model_validate({"name": "mine", "steps": list(steps)})
+
+
+def test_each_torch_step_is_exported_and_an_onnx_step_goes_on_from_the_export(tmp_path: Path) -> None:
+    call = Pretending()
+    line = run_branch(branch(CUT, recover(1), INT8), "candidate", bench(call, tmp_path))
+    assert call.asked == [
+        ("mine: channels", "channels", "torch", "this host"),
+        ("mine: channels → ONNX", "export", "torch", ""),
+        ("mine: recover epochs 1", "recover", "torch", ""),
+        ("mine: recover epochs 1 → ONNX", "export", "torch", ""),
+        # Its plan is measured on the host, which then belongs to what decides it.
+        ("mine: int8", "int8", "onnx", "this host"),
+    ]
+    assert [stage.label for stage in line.stages] == ["baseline", "channels", "recover epochs 1", "int8"]
+    last = line.stages[-1]
+    assert [step.technique for step in last.exported.lineage] == ["train", "channels", "recover", "export", "int8"]
+    assert last.exported.form == "onnx"
+    assert (line.role, line.refusal) == ("candidate", None)
+    assert line.product == last.exported
+    assert line.product.name == "mine"
+
+
+def test_a_refusal_ends_the_branch_and_keeps_what_came_before(tmp_path: Path) -> None:
+    call = Pretending(refuse="int8")
+    line = run_branch(branch(CUT, INT8, {"step": "low_rank"}), "candidate", bench(call, tmp_path))
+    assert line.refusal == "int8: int8: layer 3 cannot be cut"
+    assert line.product is None
+    assert [stage.label for stage in line.stages] == ["baseline", "channels"]
+    assert [kind for _, kind, _, _ in call.asked] == ["channels", "export"]
+
+
+def test_only_refusals_are_rows_errors_go_through(tmp_path: Path) -> None:
+    def call(label: str, step: Any, *arguments: Any) -> Any:
+        raise ZeroDivisionError(label)
+
+    with pytest.raises(ZeroDivisionError):
+        run_branch(branch(CUT), "candidate", bench(call, tmp_path))
+
+
+def test_recovery_is_taught_by_the_baseline(tmp_path: Path) -> None:
+    asked: list[Any] = []
+
+    def call(label: str, step: Any, *arguments: Any) -> Candidate:
+        asked.append((step.name, arguments))
+        return candidate("torch", step.name)
+
+    pared = Stage("channels", candidate("torch", "channels"), candidate("onnx", "channels", "export"))
+    at = bench(call, tmp_path)
+    run_stage(Recover(epochs=1), pared, "x", at)
+    name, arguments = asked[0]
+    assert name == "recover"
+    assert arguments[:3] == (pared.model, at.baseline.model, Recover(epochs=1))
+
+
+def test_a_student_is_taught_by_the_baseline(tmp_path: Path) -> None:
+    call = Pretending()
+    line = run_branch(branch(STUDENT, INT8), "candidate", bench(call, tmp_path))
+    title = "distill epochs 2 factory tasks.architectures:convnet width 4"
+    assert call.asked[0] == (f"mine: {title}", "distill", "torch", "")
+    assert [stage.label for stage in line.stages] == ["baseline", title, "int8"]
+
+
+def test_a_plug_in_is_taken_as_the_technique_that_it_names(tmp_path: Path) -> None:
+    call = Pretending()
+    plugin = Plugin.model_validate({"step": "tasks.techniques:LowRank", "energy": 0.8})
+    stage = run_stage(plugin, bench(call, tmp_path).baseline, "x", bench(call, tmp_path))
+    assert stage.label == "tasks.techniques:LowRank energy 0.8"
+    assert call.asked[0][1] == "low_rank"
+    assert branches.export_stage(stage.exported, "x", bench(call, tmp_path)) is stage.exported

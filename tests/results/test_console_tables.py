@@ -1,0 +1,46 @@
+"""The last screen: what a search for branches came to stands under the candidates."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from support import report_data
+
+from flows.results import console_tables
+from flows.results.outcome import Outcome
+from tasks.report.report_data import BranchSearchReport, ReportData
+from tasks.tracking.registry import Version
+
+
+def shown(report: ReportData) -> str:
+    nothing: Any = None
+    told = dataclasses.replace(report, links={"MLflow": "http://127.0.0.1:5000"})
+    console = Console(file=io.StringIO(), width=200)
+    console_tables.show_outcome(
+        Outcome(told, nothing, Path("reports"), Version("tiny", 3, "champion", "abc"), 0), console
+    )
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    return " ".join(text.split())
+
+
+def test_the_search_is_told_before_the_answer() -> None:
+    said = shown(report_data.sample())
+    assert said.index(f"search for branches {report_data.FOUND}") < said.index(report_data.ANSWER)
+    assert "models:/tiny/3 (champion)" in said
+
+
+def test_without_a_search_nothing_is_said_of_it() -> None:
+    assert "search for branches" not in shown(dataclasses.replace(report_data.sample(), searched=None))
+
+
+def test_what_was_taken_of_two_objectives_is_told() -> None:
+    assert "search Trial 4 is taken, <as> told. search for branches" in shown(report_data.weighed())
+
+
+def test_brackets_in_what_broke_a_search_are_shown() -> None:
+    broken = BranchSearchReport("It ended before its budget was spent: OSError: [Errno 28] [/] full.", ())
+    assert "OSError: [Errno 28] [/] full." in shown(dataclasses.replace(report_data.sample(), searched=broken))

@@ -1,0 +1,178 @@
+"""ONNX files made by others through the main job: never trained, pared down, registered, and asked for predictions."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+from rich.console import Console
+from support import onnx_files, runs
+
+from flows.cli import plan, predict
+from flows.pipeline.findings import Findings
+from flows.pipeline.pipeline import count_steps, run_pipeline
+from flows.recipe.default_branches import branches_of
+from flows.recipe.loading import validate_recipe
+from flows.recipe.schema import Recipe
+from flows.results import mlflow_records, run_job
+from flows.results.outcome import Outcome
+from tasks.core import InputError, Workspace
+from tasks.evaluation import parity
+from tasks.kernels.onnx import description, sessions
+from tasks.steps.runner import write_plainly
+from tasks.techniques import TAGS, Technique
+from tasks.tracking import registry
+
+NORMALIZE = {"step": "normalize", "scale": 16, "mean": [0.5], "std": [0.5]}
+BRANCHES = [
+    {"name": "clean", "steps": [{"step": "clean"}]},
+    {"name": "eight", "steps": [{"step": "clean"}, {"step": "int8", "variants": ["u8s8_reduced"]}]},
+]
+
+
+class Mine(Technique):
+    """A user's own technique for torch networks."""
+
+    version, form, lowers = 1, "torch", ("macs",)
+    step: Literal["mine"] = "mine"
+
+    def plan(self, model: Any, batches: Any) -> dict[str, Any]:
+        return {}
+
+    def apply(self, model: Any, plan: dict[str, Any]) -> Any:
+        return model
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A finished job."""
+
+    recipe: Recipe
+    workspace: Workspace
+    file: Path
+    call: runs.Remembering
+    outcome: Outcome
+
+    @property
+    def findings(self) -> Findings:
+        return self.outcome.findings
+
+
+def recipe_of(file: Path, **changes: Any) -> Recipe:
+    content: dict[str, Any] = {
+        "name": "theirs",
+        "data": {"source": "sklearn:digits", "split": {"calibration": 32}},
+        "preprocess": [NORMALIZE],
+        "model": {"file": str(file)},
+        "compress": {"branches": BRANCHES},
+        "goal": {"max_drop": 1.0, "minimize": "bytes"},
+    }
+    return validate_recipe({**content, **changes})
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory, short_timing: None) -> Job:
+    """A file with a batch of one, of an old operator set, whose constants are inputs, too."""
+    home = tmp_path_factory.mktemp("theirs")
+    made = onnx_files.network((1, 1, 8, 8), 10, opset=9, ir=4, listed=True)
+    file = onnx_files.write(made, home / "theirs.onnx")
+    recipe, workspace, call = recipe_of(file), runs.workspace(home), runs.Remembering()
+    return Job(recipe, workspace, file, call, run_job.run_job(recipe, workspace, call, write_plainly))
+
+
+def test_the_baseline_is_the_file_and_nothing_is_trained(job: Job) -> None:
+    baseline, clean, eight = job.findings.lines
+    assert (baseline.name, clean.name, eight.name) == ("baseline", "clean", "eight")
+    assert {line.refusal for line in job.findings.lines} == {None}
+    assert job.call.worked == [
+        *("ingest sklearn:digits", "preprocess", "load the baseline", "clean: clean"),
+        *("eight: int8 variants ['u8s8_reduced']", "evaluate on validation", "test once"),
+    ]
+    assert job.call.remembered == ["eight: clean"]
+    assert count_steps(job.recipe) == len(job.call.calls)
+    model = baseline.stages[0].model
+    assert (model, model.form, model.factory) == (baseline.stages[0].exported, "onnx", "")
+
+
+def test_every_hop_of_a_branch_is_in_its_card(job: Job) -> None:
+    product = job.findings.lines[2].product
+    assert product is not None
+    card = job.findings.cards[product.digest]
+    hops = ["file → product", "ONNX → fused", "float → clean", "float → int8"]
+    assert [hop.hop for hop in card.parity] == hops
+    assert card.size_ratio > 1
+    assert parity.parity_of(product, job.workspace.store) == card.parity
+
+
+def test_the_product_is_registered_with_its_batch_of_one(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow.pyfunc import load_model
+
+    version, file = registry.champion(job.workspace.tracking_uri, "theirs")
+    assert version.version == job.outcome.version.version
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", job.workspace.tracking_uri)
+    schema = load_model("models:/theirs@champion").metadata.signature.inputs
+    assert [tensor.shape for tensor in schema.inputs] == [(1, 8, 8, 1)]
+    assert description.fixed_batch(file) == 1
+
+
+def test_predictions_for_a_file_of_pictures(job: Job, tmp_path: Path) -> None:
+    raw = np.random.default_rng(0).integers(0, 17, (5, 8, 8, 1), np.uint8)
+    np.save(tmp_path / "new.npy", raw)
+    told = predict.predict_file(job.recipe, tmp_path / "new.npy", job.workspace)
+    planes = ((raw / 16 - 0.5) / 0.5).transpose(0, 3, 1, 2).astype(np.float32)
+    logits = sessions.predict(job.file, {"pixels": planes})
+    # Near ties may fall the other way in eight bits.
+    sure = np.diff(np.sort(logits, axis=1)[:, -2:], axis=1)[:, 0] > 0.1 * np.abs(logits).max()
+    assert sure.any()
+    assert [int(label) for label in np.array(told)[sure]] == logits.argmax(axis=1)[sure].tolist()
+
+
+def test_the_report_and_the_records_tell_of_the_file(job: Job) -> None:
+    report = (job.outcome.folder / "report.html").read_text()
+    assert "theirs.onnx" in report
+    (name, text), *_ = mlflow_records.plans(job.findings.lines[0], job.workspace.store).items()
+    assert name == "0-load"
+    assert json.loads(text)["record"]["parity"][0]["hop"] == "file → product"
+
+
+def test_another_file_is_another_baseline(job: Job) -> None:
+    before = len(job.call.worked)
+    run_pipeline(job.recipe, job.workspace, job.call)
+    assert job.call.worked[before:] == []
+    whole = job.file.read_bytes()
+    try:
+        onnx_files.write(onnx_files.network((1, 1, 8, 8), 10, opset=11), job.file)
+        run_pipeline(job.recipe, job.workspace, job.call)
+    finally:
+        job.file.write_bytes(whole)
+    assert "load the baseline" in job.call.worked[before:]
+
+
+def test_the_default_branches_are_the_techniques_for_files_each_alone(tmp_path: Path) -> None:
+    found = branches_of(recipe_of(tmp_path / "a.onnx", compress=None)).branches
+    assert [branch.name for branch in found] == [tag for tag, kind in TAGS.items() if kind.form == "onnx"]
+    assert {"clean", "int8"} <= {branch.name for branch in found}
+
+
+def test_a_plan_says_what_is_put_in_front_and_costs_no_training(tmp_path: Path) -> None:
+    file = onnx_files.write(onnx_files.network(("n", 1, 8, 8), 10), tmp_path / "a.onnx")
+    found = plan.plan_run(recipe_of(file), runs.workspace(tmp_path))
+    console = Console(file=io.StringIO(), width=200)
+    plan.show_plan(found, console)
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    front, first, second, last = 2, 9 * 16 + 5 * 16, 9 * 16 * onnx_files.WIDTH, 10 * onnx_files.WIDTH + 10
+    assert f"{front + first + second + last:,} parameters, as it is; in front of it: the recipe's prep" in text
+    assert "preprocessing and channels first" in text
+    assert "Cost: at most no training: about 0.0 minutes" in text
+    assert "eight: clean → int8" in text
+
+
+def test_a_plug_in_for_torch_is_refused_with_its_branch(tmp_path: Path) -> None:
+    branches = [{"name": "mine", "steps": [{"step": f"{__name__}:Mine"}]}]
+    with pytest.raises(InputError, match=r"compress\.branches\.0\.steps\.0: needs a torch network, but branch 'mine'"):
+        recipe_of(tmp_path / "a.onnx", compress={"branches": branches})

@@ -1,0 +1,20 @@
+"""A workspace, and bright quarters prepared in its store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support import datasets, runs
+
+from tasks.core import Prepared, Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return runs.workspace(tmp_path)
+
+
+@pytest.fixture
+def prepared(workspace: Workspace) -> Prepared:
+    return datasets.prepared_squares(workspace.store)

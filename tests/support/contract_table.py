@@ -1,0 +1,74 @@
+"""The contract suite's table: every technique on every kind of network, and why it refuses.
+
+    PYTHONPATH=tests python -m support.contract_table [technique …]
+
+One row a network, one column a technique: `yes` when the whole contract holds, a number when it refuses; the
+sentences stand below. Techniques on ONNX files get the network as the exporter writes it. Knobs are the defaults, but
+for those that networks of this size leave no choice.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from typing import Any
+
+import contract
+import torch
+
+from support import networks
+from support.networks import Network
+from tasks.core import InputError, Refusal
+from tasks.kernels.onnx import torch_export
+from tasks.techniques import TAGS, Batches, Technique
+
+KNOBS: dict[str, dict[str, Any]] = {"channels": {"multiple": 4}, "low_rank": {"energy": 0.5}}
+
+
+def main(tags: list[str]) -> None:
+    """Prints the table as Markdown."""
+    techniques = [TAGS[tag](**KNOBS.get(tag, {})) for tag in tags]
+    sentences: list[str] = []
+    print("| network |", " | ".join(tags), "|")
+    print("|---|" + "---|" * len(tags))
+    for network in networks.NETWORKS:
+        cells = []
+        for technique in techniques:
+            sentence = refusal(technique, network)
+            if sentence is not None and sentence not in sentences:
+                sentences.append(sentence)
+            cells.append("yes" if sentence is None else str(1 + sentences.index(sentence)))
+        print(f"| {network.__name__} |", " | ".join(cells), "|", flush=True)
+    for number, sentence in enumerate(sentences, start=1):
+        print(f"\n{number}. {sentence}")
+
+
+def refusal(technique: Technique, network: Network) -> str | None:
+    """Why the technique refuses; None when it keeps the contract. Raises AssertionError when it breaks it."""
+    inputs = network(0)[1]
+    targets = torch.arange(len(inputs)) % 5
+    batches: Batches = [(inputs, targets), (inputs.flip(0)[:3], targets[:3])]
+    if technique.form == "onnx":
+        batches = [({"input": examples.numpy()}, classes.numpy()) for examples, classes in batches]
+    try:
+        model = converted(network) if technique.form == "onnx" else None
+        plan = contract.check(technique, lambda seed: model or network(seed)[0], batches)
+        if plan is None:
+            technique.plan(model or network(0)[0], batches)
+    except (Refusal, InputError) as answer:
+        return str(answer)
+    return None
+
+
+@cache
+def converted(network: Network) -> bytes:
+    """The network as an ONNX file. Raises Refusal where the exporter cannot."""
+    model, inputs = network(0)
+    try:
+        return bytes(torch_export.convert(model, tuple(inputs.shape[1:])).SerializeToString(deterministic=True))
+    except torch.onnx.OnnxExporterError as error:
+        raise Refusal(f"the exporter cannot write {type(model).__name__}: {str(error).splitlines()[0]}") from error
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or list(TAGS))

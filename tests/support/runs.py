@@ -1,0 +1,78 @@
+"""A workspace, a tiny recipe, a network that was not trained, and a stand-in for Prefect's cache."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.core import Candidate, Prepared, Step, Store, Workspace
+
+if TYPE_CHECKING:
+    from flows.recipe.schema import Recipe
+
+CUT: dict[str, Any] = {"step": "channels", "sparsity": 0.5}
+REPAIR: dict[str, Any] = {"step": "recover", "epochs": 1}
+
+
+def workspace(home: Path) -> Workspace:
+    """Everything under one folder."""
+    return Workspace(home, f"sqlite:///{home / 'mlflow.db'}")
+
+
+def untrained(prepared: Prepared, store: Store, factory: str, **arguments: Any) -> Candidate:
+    """A candidate with random weights, as if a file of weights had been adopted."""
+    from tasks.models import weight_files
+    from tasks.models.factory import build_network
+
+    arguments = {"input_shape": list(prepared.input_shape), "outputs": prepared.dataset.outputs, **arguments}
+    content = weight_files.save_network(build_network(factory, arguments), store)
+    return weight_files.begin_candidate("baseline", factory, arguments, Step("load", 1, {}, None, None, None), content)
+
+
+def tiny_recipe(**changes: Any) -> Recipe:
+    """Digits, two epochs, two branches with a shared prefix and one that must be refused."""
+    from flows.recipe.loading import validate_recipe
+
+    content: dict[str, Any] = {
+        "name": "tiny",
+        "data": {"source": "sklearn:digits", "split": {"calibration": 64}},
+        "model": {"factory": "tasks.architectures:convnet", "arguments": {"width": 16, "depth": 2}},
+        "train": {"epochs": 2, "batch_size": 64, "learning_rate": 0.01},
+        "compress": {
+            "branches": [
+                {"name": "narrow", "steps": [CUT, REPAIR]},
+                {"name": "narrow-int8", "steps": [CUT, REPAIR, {"step": "int8"}]},
+                {"name": "backwards", "steps": [{"step": "int8"}, CUT]},
+            ]
+        },
+        # What so short a run may lose is no matter, and bytes are the same on a busy machine.
+        "goal": {"max_drop": 1.0, "minimize": "bytes"},
+        "runtime": {"processes": 3},
+    }
+    return validate_recipe({**content, **changes})
+
+
+class Remembering:
+    """Calls a step as the plain function that it is, and answers the same call again from memory, as the flow's
+    cache does."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {}
+        self.worked: list[str] = []
+        """Labels of the steps that were worked out."""
+        self.remembered: list[str] = []
+        self.calls: list[tuple[str, str, Mapping[str, Any]]] = []
+        """(label, the step's name, its arguments by name)."""
+
+    def __call__(self, label: str, step: Any, *arguments: Any) -> Any:
+        from tasks.core.cache_key import cache_key
+
+        named = inspect.signature(step.fn).bind(*arguments).arguments
+        key = cache_key(step.name, named)
+        self.calls.append((label, step.name, named))
+        (self.remembered if key in self.answers else self.worked).append(label)
+        if key not in self.answers:
+            self.answers[key] = step.fn(*arguments)
+        return self.answers[key]

@@ -1,0 +1,63 @@
+"""Metric names: a scorecard's numbers and words, worked by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from tasks.core import Drop, Estimate, Latency, Parity, Scorecard, Size
+from tasks.tracking.metric_names import dotted, plain_name, scorecard_metrics, scorecard_tags, shorten
+
+CARD = Scorecard(
+    candidate="c0ffee", name="int8", split="validation", host="x86-avx2", metric="accuracy",
+    score=Estimate(0.91, 0.89, 0.93, 1000),
+    drop=Drop(Estimate(0.004, -0.002, 0.01, 1000), 0.005, "within, not proven", 4200),
+    latency=Latency(0.6, 0.7, 900, 3, Estimate(1.5, 1.4, 1.6, 3), "faster"),
+    throughput=1600.0,
+    size=Size(356_000, 90_000, 80_000, 40_000_000, 12.5), size_ratio=3.2,
+    parity=(Parity("torch → ONNX", 64, 1e-7, 1.0, "law", True),),
+)  # fmt: skip
+
+
+def test_metrics_are_flat_and_complete() -> None:
+    metrics = scorecard_metrics(CARD)
+    assert metrics["validation.accuracy"] == 0.91
+    assert (metrics["validation.accuracy.low"], metrics["validation.accuracy.n"]) == (0.89, 1000.0)
+    assert (metrics["validation.drop"], metrics["validation.drop.needed"]) == (0.004, 4200.0)
+    assert (metrics["latency.median_ms"], metrics["latency.ratio.high"]) == (0.6, 1.6)
+    assert (metrics["size.bytes"], metrics["size.ratio"]) == (356_000.0, 3.2)
+    assert metrics["parity.torch-ONNX.max_difference"] == 1e-7
+    assert all(type(value) is float for value in metrics.values())
+    assert [plain_name(name) for name in metrics] == list(metrics)
+
+
+def test_a_count_that_nobody_needs_is_absent() -> None:
+    proven = dataclasses.replace(CARD.drop, verdict="proven within", needed=None)
+    left = scorecard_metrics(dataclasses.replace(CARD, drop=proven))
+    assert scorecard_metrics(CARD).keys() - left.keys() == {"validation.drop.needed"}
+
+
+def test_tags_carry_interval_count_and_host() -> None:
+    tags = scorecard_tags(CARD)
+    assert tags["paredown.candidate"] == "c0ffee"
+    assert tags["paredown.host"] == "x86-avx2"
+    assert tags["paredown.score"] == "accuracy 0.91 [0.89, 0.93], 95 %, 1000 examples (higher is better)"
+    assert tags["paredown.drop"] == "0.004 [-0.002, 0.01], 95 %, 1000 examples: within, not proven 0.005"
+    assert tags["paredown.speedup"] == "1.5 [1.4, 1.6], 95 %, 3 processes: faster"
+    busy = dataclasses.replace(CARD, latency=dataclasses.replace(CARD.latency, quiet=False))
+    assert scorecard_tags(busy)["paredown.speedup"].endswith("3 processes: faster, measured while other work ran")
+
+
+def test_nested_values_become_dotted_paths() -> None:
+    values = {"train": {"epochs": 3, "schedule": "one_cycle"}, "steps": [{"step": "int8"}], "none": None, "empty": {}}
+    assert dotted(values) == {
+        "train.epochs": "3",
+        "train.schedule": "one_cycle",
+        "steps": '[{"step": "int8"}]',
+        "none": "null",
+        "empty": "{}",
+    }
+
+
+def test_names_and_texts_are_brought_within_bounds() -> None:
+    assert plain_name("step[0]: a/b.c d-e_f") == "step-0-- a/b.c d-e_f"
+    assert (shorten("12345", 5), shorten("123456", 5)) == ("12345", "1234…")

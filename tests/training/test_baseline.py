@@ -1,0 +1,144 @@
+"""The baseline: trained from the data, or the user's own weights; everything that decided it is in its lineage."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from support import datasets, runs
+
+from tasks.core import InputError, Prepared, Refusal, Workspace, digest_file
+from tasks.data import preprocessing
+from tasks.data.augmentation import Crop
+from tasks.kernels.training.learning_curve import Epoch
+from tasks.models.factory import build_network, complete_factory
+from tasks.models.model_spec import ModelSpec
+from tasks.techniques import replay
+from tasks.training import baseline, training_data
+from tasks.training.train_spec import TrainSpec
+
+SMALL = ModelSpec(arguments={"width": 8, "depth": 1})
+PERCEPTRON = ModelSpec(factory="tasks.architectures:mlp", arguments={"width": 16, "depth": 1})
+QUICK = TrainSpec(epochs=4, batch_size=16, learning_rate=0.01)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return runs.workspace(tmp_path)
+
+
+@pytest.fixture
+def prepared(workspace: Workspace) -> Prepared:
+    return datasets.prepared_squares(workspace.store)
+
+
+def test_it_learns_and_says_how(prepared: Prepared, workspace: Workspace) -> None:
+    heard: list[int] = []
+    found = baseline.fit(
+        prepared, PERCEPTRON, (), QUICK, "accuracy", workspace, on_epoch=lambda epoch: heard.append(epoch.number)
+    )
+    assert heard == [1, 2, 3, 4]
+    step = found.lineage[0]
+    record = workspace.store.get_json(step.record or "")
+    assert len(found.lineage) == 1
+    assert (found.name, found.form, step.technique, step.parent) == ("baseline", "torch", "train", None)
+    assert step.knobs["train"]["epochs"] == 4
+    assert step.knobs["metric"] == "accuracy"
+    assert step.knobs["data"] == prepared.dataset.fingerprint
+    assert step.knobs["preprocessing"] == prepared.fitted
+    assert max(epoch["validation_score"] for epoch in record["curve"]) > 0.9
+    assert found.arguments == {"input_shape": [1, 8, 8], "outputs": 4, "width": 16, "depth": 1}
+
+
+def test_the_seed_decides_the_bits(prepared: Prepared, workspace: Workspace) -> None:
+    def fit(seed: int, **more: Any) -> str:
+        spec = QUICK.model_copy(update={"seed": seed, "epochs": 1})
+        return baseline.fit(prepared, SMALL, (Crop(padding=1),), spec, "accuracy", workspace, **more).content
+
+    first = fit(0)
+    assert fit(0) == first
+    assert fit(1) != first
+
+
+def test_a_killed_training_goes_on_after_its_last_epoch(prepared: Prepared, workspace: Workspace) -> None:
+    checkpoint, seen = workspace.home / "training", []
+
+    def fall_over(epoch: Epoch) -> None:
+        if epoch.number == 2:
+            raise KeyboardInterrupt
+
+    whole = baseline.fit(prepared, SMALL, (), QUICK, "accuracy", workspace)
+    with pytest.raises(KeyboardInterrupt):
+        baseline.fit(prepared, SMALL, (), QUICK, "accuracy", workspace, checkpoint, fall_over)
+    assert checkpoint.exists()
+    resumed = baseline.fit(
+        prepared, SMALL, (), QUICK, "accuracy", workspace, checkpoint, lambda epoch: seen.append(epoch.number)
+    )
+    assert seen == [3, 4]
+    assert resumed.content == whole.content
+
+
+def test_a_model_that_does_not_suit_the_data_is_refused_before_training(
+    prepared: Prepared, workspace: Workspace
+) -> None:
+    tall = ModelSpec(factory="tasks.architectures:mlp", arguments={"input_shape": [9]})
+    with pytest.raises(InputError, match=r"does not accept examples of shape \(1, 8, 8\)"):
+        baseline.fit(prepared, tall, (), QUICK, "accuracy", workspace)
+
+
+def test_training_that_diverges_is_refused(prepared: Prepared, workspace: Workspace) -> None:
+    wild = QUICK.model_copy(update={"optimizer": "sgd", "learning_rate": 1e30, "schedule": "constant"})
+    with pytest.raises(Refusal, match=r"not finite in the first epoch at learning rate 1e\+30"):
+        baseline.fit(prepared, SMALL, (), wild, "accuracy", workspace)
+
+
+def test_regression_is_trained_in_scaled_units(workspace: Workspace) -> None:
+    def part(count: int, seed: int) -> tuple[pd.DataFrame, Any]:
+        values = torch.randn(count, generator=torch.Generator().manual_seed(seed)).numpy()
+        return pd.DataFrame({"x": values}), 1e6 + 1e5 * values
+
+    store = workspace.store
+    dataset = datasets.table_set(store, {"train": part(200, 0), "validation": part(60, 1)})
+    prepared = preprocessing.preprocess(dataset, (), store)
+    spec = TrainSpec(epochs=20, batch_size=16, learning_rate=0.01)
+    found = baseline.fit(prepared, ModelSpec(arguments={"width": 8}), (), spec, "rmse", workspace)
+    best = min(e["validation_score"] for e in store.get_json(found.lineage[0].record or "")["curve"])
+    assert best < 0.1, "a tenth of the target's deviation"
+
+
+def test_adopted_weights_are_the_baseline_as_they_are(prepared: Prepared, workspace: Workspace) -> None:
+    file, store = workspace.home / "net.pt", workspace.store
+    factory, arguments = complete_factory(SMALL, prepared)
+    trained = build_network(factory, arguments, seed=5)
+    torch.save(trained.state_dict(), file)
+    found = baseline.load_pretrained(prepared, SMALL.model_copy(update={"weights": str(file)}), store)
+    loaded = replay.load_network(found, store).state_dict()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in trained.state_dict().items())
+    assert [(step.technique, step.knobs) for step in found.lineage] == [("load", {"weights": digest_file(file)})]
+
+
+def test_weights_of_another_network_are_refused(prepared: Prepared, workspace: Workspace) -> None:
+    file = workspace.home / "net.pt"
+    torch.save(torch.nn.Linear(2, 2).state_dict(), file)
+    with pytest.raises(InputError, match=r"net\.pt: model\.weights: has no tensor '0\.weight' of the model"):
+        baseline.load_pretrained(prepared, SMALL.model_copy(update={"weights": str(file)}), workspace.store)
+
+
+def test_tensors_do_not_copy_what_they_are_given(prepared: Prepared, workspace: Workspace) -> None:
+    arrays = preprocessing.training_arrays(prepared, workspace.store)
+    for array in arrays.values():
+        array.flags.writeable = False  # as Ray's object store gives them
+    fitted = workspace.store.get_json(prepared.fitted)
+    data = training_data.to_tensors(arrays, fitted, (), "cpu")
+    assert data.inputs.data_ptr() == arrays["train_inputs"].ctypes.data
+    assert data.augment is None
+    assert training_data.to_tensors(arrays, fitted, (Crop(padding=1),), "cpu").augment is not None
+
+
+def test_the_name_of_the_baseline_is_for_people(prepared: Prepared, workspace: Workspace) -> None:
+    found = runs.untrained(prepared, workspace.store, "tasks.architectures:convnet", width=4)
+    assert dataclasses.replace(found, name="x").digest == found.digest

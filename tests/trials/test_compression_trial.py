@@ -1,0 +1,141 @@
+"""One trial of a compression search, without Ray."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from support import runs
+from support.trial_context import FakeTrialContext
+
+from flows.recipe.schema import Recipe
+from flows.trials.compression_trial import CompressionObjective
+from tasks.compression import compress
+from tasks.core import Refusal
+from tasks.core.candidate import candidate_from
+from tasks.kernels.onnx import description
+
+if TYPE_CHECKING:
+    from support.plain_run import PlainRun
+
+
+@pytest.fixture
+def context(plain: PlainRun, tmp_path: Path) -> Any:
+    return FakeTrialContext(plain.workspace, tmp_path, trial_of(plain).arrays(plain.workspace.store))
+
+
+def trial_of(plain: PlainRun, **changes: Any) -> CompressionObjective:
+    """The tiny recipe's: it wants few bytes and may lose anything."""
+    findings = plain.findings
+    baseline = findings.lines[0].stages[0]
+    score = findings.cards[baseline.exported.digest].score.value
+    recipe = runs.tiny_recipe()
+    trial = CompressionObjective(recipe, findings.prepared, baseline.model, baseline.exported, score, 0.0, 2)
+    return dataclasses.replace(trial, **changes)
+
+
+FILLED = {"branch": "narrow", "narrow.0.sparsity": 0.25}
+NARROW = {
+    "reduce": "channels",
+    "channels.sparsity": 0.5,
+    "channels.importance": "magnitude",
+    "recover.epochs": 2,
+    "recover.learning_rate": 0.003,
+    "recover.temperature": 4.0,
+    "finish": "int8",
+}
+
+
+def test_a_branch_is_walked_recovered_and_ranked(plain: PlainRun, context: Any) -> None:
+    trial_of(plain)(NARROW, context)
+    assert list(context.curve) == [1, 2, 3], "two epochs, then the file"
+    (answer,) = context.answers
+    assert [label.partition(" ")[0] for label, _ in answer["stages"]] == ["channels", "recover", "int8"]
+    rank, measured = context.curve[3], context.measured[-1]
+    assert answer["rank"] == rank
+    candidates = [candidate_from(fields) for _, fields in answer["stages"]]
+    product = plain.workspace.store.path(candidates[-1].content)
+    assert description.describe(product).bytes == measured["bytes"]
+    baseline = plain.findings.cards[plain.findings.lines[0].stages[0].exported.digest]
+    # Bytes are what the goal wants least of: the rank is the share of them that is saved.
+    assert rank == pytest.approx(1 - measured["bytes"] / baseline.size.bytes)
+    assert {candidate.content for candidate in candidates} <= context.needed
+    assert all(plain.workspace.store.holds(digest) for digest in context.needed)
+    assert (context.folder / "1.pt").exists(), "the recovery's checkpoint"
+
+
+def test_epochs_are_ranked_by_what_the_network_loses(plain: PlainRun, context: Any) -> None:
+    strict = Recipe.model_validate(
+        runs.tiny_recipe().model_dump(mode="json") | {"goal": {"max_drop": 0.0, "minimize": "bytes"}}
+    )
+    trial = trial_of(plain, recipe=strict, score=2.0)  # nobody reaches twice the best accuracy
+    trial(FILLED, context)
+    assert list(context.curve) == [2, 3], "one epoch of one stands where the second of two does, then the file"
+    measured = context.measured[0]
+    assert context.curve[2] == pytest.approx(-measured["drop"] / 2.0)
+    assert 1.0 <= measured["drop"] <= 2.0
+
+
+def test_what_cannot_beat_the_best_is_given_up_before_it_trains(plain: PlainRun, context: Any) -> None:
+    trial_of(plain, bar=0.99)(FILLED, context)
+    (answer,) = context.answers
+    assert answer["refusal"].startswith("given up before its recovery: ")
+    ((epoch, rank),) = context.curve.items()
+    assert epoch == 0, "no scheduler compares it with those that train"
+    assert context.measured[0]["bound"] == pytest.approx(rank + 0.99)
+    assert -0.99 < rank <= 0, "it stays behind: what meets the goal and saves as much stands above it"
+    assert context.measured[0]["speedup"] > 0
+    assert not list(context.folder.iterdir()), "nothing was trained"
+
+
+def test_a_branch_without_training_reports_its_file_alone(plain: PlainRun, context: Any) -> None:
+    trial_of(plain)({"reduce": "nothing", "finish": "int8"}, context)
+    assert list(context.curve) == [0], "no scheduler compares it with those that train"
+    assert "bound" not in context.measured[0]
+    assert [label for label, _ in context.answers[0]["stages"]] == ["int8"]
+
+
+def test_what_cannot_be_finished_ahead_is_recovered_all_the_same(
+    plain: PlainRun, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, asked = compress.compress, list[str]()
+
+    def refuse_once(candidate: Any, technique: Any, *others: Any) -> Any:
+        asked.append(technique.step)
+        if asked.count("int8") == 1 and technique.step == "int8":
+            raise Refusal("int8: too many answers change")
+        return real(candidate, technique, *others)
+
+    monkeypatch.setattr(compress, "compress", refuse_once)
+    trial_of(plain)(NARROW | {"recover.epochs": 1}, context)
+    assert asked == ["channels", "int8", "int8"]
+    assert list(context.curve) == [2, 3]
+    assert [label.partition(" ")[0] for label, _ in context.answers[0]["stages"]] == ["channels", "recover", "int8"]
+
+
+def test_a_template_of_the_recipe_is_filled(plain: PlainRun, context: Any) -> None:
+    trial_of(plain)(FILLED, context)
+    labels = [label for label, _ in context.answers[0]["stages"]]
+    assert labels == ["channels sparsity 0.25", "recover epochs 1"]
+
+
+def test_the_baseline_s_answers_are_those_of_its_file(plain: PlainRun) -> None:
+    card = plain.findings.cards[plain.findings.lines[0].stages[0].exported.digest]
+    (answers,) = trial_of(plain).arrays(plain.workspace.store).values()
+    targets = plain.workspace.store.get_array(plain.findings.prepared.dataset.splits["validation"].targets)
+    assert (answers.argmax(axis=1) == targets).mean() == pytest.approx(card.score.value)
+
+
+def test_the_best_so_far_may_be_the_recipe_s_own(plain: PlainRun) -> None:
+    trial = trial_of(plain, bar=0.5)
+    assert trial.words(0.75) == "4.00× smaller"
+    assert trial.words(0.2) == trial.words(-0.1) == "2.00× smaller, the recipe's own"
+    assert trial_of(plain, bar=0.0).words(-0.012) == "misses the goal by 1.2%"
+
+
+def test_a_technique_that_refuses_ends_the_trial_with_its_sentence(plain: PlainRun, context: Any) -> None:
+    with pytest.raises(Refusal, match="block"):
+        trial_of(plain)({**NARROW, "reduce": "blocks", "blocks.share": 0.5}, context)
+    assert context.answers == []

@@ -1,0 +1,198 @@
+"""One trial of a search: the training at its point, without Ray."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from support import datasets, runs
+from support.trial_context import FakeTrialContext
+
+from flows.recipe.points import freeze_point
+from flows.recipe.schema import Recipe
+from flows.trials.training_trial import TrainingObjective
+from tasks.core import Refusal, Workspace, digest_of
+from tasks.evaluation import evaluate
+from tasks.search.results import EXCESS
+from tasks.search.space import Point
+from tasks.training.trainer import Trainer
+from tasks.tuning.pbt_stages import go_on
+
+SPACE = {"train.learning_rate": {"loguniform": [1e-3, 1e-1]}}
+
+
+def trial(workspace: Workspace, **changes: Any) -> tuple[TrainingObjective, dict[str, np.ndarray]]:
+    recipe = runs.tiny_recipe(
+        data={"source": "memory"},
+        model={"factory": "tasks.architectures:mlp", "arguments": {"width": 8, "depth": 1}},
+        **{"train": {"epochs": 4, "batch_size": 16}, **changes},
+    )
+    prepared = datasets.prepared_squares(workspace.store)
+    run = TrainingObjective(recipe, prepared, workspace.store.get_json(prepared.fitted))
+    shared = dict(run.arrays(workspace.store))
+    for array in shared.values():
+        array.flags.writeable = False  # as Ray maps them
+    return run, shared
+
+
+def ran(folder: Path, point: Point, **changes: Any) -> FakeTrialContext:
+    workspace = runs.workspace(folder)
+    run, shared = trial(workspace, **changes)
+    context = FakeTrialContext(workspace, folder / "trial", shared)
+    run(point, context)  # type: ignore[arg-type]
+    return context
+
+
+def test_a_trial_reports_every_epoch_with_a_score(tmp_path: Path) -> None:
+    context = ran(tmp_path, {"train.learning_rate": 0.01})
+    assert list(context.curve) == [1, 2, 3, 4]
+    assert all(0 <= score <= 1 for score in context.curve.values())
+
+
+def test_a_killed_trial_goes_on_from_its_checkpoint_and_ends_alike(tmp_path: Path) -> None:
+    point = {"train.learning_rate": 0.01}
+    whole = ran(tmp_path / "whole", point).curve
+    workspace = runs.workspace(tmp_path)
+    run, shared = trial(workspace)
+    with pytest.raises(KeyboardInterrupt):
+        run(point, FakeTrialContext(workspace, tmp_path / "trial", shared, dies_at=2))  # type: ignore[arg-type]
+    again = FakeTrialContext(workspace, tmp_path / "trial", shared)
+    run(point, again)  # type: ignore[arg-type]
+    assert list(again.curve)[:2] == [3, 4], "training went on after epoch 2"
+    assert dict(sorted(again.curve.items())) == whole, "and what may have been lost on its way is told again"
+
+
+def test_a_trial_trains_no_longer_than_the_search_allows(tmp_path: Path) -> None:
+    assert list(ran(tmp_path, {}, search={"space": SPACE, "epochs": 2}).curve) == [1, 2]
+
+
+def test_a_loss_is_reported_with_its_sign_turned(tmp_path: Path) -> None:
+    scores = list(ran(tmp_path, {}, goal={"metric": "log_loss"}).curve.values())
+    assert all(score < 0 for score in scores)
+    assert scores[-1] > scores[0], "higher is better"
+
+
+def test_scores_can_be_compared_unless_what_is_not_searched_differs(tmp_path: Path) -> None:
+    workspace = runs.workspace(tmp_path)
+
+    def identity(**changes: Any) -> str:
+        return trial(workspace, **changes)[0].identity
+
+    one = identity(search={"space": SPACE, "trials": 3})
+    assert one == identity(search={"space": SPACE, "trials": 9, "algorithm": "random"}), "how it goes about it"
+    assert one == identity(search={"space": SPACE}, train={"epochs": 4, "batch_size": 16, "learning_rate": 0.5})
+    assert one != identity(search={"space": SPACE, "epochs": 2})
+    assert one != identity(search={"space": SPACE}, train={"epochs": 5, "batch_size": 16})
+    assert one != identity(search={"space": SPACE}, goal={"metric": "log_loss"})
+    assert one == identity(search={"space": SPACE, "minimize": "bytes"}), "a score is a score"
+
+
+def test_latencies_can_be_compared_on_the_same_host_and_runtime_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, changes = runs.workspace(tmp_path), {"search": {"space": SPACE, "minimize": "latency"}}
+    here = trial(workspace, **changes)[0].identity
+    assert here == trial(workspace, **changes)[0].identity
+    assert here != trial(workspace, **changes, runtime={"batch": 8})[0].identity
+    monkeypatch.setattr("flows.trials.training_trial.host_name", lambda: "another")
+    assert here != trial(workspace, **changes)[0].identity
+    monkeypatch.undo()
+    assert here == trial(workspace, **changes)[0].identity
+
+
+def test_a_score_has_its_metric_beside_it(tmp_path: Path) -> None:
+    run, _ = trial(runs.workspace(tmp_path), goal={"metric": "log_loss"})
+    assert run.words(-0.25) == "log_loss 0.2500"
+
+
+def test_what_a_file_costs_is_measured_before_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "SECONDS", 0.05)
+    context = ran(tmp_path, {}, search={"space": SPACE, "epochs": 1, "minimize": "bytes"})
+    (measured,) = context.measured
+    assert measured["bytes"] == (context.folder / "untrained.onnx").stat().st_size
+    assert measured["latency_ms"] > 0
+
+
+def test_a_network_beyond_the_limits_is_not_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "SECONDS", 0.05)
+    goal = {"limits": {"bytes": 1000}}
+    context = ran(tmp_path, {}, search={"space": SPACE, "epochs": 1}, goal=goal)
+    over = context.measured[0]["bytes"] / 1000 - 1
+    assert over > 0
+    assert context.curve == {1: pytest.approx(-1e6 * (1 + over))}
+    assert context.measured[0][EXCESS] == pytest.approx(over)
+    run, _ = trial(runs.workspace(tmp_path), search={"space": SPACE}, goal=goal)
+    assert run.words(context.curve[1]) == f"beyond the limits by {over:.0%}"
+    assert run.needs() == (run.prepared.dataset.splits["validation"].inputs,)
+
+
+# --- stages of a population -----------------------------------------------------------------------------------
+
+STAGED: dict[str, Any] = {
+    "train": {"epochs": 6, "batch_size": 16, "schedule": "constant", "early_stopping": None},
+    "search": {"algorithm": "pbt", "population": 2, "generations": 3, "space": SPACE},
+}
+FIRST: Point = {"train.learning_rate": 0.003, "train.epochs": 2}
+SECOND = go_on(FIRST, 4, {"train.learning_rate": 0.02})
+THIRD = go_on(SECOND, 6)
+
+
+def test_a_stage_goes_on_from_the_one_before_it_and_ends_as_the_recipe_alone(tmp_path: Path) -> None:
+    workspace = runs.workspace(tmp_path)
+    run, shared = trial(workspace, **STAGED)
+    curve: dict[int, float] = {}
+    for point, own in ((FIRST, [1, 2]), (SECOND, [3, 4]), (THIRD, [5, 6])):
+        context = FakeTrialContext(workspace, tmp_path / "trials" / digest_of(point), shared)
+        run(point, context)  # type: ignore[arg-type]
+        assert list(context.curve) == own
+        curve |= context.curve
+    recipe = freeze_point(run.recipe, THIRD)
+    assert Recipe.model_validate(yaml.safe_load(yaml.safe_dump(recipe.model_dump(mode="json")))) == recipe
+    alone = dataclasses.replace(run, recipe=recipe)
+    context = FakeTrialContext(workspace, tmp_path / "alone", shared)
+    alone({}, context)  # type: ignore[arg-type]
+    assert context.curve == curve, "bit by bit"
+    other = FakeTrialContext(workspace, tmp_path / "other", shared)
+    alone({"train.changes": {}}, other)  # type: ignore[arg-type]
+    assert other.curve != curve, "the change matters"
+
+
+def test_a_stage_whose_origin_is_lost_trains_it_again_and_reports_the_same(tmp_path: Path) -> None:
+    workspace = runs.workspace(tmp_path)
+    run, shared = trial(workspace, **STAGED)
+    for point in (FIRST, SECOND):
+        run(point, FakeTrialContext(workspace, tmp_path / "trials" / digest_of(point), shared))  # type: ignore[arg-type]
+    there, lost = (
+        FakeTrialContext(workspace, tmp_path / name / digest_of(THIRD), shared) for name in ("trials", "elsewhere")
+    )
+    run(THIRD, there)  # type: ignore[arg-type]
+    run(THIRD, lost)  # type: ignore[arg-type]
+    assert lost.curve == there.curve
+
+
+def test_a_killed_stage_goes_on_where_it_was(tmp_path: Path) -> None:
+    workspace = runs.workspace(tmp_path)
+    run, shared = trial(workspace, **STAGED)
+    with pytest.raises(KeyboardInterrupt):
+        run(SECOND, FakeTrialContext(workspace, tmp_path / "t", shared, dies_at=3))  # type: ignore[arg-type]
+    again, whole = (
+        FakeTrialContext(workspace, tmp_path / "t", shared),
+        FakeTrialContext(workspace, tmp_path / "whole", shared),
+    )
+    run(SECOND, again)  # type: ignore[arg-type]
+    run(SECOND, whole)  # type: ignore[arg-type]
+    assert list(again.curve) == [4, 3], "the third epoch may have been lost on its way"
+    assert dict(sorted(again.curve.items())) == whole.curve
+
+
+def test_a_stage_that_diverges_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = runs.workspace(tmp_path)
+    run, shared = trial(workspace, **STAGED)
+    run(FIRST, FakeTrialContext(workspace, tmp_path / digest_of(FIRST), shared))  # type: ignore[arg-type]
+    monkeypatch.setattr(Trainer, "train_epoch", lambda self: None)
+    with pytest.raises(Refusal, match="not finite in epoch 3"):
+        run(SECOND, FakeTrialContext(workspace, tmp_path / digest_of(SECOND), shared))  # type: ignore[arg-type]

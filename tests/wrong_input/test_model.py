@@ -1,0 +1,113 @@
+"""Wrong models: factories and weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from support.wrong_input import Code, Row, check_optimize, check_plan, model, saved, write
+
+ROWS = {
+    "factory: no such module": Row(
+        "a.yaml: model.factory: must name a module that can be imported, from the current folder or "
+        "installed, but got 'netz:linear'; nearest valid choice: nets:linear",
+        recipe=model(factory="netz:linear"),
+    ),
+    "factory: no such module in a package": Row(
+        "a.yaml: model.factory: must name a module that can be imported, from the current folder or "
+        "installed, but got 'tasks.architecture:mlp'; nearest valid choice: tasks.architectures:mlp",
+        recipe=model(factory="tasks.architecture:mlp"),
+    ),
+    "factory: no such name": Row(
+        "a.yaml: model.factory: must name a function of the module nets, but got 'liner'; nearest valid "
+        "choice: nets:linear",
+        recipe=model(factory="nets:liner"),
+    ),
+    "factory: not module:name": Row(
+        "a.yaml: model.factory: must have the form module:name, but got 'nets.linear'",
+        recipe=model(factory="nets.linear"),
+    ),
+    "factory: takes no such argument": Row(
+        "a.yaml: model.arguments.widht: is not an argument of tasks.architectures:mlp; nearest valid choice: width",
+        recipe=model(arguments={"widht": 8}),
+    ),
+    "factory: raises": Row(
+        "a.yaml: model.factory: nets:unlucky fails with the arguments {'outputs': 2} (RuntimeError: no network today)",
+        recipe=model(factory="nets:unlucky"),
+    ),
+    "factory: gives no network": Row(
+        "a.yaml: model.factory: nets:number must give a torch.nn.Module, but got 'int'",
+        recipe=model(factory="nets:number"),
+    ),
+    "factory: another input shape": Row(
+        "a.yaml: model.factory: does not accept examples of shape (2,) (mat1 and mat2 shapes cannot be "
+        "multiplied (2x2 and 7x2))",
+        recipe=model(factory="nets:deaf"),
+    ),
+    "factory: another output shape": Row(
+        "a.yaml: model.factory: must answer two examples with outputs of shape (2, 2), but got (2, 3)",
+        recipe=model(factory="nets:wide"),
+    ),
+    "factory: module that crashes": Row(
+        "a.yaml: model.factory: names the module crashing, which fails on import (RuntimeError: no module"
+        " today), but got 'crashing:net'",
+        recipe=model(factory="crashing:net"),
+    ),
+    "factory: module that exits": Row(
+        "a.yaml: model.factory: names the module leaving, which fails on import (SystemExit: 0), but got 'leaving:net'",
+        recipe=model(factory="leaving:net"),
+    ),
+    "weights: no such file": Row(
+        "a.yaml: model.weights: names a file that does not exist, but got 'traind.pt'; nearest valid "
+        "choice: trained.pt",
+        recipe=model(weights="traind.pt"),
+        make=saved(dict),
+    ),
+    "weights: tensor missing": Row(
+        "a.yaml: model.weights: trained.pt: has no tensor '0.weight' of the model",
+        recipe=model(weights="trained.pt"),
+        make=saved(lambda state: dict(list(state.items())[1:])),
+    ),
+    "weights: tensor renamed": Row(
+        "a.yaml: model.weights: trained.pt: has no tensor '0.weight' of the model; nearest valid choice: net.0.weight",
+        recipe=model(weights="trained.pt"),
+        make=saved(lambda state: {f"net.{name}": value for name, value in state.items()}),
+    ),
+    "weights: wrong shape": Row(
+        "a.yaml: model.weights: trained.pt: tensor '0.weight' must have shape (16, 2), but got (64, 2)",
+        recipe=model(weights="trained.pt", arguments={"width": 16}),
+        make=saved(dict),
+    ),
+    "weights: tensor left over": Row(
+        "a.yaml: model.weights: trained.pt: has a tensor 'extra' that the model lacks",
+        recipe=model(weights="trained.pt"),
+        make=saved(lambda state: {**state, "extra": torch.zeros(1)}),
+    ),
+    "weights: pickle with code": Row(
+        "a.yaml: model.weights: trained.pt: must hold tensors only, but it is a pickle with code (or no "
+        "torch file), which is never executed",
+        recipe=model(weights="trained.pt"),
+        make=saved(lambda state: {**state, "code": Code()}),
+    ),
+    "weights: no torch file": Row(
+        "a.yaml: model.weights: rows.csv: is not a readable torch file (pop from empty list)",
+        recipe=model(weights="rows.csv"),
+    ),
+    "weights: no state dict": Row(
+        "a.yaml: model.weights: trained.pt: must hold a state dict (names to tensors)",
+        recipe=model(weights="trained.pt"),
+        make=saved(list),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_what_is_wrong_is_said_in_one_line(name: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check_plan(ROWS[name], place, capsys)
+
+
+@pytest.mark.parametrize("name", ["within the flow"])
+def test_optimize_says_the_same_in_a_process_of_its_own(name: str, place: Path) -> None:
+    row = ROWS["factory: module that crashes"]
+    check_optimize(write(row), row.says)

@@ -1,0 +1,40 @@
+"""Wrong preprocessing and augmentation: their steps, and the data that they suit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.wrong_input import IMAGES, Row, check_plan
+
+ROWS = {
+    "step unknown in preprocess": Row(
+        "a.yaml: preprocess.0.step: must be one of normalize, impute, scale, one_hot, but got 'onehot'; "
+        "nearest valid choice: one_hot",
+        recipe={"preprocess": [{"step": "onehot"}]},
+    ),
+    "step without a tag": Row(
+        "a.yaml: augment.0.step: is required: crop, flip, rotate, noise, cutout", recipe={"augment": [{"padding": 1}]}
+    ),
+    "augment on a table": Row(
+        "a.yaml: augment.0.step: suits images only, but got 'flip'", recipe={"augment": [{"step": "flip"}]}
+    ),
+    "preprocess step for images": Row(
+        "a.yaml: preprocess.0.step: does not suit tables, but got 'normalize'; nearest valid choice: "
+        "impute, scale, one_hot",
+        recipe={"preprocess": [{"step": "normalize"}]},
+    ),
+    "preprocess step twice": Row(
+        "a.yaml: preprocess.1.step: must not stand twice, but got 'scale'",
+        recipe={"preprocess": [{"step": "scale"}, {"step": "scale"}]},
+    ),
+    "mean for another number of channels": Row(
+        "a.yaml: preprocess.0.mean: must hold one number for each of 3 channels, but got [0.5]",
+        recipe={**IMAGES, "preprocess": [{"step": "normalize", "mean": [0.5], "std": [0.5]}]},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_what_is_wrong_is_said_in_one_line(name: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check_plan(ROWS[name], place, capsys)
