@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check clean
+.PHONY: run test e2e check clean
 
 run: .venv/installed
 	$(BIN)/paredown optimize conf/digits.yaml
 
 test: .venv/installed
-	$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "not e2e"
+
+# What starts servers, clusters and whole runs: slower, and the machine's ports and processes are part of it.
+e2e: .venv/installed
+	$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m e2e
 
 check: .venv/installed
 	$(BIN)/ruff check .

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.compression.measure import examples_of
 from tasks.core import Estimate, Goal, Prepared, Runtime, Scorecard, SplitName, Workspace
 from tasks.data import preprocessing
 from tasks.evaluation import evaluate as evaluation
 from tasks.evaluation import scoring, selection
-from tasks.evaluation.evaluate import Product, measure_latency
+from tasks.evaluation.evaluate import EvaluationSpec, Product, measure_latency
 from tasks.kernels.host.machine import host_name
 
 MARGINS = (0.005, 0.01)
@@ -59,9 +60,8 @@ def evaluate(
     entries: Mapping[str, Entry], split: SplitName, prepared: Prepared, workspace: Workspace
 ) -> dict[str, Scorecard]:
     """Scorecards by name against the baseline, timed at batch 1."""
-    inputs = preprocessing.product_inputs(prepared.dataset, split, workspace.store)
-    targets = workspace.store.get_array(prepared.dataset.splits[split].targets)
-    return evaluation.evaluate(products(entries), "baseline", inputs, targets, Goal(), RUNTIME, split)
+    examples, spec = examples_of(prepared, split, workspace.store), EvaluationSpec(Goal(), RUNTIME, split)
+    return evaluation.evaluate(products(entries), "baseline", examples, spec)
 
 
 def time_batched(entries: Mapping[str, Entry], prepared: Prepared, workspace: Workspace) -> dict[str, Estimate]:

@@ -31,13 +31,13 @@ from flows.recipe.loading import validate_recipe
 from flows.recipe.schema import Recipe
 from flows.results.branch_search_report import describe_steps
 from flows.services import environment
-from tasks.core import Workspace
+from tasks.core import Context, PlainRunner, Workspace
 from tasks.data import preprocessing
 from tasks.kernels.host.machine import host_name
 from tasks.techniques import replay
-from tasks.training import baseline as baselines
-from tasks.training import recovery, train, train_spec, training_data
+from tasks.training import recovery, train, train_spec
 from tasks.training.recovery import Recover
+from tasks.training.training_data import TrainingInputs, load_training_data
 
 if TYPE_CHECKING:
     from peers import Task
@@ -133,15 +133,13 @@ def fine_tuned(options: argparse.Namespace, folder: Path, workspace: Workspace) 
 
     path = folder / "baseline.pt"
     if not path.exists():
-        from flows.pipeline.pipeline import prepare_data
-        from tasks.steps.runner import call_plainly
+        from flows.pipeline.pipeline import make_baseline, prepare_data
+        from flows.pipeline.run_context import Job
 
-        given = recipe(options, folder, options.weights)
-        prepared = prepare_data(given, workspace, call_plainly)
-        store = workspace.store
-        network = replay.load_network(baselines.adopt(prepared, given.model, store), store)
-        arrays = preprocessing.training_arrays(prepared, store)
-        data = training_data.to_tensors(arrays, store.get_json(prepared.fitted), given.augment, workspace.device)
+        job = Job(recipe(options, folder, options.weights), Context(workspace), PlainRunner())
+        prepared = prepare_data(job)
+        network = replay.load_network(make_baseline(job, prepared), workspace.store)
+        data = load_training_data(job.inputs(prepared), job.context)
         train.train(network.to(workspace.device), data, FINE_TUNING)
         torch.save(network.cpu().state_dict(), path)
     return path
@@ -209,11 +207,11 @@ def task(options: argparse.Namespace, outcome: Outcome, workspace: Workspace) ->
     import torch
     from peers import Task
 
-    store, prepared = workspace.store, outcome.findings.prepared
+    store, prepared, asked = workspace.store, outcome.findings.prepared, outcome.findings.recipe
     network = replay.load_network(outcome.findings.lines[0].stages[0].model, store)
     fitted = store.get_json(prepared.fitted)
-    arrays = preprocessing.training_arrays(prepared, store)
-    data = training_data.to_tensors(arrays, fitted, outcome.findings.recipe.augment, workspace.device)
+    inputs = TrainingInputs(prepared, asked.augment, asked.goal.metric)
+    data = load_training_data(inputs, Context(workspace))
     images = torch.from_numpy(preprocessing.compact(prepared, "calibration", store))
     budget = Recover(epochs=options.epochs * len(options.remove), precision=options.precision)
 

@@ -22,20 +22,20 @@ from pathlib import Path
 
 from tasks.kernels.host.machine import host_name
 
-PAREDOWN = [sys.executable, "-m", "flows.cli.app"]
+PAREDOWN = [sys.executable, "-m", "flows.cli"]
 PLAIN = """
 import sys
 from pathlib import Path
-from flows import environment
-workspace = environment.prepare()
-from flows.execution import call_plainly, write_plainly
-from flows.optimize import run
-from flows.recipe import load
-run(load(Path(sys.argv[1])), workspace, call_plainly, write_plainly)
+from flows.services.environment import prepare_environment
+workspace = prepare_environment()
+from flows.recipe.loading import load_recipe
+from flows.results.run_job import run_job
+from tasks.core import PlainRunner
+run_job(load_recipe(Path(sys.argv[1])), workspace, PlainRunner())
 """
 START = """
-from flows import environment
-environment.prepare()
+from flows.services.environment import prepare_environment
+prepare_environment()
 from prefect import flow
 flow(lambda: None, name="nothing")()
 """

@@ -32,14 +32,14 @@ from publish import BENCHMARKS, lines_of, publish
 from races import Run, standings, table
 
 from flows.pipeline.pipeline import prepare_data
+from flows.pipeline.run_context import Job
 from flows.recipe.schema import Recipe
 from flows.services import environment
 from flows.trials.training_trial import TrainingObjective
 from tasks import tuning
-from tasks.core import Workspace, digest_of, write_atomically
+from tasks.core import Context, PlainRunner, Workspace, digest_of, write_atomically
 from tasks.kernels.host.machine import host_name
 from tasks.search.results import SearchProgress
-from tasks.steps.runner import call_plainly
 from tasks.tuning.tuner import ray_of
 
 
@@ -112,9 +112,9 @@ def race(recipe: Recipe, folder: Path, workspace: Workspace) -> Run:
     """One search from its beginning; what is left in the folder of one that was interrupted goes."""
     search = recipe.search
     assert search
-    prepared = prepare_data(recipe, workspace, call_plainly)
-    trial = TrainingObjective(recipe, prepared, workspace.store.get_json(prepared.fitted))
-    arrays = trial.arrays(workspace.store)
+    prepared = prepare_data(Job(recipe, Context(workspace), PlainRunner()))
+    objective = TrainingObjective(recipe, prepared, workspace.store.get_json(prepared.fitted))
+    setup = tuning.TrialSetup(objective, objective.arrays(workspace.store))
     shutil.rmtree(folder, ignore_errors=True)
     curve: list[tuple[float, float]] = []
     started = time.monotonic()
@@ -123,7 +123,7 @@ def race(recipe: Recipe, folder: Path, workspace: Workspace) -> Run:
         if progress.best is not None and (not curve or progress.best > curve[-1][1]):
             curve.append((time.monotonic() - started, progress.best))
 
-    tuned = tuning.tune(trial, search, arrays, workspace, folder, recipe.train.epochs, on_progress=hear)
+    tuned = tuning.tune(setup, search, workspace, folder, recipe.train.epochs, on_progress=hear)
     seconds = time.monotonic() - started
     shutil.rmtree(folder)
     if tuned.broken:

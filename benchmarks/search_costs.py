@@ -28,7 +28,7 @@ from races import mean_interval
 
 from flows.services import environment
 from tasks import tracking, tuning
-from tasks.core import Estimate, Workspace
+from tasks.core import Context, Estimate, PlainRunner, Workspace
 from tasks.kernels.host.machine import host_name
 from tasks.kernels.statistics.intervals import ratio_interval
 from tasks.search.objective import TrialContext
@@ -36,10 +36,9 @@ from tasks.search.results import SearchProgress, Trial, Tuned
 from tasks.search.search_spec import Search
 from tasks.search.space import Point
 from tasks.tracking.live_recorder import SearchRun
-from tasks.tuning import TrialFunction
+from tasks.tuning import TrialSetup
 from tasks.tuning.tuner import ray_of
 
-Arrays = Mapping[str, np.ndarray]
 DRAWN = {"x": {"uniform": [0, 1]}}
 BLOCK = 25_000_000
 """Numbers of eight bytes: 200 MB."""
@@ -106,29 +105,29 @@ def read_options() -> argparse.Namespace:
 def overhead(options: argparse.Namespace, workspace: Workspace) -> list[Cost]:
     """Milliseconds of an empty trial, two at once."""
 
-    def empty(point: Point, desk: TrialContext) -> None:
-        desk.report(1, 0.0)
+    def empty(point: Point, trial: TrialContext) -> None:
+        trial.report(1, 0.0)
 
-    found = [1000 * per_trial(empty, {}, DRAWN, options.empty, 2, workspace) for _ in range(options.repeats)]
+    found = [1000 * per_trial(TrialSetup(empty), DRAWN, options.empty, 2, workspace) for _ in range(options.repeats)]
     return [Cost("overhead of a trial, two at once", "ms", mean_interval(found), 60)]
 
 
 def scaling(options: argparse.Namespace, workspace: Workspace) -> list[Cost]:
     """Trials a minute with one and with two at once, and their ratio."""
     from flows.pipeline.pipeline import prepare_data
+    from flows.pipeline.run_context import Job
     from flows.trials.training_trial import TrainingObjective
-    from tasks.steps.runner import call_plainly
 
     contest = contest_of(DIGITS, workspace.home)
     recipe = recipe_of(contest, 0, "random", "none", epochs=options.epochs, trials=None, workers=2)
-    prepared = prepare_data(recipe, workspace, call_plainly)
-    training = TrainingObjective(recipe, prepared, workspace.store.get_json(prepared.fitted))
-    arrays = training.arrays(workspace.store)
+    prepared = prepare_data(Job(recipe, Context(workspace), PlainRunner()))
+    objective = TrainingObjective(recipe, prepared, workspace.store.get_json(prepared.fitted))
+    training = TrialSetup(objective, objective.arrays(workspace.store))
     space = {"train.seed": {"integers": [0, 10_000]}}
     rates: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(options.repeats):
         for at_once, found in rates.items():
-            found.append(60 / per_trial(training, arrays, space, options.trainings, at_once, workspace))
+            found.append(60 / per_trial(training, space, options.trainings, at_once, workspace))
     costs = [Cost(f"trainings a minute, {at_once} at once", "", mean_interval(rates[at_once])) for at_once in rates]
     ratio = ratio_interval([two / one for one, two in zip(rates[1], rates[2], strict=True)])
     return [*costs, Cost("two at once against one", "times", Estimate(*ratio, options.repeats), 1.8, False)]
@@ -137,18 +136,18 @@ def scaling(options: argparse.Namespace, workspace: Workspace) -> list[Cost]:
 def memory(options: argparse.Namespace, workspace: Workspace) -> list[Cost]:
     """MB that belong to a trial's process alone, with the shared block less those without."""
 
-    def read(point: Point, desk: TrialContext) -> None:
+    def read(point: Point, trial: TrialContext) -> None:
         import psutil
 
-        block = desk.shared["block"]
+        block = trial.shared["block"]
         total = float(block.sum())
-        desk.report(1, total, {"uss": psutil.Process().memory_full_info().uss / 1e6, "read": block.nbytes / 1e6})
+        trial.report(1, total, {"uss": psutil.Process().memory_full_info().uss / 1e6, "read": block.nbytes / 1e6})
 
     blocks = {"without": np.ones(1), "with": np.ones(BLOCK)}
     found: dict[str, list[float]] = {name: [] for name in blocks}
     for _ in range(options.repeats):
         for name, block in blocks.items():
-            trials = search(read, {"block": block}, DRAWN, 4, 2, workspace).trials
+            trials = search(TrialSetup(read, {"block": block}), DRAWN, 4, 2, workspace).trials
             assert all(trial.measured["read"] == block.nbytes / 1e6 for trial in trials)
             found[name].append(float(np.mean([trial.measured["uss"] for trial in trials])))
     grown = [after - before for before, after in zip(found["without"], found["with"], strict=True)]
@@ -180,7 +179,7 @@ def write(trials: Sequence[Trial], workspace: Workspace, batches: int) -> float:
     with tempfile.TemporaryDirectory(dir=workspace.home) as folder:
         uri = f"{tracking.SQLITE}{folder}/mlflow.db"
         parent = tracking.open_run(uri, "costs", "run", "key", {}, {})
-        run = tracking.record_child(uri, parent, "search", "search", {}, {}, {}, {}, {}, {})
+        run = tracking.record_child(uri, parent, "search", "search", tracking.RunContent())
         under_way = SearchRun(uri, parent, "search", "")
         under_way.add(())
         started = time.monotonic()
@@ -204,8 +203,7 @@ def made_up(count: int) -> list[Trial]:
 
 
 def per_trial(
-    trial: TrialFunction,
-    shared: Arrays,
+    setup: TrialSetup,
     space: Mapping[str, object],
     counted: Sequence[int],
     at_once: int,
@@ -218,13 +216,12 @@ def per_trial(
         ends.setdefault(progress.done, time.monotonic())
 
     first, last = counted
-    search(trial, shared, space, last, at_once, workspace, hear)
+    search(setup, space, last, at_once, workspace, hear)
     return (ends[last] - ends[first]) / (last - first)
 
 
 def search(
-    trial: TrialFunction,
-    shared: Arrays,
+    setup: TrialSetup,
     space: Mapping[str, object],
     trials: int,
     at_once: int,
@@ -236,7 +233,7 @@ def search(
         {"algorithm": "random", "scheduler": "none", "trials": trials, "concurrency": at_once, "space": space}
     )
     with tempfile.TemporaryDirectory(dir=workspace.home) as folder:
-        found = tuning.tune(trial, spec, shared, workspace, Path(folder), 1, on_progress=on_progress)
+        found = tuning.tune(setup, spec, workspace, Path(folder), 1, on_progress=on_progress)
     reasons = [found.broken, *(each.reason for each in found.trials)]
     if any(reasons) or len(found.trials) != trials:
         raise SystemExit(

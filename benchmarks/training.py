@@ -151,15 +151,11 @@ def ours(network: nn.Module, shape: tuple[int, ...], device: torch.device) -> Lo
             order = loops.shuffled_batches(len(pixels), BATCH, generator)
             loops.train_epoch(
                 model,
-                pixels,
-                targets,
+                loops.Examples(pixels, targets, normalize, augment, generator),
                 (order * math.ceil(images / len(pixels)))[: images // BATCH],
                 optimizer,
                 objective=losses.supervised(),
                 rate=lambda step: loops.learning_rate("cosine", 1e-3, step * BATCH / images),
-                transform=normalize,
-                augment=augment,
-                generator=generator,
             )
 
     return loop

@@ -1,1 +1,1 @@
-"""The flows of Paredown, the recipes that configure them, and the command line."""
+"""Flows of Paredown: what Prefect runs, the recipes that configure it, and the command line."""

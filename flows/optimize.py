@@ -1,4 +1,4 @@
-"""The main flow: a recipe goes in, a product with its evidence comes out."""
+"""The Prefect flow `optimize`: compresses the model of a recipe into a product with its measurements."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tasks.steps.prefect_runner import PrefectRunner
 
 
 def run_name() -> str:
-    """The recipe's name; a file that is no recipe yet gives its own, and the flow says what is wrong with it."""
+    """The name of the flow run: the recipe's name, or the file's when it is not valid (the flow reports the error)."""
     recipe: Recipe | str = flow_run.parameters["recipe"]
     if isinstance(recipe, Recipe):
         return recipe.name
@@ -33,11 +33,14 @@ def run_name() -> str:
 
 @flow(name="optimize", flow_run_name=run_name, validate_parameters=True, persist_result=False)
 def optimize(recipe: Recipe | str, overrides: list[str] | None = None) -> Outcome:
-    """Pares a model down: data → train or load → tune → compress → evaluate → select → test once → register → report.
+    """Compresses a model: data → train or load → tune → compress → evaluate → select → test once → register → report.
 
     Args:
         recipe: a recipe, or the path of a recipe file.
-        overrides: `key=value` with dotted paths, laid over a recipe file.
+        overrides: `key=value` with dotted paths, which replace values of a recipe file; not used for a recipe object.
+
+    Raises:
+        InputError: the recipe, the data, the model or the environment is wrong.
     """
     settled = load_recipe(Path(recipe), overrides) if isinstance(recipe, str) else recipe
     workspace = environment.prepare_environment()

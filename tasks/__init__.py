@@ -1,1 +1,1 @@
-"""The tasks of Paredown: artifacts, kernels, architectures, techniques, and one module for each verb."""
+"""The tasks of Paredown: data, models, training, compression, conversion, evaluation, search, tracking and report."""

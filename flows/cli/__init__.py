@@ -1,4 +1,4 @@
-"""The command line: `paredown`."""
+"""Command line: the program `paredown`."""
 
 from flows.cli.app import main
 

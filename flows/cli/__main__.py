@@ -1,4 +1,4 @@
-"""`python -m flows.cli`."""
+"""Entry point of `python -m flows.cli`, which does the same as `paredown`."""
 
 from flows.cli.app import main
 

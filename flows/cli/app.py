@@ -1,4 +1,7 @@
-"""The command line: `paredown`. Nothing heavy is imported before a command needs it."""
+"""App: the commands of `paredown`.
+
+Imports that take long stand inside the functions, so that `--help` and light commands start fast.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +84,10 @@ def predict(
 
 @contextmanager
 def naming(conf: Path) -> Iterator[None]:
-    """Names the recipe's file in a mistake that shows only once the data or the model are read."""
+    """Context that adds the recipe's file to InputErrors raised inside, if their path lies in the recipe.
+
+    Errors that show only once the data or the model is read do not know the file.
+    """
     from flows.recipe.schema import Recipe
     from tasks.core import InputError
 
@@ -117,7 +123,11 @@ def down() -> None:
 
 
 def main() -> None:
-    """Runs the command line; what goes wrong is one message and an exit code that tells the truth."""
+    """Runs the command line. An error is printed as one message and ends the process with its exit code.
+
+    2: the input is wrong (InputError); 130: interrupted; 1: any other error, whose traceback is kept in
+    `last-error.txt` in the home folder.
+    """
     from tasks.core import InputError
 
     try:

@@ -1,4 +1,4 @@
-"""Planning: everything is validated, nothing is trained; the steps and their cost are told beforehand."""
+"""Plan: validates a recipe against its data without training, and prints its steps and their cost."""
 
 from __future__ import annotations
 
@@ -28,22 +28,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do."""
+    """The plan of a run: its data and what its training would cost."""
 
     recipe: Recipe
     prepared: Prepared
     epoch_seconds: float
-    """Seconds of one epoch on this machine, from the forward and backward pass of two batches."""
+    """Estimated seconds of one epoch on this machine; 0 for an ONNX file, which is not trained."""
     parameters: int
+    """Number of parameters of the baseline."""
     in_front: str = ""
-    """What an ONNX file of others gets in front of it, in words."""
+    """What is put in front of an imported ONNX file, as text; empty for other models."""
 
 
 def plan_run(recipe: Recipe, workspace: Workspace) -> Plan:
-    """Reads the data, checks the model and every knob, and times two batches.
+    """Reads the data, checks the model and all settings, and times a batch of training.
 
     Raises:
-        InputError: whatever `optimize` would refuse.
+        InputError: as `optimize` raises before it trains.
     """
     check_model_file(recipe)
     store = workspace.store
@@ -58,7 +59,7 @@ def plan_run(recipe: Recipe, workspace: Workspace) -> Plan:
 
 
 def plan_file(recipe: Recipe, prepared: Prepared, store: Store) -> Plan:
-    """The plan of a recipe whose model is an ONNX file: nothing is trained."""
+    """The plan of a recipe whose model is an ONNX file. Raises InputError when the file does not fit the recipe."""
     from tasks.kernels.onnx import description
 
     assert recipe.model.file is not None
@@ -70,7 +71,10 @@ def plan_file(recipe: Recipe, prepared: Prepared, store: Store) -> Plan:
 
 
 def seconds_per_example(network: nn.Module, prepared: Prepared, recipe: Recipe) -> float:
-    """Forward and backward of two batches of zeros, the second one timed; the weights are thrown away."""
+    """Seconds of a forward and backward pass per example, from the second of two batches of zeros.
+
+    Leaves gradients in the network, and leaves it in training mode.
+    """
     import torch
 
     size = min(recipe.train.batch_size, prepared.dataset.splits["train"].count)
@@ -85,7 +89,7 @@ def seconds_per_example(network: nn.Module, prepared: Prepared, recipe: Recipe) 
 
 
 def show_plan(plan: Plan, console: Console) -> None:
-    """Prints the data, the steps in order, and the cost."""
+    """Prints the data, the steps in order, and the cost of training."""
     recipe, dataset = plan.recipe, plan.prepared.dataset
     counts = ", ".join(f"{split.count:,} {name}" for name, split in dataset.splits.items())
     tree = Tree(f"[bold]{recipe.name}[/]")
@@ -107,7 +111,7 @@ def show_plan(plan: Plan, console: Console) -> None:
 
 
 def add_baseline(tree: Tree, plan: Plan) -> None:
-    """The lines of search and training."""
+    """Adds the lines of the search over training values and of the baseline."""
     recipe = plan.recipe
     if recipe.model.file is not None:
         file = f"[cyan]{recipe.model.file}[/], {plan.parameters:,} parameters"
@@ -124,7 +128,7 @@ def add_baseline(tree: Tree, plan: Plan) -> None:
 
 
 def add_branches(tree: Tree, plan: Plan) -> None:
-    """One branch a line, with its steps; then the dense controls, and the search for more."""
+    """Adds a line for each branch with its steps, then the dense controls, then the search for branches."""
     compress = branches_of(plan.recipe)
     default = not (plan.recipe.compress and plan.recipe.compress.branches)
     branches = tree.add("compress" + (" (the default branches)" if default else ""))
@@ -138,7 +142,7 @@ def add_branches(tree: Tree, plan: Plan) -> None:
 
 
 def describe_cost(plan: Plan) -> str:
-    """Epochs and minutes at most, on this machine."""
+    """The most epochs and minutes of training on this machine, as text."""
     recipe, compress = plan.recipe, branches_of(plan.recipe)
     recovered = recoveries(compress)
     parts = [] if recipe.model.is_trained else [epochs_of("training", recipe.train.epochs, plan)]
@@ -155,12 +159,15 @@ def describe_cost(plan: Plan) -> str:
 
 
 def epochs_of(name: str, epochs: int, plan: Plan) -> tuple[str, float]:
-    """Epochs in words, none if there are none, and their minutes."""
+    """(text, minutes) of a number of epochs; the text is empty for 0 epochs."""
     return f"{epochs} epochs of {name}" if epochs else "", epochs * plan.epoch_seconds / 60
 
 
 def cost_of_search(search: Search, plan: Plan) -> tuple[str, float]:
-    """What a search of trainings costs at most, in words and minutes: all its epochs one by one, or its time."""
+    """(text, minutes) of the most that a search over training values costs.
+
+    That is the time of all its epochs, one trial after the other, or its own time limit if that is shorter.
+    """
     epochs = plan.recipe.train.epochs
     each = min(search.epochs or epochs, epochs)
     if search.algorithm == "pbt":
@@ -172,7 +179,7 @@ def cost_of_search(search: Search, plan: Plan) -> tuple[str, float]:
 
 
 def recoveries(compress: Compress) -> list[DistillationSpec]:
-    """What will train in branches and controls; a prefix that several share counts once."""
+    """The training steps of the branches and controls; a step after the same steps from the start counts once."""
     branches = [*compress.branches, *controls(compress.branches)]
     prefixes = {
         canonical_json([step.model_dump(mode="json") for step in branch.steps[: place + 1]]): step

@@ -1,4 +1,4 @@
-"""Outlines: what a search will try and what it may cost, told before it runs."""
+"""Plan of searches: the space and the largest cost of a search, shown before it runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 
 def add_search(tree: Tree, label: str, search: SearchBudget, lines: Sequence[str]) -> None:
-    """A search with its budget and how it goes about it, then one line for each path of its space."""
+    """Adds a line with a search's budget, algorithm and resources, and below it one for each of `lines`.
+
+    Args:
+        label: what the search is called.
+        lines: the paths of its space with their domains, as text.
+    """
     from rich.markup import escape
 
     resources = search.resources
@@ -32,7 +37,11 @@ def add_search(tree: Tree, label: str, search: SearchBudget, lines: Sequence[str
 
 
 def whole(recipe: Recipe) -> CompressionSearch:
-    """A recipe's compression search with its whole space, as it is before any technique has refused."""
+    """The recipe's compression search with its whole space.
+
+    A run leaves out the techniques that refuse the baseline; which ones do is known only in the run. The recipe must
+    have such a search.
+    """
     compress = branches_of(recipe)
     assert compress.search is not None
     form: Literal["torch", "onnx"] = "torch" if recipe.model.file is None else "onnx"
@@ -41,7 +50,10 @@ def whole(recipe: Recipe) -> CompressionSearch:
 
 
 def outlines(space: Mapping[str, Domain]) -> Iterator[str]:
-    """The space of a compression search, a line for each path; without templates, what it is composed of first."""
+    """The space of a compression search as text, one line for each path.
+
+    Where the steps themselves are searched, the first lines say which techniques may be combined.
+    """
     if BRANCH in space:
         yield from (f"{path}: {without_condition(domain, BRANCH)}" for path, domain in space.items())
         return
@@ -56,12 +68,18 @@ def outlines(space: Mapping[str, Domain]) -> Iterator[str]:
 
 
 def without_condition(domain: Domain, path: str) -> Domain:
-    """The domain without its condition on a path, which goes without saying."""
+    """The domain without its condition on `path`, which is left out of the text because it is obvious."""
     return domain.model_copy(update={"when": {other: value for other, value in domain.when.items() if other != path}})
 
 
 def most_minutes(recipe: Recipe, epoch_seconds: float) -> float:
-    """Minutes of training that the compression search may take: its time, or that of all its trials one by one."""
+    """Most minutes of training of the recipe's compression search.
+
+    The smaller of its time limit and the time of all its trials, one after the other.
+
+    Args:
+        epoch_seconds: seconds of one epoch of the baseline.
+    """
     search = whole(recipe)
     bounds = [] if search.minutes is None else [search.minutes]
     if search.count is not None:
@@ -70,7 +88,7 @@ def most_minutes(recipe: Recipe, epoch_seconds: float) -> float:
 
 
 def longest_trial(space: Mapping[str, Domain], branches: Sequence[Branch], epoch_seconds: float) -> float:
-    """The most minutes of training that one trial may have."""
+    """Most minutes of training of one trial; `epoch_seconds` are the seconds of one epoch of the baseline."""
     if BRANCH not in space:
         return branch_space.longest(space, branches) * epoch_seconds / 60
 

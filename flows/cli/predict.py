@@ -1,4 +1,4 @@
-"""predict."""
+"""Predict: the registered champion's predictions for a file of examples."""
 
 from __future__ import annotations
 
@@ -17,10 +17,16 @@ if TYPE_CHECKING:
 
 
 def predict_file(recipe: Recipe, source: Path, workspace: Workspace) -> list[str]:
-    """One answer a line: the class's name, or the number.
+    """The champion's prediction for each example, as text: the name of the class, or the number.
+
+    Args:
+        recipe: its name is the registered model's.
+        source: a file or folder of examples (`product_inputs.read_inputs`).
+        workspace: knows the tracking server.
 
     Raises:
-        InputError: there is no champion, or the file does not hold what the product takes.
+        InputError: there is no champion, or the file does not hold the product's inputs.
+        Refusal: the champion's file is not the one that was registered.
     """
     _, model = registry.champion(workspace.tracking_uri, recipe.name)
     outputs = sessions.predict(model, read_inputs(source, model, recipe.data.inputs), provider=recipe.runtime.provider)

@@ -1,1 +1,1 @@
-"""The main job composed of steps, with its two searches."""
+"""Pipeline: the main job as a composition of cached steps, with its two searches."""

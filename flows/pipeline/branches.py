@@ -1,4 +1,4 @@
-"""Branches: from the baseline, step by step, to ONNX candidates; prefixes that branches share are computed once."""
+"""Branches: run from the baseline, step by step, to ONNX candidates; shared first steps come from the cache."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from tasks.training.recovery import Recover
 
 
 def controls(branches: Sequence[Branch]) -> list[Branch]:
-    """For every budget of training among the branches, the dense baseline trained on with the same budget."""
+    """The dense controls: for each different training budget of the branches, the baseline trained with that budget.
+
+    A control shows what the extra training gives without compression. A budget is the sequence of a branch's training
+    steps; branches without training have none.
+    """
     trained = [tuple(budget(step) for step in branch.steps if is_training(step)) for branch in branches]
     budgets = list(dict.fromkeys(filter(None, trained)))
     names = [CONTROL] if len(budgets) == 1 else [f"{CONTROL} {index + 1}" for index in range(len(budgets))]
@@ -24,13 +28,16 @@ def controls(branches: Sequence[Branch]) -> list[Branch]:
 
 
 def budget(step: DistillationSpec) -> Recover:
-    """The training of a step, as a recovery of the dense baseline that spends all of it."""
+    """A training step's settings as a `Recover` step that always trains to the end, for use on the dense baseline."""
     knobs = step.model_fields_set & set(DistillationSpec.model_fields)
     return Recover(**step.model_dump(include=knobs))
 
 
 def run_branch(branch: Branch, role: Role, run: RunContext) -> BranchResult:
-    """Takes the steps of a branch one after the other; each stage is also exported, so that it can be measured."""
+    """Runs the steps of a branch in order. Each stage is also exported to ONNX, so that it can be measured.
+
+    When a step refuses, the result has the stages before it and the reason; no `Refusal` is raised.
+    """
     stages = [run.baseline]
     for step in branch.steps:
         label = f"{branch.name}: {step_title(step)}"
@@ -45,19 +52,23 @@ def run_branch(branch: Branch, role: Role, run: RunContext) -> BranchResult:
 
 
 def run_stage(step: AnyStep, before: Stage, label: str, run: RunContext) -> Stage:
-    """One step on the last stage, and its export."""
+    """Runs one step on the stage before it, and exports the result. Raises Refusal when the step refuses."""
     model = act(step, before, label, run)
     return Stage(step_title(step), model, export_stage(model, label, run.prepared, run.job))
 
 
 def act(step: AnyStep, before: Stage, label: str, run: RunContext) -> Candidate:
-    """One step on the last stage; an ONNX technique acts on the stage's exported file."""
+    """Runs one step on the stage before it: a torch step on its model, an ONNX technique on its exported file.
+
+    Raises:
+        Refusal: the step cannot handle the model.
+    """
     model = before.exported if form_of(step) == "onnx" else before.model
     return run_step(step, model, run.step_inputs, run.job.context, run.job.runner, label)
 
 
 def export_stage(model: Candidate, label: str, prepared: Prepared, job: Job) -> Candidate:
-    """The model as an ONNX candidate."""
+    """The model exported to ONNX; a model that is an ONNX file is returned unchanged."""
     if model.form == "onnx":
         return model
     return job.runner.run(f"{label} → ONNX", export, model, prepared, job.recipe.export, job.store)

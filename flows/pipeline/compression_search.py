@@ -1,4 +1,4 @@
-"""The compression search: branches beyond those of the recipe, found within a budget; the best join the candidates."""
+"""Compression search: tries branches beyond the recipe's own within a budget; the best ones become candidates."""
 
 from __future__ import annotations
 
@@ -29,9 +29,17 @@ from tasks.techniques import Technique
 def search_branches(
     asked: CompressionSearch, lines: Sequence[BranchResult], cards: dict[str, Scorecard], run: RunContext
 ) -> FoundBranches:
-    """Spends the search's budget, knowing how the recipe's own branches (`lines`, measured in `cards`) did.
+    """Runs the search and returns its best branches.
 
-    A branch that was ahead of all others when it was stopped is run to its end afterwards.
+    It learns from the measurements of the recipe's own branches. A trial that was stopped early with a better score
+    than every finished one is run to its end afterwards. When every technique refuses the baseline, no trial runs and
+    the result says why.
+
+    Args:
+        asked: the search's settings in the recipe.
+        lines: the results of the recipe's own branches.
+        cards: validation scorecards by candidate digest, of the baseline and of the last stages of `lines`.
+        run: what the branches of the run have in common.
     """
     own = branches_of(run.recipe).branches
     branches = tuple(freeze_choices(branch, lines, run.job.store) for branch in own)
@@ -53,20 +61,28 @@ def search_branches(
 
 
 def ranks_of(lines: Sequence[BranchResult], cards: dict[str, Scorecard], score: float, goal: Goal) -> dict[str, float]:
-    """The rank of each of the recipe's branches that came to a file; `score` is the baseline's."""
+    """Branch name → rank (`ranking.rank`), for branches that were not refused; `score` is the baseline's."""
     products = {line.name: cards[line.product.digest] for line in lines if line.product and line.role == "candidate"}
     return {name: ranking.rank(ranking.position_of(card, goal), goal, score) for name, card in products.items()}
 
 
 def best_own_branch(branches: Sequence[Branch], ranks: dict[str, float]) -> Branch | None:
-    """The recipe's own branch with the best rank; None when none came to a file."""
+    """The recipe's own branch with the best rank; None when all were refused."""
     return max((each for each in branches if each.name in ranks), key=lambda each: ranks[each.name], default=None)
 
 
 def objective_of(
     branches: tuple[Branch, ...], score: float, bar: float, longest: int, run: RunContext
 ) -> CompressionObjective:
-    """What the search runs for a point."""
+    """The objective of the search.
+
+    Args:
+        branches: the recipe's own, as `freeze_choices` returns them.
+        score: the baseline's validation score.
+        bar: the best rank so far, at least 0.
+        longest: most epochs of training of a branch in the search space.
+        run: what the branches of the run have in common.
+    """
     compress = branches_of(run.recipe).model_copy(update={"branches": branches})
     recipe = run.recipe.model_copy(update={"compress": compress})
     reference = Reference(recipe, run.prepared, run.baseline.model, run.baseline.exported, score, bar, longest)
@@ -74,7 +90,7 @@ def objective_of(
 
 
 def known_points(branches: Sequence[Branch], ranks: dict[str, float], space: Space) -> Iterator[Known]:
-    """The recipe's own branches that are points of the space."""
+    """Those of the recipe's own branches that have a rank and are points of the space, with their ranks."""
     for branch in branches:
         point = branch_space.encode(branch, space, branches)
         if branch.name in ranks and point is not None:
@@ -82,7 +98,15 @@ def known_points(branches: Sequence[Branch], ranks: dict[str, float], space: Spa
 
 
 def collect_best(tuned: Tuned, bar: float, keep: int, branches: Sequence[Branch], run: RunContext) -> FoundBranches:
-    """What a search brought: its best files, and the branch that was ahead of them when the search ended."""
+    """The result of a search: its `keep` best branches, after the `unfinished_leader` if there is one.
+
+    Args:
+        tuned: the outcome of the search.
+        bar: the best rank of the recipe's own branches, at least 0.
+        keep: most finished branches in the result.
+        branches: the recipe's own, from which points are decoded.
+        run: what the branches of the run have in common.
+    """
     best = sorted(filter(has_file, tuned.trials), key=rank_of, reverse=True)[:keep]
     found = [(trial, result_of(trial, run)) for trial in best]
     ahead = unfinished_leader(tuned.trials, max([bar, *map(rank_of, best)]))
@@ -99,7 +123,7 @@ def collect_best(tuned: Tuned, bar: float, keep: int, branches: Sequence[Branch]
 
 
 def freeze_choices(branch: Branch, lines: Sequence[BranchResult], store: Store) -> Branch:
-    """A branch of the recipe with the choices between variants that were made as it ran."""
+    """A branch of the recipe whose knobs are fixed to the variants that its steps chose when they ran (`settled`)."""
     line = next(line for line in lines if line.name == branch.name)
     made = [stage.model.lineage[-1].plan for stage in line.stages[1:]]
     plans = [store.get_json(plan) if plan else None for plan in made]
@@ -110,31 +134,35 @@ def freeze_choices(branch: Branch, lines: Sequence[BranchResult], store: Store) 
 
 
 def rank_of(trial: Trial) -> float:
-    """The rank of the file that a trial came to."""
+    """The rank of the file that a trial made; only for trials with a file (`has_file`)."""
     return float((trial.answer or {})["rank"])
 
 
 def unfinished_leader(trials: Sequence[Trial], bar: float) -> Trial | None:
-    """The best of the trials that the end of the time, or the scheduler, stopped ahead of the bar: it is worth its end.
+    """The trial with the best score above `bar` among those without a file; None when there is none.
 
-    One that was given up is none: its score is what it would have saved if it lost nothing.
+    The scheduler or the end of the search's time stopped it, and its branch is worth running to its end. A trial that
+    was given up does not count: its score is only a bound, from what it would save if it lost nothing.
     """
     ahead = [trial for trial in trials if trial.answer is None and trial.score is not None and trial.score > bar]
     return max(ahead, key=lambda trial: trial.score or 0.0, default=None)
 
 
 def found_name(trial: Trial) -> str:
-    """What a branch that was found is called."""
+    """The name of the branch of a trial, such as `found 1`."""
     return f"{FOUND} {trial.number + 1}"
 
 
 def has_file(trial: Trial) -> bool:
-    """Whether a trial came to a file."""
+    """Whether a trial made a file: its branch was run to the end and ranked."""
     return bool(trial.answer and "rank" in trial.answer)
 
 
 def refused(run: RunContext) -> Iterator[str]:
-    """Tags of the techniques that refuse the baseline itself; each is asked, so that no trial is lost on it."""
+    """Tags of the techniques that refuse the baseline, so that no trial is lost on them.
+
+    Each technique that a search may use is applied to the baseline with its default knobs.
+    """
     for tag in branch_space.usable(run.baseline.model.form, run.recipe.goal.minimize):
         try:
             act(techniques.technique_of({"step": tag}), run.baseline, f"try {tag}", run)
@@ -143,7 +171,7 @@ def refused(run: RunContext) -> Iterator[str]:
 
 
 def result_of(trial: Trial, run: RunContext) -> BranchResult:
-    """A trial's branch as a row of the final table; each of its stages is exported, so that it can be measured."""
+    """The branch result of a trial with a file. Each of its stages is exported, so that it can be measured."""
     answer: dict[str, Any] = trial.answer or {}
     stages = [run.baseline]
     for label, fields in answer["stages"]:

@@ -1,4 +1,4 @@
-"""Findings: what a run worked out, as plain records."""
+"""Findings: the results of a run and of its branches, as plain records."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ Role = Literal["baseline", "candidate", "control"]
 
 @dataclass(frozen=True)
 class Stage:
-    """The model after one step of a branch, as it is and as an ONNX file."""
+    """The model after one step of a branch, as it is and exported to an ONNX file."""
 
     label: str
+    """The step's title, such as `channels sparsity 0.5`; `baseline` before the first step."""
     model: Candidate
     exported: Candidate
 
 
 @dataclass(frozen=True)
 class BranchResult:
-    """One row of the final table: the way from the baseline to a candidate, or to the refusal on the way."""
+    """The result of one branch, a row of the final table: it ends with a candidate or with a refusal."""
 
     name: str
     role: Role
     stages: tuple[Stage, ...]
+    """The baseline first, then one stage for each step that succeeded."""
     refusal: str | None = None
+    """Which step refused, and why; None when none did."""
 
     @property
     def product(self) -> Candidate | None:
@@ -40,33 +43,38 @@ class BranchResult:
 
 @dataclass(frozen=True)
 class FoundBranches:
-    """What a search brought."""
+    """The outcome of a search for branches."""
 
     tuned: Tuned
     branches: tuple[Branch, ...]
-    """The best, the very best first; the recipe with them gives the same files without a search."""
+    """The branches found with the best scores, best first. A recipe that names them makes the same files without a
+    search."""
     lines: tuple[BranchResult, ...]
-    """The same branches, with the candidates of their stages."""
+    """The results of `branches`, in the same order."""
 
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything that one run worked out."""
+    """All results of one run."""
 
     recipe: Recipe
-    """With the best point of the search in it, in place of the search."""
+    """The recipe with the best point of its search, and the branches found, in place of its searches."""
     prepared: Prepared
     tuned: Tuned | None
+    """The search over training values; None without one."""
     lines: tuple[BranchResult, ...]
-    """The baseline first, then the branches, then the dense controls."""
+    """The baseline first, then the recipe's branches and their dense controls, then the branches found and theirs."""
     cards: dict[str, Scorecard]
     """Validation scorecards of every stage, by the digest of its ONNX candidate."""
     choice: Selection
+    """The choice by validation scorecards."""
     product: Candidate
+    """The chosen candidate if `meets_goal`, otherwise the baseline; an ONNX file."""
     test: dict[str, Scorecard]
-    """The baseline and the chosen one on the test split."""
+    """Test scorecards of the baseline and of the chosen candidate, by digest."""
     meets_goal: bool
-    """On validation, and not refuted on test."""
+    """Whether the chosen candidate meets the goal on validation and its drop is not beyond the goal on test."""
     host: str
+    """Name of the host on which latency was measured (`machine.host_name`)."""
     searched: FoundBranches | None = None
-    """The search for branches, if the recipe asks for one."""
+    """The search for branches; None without one."""

@@ -1,4 +1,4 @@
-"""The main job as one composition of steps: data → train or load → tune → compress → evaluate → select → test once."""
+"""Pipeline: the main job as steps: data → tune → train or load → compress → evaluate → select → test once."""
 
 from __future__ import annotations
 
@@ -29,10 +29,12 @@ from tasks.training import baseline
 
 
 def run_pipeline(job: Job) -> Findings:
-    """The whole job.
+    """Runs the main job of a recipe and returns its results.
 
     Raises:
-        InputError: the data, the model or a knob is wrong; nothing was trained yet.
+        InputError: the data, the model or a knob is wrong, found before anything is trained; or a search does not get
+            the resources that it asks for.
+        Refusal: the training of the baseline diverges in its first epoch, or a file's outputs are not finite.
     """
     check_model_file(job.recipe)
     prepared = prepare_data(job)
@@ -52,13 +54,18 @@ def run_pipeline(job: Job) -> Findings:
 
 
 def with_found(recipe: Recipe, found: FoundBranches) -> Recipe:
-    """The recipe with the branches that were found among its own, and no search for them."""
+    """The recipe with the branches that were found added to its own, and without the search for them."""
     branches = (*branches_of(recipe).branches, *found.branches)
     return recipe.model_copy(update={"compress": Compress(branches=branches)})
 
 
 def run_branches(run: RunContext) -> tuple[tuple[BranchResult, ...], dict[str, Scorecard], FoundBranches | None]:
-    """The branches of the recipe with their controls, and those that its search finds, all measured."""
+    """Runs and measures the recipe's branches, their dense controls, and the branches that its search finds.
+
+    Returns:
+        The branch results, the baseline's first; the validation scorecards of all their stages, by digest; the outcome
+        of the search, None without one.
+    """
     compress = branches_of(run.recipe)
     lines = (
         BranchResult("baseline", "baseline", (run.baseline,)),
@@ -76,7 +83,7 @@ def run_branches(run: RunContext) -> tuple[tuple[BranchResult, ...], dict[str, S
 
 
 def more_controls(found: FoundBranches, compress: Compress) -> list[Branch]:
-    """The dense control of the best that was found, unless its budget has one."""
+    """The dense control of the best branch found, as a list; empty if a control with its training budget exists."""
     known = controls(compress.branches)
     budgets = [branch.steps for branch in known]
     best = [branch for branch in controls(found.branches[:1]) if branch.steps not in budgets]
@@ -84,7 +91,7 @@ def more_controls(found: FoundBranches, compress: Compress) -> list[Branch]:
 
 
 def count_steps(recipe: Recipe) -> int:
-    """How many steps a run has, if no branch is refused on its way."""
+    """Number of cached steps of a run, for display: exact if no step refuses and the search finds no branch."""
     compress = branches_of(recipe)
     taken = [step for branch in (*compress.branches, *controls(compress.branches)) for step in branch.steps]
     # A step on the torch model is followed by an export; an ONNX technique's answer is a file already.
@@ -94,21 +101,26 @@ def count_steps(recipe: Recipe) -> int:
     if recipe.search is not None and not recipe.model.is_trained:
         searches += 1 + recipe.search.warm_start
     if compress.search is not None:
-        # What is found comes on top of this.
+        # The steps of the branches that it finds are not known yet.
         searches += len(usable(recipe.model.form, recipe.goal.minimize))
         searches += 1 + compress.search.warm_start + len(("evaluate what was found",))
     return len(taken) + exports + searches + len(("ingest", "preprocess", "baseline", "evaluate", "test"))
 
 
 def prepare_data(job: Job) -> Prepared:
-    """The data, read and preprocessed."""
+    """Reads the data and fits the preprocessing. Raises InputError when the data is wrong."""
     spec, run = job.recipe.data, job.runner.run
     dataset = run(f"ingest {spec.source}", ingestion.ingest, spec, ingestion.source_stamp(spec), job.context)
     return run("preprocess", preprocessing.preprocess, dataset, job.recipe.preprocess, job.store)
 
 
 def tune_training(job: Job, prepared: Prepared) -> tuple[Job, Tuned | None]:
-    """The job with the best point in its recipe, in place of the search; the same job when nothing is searched."""
+    """Runs the recipe's search over training values.
+
+    Returns:
+        The job with the best point in its recipe in place of the search, and the outcome of the search. Without a
+        search, or for a model that is trained already, the same job and None.
+    """
     recipe, search = job.recipe, job.recipe.search
     if search is None or recipe.model.is_trained:
         return job, None
@@ -123,14 +135,14 @@ def tune_training(job: Job, prepared: Prepared) -> tuple[Job, Tuned | None]:
 
 
 def start_branches(job: Job, prepared: Prepared) -> RunContext:
-    """The baseline, trained or loaded, and everything else that branches need."""
+    """Makes and exports the baseline, and collects what all branches need."""
     model = make_baseline(job, prepared)
     exported = export_stage(model, "baseline", prepared, job)
     return RunContext(job, prepared, Stage("baseline", model, exported), host_name())
 
 
 def make_baseline(job: Job, prepared: Prepared) -> Candidate:
-    """The baseline: an ONNX file, trained weights, or what the training makes."""
+    """The baseline: imported from an ONNX file, loaded from trained weights, or trained."""
     recipe, run, store = job.recipe, job.runner.run, job.store
     model, label = recipe.model, "load the baseline"
     if model.file is not None:
@@ -142,7 +154,13 @@ def make_baseline(job: Job, prepared: Prepared) -> Candidate:
 
 
 def measure_stages(label: str, lines: tuple[BranchResult, ...], run: RunContext) -> dict[str, Scorecard]:
-    """Validation scorecards of every stage that could be exported, all measured side by side."""
+    """Validation scorecards of every different stage, by the digest of its ONNX candidate, all measured side by side.
+
+    Args:
+        label: the step's label for display.
+        lines: branch results; the baseline's is among them.
+        run: what the branches of the run have in common.
+    """
     candidates: dict[str, Candidate] = {}
     digests: set[str] = set()
     for line in lines:
@@ -157,7 +175,10 @@ def measure_stages(label: str, lines: tuple[BranchResult, ...], run: RunContext)
 
 
 def test_once(chosen: Candidate, cards: dict[str, Scorecard], run: RunContext) -> dict[str, Scorecard]:
-    """Opens the test split, once, for the baseline and the chosen one; latency stays as it was measured."""
+    """Test scorecards of the baseline and the chosen candidate, by digest: the only use of the test split.
+
+    Latency is not measured again: it is taken from the validation scorecards `cards`.
+    """
     baseline = run.baseline.exported
     candidates = {"baseline": baseline}
     if chosen.digest != baseline.digest:

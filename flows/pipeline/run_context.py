@@ -1,4 +1,4 @@
-"""What the functions of the main job hand to one another."""
+"""Run context: the records that the functions of the main job pass to one another."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tasks.training.training_data import TrainingInputs
 
 @dataclass(frozen=True)
 class Job:
-    """A recipe, where its steps work, and what calls them."""
+    """A recipe, the context in which its steps work, and the runner that calls them."""
 
     recipe: Recipe
     context: Context
@@ -25,18 +25,19 @@ class Job:
         return self.context.store
 
     def inputs(self, prepared: Prepared) -> TrainingInputs:
-        """What every training of the recipe works on."""
+        """The inputs of every training of the recipe."""
         return TrainingInputs(prepared, self.recipe.augment, self.recipe.goal.metric)
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """What every branch of a job works with."""
+    """What all branches of a job have in common."""
 
     job: Job
     prepared: Prepared
     baseline: Stage
     host: str
+    """Name of this host (`machine.host_name`)."""
 
     @property
     def recipe(self) -> Recipe:
@@ -45,5 +46,5 @@ class RunContext:
 
     @property
     def step_inputs(self) -> StepInputs:
-        """What every step works on."""
+        """The inputs of every step of a branch, beside its model."""
         return StepInputs(self.baseline.model, self.job.inputs(self.prepared), self.host)

@@ -1,4 +1,4 @@
-"""Searches as steps: each begins with what earlier ones of its name found, and is no worse than they."""
+"""Search step: a search as a cached step that starts from, and is no worse than, comparable earlier searches."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tasks.steps.recorded_search import recall_searches, search_and_record
 from tasks.tracking import Warm
 
 EARLIER = "known from an earlier search"
+"""`Trial.reason` of the trials of `carry_over`."""
 
 
 def run_search(
@@ -28,20 +29,24 @@ def run_search(
     own: Point | None = None,
     start: SearchStart = COLD,
 ) -> Tuned:
-    """Runs a search of the job's recipe; an unchanged one again is answered from the store.
+    """Runs a search of the job's recipe; the same search with the same inputs is answered from the store.
 
-    Its best trial is no worse than that of earlier searches whose scores can be compared.
+    The best trials of earlier searches of the same role and recipe name whose scores can be compared are appended to
+    its own (`carry_over`).
 
     Args:
-        epochs: the most of one trial.
-        host: this host's name where trials measure time, else empty.
+        objective: evaluates a point.
+        spec: algorithm, budget and space.
+        epochs: most epochs of one trial.
+        host: this host's name where trials measure time, otherwise empty.
+        job: the recipe, the context and the runner.
         own: the recipe's own values at the searched paths, which are tried first.
-        start: points to try after that, but for those whose score is known, and points whose scores are known.
+        start: further points to try first, unless their score is known, and points with known scores.
     """
     run, workspace = job.runner.run, job.context.workspace
     warm = Warm()
     if spec.warm_start:
-        # Asked once, and from the store afterwards: what MLflow learns later does not make the search another one.
+        # A cached step: searches that MLflow records later do not change the inputs of this one.
         label, name = f"{objective.role}: remember earlier ones", job.recipe.name
         warm = run(label, recall_searches, name, objective.role, objective.identity, spec, own or {}, workspace)
     scored = [each.point for each in warm.known]
@@ -52,9 +57,10 @@ def run_search(
 
 
 def carry_over(known: Sequence[Known], tuned: Tuned) -> list[Trial]:
-    """The best of what earlier searches found, as trials of this one.
+    """The best trials of earlier searches, as finished trials of this one, numbered after its own.
 
-    That is the best score, or where there is a cost the front of both. What this search found as well is left out.
+    That is the trial with the best score or, for a search with a cost, the Pareto front of score and cost. Points that
+    this search found with the same or a better score are left out.
     """
     count = len(tuned.trials)
     earlier = [

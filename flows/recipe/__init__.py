@@ -1,1 +1,1 @@
-"""The recipe: its schema, how it is read, and what is checked before anything runs."""
+"""Recipes: their schema, loading, error messages, and the checks that are made before anything runs."""

@@ -1,4 +1,4 @@
-"""Checks: whether goal, model, weights and knobs suit the data; done before anything is computed."""
+"""Data checks: whether a recipe's goal, model, weights and layer names fit its data, before anything is trained."""
 
 from __future__ import annotations
 
@@ -18,16 +18,21 @@ from tasks.training.student import Distill
 
 
 def check_model_file(recipe: Recipe) -> None:
-    """Opens an ONNX file that is the model. Raises InputError when it cannot be used, whatever the data are."""
+    """Opens the ONNX file of `model.file`, if the recipe has one.
+
+    Raises:
+        InputError: the file is missing, or it cannot be used with any data.
+    """
     if recipe.model.file is not None:
         onnx_import.read_onnx(recipe.model.file)
 
 
 def check_recipe(recipe: Recipe, prepared: Prepared, store: Store) -> None:
-    """Tries the recipe on the data without training.
+    """Tries the recipe on the data without training: builds the network, or runs the ONNX file on a few examples.
 
     Raises:
-        InputError: the host, the metric, the model, the weights or a layer's name does not suit.
+        InputError: the execution provider, the metric, the augmentation, the model, its weights or a layer's name does
+            not fit the data or this host.
     """
     from tasks.kernels.statistics.metrics import METRICS
 
@@ -48,7 +53,14 @@ def check_recipe(recipe: Recipe, prepared: Prepared, store: Store) -> None:
 
 
 def check_network(recipe: Recipe, prepared: Prepared) -> None:
-    """Builds the network, and loads its weights, on the data's shape."""
+    """Builds the network, loads its weights, and runs it on zeros of the data's shape; then the same for its variants.
+
+    The variants are the networks of a search and the students of `distill`.
+
+    Raises:
+        InputError: a network cannot be built or does not fit the data, the weights do not fit the network, or a step
+            names a layer that does not exist.
+    """
     network = factory.build_network(*factory.complete_factory(recipe.model, prepared))
     if recipe.model.weights is not None:
         weight_files.load_weights(network, Path(recipe.model.weights))
@@ -59,7 +71,11 @@ def check_network(recipe: Recipe, prepared: Prepared) -> None:
 
 
 def check_searched_models(recipe: Recipe, prepared: Prepared) -> None:
-    """Builds the networks at the ends of every `model.arguments` that is searched, under each of its conditions."""
+    """Builds the network for the `model.` values of each of the search space's `probes`.
+
+    Raises:
+        InputError: one cannot be built or does not fit the data; names the path of the search space.
+    """
     space = recipe.search.space if recipe.search else {}
     tried: list[Point] = []
     for probe in probes(space):
@@ -76,14 +92,23 @@ def check_searched_models(recipe: Recipe, prepared: Prepared) -> None:
 
 
 def check_students(recipe: Recipe, prepared: Prepared) -> None:
-    """Builds the student of every `distill`."""
+    """Builds the student of every `distill` step. Raises InputError when one does not fit the data."""
     for place, branch in enumerate(recipe.compress.branches if recipe.compress else ()):
         if isinstance(branch.steps[0], Distill):
             student.complete_student(branch.steps[0], prepared, f"compress.branches.{place}.steps.0.")
 
 
 def check_operators(recipe: Recipe, product: bytes) -> None:
-    """Whether the first step of each branch ignores layers that the ONNX file has."""
+    """Checks that the names in `ignore` of each branch's first step are layers of the ONNX file.
+
+    Later steps are not checked, since earlier ones may change the layers.
+
+    Args:
+        product: bytes of the ONNX file with its preprocessing.
+
+    Raises:
+        InputError: the file has no layer of this name.
+    """
     from tasks.kernels.onnx_passes import cleanup, static_quantization
 
     branches = recipe.compress.branches if recipe.compress else ()
@@ -99,7 +124,16 @@ def check_operators(recipe: Recipe, product: bytes) -> None:
 
 
 def check_layers(recipe: Recipe, layers: list[str]) -> None:
-    """Whether the first step of each branch ignores layers that exist (later steps may see other layers)."""
+    """Checks that the names in `ignore` of each branch's first step are layers of the network.
+
+    Later steps are not checked, since earlier ones may change the layers.
+
+    Args:
+        layers: names of all modules of the network.
+
+    Raises:
+        InputError: the network has no layer of this name.
+    """
     for place, branch in enumerate(recipe.compress.branches if recipe.compress else ()):
         first = branch.steps[0]
         if getattr(first, "form", None) != "torch":

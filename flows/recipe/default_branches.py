@@ -1,4 +1,4 @@
-"""Defaults: the branches of a recipe that names none."""
+"""Default branches: the compression branches of a recipe that names none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def default_branches() -> Compress:
-    """What a recipe without `compress` tries."""
+    """The branches of a recipe for a torch network that names none: pruning, low rank and int8, alone and together."""
     pare = {"step": "channels", "sparsity": 0.5}
     return Compress.model_validate(
         {
@@ -28,7 +28,10 @@ def default_branches() -> Compress:
 
 
 def branches_of(recipe: Recipe) -> Compress:
-    """The recipe's branches, or the defaults: for an ONNX file each technique that acts on one, alone."""
+    """The recipe's `compress` section, with default branches when it names none.
+
+    For a torch network these are `default_branches`, for an ONNX file one branch per technique that takes ONNX files.
+    """
     asked = recipe.compress or Compress()
     if asked.branches:
         return asked
@@ -37,6 +40,6 @@ def branches_of(recipe: Recipe) -> Compress:
 
 
 def each_alone(form: Literal["torch", "onnx"]) -> Compress:
-    """A branch for each technique that acts on the form."""
+    """One branch of a single step for each technique that takes models of this form."""
     tags = [tag for tag, kind in TAGS.items() if kind.form == form]
     return Compress.model_validate({"branches": [{"name": tag, "steps": [{"step": tag}]} for tag in tags]})

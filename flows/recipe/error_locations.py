@@ -1,4 +1,4 @@
-"""Places: where an error of pydantic lies in the user's own data, and which models could stand there."""
+"""Error locations: where a pydantic error lies in the user's data, and which pydantic models are possible there."""
 
 from __future__ import annotations
 
@@ -16,21 +16,28 @@ from tasks.techniques.plugin import PLUGIN, Plugin, load_plugin
 
 @dataclass
 class ErrorLocation:
-    """Where a mistake is, in the user's own data."""
+    """Where a mistake is in the user's data."""
 
     keys: list[str | int]
-    """The way there, without the names that pydantic gives to the members of unions."""
+    """Keys and list indices from the root, without the labels that pydantic adds for members of unions."""
     value: Any
+    """The user's value there; None when it is missing."""
     models: list[type[BaseModel]]
-    """What could stand here."""
+    """The models that are possible there."""
     default: Any = None
-    """What the last key means when it is left out, if that is a plain value."""
+    """The default of the last key, if it is a number or text."""
     unlike: bool = False
-    """The error speaks of a member of a union that shares no key with the value."""
+    """The error is about a member of a union that shares no key with the value, so the user did not mean it."""
 
 
 def locate(root: type[BaseModel], error: Any, content: Any) -> ErrorLocation:
-    """Follows an error's location through the data and the models at once."""
+    """Finds an error's location by following pydantic's `loc` through the data and the models together.
+
+    Args:
+        root: the model that was validated.
+        error: one entry of `ValidationError.errors()`.
+        content: the plain data that was validated.
+    """
     place, last = ErrorLocation([], content, [root]), len(error["loc"]) - 1
     for index, part in enumerate(error["loc"]):
         inside, absent = _child(place.value, part), error["type"] == "missing" and index == last
@@ -50,7 +57,10 @@ def locate(root: type[BaseModel], error: Any, content: Any) -> ErrorLocation:
 
 
 def telling(model: type[BaseModel]) -> set[str]:
-    """The keys that show which member of a union is meant: those that it must have; any when it is told by its tag."""
+    """The keys that show that this member of a union is meant: its required ones.
+
+    All of its keys if it has no required one, or if a `step` tag identifies it.
+    """
     must = {name for name, field in model.model_fields.items() if field.is_required()}
     return set(model.model_fields) if step_tag(model) or not must else must
 
@@ -61,18 +71,18 @@ def _child(value: Any, part: int | str) -> list[Any]:
 
 
 def step_tag(model: type[BaseModel]) -> str | None:
-    """What `step` says for this model; a plug-in's stands for every import path."""
+    """The model's value of `step`; `PLUGIN` for plug-ins, whose `step` is an import path; None without a `step`."""
     step = model.model_fields.get("step")
     return None if step is None else step.default if isinstance(step.default, str) else PLUGIN
 
 
 def _is_named(model: type[BaseModel], label: str) -> bool:
-    """Whether a union member's label, such as `int8` or `function-after[check(), Choice]`, means this model."""
+    """Whether pydantic's label of a union member, such as `int8` or `function-after[check(), Choice]`, names it."""
     return label == step_tag(model) or re.search(rf"\b{model.__name__}\b", label) is not None
 
 
 def _settled(model: type[BaseModel], value: Any) -> type[BaseModel]:
-    """The user's own class in place of the general plug-in, if there is one."""
+    """The model; in place of `Plugin`, the user's class that `step` names, if it can be loaded."""
     try:
         return load_plugin(value["step"]) if model is Plugin else model
     except InputError:
@@ -80,7 +90,7 @@ def _settled(model: type[BaseModel], value: Any) -> type[BaseModel]:
 
 
 def _members(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models in an annotation, through Annotated, unions and containers."""
+    """All pydantic models in an annotation, also inside Annotated, unions and containers."""
     if get_origin(annotation) in (Annotated, Union, types.UnionType, tuple, list, dict):
         for argument in get_args(annotation):
             yield from _members(argument)

@@ -1,4 +1,4 @@
-"""Mistakes: a pydantic error becomes one message with the law, the value and the nearest valid choice."""
+"""Error messages: turn a pydantic error into one InputError with the rule, the value and the nearest valid choice."""
 
 from __future__ import annotations
 
@@ -33,20 +33,22 @@ LAWS = {
     "too_long": "must have at most {max_length} entries",
     "string_too_long": "must have at most {max_length} characters",
 }
-"""How the name of pydantic's error begins → the law in the user's words; the first that fits."""
+"""Prefix of pydantic's error type → the rule in the user's words. The first prefix that matches is used."""
 
 
 def explain(
     error: ValidationError, content: Any, root: type[BaseModel], file: str | None, prefix: str = ""
 ) -> InputError:
-    """The most telling mistake of a validation: an unknown key before all others.
+    """The most useful mistake of a validation: an unknown key if there is one, otherwise the first mistake.
+
+    Mistakes about members of unions that the user did not mean come last.
 
     Args:
-        error: what pydantic says.
-        content: the plain data that was validated; tells keys apart from the names of union members.
-        root: the model that was validated; knows the names that would have been right.
-        file: the file that the data came from.
-        prefix: put before the path.
+        error: pydantic's error.
+        content: the plain data that was validated; shows which parts of an error's location are keys.
+        root: the model that was validated; its fields are the valid names.
+        file: the file that the data came from; None when there is none.
+        prefix: put before the path in the message.
     """
     found = [(each, locate(root, each, content)) for each in error.errors(include_url=False)]
     likely = [(each, place) for each, place in found if not place.unlike] or found
@@ -61,7 +63,7 @@ def explain(
 
 
 def _is_valid(choice: Any, place: ErrorLocation, content: Any, root: type[BaseModel]) -> bool:
-    """Whether a choice, copied to its place, is no mistake itself."""
+    """Whether the data has no mistake at this location once the choice, as YAML, is put there."""
     copied = copy.deepcopy(content)
     inside = copied
     for key in place.keys[:-1]:
@@ -76,7 +78,7 @@ def _is_valid(choice: Any, place: ErrorLocation, content: Any, root: type[BaseMo
 
 
 def translate(error: Any, place: ErrorLocation) -> InputError:
-    """What one error says; its path is what to add to the place's."""
+    """The message of one pydantic error. Its `path` is relative to the location, None for the location itself."""
     kind, context, value = error["type"], error.get("ctx") or {}, error.get("input")
     known = list(dict.fromkeys(name for model in place.models for name in model.model_fields))
     if place.unlike:
@@ -144,7 +146,7 @@ def _nearest_value(kind: str, context: dict[str, Any], value: Any, default: Any)
 
 
 class _Cut(str):
-    """Text that is shown without quotation marks."""
+    """Text whose `repr` has no quotation marks."""
 
     def __repr__(self) -> str:
         return str(self)

@@ -1,4 +1,4 @@
-"""loading."""
+"""Loading: reads a recipe from a YAML file or plain data, and validates it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from tasks.core import InputError
 
 
 def load_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
-    """Reads a recipe and lays `key=value` over it.
+    """Reads a recipe file, replaces values by the overrides, and validates the result.
 
     Args:
         path: a YAML file.
-        overrides: dotted path and YAML value, for example `train.epochs=3` or `compress.branches.0.name=x`.
+        overrides: `key=value` with a dotted path and a YAML value, for example `train.epochs=3` or
+            `compress.branches.0.name=x`.
 
     Raises:
-        InputError: one message that names the file, the path in it, the law, the value and the nearest choice.
+        InputError: the file cannot be read, an override is malformed, or the recipe is not valid.
     """
     content = read_yaml(path)
     for override in overrides or []:
@@ -40,10 +41,14 @@ def load_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
 
 
 def validate_recipe(content: dict[str, Any], file: str | None = None) -> Recipe:
-    """A recipe from plain data; also tries both ends of the search space.
+    """A recipe from plain data. Also checks that it accepts the values that its searches may put into it.
+
+    Args:
+        content: the recipe as nested dictionaries and lists.
+        file: the file that it came from, for messages.
 
     Raises:
-        InputError: the first mistake, explained.
+        InputError: the recipe is not valid; one message, about one mistake.
     """
     try:
         recipe = Recipe.model_validate(content)

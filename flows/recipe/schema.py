@@ -1,4 +1,4 @@
-"""Recipe: the Specs of every verb, composed; read from YAML, with every mistake answered in one message."""
+"""Recipe schema: the settings of a whole run, composed of the Specs of its steps."""
 
 from __future__ import annotations
 
@@ -17,30 +17,31 @@ from tasks.training.train_spec import TrainSpec
 
 
 class Recipe(Spec):
-    """Data, a model and a goal; everything else has a default."""
+    """The settings of a run: data, model, goal and everything between. Only `name` and `data` have no default."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)
-    """Names the product, its MLflow experiment and its registered model."""
+    """Name of the product, of its MLflow experiment and of its registered model."""
     data: DataSpec
     """Where the examples come from and how they are split."""
     preprocess: tuple[PreprocessStep, ...] = ()
-    """Fitted on train only, and part of the product's graph. Absent: the defaults for the kind of data."""
+    """Preprocessing: fitted on the train split only, and part of the product's graph. Absent: the defaults for the
+    kind of data."""
     augment: tuple[AugmentStep, ...] = ()
-    """Random changes of the training images."""
+    """Random changes of the training images, in order; not for tables."""
     model: ModelSpec = ModelSpec()
-    """The network, trained already or not."""
+    """The network: to be trained, with trained weights, or an ONNX file."""
     train: TrainSpec = TrainSpec()
-    """How the baseline is trained; not used when the model brings its weights."""
+    """How the baseline is trained; not used when the model has trained weights."""
     search: Search | None = None
     """A search over any `train`, `model` or `augment` value before the baseline is trained."""
     compress: Compress | None = None
     """The branches to try. Absent: pruning, low rank and int8, alone and together."""
     export: Export = Export()
-    """How the ONNX file is made and proven."""
+    """How the ONNX file is made and checked against the network."""
     goal: Goal = Goal()
-    """How good the product must be, and what it should have least of."""
+    """How good the product must be, and whether to minimize its latency or its bytes."""
     runtime: Runtime = Runtime()
-    """Where the product will run; latency is measured in this way."""
+    """How the product will run; latency is measured under these settings."""
 
     @model_validator(mode="after")
     def _file_is_not_trained(self) -> Recipe:
@@ -50,10 +51,11 @@ class Recipe(Spec):
 
 
 def check_for_file(recipe: Recipe) -> None:
-    """Whether a recipe whose model is an ONNX file asks only for what can be done with one.
+    """Checks that a recipe whose model is an ONNX file has no training and only steps that take ONNX files.
 
     Raises:
-        ValueError: around the InputError, as pydantic wants it; it names the section, or the branch and its step.
+        ValueError: its argument is an InputError, since pydantic passes on only ValueErrors; names the section, or the
+            branch and its step.
     """
     for name in ("train", "search", "augment"):
         if getattr(recipe, name) != Recipe.model_fields[name].default:

@@ -1,4 +1,4 @@
-"""Search spaces of a recipe: whether the recipe takes every value that a search may put into it."""
+"""Search validation: whether a recipe accepts every value that its search may put into it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,19 @@ if TYPE_CHECKING:
     from flows.recipe.schema import Recipe
 
 CHANGEABLE = tuple(f"train.{name}" for name in ValueChange.model_fields)
-"""Paths of the recipe's values that can become others while a network trains."""
+"""Paths of the values that can change while a network trains."""
 SEARCHABLE = ("train.", "model.arguments.", "augment.")
+"""Prefixes of the paths that a search may vary."""
 
 
 def check_space(recipe: Recipe, search: Search, file: str | None) -> None:
-    """Tries the recipe at the ends of every domain, between them, and under every condition.
+    """Validates the recipe with the values of each of the space's `probes`.
+
+    Args:
+        file: the recipe's file, for messages.
 
     Raises:
-        InputError: the first value that the recipe refuses, or a path that cannot be searched.
+        InputError: a path cannot be searched, `pbt` does not fit the recipe, or the recipe does not accept a value.
     """
     if search.algorithm == "pbt":
         for path, domain in search.space.items():
@@ -49,7 +53,7 @@ def check_space(recipe: Recipe, search: Search, file: str | None) -> None:
 
 
 def check_path(path: str, search: Search, file: str | None) -> None:
-    """Whether a path is one that this search can turn, whatever its values. Raises InputError."""
+    """Checks that this search can vary the value at a path, whatever its domain. Raises InputError if not."""
     place = f"search.space.{path}"
     if path.split(".")[0] == "compress":
         law = "belongs into compress.search.space, as <branch>.<step index>.<knob>"
@@ -66,7 +70,7 @@ def check_path(path: str, search: Search, file: str | None) -> None:
 
 
 def check_changeable(path: str, domain: Domain, file: str | None) -> None:
-    """Whether the value at a path can become another while a network trains. Raises InputError."""
+    """Checks that `pbt` can change the value at a path while a network trains. Raises InputError if not."""
     place = f"search.space.{path}"
     if path not in CHANGEABLE:
         law = f"pbt changes values while a network trains: only {', '.join(CHANGEABLE)} (tpe searches the others)"
@@ -77,7 +81,7 @@ def check_changeable(path: str, domain: Domain, file: str | None) -> None:
 
 
 def check_population(recipe: Recipe, search: Search, file: str | None) -> None:
-    """Whether the recipe's training can be cut into stages, which change what is searched. Raises InputError."""
+    """Checks that `pbt` can divide the recipe's training into stages with other values. Raises InputError if not."""
     train, why = recipe.train, "since search.algorithm is pbt"
     epochs = min(search.epochs or train.epochs, train.epochs)
     if train.schedule != "constant":
@@ -100,8 +104,11 @@ def check_population(recipe: Recipe, search: Search, file: str | None) -> None:
 
 
 def probes(space: Space) -> list[Point]:
-    """Points that a space must be good for: the ends of each domain and, in a continuous or quantized one, a value
-    between them, under each of its conditions; as few points as hold them all."""
+    """Points that cover a space: if the recipe accepts them, it is taken to accept every point.
+
+    They hold the ends of each domain and, for a continuous or quantized one, a value between them, each under every
+    combination of values that makes the domain apply. Compatible values share a point, so that there are few.
+    """
     paths = ordered(space)
     due = [{**way, path: value} for path in paths for way in settings(path, space) for value in _tried(space[path])]
     points = []
@@ -130,7 +137,10 @@ def _tried(domain: Domain) -> list[Any]:
 
 
 def _whole(said: InputError, space: Space) -> InputError:
-    """The message itself; one about a number between the ends of a range speaks of the range."""
+    """The message unchanged, except where a field of whole numbers has a continuous domain.
+
+    That message then names the domain instead of the number that was tried.
+    """
     domain = space.get((said.path or "").removeprefix("search.space."))
     if not isinstance(domain, (Uniform, LogUniform)) or said.law != "must be a whole number":
         return said
@@ -140,7 +150,10 @@ def _whole(said: InputError, space: Space) -> InputError:
 
 
 def _placed(said: InputError, point: Point) -> InputError:
-    """The message itself; one about a place that is not searched names the point that brings it about."""
+    """The message unchanged if it is about a searched path.
+
+    One about another path names the whole point, because its values together cause the mistake.
+    """
     place = (said.path or "").removeprefix("search.space.")
     if any(place == path or place.startswith(path + ".") for path in point):
         return said

@@ -1,4 +1,4 @@
-"""Templates: the space of a compression search over a recipe's own branches, and whether they take every value."""
+"""Template validation: whether a recipe's branches accept every value that its compression search may give them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,14 @@ HERE = "compress.search.space."
 
 
 def check_templates(recipe: Recipe, search: CompressionSearch, file: str | None) -> None:
-    """Tries the branches at the ends of every domain, and between them.
+    """Validates the recipe's branches with the values of each of the search space's `probes`.
+
+    Args:
+        search: the compression search; its space has paths `BRANCH.PLACE.KNOB`.
+        file: the recipe's file, for messages.
 
     Raises:
-        InputError: a path names no knob of a branch, or a knob does not take a value of its domain.
+        InputError: a path names no knob of a branch, or a knob does not accept a value of its domain.
     """
     branches = branches_of(recipe).branches
     places = {path: locate_knob(path, recipe, file) for path in search.space}
@@ -43,7 +47,11 @@ def check_templates(recipe: Recipe, search: CompressionSearch, file: str | None)
 
 
 def locate_knob(path: str, recipe: Recipe, file: str | None) -> str:
-    """Where a path `BRANCH.PLACE.KNOB` lies in the recipe. Raises InputError when there is no such knob."""
+    """The recipe's dotted path of the knob that a search path `BRANCH.PLACE.KNOB` names.
+
+    Raises:
+        InputError: there is no such branch, step or knob.
+    """
     branches = branches_of(recipe).branches
     try:
         branch = branch_space.owner(path, branches)

@@ -1,4 +1,4 @@
-"""Modules: the user's own code that a recipe names, which workers need as well."""
+"""User modules: the modules of the user's own code that a recipe names; workers need them as well."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from tasks.tuning.cluster import top_level
 
 
 def modules_of(recipe: Recipe) -> tuple[str, ...]:
-    """The top-level modules of a recipe's import strings, Paredown's own left out."""
+    """The top-level modules of a recipe's import paths (`module:name`), sorted, without Paredown's own.
+
+    Looks at the model, the preprocessing, the augmentation and the branches.
+    """
     content = recipe.model_dump(mode="json", include={"model", "preprocess", "augment", "compress"})
     return top_level(texts(content))
 
 
 def texts(content: Any) -> Iterator[str]:
-    """Every text among plain data, keys aside."""
+    """Every text in nested dictionaries and lists, without dictionary keys."""
     if isinstance(content, str):
         yield content
     elif isinstance(content, dict):

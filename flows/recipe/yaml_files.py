@@ -1,4 +1,4 @@
-"""Documents: plain data in YAML files, and values at dotted paths in them."""
+"""YAML files: reading them as plain data, and setting values at dotted paths."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ KINDS = {list: "a list", type(None): "empty"}
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML itself lets a key stand twice, and the second wins without a word."""
+    """A safe loader that refuses repeated keys; YAML itself silently keeps the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """A mapping whose keys all differ."""
+        """The mapping of a node. Raises MarkedYAMLError when a key is repeated."""
         seen = set()
         for key, _ in node.value:
             if key.value in seen:
@@ -30,7 +30,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
     Raises:
-        InputError: there is no such file, it is no YAML, or it holds something else than a mapping.
+        InputError: the file does not exist, cannot be read, is not valid YAML in UTF-8, or does not hold a mapping.
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
@@ -54,10 +54,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def put(content: dict[str, Any], path: str, value: Any) -> None:
-    """Puts a value at a dotted path, in place; missing mappings on the way are made.
+    """Sets the value at a dotted path, in place; missing mappings on the path are created.
 
     Raises:
-        InputError: the path runs through something that is neither a mapping nor a list.
+        InputError: the path runs through something that is neither a mapping nor a list, or past a list's end.
     """
     *way, last = path.split(".")
     place: Any = content

@@ -1,1 +1,1 @@
-"""The whole job without Prefect, and what a finished run leaves behind."""
+"""Results: the whole job without Prefect, and its report, MLflow records, console tables and outcome."""

@@ -1,4 +1,4 @@
-"""Tried: the search for branches as the report tells it: every trial, and what it all came to."""
+"""Branch search report: the part of the report on the search for branches: all its trials, and its result as text."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from tasks.search.results import Trial
 
 STATES: tuple[TrialOutcome, ...] = ("finished", "stopped early", "given up", "failed")
+"""The order in which `count_states` counts."""
 
 
 def report_branch_search(findings: Findings) -> BranchSearchReport | None:
-    """The search for branches; None when there was none."""
+    """The report on the search for branches; None when there was none."""
     found = findings.searched
     if found is None:
         return None
@@ -32,32 +33,32 @@ def report_branch_search(findings: Findings) -> BranchSearchReport | None:
 
 
 def state_of(trial: Trial) -> TrialOutcome:
-    """How a trial ended; with a file it is finished, even if the scheduler stopped it at its last report."""
+    """How a trial ended. One with a file is finished, even if the scheduler stopped it at its last report."""
     if compression_search.has_file(trial):
         return "finished"
     return "given up" if "refusal" in (trial.answer or {}) else trial.state
 
 
 def best_trial(trials: Sequence[Trial]) -> Trial | None:
-    """The trial whose file ranks best; None when none came to a file."""
+    """The trial whose file has the best rank; None when no trial made a file."""
     walked = [trial for trial in trials if compression_search.has_file(trial)]
     return max(walked, key=lambda trial: (trial.answer or {})["rank"], default=None)
 
 
 def describe_steps(branch: Branch) -> str:
-    """A branch's steps in words."""
+    """The titles of a branch's steps, joined by arrows."""
     return " → ".join(map(step_title, branch.steps))
 
 
 def own(findings: Findings) -> dict[str, Branch]:
-    """The recipe's own branches by name."""
+    """The recipe's own branches by name, without those that the search found."""
     found = {branch.name for branch in findings.searched.branches} if findings.searched else set()
     compress = findings.recipe.compress
     return {branch.name: branch for branch in (compress.branches if compress else ()) if branch.name not in found}
 
 
 def own_rows(findings: Findings) -> Iterator[TrialRow]:
-    """The recipe's own branches that were measured, the best first."""
+    """One row for each of the recipe's own branches that was measured, the best rank first."""
     branches = own(findings)
     for rank, line in ranked_candidates(findings):
         if line.name in branches and line.product:
@@ -67,10 +68,15 @@ def own_rows(findings: Findings) -> Iterator[TrialRow]:
 
 
 def branch_row(trial: Trial, baseline: Scorecard, findings: Findings, is_best: bool) -> TrialRow:
-    """One trial."""
+    """The row of one trial.
+
+    Args:
+        baseline: the baseline's validation scorecard.
+        is_best: whether its file has the best rank of all trials.
+    """
     answer = trial.answer or {}
     state, has_file = state_of(trial), compression_search.has_file(trial)
-    # The last report of a trial that came to a file is that of the file; one that was given up trained nothing.
+    # The last report of a trial with a file is no epoch but the file's rank; one that was given up trained nothing.
     epochs = 0 if state == "given up" else len(trial.curve) - has_file
     measured = trial.measured
     size = measured.get("bytes")
@@ -92,7 +98,7 @@ def branch_row(trial: Trial, baseline: Scorecard, findings: Findings, is_best: b
 
 
 def search_answer(found: FoundBranches, findings: Findings) -> str:
-    """What the search came to, in a few sentences."""
+    """The result of the search as text: the numbers of trials, why it ended early if it did, and what it found."""
     counts = count_states(found.tuned.trials)
     ended = f" It ended before its budget was spent: {found.tuned.broken}." if found.tuned.broken else ""
     if not found.tuned.trials:
@@ -101,14 +107,17 @@ def search_answer(found: FoundBranches, findings: Findings) -> str:
 
 
 def count_states(trials: Sequence[Trial]) -> str:
-    """How many trials there were and how they ended."""
+    """The number of trials and how many ended in which way, as text."""
     states = [state_of(trial) for trial in trials]
     ends = ", ".join(f"{states.count(state)} {state}" for state in STATES if state in states)
     return f"{len(trials)} trial{'s' * (len(trials) > 1)}: {ends}"
 
 
 def result(found: FoundBranches, findings: Findings) -> str:
-    """Whether the search found something better than the recipe has, or how near it came."""
+    """Whether the search found a branch with a better rank than the recipe's own, as text.
+
+    When nothing it found meets the goal, the nearest miss.
+    """
     names = {line.name for line in found.lines}
     new = [pair for pair in ranked_candidates(findings) if pair[1].name in names]
     old = [pair for pair in ranked_candidates(findings) if pair[1].name not in names]
@@ -124,12 +133,17 @@ def result(found: FoundBranches, findings: Findings) -> str:
 
 
 def no_better(line: BranchResult) -> str:
-    """That the recipe's own branch stays ahead."""
+    """The sentence that no trial has a better rank than the recipe's own branch `line`."""
     return f"No trial found anything better than the recipe's own {line.name}."
 
 
 def better(best: BranchResult, other: tuple[float, BranchResult] | None, findings: Findings) -> str:
-    """What the best that was found gains, beside the best of the recipe."""
+    """The gains of the best branch found and of the recipe's best branch, as text.
+
+    Args:
+        best: the best branch found; it meets the goal.
+        other: rank and result of the recipe's best branch; None when none was measured.
+    """
 
     def gained(line: BranchResult) -> str:
         assert line.product is not None
@@ -143,7 +157,7 @@ def better(best: BranchResult, other: tuple[float, BranchResult] | None, finding
 
 
 def nothing(found: FoundBranches, findings: Findings) -> str:
-    """No trial came to a file: how far the one came that came nearest."""
+    """The sentence for a search in which no trial made a file: names the trial with the best score, if any has one."""
     scored = [trial for trial in found.tuned.trials if trial.score is not None and state_of(trial) != "given up"]
     if not scored:
         return "None came to a file."

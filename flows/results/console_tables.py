@@ -1,4 +1,4 @@
-"""Tables: the last screen of a run: what was measured, what was chosen and why, and where to look."""
+"""Console tables: the measurements, the choice with its reasons, and the output files, printed after a run."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ VERDICT_COLOURS = {
 
 
 def screen() -> Console:
-    """The terminal; a log file gets lines wide enough for the tables."""
+    """The console for standard output; 150 columns wide when it is not a terminal, so that the tables fit."""
     console = Console()
     return console if console.is_terminal else Console(width=150)
 
 
 def show_outcome(outcome: Outcome, console: Console) -> None:
-    """Prints the last screen."""
+    """Prints the tables, the answers and the locations of the outputs."""
     report = outcome.report
     console.print()
     console.print(scores_table(report))
@@ -53,7 +53,7 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
 
 
 def where(outcome: Outcome, console: Console) -> None:
-    """Where to look next."""
+    """Prints where the product, the report, the registered model and the servers are."""
     import os
 
     version, tracking = outcome.version, outcome.report.links["MLflow"]
@@ -72,7 +72,7 @@ def where(outcome: Outcome, console: Console) -> None:
 
 
 def scores_table(report: ReportData) -> Table:
-    """One row for each candidate."""
+    """A table with one row for each branch (validation), then one for each test scorecard."""
     table = Table(title=f"{report.name}: validation chooses", title_justify="left")
     table.add_column("candidate")
     table.add_column(f"{report.metric} [95 %]")
@@ -92,7 +92,7 @@ def scores_table(report: ReportData) -> Table:
 
 
 def cells(card: Scorecard) -> list[str]:
-    """A scorecard's cells."""
+    """The cells of a scorecard's row after its name: score, drop, latency ratio, milliseconds, size."""
     drop, latency = card.drop, card.latency
     return [
         interval(card.score),
@@ -109,7 +109,7 @@ def interval(estimate: Estimate, digits: int = 4) -> str:
 
 
 def reasons_table(report: ReportData) -> Table:
-    """Why each was chosen or rejected."""
+    """A table with the reason why each branch was chosen or rejected, the chosen one first."""
     table = Table(show_header=False, box=None, padding=(0, 1))
     for entry in sorted(report.entries, key=lambda entry: not entry.chosen):
         table.add_row(_mark(entry), entry.name, f"[dim]{entry.reason}[/]")

@@ -1,4 +1,4 @@
-"""Records: a run's findings in MLflow (parent, children, trials), in the registry and in the product's folder."""
+"""MLflow records: write a run's findings to MLflow's runs and registry, and its files to the product's folder."""
 
 from __future__ import annotations
 
@@ -20,11 +20,18 @@ from tasks.tracking.metric_names import scorecard_metrics, scorecard_tags
 from tasks.tracking.registry import Version, register
 
 SAMPLE = 32
-"""Examples on which the registered model must predict as ours does."""
+"""Number of validation examples on which the registered model is compared with the product."""
 
 
 def open_parent(recipe: Recipe, stamp: str, workspace: Workspace, runner: Runner) -> str:
-    """The parent run of this flow run; the unfinished one of the same recipe and data is taken up again."""
+    """Opens the parent run of this flow run; continues an unfinished one of the same recipe and data.
+
+    Args:
+        stamp: identifies the state of the data source (`ingestion.source_stamp`).
+
+    Returns:
+        The run id.
+    """
     content = recipe.model_dump(mode="json")
     return runner.run(
         "open the run",
@@ -40,7 +47,7 @@ def open_parent(recipe: Recipe, stamp: str, workspace: Workspace, runner: Runner
 
 
 def record(findings: Findings, workspace: Workspace, runner: Runner) -> None:
-    """One child of the workspace's run for each candidate and for each search, with its trials under it."""
+    """Records a child run of the workspace's run for each branch and each search, with the search's trials under it."""
     for line in findings.lines:
         record_line(line, findings, workspace, runner)
     if findings.tuned is not None:
@@ -50,7 +57,7 @@ def record(findings: Findings, workspace: Workspace, runner: Runner) -> None:
 
 
 def record_line(line: BranchResult, findings: Findings, workspace: Workspace, runner: Runner) -> None:
-    """A candidate's child run: its steps, plans, curves, scorecard and file."""
+    """Records a branch as a child run: its steps, plans, learning curves, scorecard and file."""
     store = workspace.store
     product = line.product
     card = findings.cards[product.digest] if product else None
@@ -72,7 +79,10 @@ def record_line(line: BranchResult, findings: Findings, workspace: Workspace, ru
 
 
 def epoch_curves(line: BranchResult, store: Store) -> dict[str, list[tuple[int, float]]]:
-    """The numbers of each trained stage by epoch, named after the stage's place in the branch."""
+    """Learning curves of the trained stages, as (epoch, value).
+
+    Keys are `INDEX.train_loss`, `INDEX.validation_loss` and `INDEX.validation_score`; INDEX is the stage's index.
+    """
     curves: dict[str, list[tuple[int, float]]] = {}
     for index, stage in enumerate(line.stages):
         for epoch in record_of(last_step(stage.model), store).get("curve", ()):
@@ -83,7 +93,7 @@ def epoch_curves(line: BranchResult, store: Store) -> dict[str, list[tuple[int, 
 
 
 def plans(line: BranchResult, store: Store) -> dict[str, str]:
-    """Each step's plan and record, by its place in the branch."""
+    """The steps of a branch with plan and record, as JSON text; keys are `INDEX-TECHNIQUE`."""
     found = {}
     last = line.stages[-1]
     for index, step in enumerate(last.exported.lineage):
@@ -95,7 +105,10 @@ def plans(line: BranchResult, store: Store) -> dict[str, str]:
 
 
 def record_search(role: str, tuned: Tuned, workspace: Workspace, runner: Runner) -> None:
-    """A search's run and its trials, from which a later search of this role begins; what it has already stays."""
+    """Records a search as a child run with its trials, from which later searches of this role can start.
+
+    What was written while the search ran is not written again.
+    """
     uri = workspace.tracking_uri
     content = RunContent(parameters=tuned.best, tags=search_tags(role, tuned.identity))
     search = runner.run(f"record {role}", record_child, uri, workspace.run, role, role, content)
@@ -103,7 +116,11 @@ def record_search(role: str, tuned: Tuned, workspace: Workspace, runner: Runner)
 
 
 def register_product(findings: Findings, workspace: Workspace, runner: Runner) -> Version:
-    """The product as a registry version, its scorecard as tags, proven to predict the same through MLflow."""
+    """Registers the product as a model version with its test scorecard as tags.
+
+    Raises:
+        Refusal: the model read back from MLflow predicts something else.
+    """
     from tasks.kernels.onnx import description, sessions
 
     store, product = workspace.store, findings.product
@@ -128,7 +145,11 @@ def register_product(findings: Findings, workspace: Workspace, runner: Runner) -
 
 
 def publish(findings: Findings, report: str, workspace: Workspace) -> Path:
-    """The product's folder: model.onnx, report.html, scorecard.json, recipe.yaml; each is written whole or not."""
+    """Writes model.onnx, report.html, scorecard.json and recipe.yaml, each atomically; returns their folder.
+
+    Args:
+        report: the report as HTML.
+    """
     folder = workspace.reports / findings.recipe.name
     scorecards: dict[str, Any] = {
         split: [dataclasses.asdict(card) for card in cards.values()]

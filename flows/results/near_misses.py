@@ -1,4 +1,4 @@
-"""Misses: how the measured candidates rank under the goal, and which one comes nearest when none meets it."""
+"""Near misses: the ranks of the candidates under the goal, and the nearest one when none meets it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def ranked_candidates(findings: Findings) -> list[tuple[float, BranchResult]]:
-    """The candidates that could be measured, the best first, each with its rank (`ranking.rank`)."""
+    """(rank, branch result) of each candidate that was not refused, the best first; ranks as `ranking.rank`."""
     baseline = findings.cards[findings.lines[0].stages[0].exported.digest]
     goal = findings.recipe.goal
     found = [
@@ -25,18 +25,18 @@ def ranked_candidates(findings: Findings) -> list[tuple[float, BranchResult]]:
 
 
 def nearest_miss(findings: Findings) -> str:
-    """The nearest miss of a goal that no candidate meets, with what it misses by; empty when none was measured."""
+    """A sentence on the candidate that comes nearest to the goal; empty when none was measured."""
     candidates = ranked_candidates(findings)
     return f"The nearest miss is {describe_miss(candidates[0][1], findings)}." if candidates else ""
 
 
 def describe_miss(line: BranchResult, findings: Findings) -> str:
-    """A measured candidate with what it gains and which law of the goal it breaks, on validation."""
+    """A measured candidate as text: its name, its gains, and which rule of the goal it breaks, on validation."""
     assert line.product is not None
     digest = line.product.digest
     return f"{line.name} ({gains(findings.cards[digest])}): {findings.choice.reasons[digest]}"
 
 
 def gains(card: Scorecard) -> str:
-    """How much faster and smaller than the baseline."""
+    """How much faster and smaller than the baseline, as text."""
     return f"{card.latency.ratio.value:.2f}× as fast, {card.size_ratio:.2f}× smaller"

@@ -1,4 +1,4 @@
-"""Outcome: what a run leaves behind."""
+"""Outcome: the record that a finished run returns."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from tasks.tracking.registry import Version
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run leaves behind."""
+    """The results of a finished run, and where its files are."""
 
     report: ReportData
     findings: Findings
     folder: Path
-    """model.onnx, report.html, scorecard.json and recipe.yaml."""
+    """The folder with model.onnx, report.html, scorecard.json and recipe.yaml."""
     version: Version
+    """The product in MLflow's registry."""
     exit_code: int
-    """0: the goal is met; 3: it is not, and the product is the baseline."""
+    """The command line's exit code. 0: the goal is met; 3: it is not, and the product is the baseline."""
     reused: tuple[str, ...] = ()
-    """The steps that were answered from the store."""
+    """Labels of the steps that were answered from the store."""

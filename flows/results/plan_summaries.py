@@ -1,4 +1,4 @@
-"""What a step did, in a few words for the report: from its plan and from its record of training."""
+"""Plan summaries: what a step did, as text for the report, from its plan and its training record."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from tasks.techniques import general_summary, technique_of_step
 
 
 def summarize_step(step: Step, plan: dict[str, Any], record: dict[str, Any]) -> str:
-    """The step's plan, its validation scores and its best epoch; empty where there is nothing of these."""
+    """The step's plan, its validation scores and its best epoch, as text; empty when there is none of these.
+
+    Args:
+        plan: the technique's plan; empty for steps without one.
+        record: the step's record; `rungs` are the stages of a repair, `curve` the learning curve.
+    """
     words = [_plan_words(step, plan)] if plan else []
     if rungs := [rung for rung in record.get("rungs", ()) if rung["score"] is not None]:
         words.append("validation " + ", ".join(f"{rung['rung']} {rung['score']:.4f}" for rung in rungs))
@@ -21,7 +26,10 @@ def summarize_step(step: Step, plan: dict[str, Any], record: dict[str, Any]) -> 
 
 
 def _plan_words(step: Step, plan: dict[str, Any]) -> str:
-    """The technique's summary of its plan; of a plug-in that is gone or has other knobs now, the general part."""
+    """The technique's summary of its plan.
+
+    For a plug-in that no longer exists or has other knobs now, the general part (`general_summary`).
+    """
     try:
         technique = technique_of_step(step)
     except (InputError, ValidationError):

@@ -1,4 +1,4 @@
-"""The story of a run: its findings in the words and numbers that the report, the terminal and MLflow show."""
+"""Report builder: turns a run's findings into the texts and numbers of the report, the terminal and MLflow."""
 
 from __future__ import annotations
 
@@ -20,7 +20,13 @@ from tasks.tuning.pbt_stages import CHANGES, at_end
 
 
 def build_report(findings: Findings, store: Store, seconds: float, links: dict[str, str]) -> ReportData:
-    """Everything that the report tells of a run."""
+    """The data of a run's report.
+
+    Args:
+        store: holds the plans and records of the steps.
+        seconds: duration of the run.
+        links: name → address of the outputs; `MLflow` among them.
+    """
     recipe = findings.recipe
     return ReportData(
         name=recipe.name,
@@ -44,7 +50,10 @@ def build_report(findings: Findings, store: Store, seconds: float, links: dict[s
 
 
 def answer_of(findings: Findings) -> str:
-    """The result in a sentence with the numbers of the test split; the nearest miss when nothing meets the goal."""
+    """The result of the run in a sentence, with the numbers of the test split.
+
+    When no candidate meets the goal, it names the nearest miss on validation.
+    """
     goal = findings.recipe.goal
     if not findings.choice.meets_goal:
         wish = f"keeps {goal.metric} within {goal.max_drop:g} and gains on {goal.minimize}"
@@ -65,7 +74,7 @@ def answer_of(findings: Findings) -> str:
 
 
 def describe_verdict(drop: Drop) -> str:
-    """The verdict with its margin, in words."""
+    """The verdict with its margin, as text."""
     if drop.verdict == "within, not proven":
         needs = f"; {drop.needed:,} examples would" if drop.needed else ""
         return f"within {drop.margin:g}, though {drop.estimate.n} examples do not prove it{needs}"
@@ -73,7 +82,7 @@ def describe_verdict(drop: Drop) -> str:
 
 
 def selection_reasons(findings: Findings) -> dict[str, str]:
-    """Why each candidate was chosen or not, by digest."""
+    """Candidate digest → why it was chosen or not, with the result of the test split."""
     told = dict(findings.choice.reasons)
     if findings.choice.meets_goal and not findings.meets_goal:
         told[findings.choice.chosen] = "chosen on validation, but refuted on test"
@@ -83,7 +92,7 @@ def selection_reasons(findings: Findings) -> dict[str, str]:
 
 
 def candidate_row(line: BranchResult, findings: Findings, store: Store) -> CandidateRow:
-    """One row of the table."""
+    """The report's row of one branch, with its stages, learning curves and steps."""
     product = line.product
     card = findings.cards[product.digest] if product else None
     reason = line.refusal or "shows what the same extra training gives without compression; never chosen"
@@ -107,7 +116,7 @@ def candidate_row(line: BranchResult, findings: Findings, store: Store) -> Candi
 
 
 def learning_curves(line: BranchResult, store: Store) -> dict[str, tuple[dict[str, Any], ...]]:
-    """The learning curve of each trained stage, by its label."""
+    """The learning curve of each trained stage, one record per epoch, by the stage's label."""
     found = {}
     for stage in line.stages:
         record = record_of(last_step(stage.model), store)
@@ -117,7 +126,7 @@ def learning_curves(line: BranchResult, store: Store) -> dict[str, tuple[dict[st
 
 
 def step_row(label: str, model: Candidate, store: Store) -> dict[str, Any]:
-    """What was done in the last step of a stage."""
+    """The last step of a stage: label, technique, knobs, summary as text, and minutes of training (None without)."""
     step = last_step(model)
     plan = store.get_json(step.plan) if step.plan else {}
     record = record_of(step, store)
@@ -131,18 +140,18 @@ def step_row(label: str, model: Candidate, store: Store) -> dict[str, Any]:
 
 
 def last_step(model: Candidate) -> Step:
-    """The step that made a candidate what it is; an export stands aside."""
+    """The last step of a candidate's lineage that is not an export."""
     return next(step for step in reversed(model.lineage) if step.technique != "export")
 
 
 def record_of(step: Step, store: Store) -> dict[str, Any]:
-    """The step's record, or nothing."""
+    """The step's record; empty when it has none."""
     record: dict[str, Any] = store.get_json(step.record) if step.record else {}
     return record
 
 
 def trial_rows(findings: Findings) -> list[dict[str, Any]]:
-    """The search's trials, with scores in the metric's own sign."""
+    """One row for each trial of the search over training values; empty without a search."""
     if findings.tuned is None:
         return []
     metric = METRICS[findings.recipe.goal.metric]
@@ -150,7 +159,13 @@ def trial_rows(findings: Findings) -> list[dict[str, Any]]:
 
 
 def trial_row(trial: Trial, metric: Metric, cost: str | None) -> dict[str, Any]:
-    """One trial; what was beyond the limits was not trained, so that its score says nothing."""
+    """The row of one trial, with the score in the metric's own sign.
+
+    A trial beyond the goal's limits was not trained: it has no score and no epochs.
+
+    Args:
+        cost: key in `Trial.measured` of the second objective; None without one.
+    """
     over = trial.measured.get(EXCESS)
     return {
         "number": trial.number,
@@ -166,7 +181,7 @@ def trial_row(trial: Trial, metric: Metric, cost: str | None) -> dict[str, Any]:
 
 
 def describe_data(findings: Findings) -> dict[str, str]:
-    """The data in a few rows."""
+    """Name → text on the data: source, kind, shape, numbers of examples, fingerprint, classes, skipped examples."""
     dataset = findings.prepared.dataset
     rows = {
         "source": dataset.source,
@@ -184,7 +199,7 @@ def describe_data(findings: Findings) -> dict[str, str]:
 
 
 def notes(findings: Findings) -> tuple[str, ...]:
-    """What a reader should know before believing the numbers."""
+    """Sentences that qualify the numbers: unproven drops, refused branches, searches that ended early."""
     found = []
     for card in findings.test.values():
         if card.drop.verdict == "within, not proven":
@@ -200,5 +215,5 @@ def notes(findings: Findings) -> tuple[str, ...]:
 
 
 def as_yaml(recipe: Recipe) -> str:
-    """The recipe as a file that can be run again."""
+    """The recipe as YAML that can be run again; only values that were set, no defaults."""
     return yaml.safe_dump(recipe.model_dump(mode="json", exclude_unset=True), sort_keys=False, allow_unicode=True)

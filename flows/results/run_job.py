@@ -1,4 +1,4 @@
-"""The whole job, without a flow around it: it runs, and everything about it is written down."""
+"""Run job: runs a recipe's whole job without Prefect, and records it in MLflow, the registry and a report."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ from tasks.tracking import RunContent, attach, close_run
 
 
 def run_job(recipe: Recipe, workspace: Workspace, runner: Runner) -> Outcome:
-    """Runs a recipe and leaves its product, its report, its MLflow runs and its registry version.
+    """Runs a recipe; writes its product, its report, its MLflow runs and its registry version.
+
+    After any error, the MLflow run is closed as FAILED.
 
     Args:
-        runner: calls every step, those that can come from the store and those that write to a server.
+        workspace: where the job works; its `run` is replaced by the job's MLflow run.
+        runner: calls every step, the cached ones and those that write to a server.
 
     Raises:
-        InputError: the data, the model or a knob is wrong.
+        InputError: the data, the model or a knob is wrong, or a search does not get the resources that it asks for.
+        Refusal: as `run_pipeline` raises it, or the registered model predicts something else than the product.
     """
     started = time.monotonic()
     uri = workspace.tracking_uri

@@ -1,4 +1,4 @@
-"""tradeoff_text."""
+"""Trade-off text: for a search with a cost as second objective, which trial was chosen and why, as text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tasks.search.results import EXCESS, Trial, Tuned
 
 
 def describe_tradeoff(tuned: Tuned, goal: Goal) -> Tradeoff | None:
-    """Both objectives for the report; None for a search with one, or one in which nothing was weighed."""
+    """The report's record of both objectives; None for a search without a cost or without a trial that has one."""
     cost = tuned.cost
     trial = taken(tuned.trials, cost, goal.max_drop) if cost else None
     if cost is None or trial is None:
@@ -22,7 +22,11 @@ def describe_tradeoff(tuned: Tuned, goal: Goal) -> Tradeoff | None:
 
 
 def tradeoff_answer(trials: Sequence[Trial], cost: str, goal: Goal) -> str:
-    """Which trial was taken, and why, in a few sentences."""
+    """Which trial was chosen and why, and the Pareto front, as text; empty when no trial has a score and the cost.
+
+    Args:
+        cost: key in `Trial.measured` of the second objective.
+    """
     near, trial = good(trials, cost, goal.max_drop), taken(trials, cost, goal.max_drop)
     if trial is None:
         return ""
@@ -43,11 +47,11 @@ def tradeoff_answer(trials: Sequence[Trial], cost: str, goal: Goal) -> str:
 
 
 def format_cost(trial: Trial, cost: str) -> str:
-    """What a trial costs."""
+    """A trial's cost with its unit, as text."""
     value = trial.measured[cost]
     return f"{value:,.0f} bytes" if cost == "bytes" else f"{value:.3g} ms"
 
 
 def noun(cost: str) -> str:
-    """What is minimized."""
+    """What a cost measures, as a noun: `size` for `bytes`, otherwise `latency`."""
     return "size" if cost == "bytes" else "latency"

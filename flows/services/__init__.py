@@ -1,1 +1,1 @@
-"""Services: the servers of this machine, the environment, deployments."""
+"""Services: the environment of a run, and the servers and deployments of this machine."""

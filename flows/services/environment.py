@@ -1,4 +1,4 @@
-"""Environment: where things are on this machine; every dependency is quiet, and nothing calls home."""
+"""Environment: the home folder, the servers, and settings that keep dependencies from logging and telemetry."""
 
 from __future__ import annotations
 
@@ -15,25 +15,28 @@ from tasks.core import InputError, Workspace
 from tasks.core.env_defaults import apply_env_defaults
 
 ROOM = 256 * 2**20
-"""Bytes that must be free under the home before a run starts."""
+"""Bytes that must be free on the home folder's disk before a run starts: 256 MiB."""
 
 
 def home() -> Path:
-    """`PAREDOWN_HOME`, or `.paredown` in the working directory."""
+    """The home folder: `PAREDOWN_HOME`, or `.paredown` in the working directory; an absolute path."""
     return Path(os.environ.get("PAREDOWN_HOME") or ".paredown").resolve()
 
 
 def prepare_environment() -> Workspace:
-    """Checks the home and the servers, sets every dependency's environment, and says where things are.
+    """Checks the home folder and the servers, sets the environment of every dependency, and returns the workspace.
 
-    Must run before Prefect, Ray or MLflow are imported: they read their environment once.
+    Must run before Prefect, Ray or MLflow is imported: they read their environment once. Variables that are already
+    set keep their value, except `PYTHONPATH`, which gets the working directory in front. Also ends embedded Prefect
+    servers that killed runs left behind.
 
     Raises:
-        InputError: the home cannot be written or is full, or a server that is asked for does not answer.
+        InputError: the home folder is not writable or its disk is full, or a server that the environment names does
+            not answer.
     """
     place = home()
     check_home(place)
-    # The user's own modules are found from the working directory, also by workers.
+    # The user's own modules are imported from the working directory, by workers too.
     here = os.getcwd()
     if here not in sys.path:
         sys.path.insert(0, here)
@@ -43,7 +46,7 @@ def prepare_environment() -> Workspace:
     for name, value in _places(place).items():
         os.environ.setdefault(name, value)
     if os.environ.get("RAY_ADDRESS", "local").startswith(("local", "127.0.0.1:")):
-        # Unless this is off, Ray takes the loopback address for the machine's outer one and listens there.
+        # Unless this is off, Ray replaces the loopback address by the machine's outer one and listens there.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     check_servers(os.environ)
     stop_orphans(Path(os.environ["PREFECT_HOME"]))
@@ -64,14 +67,14 @@ def _places(place: Path) -> dict[str, str]:
 
 
 def check_home(place: Path) -> None:
-    """Writes a probe under the home.
+    """Creates the home folder if it is missing, and writes a temporary file in it.
 
     Raises:
-        InputError: it cannot be made or written, or has less than 256 MiB of room.
+        InputError: it cannot be created or written, or less than 256 MiB are free.
     """
     try:
         place.mkdir(parents=True, exist_ok=True)
-        # Without a buffer, which would fail to be written once more when the file is closed and removed.
+        # Unbuffered: on a full disk, a buffer would fail a second time when the file is closed and removed.
         with tempfile.NamedTemporaryFile(dir=place, prefix=".probe-", buffering=0) as probe:
             probe.write(b"\0" * 4096)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Servers: whoever names one in the environment hears before anything is computed that it does not answer."""
+"""Health checks: whether the servers that the environment names answer, tested before anything is computed."""
 
 from __future__ import annotations
 
@@ -16,23 +16,28 @@ from tasks.core import InputError
 from tasks.tracking import SQLITE, database_file
 
 PATIENCE = 3.0
-"""Seconds that all servers together have to answer."""
+"""Seconds within which all servers together must answer."""
 DATABASES = ("postgresql", "mysql", "mssql")
-"""Databases that MLflow tracks to without a server of its own; they pass unchecked."""
+"""Databases that MLflow can use without an MLflow server; their addresses are not checked."""
 
 Check = Callable[[str], str | None]
-"""Address → what is wrong with it, or None."""
+"""Address → what is wrong with it as text, None when nothing is."""
 
 
 def check_servers(environment: Mapping[str, str]) -> None:
-    """Asks every server that the environment names, all at once; a variable that is absent or empty passes.
+    """Checks all servers that the environment names, at the same time; absent or empty variables pass.
 
-    `PREFECT_API_URL` must answer GET `<url>/health` as Prefect 3 does, an http(s) `MLFLOW_TRACKING_URI` as MLflow
-    does; the folder of an SQLite file, or the nearest one above it that exists, must take a file. `RAY_ADDRESS`
-    must take a connection; `auto` and `local` pass.
+    - `PREFECT_API_URL`: GET `<url>/health` must answer as Prefect 3 does.
+    - `MLFLOW_TRACKING_URI`: with http(s), GET `<url>/health` must answer as MLflow does. An SQLite file must be a
+      writable database; where there is none yet, the nearest existing folder above it must be writable.
+    - `RAY_ADDRESS`: must accept a TCP connection; `auto` and `local` pass.
+
+    Args:
+        environment: variable name → value, as `os.environ`.
 
     Raises:
-        InputError: for the first that is wrong, or silent for 3 seconds. A password in it is not repeated.
+        InputError: a server gives a wrong answer, or none within 3 seconds; for the first of them. The message does
+            not repeat a password.
     """
     answers = {name: _begin(check, environment[name]) for name, check in CHECKS.items() if environment.get(name)}
     end = time.monotonic() + PATIENCE
@@ -47,12 +52,12 @@ def check_servers(environment: Mapping[str, str]) -> None:
 
 
 def without_password(address: str) -> str:
-    """The address as it may be shown: without user, password and query, however they are mistyped."""
+    """The address without user, password and query, also when they are malformed. SQLite addresses stay unchanged."""
     return address if address.startswith(SQLITE) else re.sub(r"^([^/]*//)?.*@", r"\1", address).partition("?")[0]
 
 
 def _begin(check: Check, address: str) -> Future[str | None]:
-    """Runs a check in a thread that nobody waits for: looking up a name knows no time limit of its own."""
+    """Starts a check in a daemon thread, because the lookup of a host name has no time limit of its own."""
     answer: Future[str | None] = Future()
 
     def run() -> None:
@@ -85,11 +90,11 @@ def _check_ray(address: str) -> str | None:
     if address in ("auto", "local"):
         return None
     place = _host_and_port(address if "://" in address else f"ray://{address}")
-    if place is None or _is_http(address):  # HTTP is the dashboard's, which Ray itself does not join
+    if place is None or _is_http(address):  # HTTP is the dashboard's protocol; Ray does not connect with it
         return "must be host:port, ray://host:port, auto or local"
     try:
         socket.create_connection(place, timeout=PATIENCE).close()
-    except (OSError, ValueError) as error:  # ValueError: a name that no resolver takes
+    except (OSError, ValueError) as error:  # ValueError: a malformed host name
         return f"must be the address of a running Ray cluster ({error})"
     return None
 
@@ -99,6 +104,7 @@ CHECKS: dict[str, Check] = {
     "MLFLOW_TRACKING_URI": _check_mlflow,
     "RAY_ADDRESS": _check_ray,
 }
+"""Environment variable → the check of its value."""
 
 
 def _is_http(address: str) -> bool:
@@ -115,7 +121,14 @@ def _host_and_port(address: str) -> tuple[str, int] | None:
 
 
 def _ask(address: str, healthy: bytes, wanted: str) -> str | None:
-    """Whether `<address>/health` answers as it should. Credentials and certificates are the client's own matter."""
+    """What is wrong with the answer of `<address>/health`, as text; None when nothing is.
+
+    A server that asks for credentials, or whose certificate is not trusted here, passes: the client handles these.
+
+    Args:
+        healthy: the expected body.
+        wanted: the kind of server, for the message.
+    """
     from http.client import HTTPException
     from ssl import SSLCertVerificationError
     from urllib.error import HTTPError

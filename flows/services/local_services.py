@@ -1,4 +1,4 @@
-"""Machine: brings up the services of this machine, says where they are, and takes them down again."""
+"""Local services: start, show and stop the servers and the worker of this machine (`paredown up`, `down`)."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 PATIENCE = 300.0
-"""Seconds that a service has to become healthy: a first start migrates a database, on a machine that may be busy."""
+"""Seconds within which a service must become healthy: a first start migrates a database, maybe on a busy machine."""
 
 
 def start_services(console: Console, with_ray: bool = True) -> ServiceState:
-    """Starts what does not run yet, waits until all is healthy, and deploys.
+    """Starts the services that do not run, waits until all are healthy, and deploys `deployments/prefect.yaml`.
 
-    The services outlive the call and listen on 127.0.0.1 only. One that fails is cleared away, and `failures` has
-    the end of its log; the others go on.
+    The services outlive the call and listen on 127.0.0.1 only. A service that fails is stopped, and `failures` of the
+    result gets the end of its log; the others keep running. Waits while another call starts or stops services.
 
     Raises:
-        InputError: the home cannot be written or is full.
+        InputError: the home folder is not writable or its disk is full.
     """
-    # The addresses of an earlier `up` may still be in the shell; these servers may be gone.
+    # The shell may still export the addresses of an earlier `up`, whose servers may be gone.
     for variable in VARIABLES:
         os.environ.pop(variable, None)
     workspace = environment.prepare_environment()
@@ -49,7 +49,14 @@ def start_services(console: Console, with_ray: bool = True) -> ServiceState:
 
 
 def stop_services(console: Console) -> dict[str, int]:
-    """Stops what `up` started in this home, the worker first; service → how many processes were stopped."""
+    """Stops the services that `up` started in this home folder, the worker first, and prints what it stopped.
+
+    Returns:
+        Service name → number of processes stopped.
+
+    Raises:
+        TimeoutError: a process cannot be killed.
+    """
     stopped = {}
     with _alone(environment.home()) as folder:
         for service in (WORKER, *reversed(SERVERS)):
@@ -64,7 +71,7 @@ def stop_services(console: Console) -> dict[str, int]:
 
 @contextmanager
 def _alone(home: Path) -> Iterator[Path]:
-    """One `up` or `down` at a time; gives the folder of the services."""
+    """Context that lets one `up` or `down` run at a time; yields the folder of the services."""
     folder = home / "services"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
@@ -82,7 +89,11 @@ def _progress(console: Console) -> Iterator[Progress]:
 
 
 def _assign_ports(site: ServiceState) -> None:
-    """A service that runs keeps its port; one that ran gets its old one, a new one its usual, if they are free."""
+    """Sets `ports`, and `states` of the servers that already run.
+
+    A server that runs keeps its port. Others get their last port or, if it is not free, their usual one, otherwise any
+    free port.
+    """
     records = {service.name: processes.find(site.folder, service.name) for service in SERVERS}
     ours = {record.port for record in records.values() if record and record.port}
     for service in SERVERS:
@@ -96,7 +107,7 @@ def _assign_ports(site: ServiceState) -> None:
 
 
 def _make_database(workspace: Workspace, progress: Progress) -> None:
-    """MLflow's server and its clients must not make the database at once: its migrations bear no company."""
+    """Creates MLflow's database before its server starts: server and client must not migrate it at the same time."""
     if (workspace.home / "mlflow.db").exists():
         return
     from tasks import tracking
@@ -107,7 +118,7 @@ def _make_database(workspace: Workspace, progress: Progress) -> None:
 
 
 def _bring_up(services: Sequence[Service], site: ServiceState, home: Path, progress: Progress) -> None:
-    """Starts those that do not run, all at once, and waits for each."""
+    """Starts the services that do not run, at the same time, and waits until each is healthy or has failed."""
     since = {service.name: _ensure(service, site, home) for service in services}
     shown = {service.name: progress.add_task(f"starting {service.name}", total=1) for service in services}
     waiting = list(services)
@@ -126,7 +137,11 @@ def _bring_up(services: Sequence[Service], site: ServiceState, home: Path, progr
 
 
 def _ensure(service: Service, site: ServiceState, home: Path) -> float:
-    """Starts a service unless it runs and knows the same servers; returns since when it must have answered."""
+    """Starts a service unless it runs; a worker is also restarted when the servers' addresses have changed.
+
+    Returns:
+        The time (`time.time`) since when an answer counts as this service's; 0 for one that runs already.
+    """
     record = processes.find(site.folder, service.name)
     knows = site.addresses if service is WORKER else {}
     if record and record.addresses == knows and processes.alive(site.folder, record):
@@ -145,7 +160,10 @@ def _ensure(service: Service, site: ServiceState, home: Path) -> float:
 
 
 def _look(service: Service, site: ServiceState, since: float, deadline: float) -> str | None:
-    """Empty when a service is healthy, what is wrong when it never will be, None while it may become so."""
+    """The state of a service that is starting: empty text when healthy, None while it may still become healthy.
+
+    Otherwise what is wrong, as text: its process ended, or `deadline` (`time.monotonic`) has passed.
+    """
     record = processes.find(site.folder, service.name)
     if record is None or not processes.alive(site.folder, record):
         return "ended"
@@ -155,7 +173,7 @@ def _look(service: Service, site: ServiceState, since: float, deadline: float) -
 
 
 def _give_up(service: Service, site: ServiceState, problem: str) -> None:
-    """Clears away what is left of a service that failed, and keeps the end of its log."""
+    """Stops the processes of a service that failed, and adds the end of its log to `failures`."""
     processes.stop(site.folder, service.name)
     site.states[service.name] = "failed"
     site.failures.append(_failure(site, service.name, f"{service.name} {problem}"))
@@ -182,7 +200,7 @@ def _deploy(site: ServiceState, home: Path, progress: Progress) -> None:
 
 
 def show_services(site: ServiceState, console: Console) -> None:
-    """Prints the services with their addresses, the line with which to use them, and what failed."""
+    """Prints the services with state and address, the `export` line that makes clients use them, and the failures."""
     from rich.markup import escape
     from rich.table import Table
 

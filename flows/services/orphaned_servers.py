@@ -1,4 +1,7 @@
-"""Orphans: the embedded Prefect server of a run that was killed lives on and would share its database with the next."""
+"""Orphaned servers: ends the embedded Prefect servers of killed runs.
+
+Such a server outlives its run, and would use the same database as the server of the next run.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ SERVER = "prefect.server.api.server:create_app"
 
 
 def stop_orphans(prefect_home: Path) -> list[int]:
-    """Ends the embedded servers on this home whose run is gone; returns their process numbers.
+    """Ends the embedded servers that use this Prefect home and whose run is gone; returns their process ids.
 
-    A server belongs to a run as long as its parent is a Python process; an orphan's parent is the init process.
+    A server whose parent is a Python process belongs to a run; the parent of an orphan is the init process.
     """
     orphans = [process for process in psutil.process_iter(["cmdline"]) if _is_orphan(process, prefect_home)]
     for process in orphans:
@@ -30,5 +33,5 @@ def _is_orphan(process: psutil.Process, prefect_home: Path) -> bool:
         parent = process.parent()
         is_ours = process.environ().get("PREFECT_HOME") == str(prefect_home)
         return is_ours and (parent is None or not any("python" in part for part in parent.cmdline()[:1]))
-    except (psutil.NoSuchProcess, psutil.AccessDenied):  # ended meanwhile, or another user's
+    except (psutil.NoSuchProcess, psutil.AccessDenied):  # it has ended, or it is another user's
         return False

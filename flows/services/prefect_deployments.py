@@ -1,4 +1,4 @@
-"""Deploying: what the Prefect server of `paredown up` is told: its deployments, and the runs that lost their worker."""
+"""Prefect deployments: deploy to the server of `paredown up`, and reschedule runs whose worker has ended."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from tasks.core import digest_of, write_atomically
 
 PREFECT_FILE = Path("deployments/prefect.yaml")
 UNFINISHED = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}}
+"""Prefect's filter for runs that a worker has taken and not ended."""
 
 
 def is_deployed(site: ServiceState) -> bool:
-    """Whether the server has the working directory's file as it is now.
+    """Whether the server has the working directory's `deployments/prefect.yaml` in its present state.
 
-    Deploying sets every schedule back to what the file says, so a file that has not changed is not deployed again:
-    a schedule that somebody switched on stays on.
+    Deploying resets every schedule to the file's setting. So an unchanged file is not deployed again, and a schedule
+    that somebody switched on stays on.
     """
     known = site.folder / "deployed"
     return known.exists() and known.read_text() == _state()
@@ -33,12 +34,15 @@ def _state() -> str:
 
 
 def make_pool(site: ServiceState) -> None:
-    """Makes the work pool unless it is there; a worker that made it beside a deployment could lock Prefect's SQLite."""
+    """Creates the work pool, unless it exists.
+
+    Otherwise the worker would create it while a deployment runs, which could lock Prefect's SQLite database.
+    """
     ask(f"{site.addresses['PREFECT_API_URL']}/work_pools/", {"name": POOL, "type": "process"})
 
 
 def deploy(site: ServiceState, home: Path) -> bool:
-    """Deploys all that the working directory's file describes; the output is in the log `deployments`."""
+    """Deploys everything in `deployments/prefect.yaml`, with output to `deployments.log`; returns whether it worked."""
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(PREFECT_FILE)]
     with processes.log(site.folder, "deployments").open("wb") as stream:
         answer = subprocess.run(
@@ -50,11 +54,11 @@ def deploy(site: ServiceState, home: Path) -> bool:
 
 
 def settle_runs(site: ServiceState) -> int:
-    """Settles the runs whose worker is gone, and returns how many there were: they go on from the store with the next
-    worker, or were being cancelled and now are.
+    """Gives the unfinished runs of a worker that is gone a new state; returns how many there were.
 
-    Without this they would stand as running for ever, and the limit of one run for each deployment would cancel all
-    that follow.
+    Runs that were being cancelled become cancelled. The others are scheduled again: the next worker runs them, and
+    finished steps come from the store. Without this they would count as running forever, and the limit of one run for
+    each deployment would cancel every later run.
     """
     api = site.addresses["PREFECT_API_URL"]
     lost = ask(f"{api}/flow_runs/filter", {"flow_runs": UNFINISHED, "work_pools": {"name": {"any_": [POOL]}}})

@@ -1,4 +1,4 @@
-"""Processes: programs that go on in the background after the command has ended, and are found again."""
+"""Processes: background programs that outlive the command that starts them; start, find and stop them."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ import psutil
 from tasks.core import write_atomically
 
 MARK = "PAREDOWN_SERVICE"
-"""In the environment of a background process and of all that it starts: whose they are. Unlike a process number it
-is never given to another program, and unlike a start time it does not move with the clock."""
+"""Environment variable that marks a background process and all that it starts; its value is `<folder>/<name>`. Unlike
+a process id it is not reused by other programs, and unlike a start time it does not depend on the clock."""
 LOCALHOST = "127.0.0.1"
 
 
 @dataclass(frozen=True)
 class Record:
-    """What is kept of a process that was started: `<folder>/<name>.json`, beside its log."""
+    """The record of a process that was started; kept in `<folder>/<name>.json`, beside its log."""
 
     name: str
     pid: int
     port: int | None
     addresses: dict[str, str]
-    """The servers that it was told of."""
+    """Environment variable → address of the servers that it was given."""
 
 
 def start_process(
@@ -40,7 +40,16 @@ def start_process(
     port: int | None,
     addresses: Mapping[str, str],
 ) -> Record:
-    """Starts a program in a session of its own, its output in `<folder>/<name>.log`, and keeps the record."""
+    """Starts a program in a session of its own, and writes its record.
+
+    Args:
+        folder: where the record and the log `<name>.log` with its output are kept.
+        name: what the program is found by.
+        command: program and arguments.
+        environment: its whole environment.
+        port: the port that it will listen at; None for none.
+        addresses: the servers that it is given, for the record.
+    """
     with log(folder, name).open("wb") as stream:
         process = subprocess.Popen(
             command,
@@ -56,13 +65,13 @@ def start_process(
 
 
 def find(folder: Path, name: str) -> Record | None:
-    """The record of what was started last under this name, whether or not it still runs."""
+    """The record of the process started last under this name, whether or not it still runs; None without one."""
     file = folder / f"{name}.json"
     return Record(**json.loads(file.read_text())) if file.exists() else None
 
 
 def alive(folder: Path, record: Record) -> bool:
-    """Whether the process of the record still runs; another program with its number does not count."""
+    """Whether the process of the record still runs; another program with its process id does not count."""
     try:
         return _is_marked(psutil.Process(record.pid), folder, record.name)
     except psutil.NoSuchProcess:
@@ -70,9 +79,9 @@ def alive(folder: Path, record: Record) -> bool:
 
 
 def members(folder: Path, name: str) -> set[psutil.Process]:
-    """Every process that belongs to a service, also when the one that started it is gone."""
+    """All processes that belong to a service, also when the process that started them is gone."""
     marked = {process for process in psutil.process_iter() if _is_marked(process, folder, name)}
-    # A program that writes its title over its environment is still a child.
+    # Children are added because a program that sets its title may overwrite its environment, and with it the mark.
     return marked.union(*(_children(process) for process in marked))
 
 
@@ -91,12 +100,12 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
 
 
 def stop(folder: Path, name: str, patience: float = 20.0) -> int:
-    """Ends a service with all that it started; returns how many processes there were.
+    """Ends a service with all processes that it started; returns how many there were.
 
-    The first of them are asked (SIGTERM) and may end their own; what is left after `patience` seconds is killed.
+    The topmost processes get SIGTERM and may end their children; what still runs after `patience` seconds is killed.
 
     Raises:
-        TimeoutError: a process still runs seconds after SIGKILL; the record is kept.
+        TimeoutError: a process still runs `patience` seconds (at least 5) after SIGKILL. The record is then kept.
     """
     found = members(folder, name)
     pids = {process.pid for process in found}
@@ -116,7 +125,7 @@ def stop(folder: Path, name: str, patience: float = 20.0) -> int:
 
 
 def _wait(wanted: Iterable[psutil.Process], seconds: float) -> list[psutil.Process]:
-    """Those that still run when the time is over; returns as soon as none does."""
+    """Waits until all processes have ended, at most `seconds`; returns those that still run."""
     end = time.monotonic() + seconds
     while (left := [process for process in wanted if runs(process)]) and time.monotonic() < end:
         time.sleep(0.05)
@@ -124,7 +133,7 @@ def _wait(wanted: Iterable[psutil.Process], seconds: float) -> list[psutil.Proce
 
 
 def runs(process: psutil.Process) -> bool:
-    """A zombie has ended: it only waits to be noticed, in a container without an init for ever."""
+    """Whether the process runs. A zombie does not: it has ended, and in a container without init it stays forever."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -140,18 +149,18 @@ def _gone_is_fine() -> Iterator[None]:
 
 
 def log(folder: Path, name: str) -> Path:
-    """Where a service's output goes."""
+    """The file with a service's output."""
     return folder / f"{name}.log"
 
 
 def tail(folder: Path, name: str, lines: int = 12) -> str:
-    """The end of a service's log."""
+    """The last lines of a service's log."""
     text = log(folder, name).read_text(errors="replace")
     return "\n".join(text.rstrip().splitlines()[-lines:])
 
 
 def free_port(*wanted: int | None, taken: set[int]) -> int:
-    """The first of the wanted ports that is free on 127.0.0.1 and not in `taken`; else one that the system gives."""
+    """The first of the wanted ports that is free on 127.0.0.1 and not in `taken`; if none is, any other such port."""
     for port in wanted:
         if port and port not in taken and is_free(port):
             return port
@@ -164,9 +173,9 @@ def free_port(*wanted: int | None, taken: set[int]) -> int:
 
 
 def is_free(port: int) -> bool:
-    """Whether nothing listens at a port of 127.0.0.1."""
+    """Whether nothing listens at this port of 127.0.0.1."""
     with socket.socket() as probe:
-        # As servers do: a port that was closed a moment ago is free.
+        # Servers set it too: a port that was closed a moment ago counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOCALHOST, port))

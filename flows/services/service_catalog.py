@@ -1,4 +1,4 @@
-"""Services: the servers of one machine: Prefect, MLflow, Ray, and a worker that runs what is scheduled."""
+"""Service catalog: the services of one machine: Prefect, MLflow, Ray, and a worker that runs scheduled flows."""
 
 from __future__ import annotations
 
@@ -22,29 +22,31 @@ ADDRESSES = {
     "mlflow": ("MLFLOW_TRACKING_URI", f"http://{LOCALHOST}:{{port}}"),
     "ray": ("RAY_ADDRESS", f"{LOCALHOST}:{{port}}"),
 }
-"""Service → the variable that names it, and its address."""
+"""Server → the environment variable that clients read, and its address with `{port}` to be filled in."""
 VARIABLES = tuple(variable for variable, _ in ADDRESSES.values())
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""Ray's servers and clients take 127.0.0.1 for the machine's outer address unless this is off, as it is by default on
-the systems that gave it its name."""
+"""Environment of Ray's servers and clients. Unless this variable is off, they replace 127.0.0.1 by the machine's outer
+address; on Windows and macOS it is off by default."""
 POOL = "local"
-"""The work pool of this home's own Prefect server; only the worker below serves it."""
+"""The work pool of this home folder's Prefect server; only `WORKER` serves it."""
 
 
 @dataclass
 class ServiceState:
-    """The services of one home, as one call of `up` finds and leaves them."""
+    """The services of one home folder, as one call of `up` finds and leaves them."""
 
     folder: Path
-    """Records and logs."""
+    """The folder with their records and logs."""
     ports: dict[str, int] = field(default_factory=dict)
+    """Server → port."""
     states: dict[str, str] = field(default_factory=dict)
-    """Service → started, started again, running already, or failed."""
+    """Service → `started`, `started again`, `running already` or `failed`; `deployments` has its own words."""
     failures: list[str] = field(default_factory=list)
+    """One text for each failure, with the end of the log."""
 
     @property
     def addresses(self) -> dict[str, str]:
-        """What a client's environment needs to use the services that are up: variable → value."""
+        """The environment with which clients use the servers that are up: variable → value."""
         up = [name for name in ADDRESSES if self.states.get(name, "failed") != "failed"]
         found = {ADDRESSES[name][0]: ADDRESSES[name][1].format(port=self.ports[name]) for name in up}
         return found | (LOOPBACK if "ray" in up else {})
@@ -52,34 +54,44 @@ class ServiceState:
 
 @dataclass(frozen=True)
 class Service:
-    """How one background program is started, and how one sees that it does its work."""
+    """How a background program is started, and how its health is checked."""
 
     name: str
     usual_port: int | None
+    """The port that it gets if it is free; None when it does not listen."""
     command: Callable[[int | None, Path], list[str]]
-    """(port, home) → what follows `python -m`."""
+    """(port, home folder) → the arguments after `python -m`."""
     healthy: Callable[[ServiceState, float], bool]
-    """(site, when it was started) → whether it answers."""
+    """(services, time of its start as `time.time`) → whether it answers."""
     environment: dict[str, str] = field(default_factory=dict)
-    """What it needs beside what all get."""
+    """Variables for this service alone."""
 
 
 def surroundings(service: Service, site: ServiceState, home: Path) -> dict[str, str]:
-    """A service's environment: quiet, this home, and for the worker the servers that its flow runs are to use."""
-    # The deployments' working directory is taken from PWD, which a shell may not have kept up to date.
+    """The whole environment of a service: this process's, with the home folder and the service's own variables.
+
+    The worker also gets the addresses of the servers, which its flow runs use; the Prefect server gets its own.
+    """
+    # Deployments take their working directory from PWD, which may be out of date in this process.
     changes = {"PAREDOWN_HOME": str(home), "PWD": os.getcwd()} | service.environment
     if service is WORKER:
         changes |= site.addresses
     if service.name == "prefect":
         url = site.addresses["PREFECT_API_URL"]
         changes |= {"PREFECT_API_URL": url, "PREFECT_UI_API_URL": url}
-    # A service has no terminal to keep free, but a log in which one wants to see what it did.
+    # A service writes to a log, not to a terminal: there Prefect's messages are wanted.
     without = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", *VARIABLES}
     return {name: value for name, value in os.environ.items() if name not in without} | changes
 
 
 def ask(url: str, body: Any = None) -> bytes:
-    """What a server of this machine answers to GET, or to POST with a body; empty while it does not answer."""
+    """The body that a server of this machine answers to GET or, with `body`, to POST.
+
+    Empty when it answers with an error status, or not at all within 10 seconds. Proxies are not used.
+
+    Args:
+        body: sent as JSON.
+    """
     data = None if body is None else json.dumps(body).encode()
     request = Request(url, data, {"Content-Type": "application/json"})
     try:
@@ -98,8 +110,8 @@ def _prefect_answers(site: ServiceState, since: float) -> bool:
 
 
 def _mlflow(port: int | None, home: Path) -> list[str]:
-    # Clients write the artifacts themselves, as they do without a server: so a run of either kind can be read, and
-    # an experiment be continued, in both ways of working.
+    # Clients write artifacts to disk themselves, as they do without a server. So runs can be read, and experiments
+    # continued, both with and without the server.
     store = ["--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}"]
     store += ["--default-artifact-root", (home / "mlflow").as_uri(), "--no-serve-artifacts"]
     return ["mlflow", "server", "--host", LOCALHOST, "--port", str(port), "--workers", "1", *store]
@@ -118,7 +130,7 @@ def _ray(port: int | None, home: Path) -> list[str]:
 
 def _ray_answers(site: ServiceState, since: float) -> bool:
     if processes.is_free(site.ports["ray"]):
-        return False  # asking costs a process
+        return False  # saves the process that the health check takes
     command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", site.addresses["RAY_ADDRESS"]]
     try:
         asked = subprocess.run(command, env={**os.environ, **LOOPBACK}, capture_output=True, timeout=60)
@@ -128,7 +140,7 @@ def _ray_answers(site: ServiceState, since: float) -> bool:
 
 
 def _worker(port: int | None, home: Path) -> list[str]:
-    # One run at a time: a neighbour would disturb the latencies that a run measures.
+    # One run at a time: a second one would disturb the latencies that the first measures.
     options = ["--pool", POOL, "--type", "process", "--name", "paredown", "--limit", "1"]
     return ["prefect", "--no-prompt", "worker", "start", *options]
 

@@ -1,1 +1,1 @@
-"""Trials: the objectives of searches, as they run on Ray's workers."""
+"""Trials: the objectives of the searches, which run on Ray workers."""

@@ -1,4 +1,4 @@
-"""Running a branch on one worker, from the baseline to a file: reduced, timed ahead, recovered, finished."""
+"""Branch runner: runs a branch on one worker: reduces the model, times it before training, recovers, finishes it."""
 
 from __future__ import annotations
 
@@ -18,35 +18,43 @@ if TYPE_CHECKING:
 
 
 class GivenUp(Exception):  # noqa: N818 - it is an answer, not a fault
-    """A branch cannot beat what is known; the message says why."""
+    """A branch is not run further because it cannot beat the best rank so far; the message says why."""
 
 
 class BranchRunner:
-    """A branch under way on one worker."""
+    """Runs one branch on one worker.
+
+    Args:
+        reference: what the branch is compared with.
+        trial: the context of the trial; its shared arrays hold the baseline's outputs.
+    """
 
     def __init__(self, reference: Reference, trial: TrialContext) -> None:
         self.reference, self.trial = reference, trial
         self.evaluator = BranchEvaluator(reference, trial.shared[BASELINE], trial.workspace.store)
         self.stages: list[tuple[str, Candidate]] = []
-        """What each step made: its title and the candidate."""
+        """(title, candidate after the step) of each step so far."""
         self.epochs = 0
-        """Epochs of training so far."""
+        """Epochs of training so far, over all steps."""
         self.before = 0
-        """Those of earlier steps."""
+        """Epochs of training before the current step."""
         self.most = 1
-        """Those of the whole branch."""
+        """Most epochs of training of the whole branch."""
         self.ahead = ranking.GoalPosition(0.0, 0.0)
-        """What the branch saves if it loses nothing."""
+        """The branch's position if its file lost nothing; known after `look_ahead`."""
         self.latency: Latency | None = None
+        """The latency that `look_ahead` measured; None before."""
         self.measured: dict[str, float] = {}
-        """The file's speed-up and bytes, as soon as they are known."""
+        """`speedup` and `bytes` of the file, as soon as they are known."""
 
     def run(self, branch: Branch) -> Scorecard:
-        """The scorecard of the branch's file on validation.
+        """Runs the branch; returns the validation scorecard of its file.
+
+        The steps before the first training come first, then `look_ahead` (unless a student is trained), then the rest.
 
         Raises:
-            Refusal: a step refuses.
-            GivenUp: the branch cannot beat what is known.
+            Refusal: a step cannot handle the model.
+            GivenUp: the branch cannot beat the best rank so far (`Reference.bar`).
         """
         place = next((place for place, step in enumerate(branch.steps) if is_training(step)), len(branch.steps))
         front, rest = branch.steps[:place], branch.steps[place:]
@@ -57,16 +65,21 @@ class BranchRunner:
         return self.score(self.take_all(rest, model))
 
     def look_ahead(self, model: Candidate, steps: Sequence[AnyStep]) -> None:
-        """Finishes and times the branch as if recovery were done: its weights do not change its time.
+        """Measures latency and size before training, which changes neither, and sets `ahead`, `latency` and `measured`.
+
+        Args:
+            model: the model after the steps before the first training.
+            steps: the branch's later steps that do not train. If one of them refuses the model untrained, nothing is
+                measured, because it may accept the trained model.
 
         Raises:
-            GivenUp: it saves too little.
+            GivenUp: even without any loss its rank would not be above `Reference.bar`.
         """
         stages = list(self.stages)
         try:
             product = self.export(self.take_all(steps, model))
         except Refusal:
-            return  # what cannot be finished yet may be so after its recovery
+            return  # a step may accept the model after its recovery
         finally:
             self.stages = stages
         evaluator, reference = self.evaluator, self.reference
@@ -79,13 +92,19 @@ class BranchRunner:
             raise GivenUp(f"given up before its recovery: {saved} would not beat what is known")
 
     def score(self, model: Candidate) -> Scorecard:
-        """The scorecard of the model's file on validation."""
+        """Exports the model; returns the validation scorecard of its file, with the known latency if there is one."""
         card = self.evaluator.score(self.export(model), self.latency)
         self.measured = {"speedup": card.latency.ratio.value, "bytes": card.size.bytes}
         return card
 
     def take_all(self, steps: Sequence[AnyStep], model: Candidate) -> Candidate:
-        """The steps one after the other; each is kept as a stage, and its training goes on where it was killed."""
+        """Runs the steps in order and appends each to `stages`; returns the last model.
+
+        Each step has its own checkpoint in the trial's folder, from which its training continues after a restart.
+
+        Raises:
+            Refusal: a step cannot handle the model.
+        """
         from tasks.compression.run_step import StepInputs, run_step
         from tasks.training.training_data import TrainingInputs
 
@@ -102,10 +121,10 @@ class BranchRunner:
         return model
 
     def on_update(self, update: Update) -> None:
-        """Reports where the branch would stand if its file lost what the network loses.
+        """Reports to the search, after each epoch, the rank of the branch if its file lost as much as the network.
 
-        It does so at the place that the epoch has in the longest training of the search: branches are compared at the
-        same share of their learning rate's way, for in the middle of it all score worse than at its end.
+        The epoch is scaled to the longest training of the search (`Reference.longest`). So the scheduler compares
+        branches at the same share of their learning-rate schedule: in its middle all score worse than at its end.
         """
         from tasks.kernels.statistics.metrics import METRICS
 
@@ -118,7 +137,7 @@ class BranchRunner:
         self.trial.report(place, rank, self.measured | {"drop": drop})
 
     def export(self, model: Candidate) -> Candidate:
-        """The model as an ONNX file."""
+        """The model exported to ONNX; a model that is an ONNX file is returned unchanged."""
         from tasks.conversion.onnx_export import export
 
         if model.form == "onnx":

@@ -1,4 +1,4 @@
-"""Branch scoring: what a branch's file is worth beside the baseline's, on the worker that made it."""
+"""Branch scoring: measures a branch's file against the baseline's, on the worker that made it."""
 
 from __future__ import annotations
 
@@ -18,37 +18,40 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reference:
-    """What the branches of a search are held against."""
+    """What the branches of a search are compared with."""
 
     recipe: Recipe
-    """With the branches that are templates."""
+    """The recipe; its branches are those that points are decoded with (`branch_space.decode`)."""
     prepared: Prepared
     baseline: Candidate
     exported: Candidate
     """The baseline as an ONNX file."""
     score: float
-    """Of the baseline on validation."""
+    """The baseline's validation score, in the metric's own unit."""
     bar: float
-    """The best rank so far: what is not faster or smaller than that is of no use."""
+    """The best rank of the recipe's own branches, at least 0; a branch is useful only above it."""
     longest: int
-    """The most epochs of training that a branch of the search may have."""
+    """Most epochs of training of a branch in the search space."""
 
     def rank(self, position: ranking.GoalPosition) -> float:
-        """The rank under the recipe's goal; higher is better."""
+        """The rank of a position under the recipe's goal (`ranking.rank`); higher is better."""
         return ranking.rank(position, self.recipe.goal, self.score)
 
 
 @dataclass(frozen=True)
 class BranchEvaluator:
-    """Measures files against the baseline's; nobody measures a latency on this node while one runs."""
+    """Measures files against the baseline's.
+
+    While it works, it holds the measurement lock shared: no other process measures a latency on this node meanwhile.
+    """
 
     reference: Reference
     answers: np.ndarray
-    """The baseline's outputs on validation."""
+    """The baseline's outputs on the validation split (examples, outputs)."""
     store: Store
 
     def time(self, product: Candidate) -> Latency:
-        """A file's latency against the baseline's; its outputs are not looked at."""
+        """A file's latency, measured side by side with the baseline's; its outputs are not checked."""
         from tasks.compression.measure import examples_of
         from tasks.evaluation import evaluate
         from tasks.kernels.host import measurement_lock
@@ -60,7 +63,11 @@ class BranchEvaluator:
             return evaluate.measure_latency(files, baseline, inputs, runtime)[product.digest]
 
     def score(self, product: Candidate, latency: Latency | None) -> Scorecard:
-        """A file's scorecard on validation; timed unless its latency is known."""
+        """A file's validation scorecard; its latency is measured unless it is given.
+
+        Raises:
+            Refusal: the file's outputs are not finite.
+        """
         from tasks.compression.measure import examples_of
         from tasks.evaluation import evaluate
         from tasks.kernels.host import measurement_lock
@@ -76,7 +83,7 @@ class BranchEvaluator:
         return cards[product.digest]
 
     def size(self, product: Candidate) -> int:
-        """Bytes of a file."""
+        """Size of a file in bytes."""
         return self.store.path(product.content).stat().st_size
 
     def _products(self, product: Candidate) -> dict[str, Product]:

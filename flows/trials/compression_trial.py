@@ -1,4 +1,4 @@
-"""Compression trials: a point of a compression search is a branch, which a worker runs and ranks."""
+"""Compression trial: the objective of a compression search, which runs the branch of a point and ranks its file."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 class CompressionObjective:
     """An `Objective`: point → rank (`ranking.rank`).
 
-    Before it trains, a branch is finished and timed as it is: one that cannot beat the reference's `bar`, however well
-    it recovers, is given up. Each epoch of training is reported; the last report, at `longest` + 1, is that of the
-    file. What trains nothing reports at epoch 0, where no scheduler looks: in the middle of their training all others
-    are behind it.
+    Before its training, a branch is finished and timed: one that cannot beat the reference's `bar`, even if training
+    recovers all of its loss, is given up. Each epoch of training is reported; the last report, at epoch `longest` + 1,
+    is the rank of the file. A branch without training reports only at epoch 0, which no scheduler compares: against
+    it, branches in the middle of their training would all look worse.
     """
 
     role: ClassVar[str] = "search for branches"
@@ -40,7 +40,14 @@ class CompressionObjective:
     reference: Reference
 
     def __call__(self, point: Point, trial: TrialContext) -> None:
-        """Runs the point's branch."""
+        """Runs the point's branch and reports its ranks to `trial`.
+
+        The trial's answer holds `stages` ([title, candidate] of each step) and `rank`, or `refusal`, the reason why
+        the branch was given up.
+
+        Raises:
+            Refusal: a step cannot handle the model, which makes the trial fail.
+        """
         reference = self.reference
         compress = reference.recipe.compress
         branch = branch_space.decode(point, FOUND, compress.branches if compress else ())
@@ -48,7 +55,7 @@ class CompressionObjective:
         try:
             card = runner.run(branch)
         except GivenUp as reason:
-            # By this much at least it stays behind the best that is known: the search learns to leave its region.
+            # A score of 0 or less teaches the search to leave this region: the branch is at least this far behind.
             bound = reference.rank(runner.ahead)
             trial.answer({"refusal": str(reason)})
             trial.report(0, bound - reference.bar, runner.measured | {BOUND: bound})
@@ -62,18 +69,22 @@ class CompressionObjective:
 
     @property
     def identity(self) -> str:
-        """The data, the baseline, the goal and the branches that are templates."""
+        """Digest of what ranks depend on: data, augmentation, baseline, goal, runtime, the recipe's branches, host."""
         recipe = self.reference.recipe
         asked = [recipe.augment, recipe.goal, recipe.runtime, recipe.compress and recipe.compress.branches]
         return digest_of(identity([*asked, self.reference.prepared, self.reference.baseline, host_name()]))
 
     @property
     def modules(self) -> Sequence[str]:
-        """Those of the network and of the user's own techniques."""
+        """The user's modules that the recipe names, such as those of the network and of techniques."""
         return modules_of(self.reference.recipe)
 
     def arrays(self, store: Store) -> Mapping[str, np.ndarray]:
-        """The baseline's answers on validation, so that no trial runs it again; the examples are in the store."""
+        """The baseline's outputs on validation (examples, outputs), so that no trial computes them again.
+
+        Raises:
+            Refusal: the outputs are not finite.
+        """
         from tasks.compression.measure import examples_of, product_of
         from tasks.evaluation import evaluate
 
@@ -82,14 +93,14 @@ class CompressionObjective:
         return {BASELINE: evaluate.run_product(product, inputs, self.reference.recipe.runtime)}
 
     def needs(self) -> Sequence[str]:
-        """The data but for the test split, and the baseline in both its forms."""
+        """Digests of the data without the test split, and of the baseline as a model and as an ONNX file."""
         prepared = self.reference.prepared
         split = prepared.dataset.splits["test"]
         hidden = {split.inputs, split.targets, prepared.inputs["test"]}
         return sorted({*references([prepared, self.reference.baseline, self.reference.exported])} - hidden)
 
     def format_score(self, score: float) -> str:
-        """What the best branch so far saves, one of the recipe's own included, or that the goal is missed."""
+        """What the best branch so far saves, the recipe's own included, or how far it misses the goal, as text."""
         bar = self.reference.bar
         best = max(score, bar)
         if best <= 0:

@@ -1,4 +1,4 @@
-"""Weighing: what a network costs as a file on this host before it is trained, for training does not change it."""
+"""Network cost: bytes and latency of a network's file, measured before training, which does not change them."""
 
 from __future__ import annotations
 
@@ -12,24 +12,35 @@ if TYPE_CHECKING:
     from torch import nn
 
 UNFIT = -1e6
-"""The score of a network that keeps the goal's limits only just not: below every score that a metric gives."""
+"""Upper end of the scores of networks that exceed the goal's limits: below every score of a metric."""
 
 
 def needs_cost(recipe: Recipe) -> bool:
-    """Whether trials must know what their networks cost."""
+    """Whether the recipe's search must measure its networks: it minimizes a cost, or the goal limits one."""
     limits = recipe.goal.limits
     return bool(recipe.search and (recipe.search.minimize or limits.bytes or limits.latency_ms))
 
 
 def needs_latency(recipe: Recipe) -> bool:
-    """Whether a latency counts in trials, which is another on another host."""
+    """Whether the recipe's search uses latencies, so that its scores hold for one host only."""
     return bool(recipe.search and (recipe.search.minimize == "latency" or recipe.goal.limits.latency_ms))
 
 
 def measure_cost(
     network: nn.Module, recipe: Recipe, prepared: Prepared, fitted: dict[str, Any], store: Store, folder: Path
 ) -> dict[str, float]:
-    """The bytes of the network's file and its median milliseconds on the runtime that the recipe names."""
+    """Exports an untrained network and measures its file under the recipe's runtime.
+
+    Moves the network to the CPU and into evaluation mode.
+
+    Args:
+        fitted: the fitted preprocessing, which is part of the file.
+        store: holds the validation inputs on which the file is timed.
+        folder: where the file `untrained.onnx` is written.
+
+    Returns:
+        `bytes` of the file and `latency_ms`, the median milliseconds of one call.
+    """
     from tasks.conversion import onnx_export
     from tasks.data import preprocessing
     from tasks.evaluation import evaluate

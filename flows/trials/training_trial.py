@@ -1,4 +1,4 @@
-"""Training trials: one point of a search trains the recipe's model and reports every epoch."""
+"""Training trial: the objective of a search over training values, which trains a network for each point."""
 
 from __future__ import annotations
 
@@ -27,19 +27,26 @@ CHECKPOINT = "checkpoint.pt"
 
 @dataclass(frozen=True)
 class TrainingObjective:
-    """An `Objective`: point → validation score, higher is better. A network beyond the goal's limits is not trained."""
+    """An `Objective`: point → validation score, with the sign that makes higher better.
+
+    A network that exceeds the goal's limits is not trained: its score is `UNFIT` or less.
+    """
 
     role: ClassVar[str] = "search"
 
     recipe: Recipe
     prepared: Prepared
     fitted: dict[str, Any]
-    """The fitted preprocessing, because a worker need not have the store."""
+    """The fitted preprocessing itself, because a worker may not have the driver's store."""
 
     def __call__(self, point: Point, trial: TrialContext) -> None:
-        """Trains with the point's values; a trial that was killed goes on from its checkpoint.
+        """Trains the recipe's model with the point's values and reports the score of every epoch.
 
-        A stage of a population goes on from where the stage before it ended, and reports its own epochs.
+        A restarted trial continues from its checkpoint. With `pbt`, a trial is one stage: it continues from the
+        checkpoint of the stage before it, and reports only its own epochs.
+
+        Raises:
+            Refusal: with `pbt`, the loss is not finite.
         """
         from tasks.kernels.statistics.metrics import METRICS
         from tasks.models import factory
@@ -83,7 +90,7 @@ class TrainingObjective:
 
     @property
     def stages(self) -> list[int]:
-        """The epochs after which the stages of a population end; none where each trial is a training of its own."""
+        """The epochs after which the stages of `pbt` end, in order; empty for other algorithms."""
         search, epochs = self.recipe.search, self.recipe.train.epochs
         if search is None or search.algorithm != "pbt":
             return []
@@ -91,8 +98,9 @@ class TrainingObjective:
 
     @property
     def identity(self) -> str:
-        """The data, the network, how it is trained and judged, but for the values that are searched; and what a latency
-        depends on, where one counts.
+        """Digest of what scores depend on: data, network, training and goal, without the searched values.
+
+        Where latencies are used, also the host and the runtime.
         """
         search = self.recipe.search
         parts = {"model", "train", "augment", "goal"}
@@ -104,21 +112,21 @@ class TrainingObjective:
 
     @property
     def modules(self) -> Sequence[str]:
-        """Those of the network."""
+        """The user's modules that the recipe names."""
         return modules_of(self.recipe)
 
     def arrays(self, store: Store) -> Mapping[str, np.ndarray]:
-        """The training and the validation examples."""
+        """The train and validation splits as training reads them (`preprocessing.training_arrays`)."""
         from tasks.data import preprocessing
 
         return preprocessing.training_arrays(self.prepared, store)
 
     def needs(self) -> Sequence[str]:
-        """The examples that a network is timed on."""
+        """Digest of the validation inputs, if networks are timed on them; otherwise empty."""
         return (self.prepared.dataset.splits["validation"].inputs,) if needs_cost(self.recipe) else ()
 
     def format_score(self, score: float) -> str:
-        """The metric."""
+        """The metric's name and value as text, or by how much the network exceeds the limits."""
         if score <= UNFIT:
             return f"beyond the limits by {score / UNFIT - 1:.0%}"
         return f"{self.recipe.goal.metric} {abs(score):.4f}"

@@ -1,1 +1,1 @@
-"""Compression: branches, one step of a branch, and the space of branches."""
+"""Compression: branches, the execution of their steps, and the search space of branches."""

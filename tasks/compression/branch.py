@@ -1,4 +1,4 @@
-"""Branches: the ways from the baseline to candidates, as a recipe writes them, and the search for further ones."""
+"""Branches: the recipe's sequences of steps from the baseline to a candidate, and its search for further ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tasks.training.recovery import Recover
 from tasks.training.student import Distill
 
 BASELINE, CONTROL, FOUND = "baseline", "dense control", "found"
-"""What rows that are no branches are called."""
+"""Names of candidates that are no branches of the recipe; those found by a search begin with FOUND."""
 if TYPE_CHECKING:
     AnyStep = Technique | Plugin | Recover | Distill
 else:
@@ -26,18 +26,18 @@ else:
 
 
 class Branch(Spec):
-    """One way from the baseline to a candidate: its steps, in order."""
+    """A sequence of steps from the baseline to one candidate."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.+-]*$", max_length=60)
-    """What the candidate is called in tables, MLflow and the report."""
+    """Name of the candidate in tables, MLflow and the report."""
     steps: tuple[AnyStep, ...] = Field(min_length=1)
-    """Techniques and recoveries; `distill` may come first. An export to ONNX is put in where a step needs it, and at
-    the end."""
+    """Techniques and recoveries, in order; `distill` may come first. An export to ONNX is inserted where a step needs
+    it, and at the end."""
 
     @field_validator("steps")
     @classmethod
     def _expand_schedules(cls, steps: tuple[Any, ...]) -> tuple[Any, ...]:
-        """A schedule stands for several steps."""
+        """Replaces each `gradual` schedule by its steps."""
         return tuple(each for step in steps for each in (_expanded(step) if isinstance(step, Gradual) else (step,)))
 
     @model_validator(mode="after")
@@ -57,16 +57,17 @@ def _expanded(schedule: Gradual) -> tuple[AnyStep, ...]:
 
 
 class CompressionSearch(SearchBudget):
-    """Which branches are tried beyond those that the recipe names, and how many.
+    """A search for branches besides those of the recipe.
 
-    Those of the recipe come first and take part; the search spends its whole budget, and the best few join them.
+    The recipe's own branches are evaluated first, and the search learns from them. It spends its whole budget; the best
+    branches that it finds become candidates besides them.
     """
 
     space: dict[str, Domain] = Field(default_factory=dict)
-    """`BRANCH.PLACE.KNOB` → domain, for example `narrow.0.sparsity: {uniform: [0.2, 0.7]}`; absent: the steps, their
-    order, their knobs and the recovery's are searched."""
+    """`BRANCH.PLACE.KNOB` → domain, for example `narrow.0.sparsity: {uniform: [0.2, 0.7]}`: the values of branches of
+    the recipe. Absent: the steps, their order, their knobs and the knobs of the recovery are searched."""
     keep: int = Field(default=3, ge=1, le=100)
-    """How many of the branches that were found become candidates; the best comes first."""
+    """Most branches of the search that become candidates, the best first."""
 
     @model_validator(mode="after")
     def _algorithm_suits(self) -> CompressionSearch:
@@ -80,13 +81,13 @@ class CompressionSearch(SearchBudget):
 
 
 class Compress(Spec):
-    """The branches that are tried side by side, and the search for further ones."""
+    """The branches of a recipe, and the search for further ones."""
 
     branches: tuple[Branch, ...] = ()
-    """Steps that branches share from the start are computed once. Absent: pruning, low rank and int8, alone and
-    together."""
+    """Leading steps that branches have in common are computed once. Absent: pruning, low rank and int8, alone and
+    combined."""
     search: CompressionSearch | None = None
-    """Spends a budget on further branches. Absent: nothing is searched."""
+    """The search for further branches. Absent: there is none."""
 
     @model_validator(mode="after")
     def _own_names(self) -> Compress:
@@ -102,23 +103,23 @@ class Compress(Spec):
 
 
 def spec_of(step: AnyStep) -> Technique | Recover | Distill:
-    """The step itself; in place of an import path, the user's technique that it names."""
+    """The step itself; for a plug-in, an instance of the user's technique that it names."""
     return step.technique() if isinstance(step, Plugin) else step
 
 
 def form_of(step: AnyStep) -> Literal["torch", "onnx"]:
-    """The form of model that a step acts on."""
+    """The form of model to which a step is applied: a torch network or an ONNX file."""
     spec = spec_of(step)
     return spec.form if isinstance(spec, Technique) else "torch"
 
 
 def is_training(step: AnyStep) -> TypeGuard[DistillationSpec]:
-    """Whether a step can come to training; the rungs of `recover` before it train nothing."""
+    """Whether a step may train the network: `distill`, and `recover` unless its last stage comes before `train`."""
     return isinstance(step, DistillationSpec) and step.trains
 
 
 def step_title(step: AnyStep) -> str:
-    """A step in a few words: its tag and the knobs that the recipe names."""
+    """A step as text: its tag and the knobs that the recipe sets, for example `channels sparsity 0.5`."""
     knobs = step.model_dump(mode="json", exclude_unset=True)
     knobs.pop("step", None)
     knobs.update(knobs.pop("arguments", {}))
@@ -126,5 +127,5 @@ def step_title(step: AnyStep) -> str:
 
 
 def _short(value: Any) -> Any:
-    """A number with four digits: what a search draws has seventeen."""
+    """A float with four significant digits, because a value that a search draws may have seventeen."""
     return f"{value:.4g}" if isinstance(value, float) else value

@@ -1,8 +1,9 @@
-"""Composition: which branches a compression search may try; a point of its space is a branch, and back.
+"""Branch space: the search space of a compression search, and the conversion of its points to branches and back.
 
-There are two kinds of space. With `search.space` the recipe's branches are templates: a point names one of them and
-gives values to its knobs. Without it the branch itself is searched: what reduces the network, in which order and how
-much, how it recovers, and what finishes the file. Domains of the knobs come from the techniques (`searched`).
+There are two kinds of space. With `search.space`, the recipe's branches are templates: a point names one of them and
+gives values for its knobs. Without it, the branch itself is searched: which techniques reduce the network, in which
+order and how much, how it is recovered, and which technique finishes the ONNX file. The domains of the knobs are
+defined by the techniques (`Technique.searched`).
 """
 
 from __future__ import annotations
@@ -22,17 +23,17 @@ from tasks.training.recovery import Recover
 
 REDUCE, RECOVER, FINISH, BRANCH = "reduce", "recover", "finish", "branch"
 NOTHING = "nothing"
-"""No reduction: the baseline is finished as it is; or no finish: the file is what the export makes."""
+"""Value of REDUCE: the network is not reduced. Value of FINISH: the exported file stays as it is."""
 TOGETHER = 2
-"""So many reductions follow one another, at most."""
+"""Most reductions in one branch."""
 EPOCHS = 3
-"""The most epochs of a recovery, if the search does not say."""
+"""Most epochs of a recovery, if the search does not set `epochs`."""
 RECOVERY: Mapping[str, Mapping[str, Any]] = {
     "learning_rate": {"loguniform": (3e-4, 1e-2)},
     "temperature": {"loguniform": (1.0, 8.0)},
 }
 KEPT = ("batch_size", "optimizer", "schedule", "hard_weight", "precision", "seed")
-"""Knobs of a recovery that are not searched."""
+"""Knobs of a recovery that are not searched but taken from the recipe's own recovery."""
 DOMAIN: TypeAdapter[Domain] = TypeAdapter(Domain)
 
 
@@ -43,16 +44,18 @@ def space_of(
     minimize: Literal["latency", "bytes"],
     without: Sequence[str] = (),
 ) -> dict[str, Domain]:
-    """The space of a search.
+    """The search space of a compression search: path → domain.
 
     Args:
-        branches: the recipe's.
-        form: of the baseline.
-        minimize: what the goal wants least of: techniques that do not promise it do not finish a file.
+        search: the recipe's search section.
+        branches: the recipe's branches.
+        form: form of the baseline.
+        minimize: what the goal minimizes; only techniques that lower it may finish a file.
         without: tags of techniques that refuse the baseline.
 
     Raises:
-        Refusal: every technique does.
+        InputError: a path of `search.space` names no branch, step or knob.
+        Refusal: every technique refuses the baseline.
     """
     if search.space:
         return _templates(search.space, branches)
@@ -60,7 +63,13 @@ def space_of(
 
 
 def decode(point: Point, name: str, branches: Sequence[Branch]) -> Branch:
-    """The branch that a point describes, in a search of a recipe with these branches."""
+    """The branch that a point describes.
+
+    Args:
+        point: a point of the space.
+        name: name of the new branch.
+        branches: the recipe's branches: the templates, or the source of the knobs that are not searched.
+    """
     if BRANCH in point:
         return _filled(point, name, next(branch for branch in branches if branch.name == point[BRANCH]))
     order = [] if point[REDUCE] == NOTHING else point[REDUCE].split(", ")
@@ -72,8 +81,10 @@ def decode(point: Point, name: str, branches: Sequence[Branch]) -> Branch:
 
 
 def _habits(branches: Sequence[Branch]) -> dict[str, Point]:
-    """Tag → the knobs that are not searched, as the recipe's first step of that tag has them: of recoveries, and of
-    what finishes a file."""
+    """Tag → the knobs that are not searched, from the recipe's first step with that tag.
+
+    Contains recoveries that train, and techniques that act on ONNX files.
+    """
     found: dict[str, Point] = {}
     for step in (step for branch in branches for step in branch.steps):
         if isinstance(step, Recover) and step.trains:
@@ -84,7 +95,7 @@ def _habits(branches: Sequence[Branch]) -> dict[str, Point]:
 
 
 def encode(branch: Branch, space: Mapping[str, Domain], branches: Sequence[Branch]) -> Point | None:
-    """The point that describes one of the recipe's branches; None when no point of the space does."""
+    """The point that describes one of the recipe's branches; None when the space has no such point."""
     if BRANCH in space:
         prefix = f"{branch.name}."
         paths = [path for path in space if path.startswith(prefix)]
@@ -136,7 +147,7 @@ def _compositions(
 
 
 def usable(form: Literal["torch", "onnx"], minimize: Literal["latency", "bytes"]) -> list[str]:
-    """The tags of the techniques that a search may put together for a baseline of the form."""
+    """The tags of the techniques that a search may use for a baseline of this form, given what the goal minimizes."""
 
     def suits(kind: type[Technique]) -> bool:
         return form == "torch" if kind.form == "torch" else minimize in kind.lowers
@@ -159,10 +170,10 @@ def _templates(space: Mapping[str, Domain], branches: Sequence[Branch]) -> dict[
 
 
 def owner(path: str, branches: Sequence[Branch]) -> Branch:
-    """The branch in which a path of `search.space` lies.
+    """The branch to which a path of `search.space` (`BRANCH.PLACE.KNOB`) belongs.
 
     Raises:
-        InputError: there is no such branch, step or knob.
+        InputError: the path names no branch, step or knob.
     """
     where, form = f"search.space.{path}", "must have the form BRANCH.PLACE.KNOB"
     found = [branch for branch in branches if path.startswith(f"{branch.name}.")]
@@ -182,7 +193,7 @@ def owner(path: str, branches: Sequence[Branch]) -> Branch:
 
 
 def longest(space: Mapping[str, Domain], branches: Sequence[Branch]) -> int:
-    """The most epochs of training that a branch of the space may have."""
+    """The largest total number of training epochs of a branch in the space."""
     if BRANCH not in space:
         return _most(space, f"{RECOVER}.epochs", 0)
     searched = [branch for branch in branches if space[BRANCH].has(branch.name)]

@@ -1,4 +1,4 @@
-"""Compression: a technique plans on calibration data and acts on a candidate; both are recorded."""
+"""Compression step: applies a technique to a candidate, by a plan that it makes from calibration data."""
 
 from __future__ import annotations
 
@@ -19,25 +19,34 @@ if TYPE_CHECKING:
     from tasks.techniques import Batches
 
 BATCH = 64
-"""Calibration examples in one batch."""
+"""Calibration examples in one batch, unless the ONNX file has a fixed batch."""
 AGREEMENT = 0.9
-"""Smallest share of examples on which a technique's file must answer as its parent does."""
+"""Smallest share of validation examples for which the new ONNX file must give the same answer as the one before: the
+same class, or in regression a number within a tenth of the largest output."""
 
 
 @shared_use()
 def compress(
     candidate: Candidate, technique: Technique, prepared: Prepared, host: str, workspace: Workspace
 ) -> Candidate:
-    """Plans on the calibration split, applies, and records both.
+    """Applies a technique: it makes a plan from the calibration split, and changes the model by the plan.
 
-    No latency is measured on this node by others meanwhile. Layer times that the technique measures are kept for
-    this host.
+    Waits while another process measures a latency on this machine, and lets no measurement begin before it ends or
+    rests between two batches. Layer times that the technique measures are saved for this host.
 
     Args:
-        host: named where the plan depends on the host, so that a cached answer belongs to one; else empty.
+        candidate: the model; its form must be the technique's.
+        technique: the technique with its knobs.
+        prepared: the data with their preprocessing.
+        host: this host's name if the plan depends on the host, so that a cached result is valid on this host alone;
+            else empty.
+        workspace: its store gets the plan and the new model.
+
+    Returns:
+        The candidate after this step. For ONNX, the step's record has the parity between the files before and after.
 
     Raises:
-        Refusal: the technique cannot handle the model, or its file answers unlike its parent.
+        Refusal: the technique cannot handle the model, or too many answers of the new ONNX file differ (AGREEMENT).
         InputError: a knob is wrong.
     """
     act = _compress_torch if technique.form == "torch" else _compress_onnx
@@ -86,7 +95,7 @@ def _step(candidate: Candidate, technique: Technique, plan: str, record: str | N
 
 
 def _tag(technique: Technique) -> str:
-    """The name that `technique_of` finds the class again by."""
+    """The tag by which `techniques.technique_of` finds the technique's class."""
     return techniques.tag_of(technique)
 
 

@@ -1,4 +1,4 @@
-"""Fine-tuning: the steps of a branch that train: a recovery of a compressed model, or a student that is distilled."""
+"""Fine-tuning steps: recovery of a compressed model and distillation of a student, the steps of a branch that train."""
 
 from __future__ import annotations
 
@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 def recover(
     candidate: Candidate, teacher: Candidate, spec: Recover, inputs: TrainingInputs, context: Context
 ) -> Candidate:
-    """Repairs the candidate with the help of its teacher; validation keeps the best stage or epoch.
+    """Recovers the candidate's score by repair and training against the teacher (see `recovery.recover_network`).
+
+    The result has the weights of the stage or epoch with the best validation score.
+
+    Args:
+        candidate: the compressed torch model.
+        teacher: the torch model before compression, usually the baseline.
+        spec: the stages and the training.
+        inputs: the data, the augmentation and the metric.
+        context: its checkpoint file is rewritten after every epoch of training.
 
     Raises:
         Refusal: the candidate is an ONNX file.
@@ -47,10 +56,18 @@ def recover(
 
 @shared_use()
 def distill(teacher: Candidate, spec: Distill, inputs: TrainingInputs, context: Context) -> Candidate:
-    """A student of the spec's factory, taught by the teacher; its lineage begins with this step.
+    """Builds a student with the spec's factory and trains it against the teacher.
+
+    The result's lineage begins with this step; it keeps the teacher's name.
+
+    Args:
+        teacher: the torch model that the student imitates.
+        spec: the student's factory and its training.
+        inputs: the data, the augmentation and the metric.
+        context: its checkpoint file is rewritten after every epoch of training.
 
     Raises:
-        InputError: the factory is wrong, or the student does not suit the data.
+        InputError: the factory or an argument is wrong, or the student does not match the data.
         Refusal: the teacher is an ONNX file.
     """
     if teacher.form != "torch":
@@ -76,9 +93,9 @@ def distill(teacher: Candidate, spec: Distill, inputs: TrainingInputs, context: 
 
 
 def _kept(candidate: Candidate, teacher: Candidate, guide: nn.Module, store: Store) -> dict[str, list[int]] | None:
-    """The teacher's output channels that the candidate's narrower layers still have, by the layer's name.
+    """Layer name → indices of the teacher's output channels that the candidate's narrower layer still has.
 
-    None when the candidate's last step was no technique, or when it was not made from the teacher.
+    None when the candidate's last step has no plan (it only changed weights), or it does not descend from the teacher.
     """
     from tasks.kernels.reconstruction.layerwise import kept_outputs
 

@@ -1,4 +1,4 @@
-"""Hosts: what was measured of a machine once is kept in the workspace, and not measured again there."""
+"""Host costs: saves the layer times that were measured on this host, so that they are not measured again."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tasks.kernels.host.machine import host_name
 
 
 def table_of(home: Path) -> Path:
-    """The file with this host's table of layer times, one for each machine and version of the runtime."""
+    """The JSON file with this host's layer times; each combination of machine and runtime version has its own."""
     return home / "hosts" / f"{re.sub(r'[^A-Za-z0-9.]+', '-', host_name())}.json"
 
 
 @contextmanager
 def costs_kept(home: Path) -> Iterator[None]:
-    """Inside, layers that were ever measured on this host are not measured again; what is new is written on leaving.
+    """Context in which layers with a saved time on this host are not measured again; new times are saved at its end.
 
-    Also after an error: what was measured stays true.
+    They are saved after an error, too, because they remain valid. `home` is the workspace's.
     """
     from tasks.kernels.latency import layer_costs
 
@@ -37,7 +37,7 @@ def costs_kept(home: Path) -> Iterator[None]:
 
 
 def _read(place: Path) -> dict[str, float]:
-    """The table as it was written; empty when there is none, or when someone altered it beyond reading."""
+    """The saved table, milliseconds by layer; empty when the file does not exist or has another format."""
     try:
         table = json.loads(place.read_bytes())
     except (FileNotFoundError, ValueError):

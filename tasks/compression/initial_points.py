@@ -1,4 +1,4 @@
-"""Beginnings: where a search for branches looks first."""
+"""Initial points: the points with which a compression search begins."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from tasks.training.recovery import Recover
 
 
 def initial_points(space: Mapping[str, Domain], best: Branch | None) -> list[Point]:
-    """Each reduction alone, in the middle of its knobs, recovered in the usual way for as long as the search allows.
+    """One point for each reduction alone: its knobs at the middle of their domains, and the longest recovery.
 
-    A search with few trials finds out first what each of them is worth here; what to put together, and how much of it,
-    is for the trials that follow.
+    The other knobs of the recovery have their defaults. A search with few trials thus first learns what each reduction
+    achieves for this network; later trials combine reductions and vary their knobs.
 
     Args:
-        best: the best of the recipe's own branches that are known; its way to finish a file is theirs.
+        space: the search space (`branch_space.space_of`).
+        best: the best of the recipe's own branches, whose finish these points share if the space has it; None when
+            there is none.
 
     Returns:
-        none for a space whose branches are templates: its recipe says where to begin.
+        The points; none for a space of templates, whose recipe already contains points to begin with.
     """
     if BRANCH in space:
         return []

@@ -1,4 +1,4 @@
-"""Measuring: candidates that are ONNX files, as products on a split of the data."""
+"""Measurement step: evaluates candidates that are ONNX files on one split of the data."""
 
 from __future__ import annotations
 
@@ -20,17 +20,23 @@ def evaluate_candidates(
     host: str,
     context: Context,
 ) -> dict[str, Scorecard]:
-    """Scorecards by candidate digest, all measured on the files, side by side, on this host.
+    """Evaluates ONNX files on a split, and measures their latencies interleaved, on this host.
 
     Args:
-        candidates: by the name that their scorecards show.
-        baseline: the digest of the candidate that the others are held against.
-        timing: latencies that were measured before, by digest; None measures them.
-        host: this host's name, so that a cached answer belongs to one.
+        candidates: the candidates by the name that their scorecards show.
+        baseline: digest of the candidate with which the others are compared; one of `candidates`.
+        prepared: the data.
+        spec: the goal, the runtime and the split.
+        timing: latencies by digest, if they were measured before; None measures them.
+        host: this host's name, so that a cached result is valid on this host alone.
+        context: its store holds the files; its progress is called.
+
+    Returns:
+        The scorecards by candidate digest.
 
     Raises:
-        InputError: the provider is not there, or the metric is not defined on the split's targets.
-        Refusal: a file's outputs are not finite; the sentence names it.
+        InputError: the execution provider is not installed, or the metric is not defined on the split's targets.
+        Refusal: a file's outputs are not finite; the message names it.
     """
     products = {each.digest: product_of(each, name, context.store) for name, each in candidates.items()}
     examples = examples_of(prepared, spec.split, context.store)
@@ -38,11 +44,11 @@ def evaluate_candidates(
 
 
 def product_of(candidate: Candidate, name: str, store: Store) -> Product:
-    """A candidate's file, with every hop that its form has been through."""
+    """A candidate's ONNX file as a product, with the parity of every conversion in its lineage."""
     return Product(candidate.digest, name, store.path(candidate.content), parity_of(candidate, store))
 
 
 def examples_of(prepared: Prepared, split: SplitName, store: Store) -> Examples:
-    """A split as products take it."""
+    """The raw inputs and the targets of a split, as products take them."""
     inputs = preprocessing.product_inputs(prepared.dataset, split, store)
     return Examples(inputs, store.get_array(prepared.dataset.splits[split].targets))

@@ -1,4 +1,4 @@
-"""Running a step: the one place that knows which verb a step of a branch calls."""
+"""Step execution: calls the function (verb) that executes a step of a branch."""
 
 from __future__ import annotations
 
@@ -15,25 +15,29 @@ from tasks.training.training_data import TrainingInputs
 
 @dataclass(frozen=True)
 class StepInputs:
-    """What every step of every branch works on, beside the model that it changes."""
+    """The inputs that all steps of all branches have in common."""
 
     baseline: Candidate
-    """The teacher of all that trains."""
+    """The teacher in recovery and distillation."""
     training: TrainingInputs
     host: str
-    """This host's name: plans that depend on the host are cached for it alone."""
+    """This host's name: results that depend on the host are cached for this host alone."""
 
 
 def run_step(
     step: AnyStep, model: Candidate, inputs: StepInputs, context: Context, runner: Runner, label: str
 ) -> Candidate:
-    """The candidate that a step makes of `model`, which has the form that `branch.form_of` says of the step.
+    """Executes a step of a branch and returns the new candidate.
 
-    Whoever measures a latency on this node waits while a verb computes, and is let in between its batches.
+    A latency measurement on this machine waits while the step computes; it may run between two of its batches.
 
     Args:
+        step: the step.
+        model: the candidate to which it is applied, of the form `branch.form_of(step)`. `distill` does not use it.
+        inputs: the baseline, the data and the host.
+        context: the workspace, the checkpoint and the progress callback.
         runner: calls the verb.
-        label: the step in a few words, for people.
+        label: the step in a few words, for display.
 
     Raises:
         Refusal: the step cannot handle the model.

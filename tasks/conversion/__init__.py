@@ -1,1 +1,1 @@
-"""Conversion: models in and out of ONNX."""
+"""Conversion: export of torch models to ONNX files, and import of existing ONNX files."""

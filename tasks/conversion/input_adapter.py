@@ -1,4 +1,4 @@
-"""Fronts: what stands between the user's data and an ONNX file made by others, decided by what the file takes."""
+"""Input adapter: the preprocessing between the user's raw data and the inputs of an imported ONNX file."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ if TYPE_CHECKING:
     from tasks.kernels.onnx.description import Tensor
 
 PATH = "model.file"
-"""Where a recipe names the file, for messages."""
+"""The recipe's path that names the file, for error messages."""
 FLOATS = ("float16", "float32", "float64")
 
 
 @dataclass(frozen=True)
 class InputAdapter:
-    """How the data become what a file takes."""
+    """How raw data are converted to the inputs of an ONNX file."""
 
     inputs: tuple[str, ...]
-    """The product's inputs: `image`, or the columns in the order in which they are put together."""
+    """Names of the product's inputs: `image`, or the columns in the order in which they are concatenated."""
     given: str | None
-    """The file's one input that is fed; None when the file takes the data as they are, by the same names."""
+    """Name of the file's only input; None when the file takes the raw data unchanged, by the same names."""
     dtype: str
-    """What `given` must be made of."""
+    """Element type of the input `given`, for example `float32`; empty when a table needs no adapter."""
     planes: bool
-    """Whether images go in as (batch, channels, height, width)."""
+    """Whether the file takes images as (batch, channels, height, width) instead of (batch, height, width, channels)."""
     fitted: dict[str, Any] | None
-    """The preprocessing that is put in front; None leaves every value as it is."""
+    """The fitted preprocessing that is applied; None: the values are not changed."""
     batch: int | str
-    """1 for a file that takes one example at a time."""
+    """1 for a file that takes one example at a time, otherwise `batch` (any number)."""
 
     @property
     def words(self) -> str:
-        """What is put in front, for people."""
+        """What the adapter does, as text."""
         parts = [*(["the recipe's preprocessing"] if self.fitted else []), *(["channels first"] if self.planes else [])]
         return " and ".join(parts) or "nothing"
 
@@ -45,17 +45,17 @@ class InputAdapter:
 def front_of(
     inputs: tuple[Tensor, ...], dataset: Dataset, fitted: dict[str, Any], asked: bool, file: str
 ) -> InputAdapter:
-    """What a file with these inputs needs in front, to take the data as they are.
+    """The adapter with which a file takes the raw data.
 
     Args:
-        inputs: what the file takes.
-        dataset: what the user has.
-        fitted: the preprocessing, fitted on train.
-        asked: whether the recipe names a preprocessing; otherwise the file takes the values as they are.
-        file: the ONNX file, for the message.
+        inputs: the file's inputs.
+        dataset: the user's data.
+        fitted: the preprocessing, fitted on the train split.
+        asked: whether the recipe names a preprocessing; without one, values are passed to the file unchanged.
+        file: path of the ONNX file, for error messages.
 
     Raises:
-        InputError: the file takes something else than the data, or the recipe does not say how to get there.
+        InputError: the file's inputs do not match the data, or need a preprocessing that the recipe does not name.
     """
     batch = _batch(inputs, file)
     if dataset.kind == "images":
@@ -91,7 +91,7 @@ def _of_images(
 
 
 def _check_values(tensor: Tensor, dataset: Dataset, asked: bool, file: str) -> None:
-    """Whether the recipe says how the pixels become the numbers that the file takes."""
+    """Checks that the recipe says how pixels are converted to the file's input type. Raises InputError if not."""
     if tensor.dtype not in (*FLOATS, "uint8") or (tensor.dtype == "uint8" and dataset.input_dtype != "uint8"):
         law = f"must take pixels as the data are ({dataset.input_dtype}), or as float32"
         raise InputError(law, file=file, path=PATH, value=tensor.dtype)
@@ -148,14 +148,14 @@ def _of_features(
 
 
 def _fits(tensor: Tensor, shape: tuple[int, ...]) -> bool:
-    """Whether examples of a shape can go in; a size without a number takes any."""
+    """Whether the tensor takes examples of this shape (without the batch); a free dimension takes any size."""
     own = tensor.shape[1:]
     pairs = zip(own, shape, strict=False)
     return len(own) == len(shape) and all(not isinstance(size, int) or size == wanted for size, wanted in pairs)
 
 
 def _size(inputs: tuple[Tensor, ...], dataset: Dataset) -> str | None:
-    """The size of images that a file takes whose channels are right."""
+    """The recipe setting for the file's image size, if it is square and the channels match the data; else None."""
     shape, channels = inputs[0].shape[1:], dataset.input_shape[2]
     sides = shape[1:] if shape[:1] == (channels,) else shape[:-1]
     square = len(set(sides)) == 1 and isinstance(sides[0], int)
@@ -163,7 +163,7 @@ def _size(inputs: tuple[Tensor, ...], dataset: Dataset) -> str | None:
 
 
 def listed(tensors: tuple[Tensor, ...]) -> str:
-    """Inputs or outputs with their types and shapes, for a message."""
+    """Inputs or outputs with their types and shapes as text, for error messages."""
     parts = [
         f"{tensor.name} {tensor.dtype} ({', '.join(str(size or '?') for size in tensor.shape)})" for tensor in tensors
     ]
@@ -171,7 +171,7 @@ def listed(tensors: tuple[Tensor, ...]) -> str:
 
 
 def prefix(front: InputAdapter, dataset: Dataset) -> Any:
-    """The front as an ONNX graph (an `onnx.ModelProto`)."""
+    """The adapter as an ONNX graph (`onnx.ModelProto`) from the raw data to the file's input."""
     from tasks.kernels.onnx import preprocessing_graph
 
     if dataset.kind == "images":
@@ -184,7 +184,12 @@ def prefix(front: InputAdapter, dataset: Dataset) -> Any:
 
 
 def feeds(front: InputAdapter, dataset: Dataset, split: SplitName, count: int, store: Store) -> dict[str, np.ndarray]:
-    """The first examples of a split as the file itself takes them: the same as `prefix`, in numpy."""
+    """The first `count` examples of a split as inputs of the file itself: `prefix`, computed in NumPy.
+
+    Returns:
+        Input name → array; images (count, channels, height, width) or (count, height, width, channels), features of a
+        table (count, features), or the raw columns (count, 1) each.
+    """
     import numpy as np
 
     raw = preprocessing.product_inputs(dataset, split, store)

@@ -1,4 +1,4 @@
-"""Exporting: a torch candidate becomes one ONNX file that takes what the user has, and every hop is proven."""
+"""ONNX export: converts a torch candidate to one ONNX file that takes raw data, and checks the parity of each hop."""
 
 from __future__ import annotations
 
@@ -19,17 +19,24 @@ if TYPE_CHECKING:
 
 
 class Export(Spec):
-    """How a torch model becomes an ONNX file."""
+    """Settings of the conversion of a torch model to an ONNX file."""
 
     tolerance: float = Field(default=1e-3, gt=0)
-    """Largest difference between torch's and ONNX Runtime's outputs, relative to the largest output."""
+    """Largest difference between torch's and ONNX Runtime's outputs, relative to the largest absolute output (at least
+    1)."""
 
 
 @shared_use()
 def export(candidate: Candidate, prepared: Prepared, spec: Export, store: Store) -> Candidate:
-    """The candidate as an ONNX file whose inputs are raw pixels or raw columns, proven against torch.
+    """Exports a torch candidate to an ONNX file that takes raw pixels or raw columns, and checks it against torch.
 
-    No latency is measured on this node by others meanwhile.
+    Waits while another process measures a latency on this machine, and lets no measurement begin before it ends.
+
+    Args:
+        candidate: a torch candidate.
+        prepared: the data with their preprocessing.
+        spec: the tolerance.
+        store: gets the file and the record of the parity.
 
     Raises:
         Refusal: a hop (torch → ONNX → fused) changes the outputs by more than the tolerance.
@@ -44,11 +51,17 @@ def export(candidate: Candidate, prepared: Prepared, spec: Export, store: Store)
 
 
 def serialize_network(model: nn.Module, dataset: Dataset, fitted: dict[str, Any], shape: tuple[int, ...]) -> bytes:
-    """The file: preprocessing, the network, and for regression the target's unit, in one graph.
+    """A network as an ONNX file (bytes): one graph of preprocessing, network, and for regression the targets' unit.
 
-    Inputs: `image` (batch, height, width, channels), or one (batch, 1) input for each raw column. Output:
-    `logits` (batch, classes) or `prediction` (batch, 1), with an underscore behind where a column has that name.
-    The batch is dynamic; class names are metadata.
+    Inputs: `image` (batch, height, width, channels), or one (batch, 1) input for each raw column. Output: `logits`
+    (batch, classes) or `prediction` (batch, 1), with an underscore appended when a column has that name. The batch is
+    dynamic; class names are metadata.
+
+    Args:
+        model: the network.
+        dataset: the data.
+        fitted: the fitted preprocessing.
+        shape: shape of one network input: (channels, height, width) or (features,).
     """
     from tasks.kernels.onnx import compose, preprocessing_graph, torch_export
 
@@ -68,12 +81,12 @@ def serialize_network(model: nn.Module, dataset: Dataset, fitted: dict[str, Any]
 
 
 def remarks(dataset: Dataset) -> dict[str, str]:
-    """What a product's metadata say of its answers."""
+    """The metadata of a product: `classes` (JSON list), `task` and `kind`."""
     return {"classes": json.dumps(dataset.classes), "task": dataset.task, "kind": dataset.kind}
 
 
 def input_names(fitted: dict[str, Any]) -> list[str]:
-    """What the product calls `input_0`, `input_1`, … of its preprocessing."""
+    """The product's names for the inputs of its preprocessing, in order: `image`, or the columns."""
     if fitted["kind"] == "images":
         return ["image"]
     return [column["name"] for column in (*fitted["numbers"], *fitted["categories"])]
@@ -82,12 +95,20 @@ def input_names(fitted: dict[str, Any]) -> list[str]:
 def check_parity(
     model: nn.Module, data: bytes, prepared: Prepared, fitted: dict[str, Any], spec: Export, store: Store
 ) -> tuple[Parity, ...]:
-    """The parity of torch → ONNX (no optimization) → fused (all of it), on the same validation examples.
+    """Checks the parity of the hops torch → ONNX (not optimized) → fused (optimized), on the same validation examples.
 
-    Fake-quantized networks are held to `compare_rounded`, all others to `compare`.
+    Fake-quantized networks are checked with `parity.compare_rounded`, all others with `parity.compare_outputs`.
+
+    Args:
+        model: the network.
+        data: its ONNX file.
+        prepared: the data with their preprocessing.
+        fitted: the fitted preprocessing.
+        spec: the tolerance.
+        store: holds the validation split, of which at most `parity.EXAMPLES` examples are used.
 
     Raises:
-        Refusal: a hop breaks the tolerance; the sentence names the hop and the difference.
+        Refusal: a hop exceeds the tolerance; the message names the hop and the difference.
     """
     import torch
 

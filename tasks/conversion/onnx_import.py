@@ -1,5 +1,7 @@
-"""Importing: an ONNX file made by others becomes the baseline; nothing in it is trained, and nothing of it is run
-before it was checked."""
+"""ONNX import: checks an existing ONNX file and converts it to the baseline, without training.
+
+The file is not run before its content has been checked.
+"""
 
 from __future__ import annotations
 
@@ -21,27 +23,28 @@ if TYPE_CHECKING:
     from tasks.kernels.onnx.foreign_models import Unusable
 
 EXAMPLES = 32
-"""How many validation examples a file is tried on before anything else is computed, at most."""
+"""Most validation examples on which a file is tried before anything else is computed."""
 
 
 @dataclass(frozen=True)
 class ImportedModel:
-    """A file that suits the data."""
+    """An ONNX file whose inputs match the data."""
 
     origin: bytes
-    """As its makers wrote it, with its external data in it."""
+    """The original file, with its external data included."""
     settled: bytes
-    """The same in the form that the techniques expect."""
+    """The file in the normalized form that the techniques expect."""
     front: InputAdapter
+    """Converts the raw data to the file's inputs."""
     outputs: tuple[Tensor, ...]
-    """All of the file's; the product has the first."""
+    """All outputs of the file; the product has only the first."""
 
 
 def read_onnx(file: str) -> bytes:
-    """A file as its makers wrote it, with its external data in it.
+    """The original file as bytes, with its external data included.
 
     Raises:
-        InputError: it is missing, or it cannot be used, whatever the data are.
+        InputError: the file is missing, or it cannot be used with any data.
     """
     from tasks.kernels.onnx import foreign_models
 
@@ -58,25 +61,25 @@ def read_onnx(file: str) -> bytes:
 
 
 def file_stamp(file: str) -> str:
-    """Tells one state of a file and its external data from another."""
+    """SHA-256 (hexadecimal) of a file and its external data. Raises InputError as `read_onnx` does."""
     return digest_of(read_onnx(file))
 
 
 def check_onnx_model(
     file: str, prepared: Prepared, asked: bool, goal: Goal, runtime: Runtime, store: Store
 ) -> ImportedModel:
-    """Tries a file on a few validation examples.
+    """Reads a file and runs it on at most EXAMPLES validation examples.
 
     Args:
-        file: the file.
-        prepared: the data, with their preprocessing.
+        file: path of the file.
+        prepared: the data with their preprocessing.
         asked: whether the recipe names a preprocessing.
-        goal: what the answers are measured by.
-        runtime: how the product will be run.
+        goal: its metric must be defined for the file's outputs.
+        runtime: its batch must be possible for the file.
         store: holds the examples.
 
     Raises:
-        InputError: it cannot be used, or it does not suit the data, the goal or the runtime.
+        InputError: the file cannot be used, or does not match the data, the goal or the runtime.
     """
     found = _suit(file, prepared, asked, store)
     if found.front.batch == 1 and runtime.batch > 1:
@@ -88,14 +91,18 @@ def check_onnx_model(
 
 
 def import_onnx(prepared: Prepared, file: str, asked: bool, spec: Export, stamp: str, store: Store) -> Candidate:
-    """A file that passed `check_onnx_model` as the baseline, behind what the data need in front.
+    """Imports a file that passed `check_onnx_model` as the baseline, with an adapter for the raw data before it.
 
     Args:
-        asked: whether the recipe asks for preprocessing.
-        stamp: `file_stamp` of the file, so that a cached answer belongs to one state of it.
+        prepared: the data with their preprocessing.
+        file: path of the file.
+        asked: whether the recipe names a preprocessing.
+        spec: the tolerance of the parity check.
+        stamp: `file_stamp` of the file, so that a cached result is valid for this content alone.
+        store: gets the product.
 
     Raises:
-        InputError: a hop breaks the tolerance: file → product → fused.
+        InputError: a hop (file → product → fused) changes the outputs by more than the tolerance.
     """
     found = _suit(file, prepared, asked, store)
     data = serialize_product(found, prepared)
@@ -112,7 +119,10 @@ def import_onnx(prepared: Prepared, file: str, asked: bool, spec: Export, stamp:
 
 
 def serialize_product(found: ImportedModel, prepared: Prepared) -> bytes:
-    """The product of a file: its front and its graph with its first output; its makers' metadata stay."""
+    """The product as an ONNX file (bytes): the adapter, and the imported graph with its first output alone.
+
+    The imported file's metadata are kept.
+    """
     from tasks.kernels.onnx import compose, description
     from tasks.kernels.onnx.serialization import load_proto
 
@@ -127,12 +137,21 @@ def serialize_product(found: ImportedModel, prepared: Prepared) -> bytes:
 def check_import_parity(
     found: ImportedModel, data: bytes, prepared: Prepared, spec: Export, store: Store, file: str
 ) -> tuple[Parity, ...]:
-    """The parity of file → product (no optimization) → fused (all of it), on the same validation examples.
+    """Checks the parity of the hops file → product (not optimized) → fused (optimized), on validation examples.
 
-    Files that compute in fewer than 32 bits are held to `exporting.compare_rounded`.
+    Files that compute with fewer than 32 bits are checked with `parity.compare_rounded`, others with
+    `parity.compare_outputs`.
+
+    Args:
+        found: the imported file.
+        data: its product.
+        prepared: the data with their preprocessing.
+        spec: the tolerance.
+        store: holds the validation split, of which at most `parity.EXAMPLES` examples are used.
+        file: path of the file, for error messages.
 
     Raises:
-        InputError: a hop breaks the tolerance.
+        InputError: a hop exceeds the tolerance.
     """
     from tasks.kernels.onnx import foreign_models, sessions
 
@@ -155,7 +174,7 @@ def check_import_parity(
 
 
 def _suit(file: str, prepared: Prepared, asked: bool, store: Store) -> ImportedModel:
-    """The file with what must stand in front of it."""
+    """Reads and normalizes the file, and chooses its adapter. Raises InputError when it cannot be used."""
     from tasks.kernels.onnx import description, foreign_models
 
     origin = read_onnx(file)
@@ -169,7 +188,7 @@ def _suit(file: str, prepared: Prepared, asked: bool, store: Store) -> ImportedM
 
 
 def _try(found: ImportedModel, prepared: Prepared, count: int, store: Store, file: str) -> np.ndarray:
-    """What the file answers to a few validation examples. Raises InputError when it does not run on them."""
+    """The file's first output for `count` validation examples. Raises InputError when it does not run on them."""
     from tasks.kernels.onnx import foreign_models, sessions
 
     fed = input_adapter.feeds(found.front, prepared.dataset, "validation", count, store)

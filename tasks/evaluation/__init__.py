@@ -1,1 +1,1 @@
-"""Evaluation: what a model is worth: scores, latency, parity, ranking, selection."""
+"""Evaluation: measurement of products (score, latency, size, parity), their ranking and selection by the goal."""

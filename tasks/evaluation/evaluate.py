@@ -1,4 +1,4 @@
-"""Evaluation: what exported files are worth, against the baseline's on the same examples and this host."""
+"""Evaluate: measures exported files, compared with the baseline's on the same examples and this host."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 SECONDS = 1.0
-"""Timing of one product in each process."""
+"""Seconds for which one product is timed in each process."""
 
 
 @dataclass(frozen=True)
@@ -42,22 +42,22 @@ class Product:
     name: str
     path: Path
     parity: tuple[Parity, ...]
-    """The hops that its form has been through."""
+    """The parity of every conversion (hop) of the file."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """A split as products take it."""
+    """The raw inputs and the targets of a split."""
 
     inputs: Mapping[str, np.ndarray]
-    """Raw inputs by name, first axis the examples."""
+    """Input name → array: `image` (n, height, width, channels), or (n, 1) for each column."""
     targets: np.ndarray
-    """Class indices or numbers (n,), in the same order."""
+    """Class indices or numbers, (n,)."""
 
 
 @dataclass(frozen=True)
 class EvaluationSpec:
-    """What products are judged by."""
+    """The settings of an evaluation."""
 
     goal: Goal
     runtime: Runtime
@@ -74,17 +74,23 @@ def evaluate(
     known: Mapping[str, np.ndarray] = MappingProxyType({}),
     progress: Progress = silent,
 ) -> dict[str, Scorecard]:
-    """Scorecards by candidate digest, for all products on the whole split, in ONNX Runtime on this host.
+    """Measures all products on the whole split, with ONNX Runtime on this host.
 
     Args:
-        products: by candidate digest; `baseline` is one of the keys.
+        products: the products by candidate digest.
+        baseline: digest of the product with which the others are compared; a key of `products`.
         examples: the split that `spec` names.
-        timing: latencies that were measured before; None measures them, all products interleaved.
-        known: outputs of products that ran on all of the examples before.
+        spec: the goal, the runtime and the split.
+        timing: latencies by digest, if they were measured before; None measures them, all products interleaved.
+        known: outputs by digest, (n, outputs), of products that have been run on all of these examples before.
+        progress: called with updates in per cent.
+
+    Returns:
+        The scorecards by candidate digest.
 
     Raises:
-        InputError: the provider is not there, or the metric is not defined on the split's targets.
-        Refusal: a product's outputs are not finite; the sentence names it.
+        InputError: the execution provider is not installed, or the metric is not defined on the split's targets.
+        Refusal: a product's outputs are not finite; the message names it.
     """
     check_provider(spec.runtime)
     inputs, targets = examples.inputs, examples.targets
@@ -134,7 +140,7 @@ def _card(
 
 
 def check_provider(runtime: Runtime) -> None:
-    """Raises InputError when the installed ONNX Runtime does not have the execution provider."""
+    """Checks that the installed ONNX Runtime has the execution provider. Raises InputError if not."""
     from tasks.kernels.onnx import sessions
 
     if not sessions.available(runtime.provider):
@@ -143,7 +149,7 @@ def check_provider(runtime: Runtime) -> None:
 
 
 def run_product(product: Product, inputs: Mapping[str, np.ndarray], runtime: Runtime) -> np.ndarray:
-    """The product's outputs for every example. Raises Refusal when they are not finite numbers."""
+    """The product's first output for every example, (n, outputs). Raises Refusal when it is not finite."""
     import numpy as np
 
     from tasks.kernels.onnx import sessions
@@ -161,7 +167,10 @@ def measure_latency(
     runtime: Runtime,
     progress: Progress = silent,
 ) -> dict[str, Latency]:
-    """Latencies by candidate digest, a batch each call, all products in turns in each of the processes."""
+    """Latencies by candidate digest, measured for all products interleaved, in each of several fresh processes.
+
+    Each call runs the first `runtime.batch` examples. `progress` is called after every process.
+    """
     from tasks.kernels.latency import benchmark
 
     def tell(done: int) -> None:
@@ -192,7 +201,7 @@ def measure_latency(
 
 
 def measure_size(product: Product, inputs: Mapping[str, np.ndarray], runtime: Runtime) -> Size:
-    """What the file weighs and computes, and the memory that one batch takes."""
+    """The size and the multiply-accumulates of a file, and its peak memory (MiB) for one batch of `runtime.batch`."""
     from tasks.kernels.latency import benchmark
     from tasks.kernels.onnx import description
 
@@ -203,7 +212,7 @@ def measure_size(product: Product, inputs: Mapping[str, np.ndarray], runtime: Ru
 
 
 def first_batch(inputs: Mapping[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
-    """The first `count` examples; a shorter split begins again."""
+    """The first `count` examples of each input; the examples of a shorter split are repeated."""
     import numpy as np
 
     return {name: np.asarray(array[np.arange(count) % len(array)]) for name, array in inputs.items()}

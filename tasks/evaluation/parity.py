@@ -1,4 +1,4 @@
-"""parity."""
+"""Parity: compares the outputs of a model before and after one conversion (hop)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,26 @@ if TYPE_CHECKING:
     import numpy as np
 
 EXAMPLES = 256
-"""How many examples each hop is proven on, at most."""
+"""Most examples on which a hop is checked."""
 ROUNDING, AGREEMENT = 0.05, 0.98
-"""What a hop of a quantized network may change. Where sums are added up in another order, a value in the middle
-between two levels goes to the other one, and the layers after it carry that on: measured on trained networks of
-20 and 44 layers, the outputs moved by 0.5 and 1.3 % of their deviation, and 0.05 to 0.35 % of the answers changed."""
+"""Limits for a hop of a quantized network: the largest root mean square difference, as a share of the outputs' standard
+deviation, and the smallest share of examples with the same class. Another order of summation moves a value that lies
+midway between two levels to the other level, and the layers after it propagate the difference: on trained networks of
+20 and 44 layers, the outputs changed by 0.5 and 1.3 % of their standard deviation, and the class of 0.05 to 0.35 % of
+the examples."""
 
 
 def compare_outputs(hop: str, before: np.ndarray, after: np.ndarray, tolerance: float) -> Parity:
-    """The record of one hop; it passes when the largest difference is within `tolerance` of the largest output."""
+    """The parity of one hop; it passes when the largest difference is at most `tolerance` times the largest output.
+
+    The largest output is that of `before`, absolute and at least 1.
+
+    Args:
+        hop: name of the hop, for example `torch → ONNX`.
+        before: outputs before the hop, (n, outputs).
+        after: outputs after the hop for the same examples, (n, outputs).
+        tolerance: relative to the largest output.
+    """
     import numpy as np
 
     difference = float(np.abs(before - after).max())
@@ -29,7 +40,10 @@ def compare_outputs(hop: str, before: np.ndarray, after: np.ndarray, tolerance: 
 
 
 def compare_rounded(hop: str, before: np.ndarray, after: np.ndarray) -> Parity:
-    """The record of one hop of a quantized network; it passes within ROUNDING and with AGREEMENT."""
+    """The parity of one hop of a quantized network; it passes within the limits ROUNDING and AGREEMENT.
+
+    `before` and `after` are the outputs for the same examples, (n, outputs).
+    """
     import numpy as np
 
     difference = np.abs(before - after)
@@ -41,7 +55,10 @@ def compare_rounded(hop: str, before: np.ndarray, after: np.ndarray) -> Parity:
 
 
 def agree(before: np.ndarray, after: np.ndarray, bound: float) -> float:
-    """Share of examples with the same class; with one output, the share whose difference is within `bound`."""
+    """Share of examples (0..1) with the same class; with a single output, the share whose difference is within `bound`.
+
+    `before` and `after` have the shape (n, outputs).
+    """
     import numpy as np
 
     if before.shape[1] > 1:
@@ -50,6 +67,6 @@ def agree(before: np.ndarray, after: np.ndarray, bound: float) -> float:
 
 
 def parity_of(candidate: Candidate, store: Store) -> tuple[Parity, ...]:
-    """Every hop that the candidate's file went through, in order."""
+    """The recorded parity of all hops in the candidate's lineage, in order."""
     records = [store.get_json(step.record) for step in candidate.lineage if step.record]
     return tuple(Parity(**hop) for record in records for hop in record.get("parity", ()))

@@ -1,4 +1,4 @@
-"""Ranking: one number for what a goal wants: those that meet it by what they save, the others by how far they miss."""
+"""Ranking: one number for how well a file meets the goal: the share it saves, or how far it misses the goal."""
 
 from __future__ import annotations
 
@@ -9,33 +9,46 @@ from tasks.core import Goal, Latency, Scorecard
 
 @dataclass(frozen=True)
 class GoalPosition:
-    """Where something stands against the baseline, as far as it is known."""
+    """The quantities of a file that a goal judges, relative to the baseline."""
 
     drop: float
     """Loss of the metric, in its own unit; positive is worse."""
     saving: float
-    """Share of the baseline's latency or bytes, whichever the goal minimizes, that is saved; below 0 it costs more."""
+    """Share of the baseline's latency or bytes (what the goal minimizes) that is saved; negative when it costs more."""
     excess: float = 0.0
-    """How far the goal's limits are exceeded, as shares of them, in all; 0 keeps them."""
+    """Sum of the shares by which the goal's limits are exceeded; 0 when all are kept."""
 
 
 def position_of(card: Scorecard, goal: Goal) -> GoalPosition:
-    """Where a measured file stands; its drop is the one that the goal's proof looks at."""
+    """The position of a measured file; its drop is the number that the goal's `proof` judges."""
     hoped = position_ahead(card.latency, card.size.bytes, card.size_ratio, goal)
     return replace(hoped, drop=goal.judged(card.drop.estimate))
 
 
 def position_ahead(latency: Latency, size: int, size_ratio: float, goal: Goal) -> GoalPosition:
-    """Where a file of so many bytes would stand if it lost nothing; `size_ratio` is that of `Scorecard`."""
+    """The position of a file if its drop were 0.
+
+    Args:
+        latency: the file's latency.
+        size: bytes of the file.
+        size_ratio: the baseline's bytes over the file's.
+        goal: what is minimized, and the limits.
+    """
     excess = goal.limits.excess(size, latency.median_ms, latency.ratio.value)
     return GoalPosition(0.0, saving(latency, size_ratio, goal), excess)
 
 
 def rank(standing: GoalPosition, goal: Goal, scale: float) -> float:
-    """Higher is better: above 0 what is saved by those that meet the goal, below 0 how far the others miss it.
+    """The rank of a position; higher is better.
+
+    For a file that meets the goal it is the share that is saved, above 0. For any other file it is at most 0: minus the
+    sum of the drop beyond the goal (as a share of `scale`), the excess over the limits, and the share of additional
+    cost.
 
     Args:
-        scale: the baseline's score: a drop beyond the goal counts as a share of it.
+        standing: the position.
+        goal: the largest accepted drop.
+        scale: the baseline's score.
     """
     miss = max(0.0, standing.drop - goal.max_drop) / max(abs(scale), 1e-9) + standing.excess
     if standing.saving <= 0:
@@ -45,7 +58,10 @@ def rank(standing: GoalPosition, goal: Goal, scale: float) -> float:
 
 
 def saving(latency: Latency, size_ratio: float, goal: Goal) -> float:
-    """The share that is saved; a latency that is not measurably lower saves nothing."""
+    """The share of the baseline's latency or bytes that is saved, below 1; negative when the file costs more.
+
+    A latency that is not measurably lower saves nothing. `size_ratio` is the baseline's bytes over the file's.
+    """
     if goal.minimize == "bytes":
         return 1 - 1 / size_ratio
     gained = 1 - 1 / latency.ratio.value

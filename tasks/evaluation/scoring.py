@@ -1,4 +1,4 @@
-"""Scoring: a product's metric and its paired drop against the baseline, with intervals and the verdict on the drop."""
+"""Scoring: the metric of products and their paired drop against the baseline, with intervals and a verdict."""
 
 from __future__ import annotations
 
@@ -14,9 +14,19 @@ if TYPE_CHECKING:
 def score_products(
     outputs: Mapping[str, np.ndarray], baseline: str, targets: np.ndarray, goal: Goal
 ) -> dict[str, tuple[Estimate, Drop]]:
-    """Each product's metric and its drop against the baseline, both with 95 % intervals.
+    """Each product's metric and its paired drop against the baseline, both with 95 % intervals.
 
-    Accuracy: Wilson's and Tango's score intervals. Other metrics: a paired bootstrap over the examples.
+    Accuracy: Wilson's interval for the metric, Tango's score interval for the drop. Other metrics: a paired bootstrap
+    over the examples.
+
+    Args:
+        outputs: the products' outputs by digest, (n, outputs).
+        baseline: the baseline's digest, a key of `outputs`.
+        targets: class indices or numbers, (n,).
+        goal: the metric and the largest accepted drop.
+
+    Raises:
+        InputError: the metric is not defined on these targets.
     """
     if goal.metric == "accuracy":
         return _score_accuracy(outputs, baseline, targets, goal.max_drop)
@@ -68,7 +78,10 @@ def _score_by_bootstrap(
 
 
 def drop_verdict(drop: Estimate, margin: float, needed: int | None) -> Drop:
-    """The verdict on a drop; `needed`, how many examples would prove it, stands only beside `not proven`."""
+    """A drop with its verdict: `proven within` the margin, `within, not proven`, or `beyond`.
+
+    `needed`, the number of examples that would prove it, is kept only for `within, not proven`.
+    """
     if drop.high <= margin:
         return Drop(drop, margin, "proven within", None)
     if drop.value <= margin:
@@ -77,5 +90,5 @@ def drop_verdict(drop: Estimate, margin: float, needed: int | None) -> Drop:
 
 
 def no_drop(n: int, margin: float) -> Drop:
-    """The baseline's drop against itself."""
+    """The drop of the baseline against itself: 0 on `n` examples."""
     return Drop(Estimate(0.0, 0.0, 0.0, n), margin, "proven within", None)

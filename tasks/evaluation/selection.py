@@ -1,4 +1,4 @@
-"""Selection: the product is the candidate that meets the goal with the least latency or bytes, else the baseline."""
+"""Selection: chooses the product: the candidate that meets the goal with the least cost, otherwise the baseline."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from tasks.core import Goal, Scorecard
 
 @dataclass(frozen=True)
 class Selection:
-    """What was chosen and why, and why each other candidate was not."""
+    """The result of a selection."""
 
     chosen: str
-    """The digest of the product: a candidate that meets the goal, or the baseline."""
+    """Digest of the product: a candidate that meets the goal, or the baseline."""
     meets_goal: bool
-    """False when no candidate does and the baseline is kept."""
+    """False when no candidate meets the goal and the baseline is kept."""
     reasons: dict[str, str]
-    """One sentence for each digest."""
+    """Digest → why the candidate was or was not chosen, in one sentence."""
     front: tuple[str, ...]
-    """The digests on the Pareto front of score, latency and bytes."""
+    """The digests on the Pareto front of drop, latency and bytes."""
 
 
 def select(cards: Mapping[str, Scorecard], baseline: str, goal: Goal) -> Selection:
-    """Chooses by validation scorecards alone.
+    """Chooses the product from validation scorecards alone.
 
     Args:
-        cards: validation scorecards by candidate digest; the baseline's among them. Controls stay out.
+        cards: validation scorecards by candidate digest, including the baseline's, without dense controls.
         baseline: the baseline's digest.
-        goal: what the user asked for.
+        goal: the user's goal.
     """
     flaws = {digest: flaw(card, goal) for digest, card in cards.items() if digest != baseline}
     feasible = [cards[digest] for digest, sentence in flaws.items() if sentence is None]
@@ -49,7 +49,10 @@ def select(cards: Mapping[str, Scorecard], baseline: str, goal: Goal) -> Selecti
 
 
 def pick(feasible: Sequence[Scorecard], goal: Goal) -> Scorecard:
-    """The one with the least cost. Latencies whose intervals overlap the fastest one's are a tie: then bytes decide."""
+    """The scorecard with the least cost; between equal costs, with the smaller drop.
+
+    Latencies whose intervals overlap with the fastest one's are a tie; then the fewer bytes decide.
+    """
     best = min(feasible, key=lambda card: (goal_cost(card, goal), card.drop.estimate.value))
     if goal.minimize == "bytes":
         return best
@@ -58,12 +61,12 @@ def pick(feasible: Sequence[Scorecard], goal: Goal) -> Scorecard:
 
 
 def goal_cost(card: Scorecard, goal: Goal) -> float:
-    """What the goal minimizes: the latency relative to the baseline's (measured side by side), or the bytes."""
+    """The quantity that the goal minimizes: the latency as a share of the baseline's, or the bytes."""
     return 1 / card.latency.ratio.value if goal.minimize == "latency" else float(card.size.bytes)
 
 
 def flaw(card: Scorecard, goal: Goal) -> str | None:
-    """The first law of the goal that the candidate breaks, in one sentence; None when it meets them all."""
+    """The first requirement of the goal that the candidate does not meet, in one sentence; None when it meets all."""
     drop = card.drop
     if drop.estimate.value > goal.max_drop:
         return f"{goal.metric} gets worse by {drop.estimate.value:.4g}, beyond {goal.max_drop:g}"
@@ -97,7 +100,10 @@ def _behind(card: Scorecard, best: Scorecard, goal: Goal) -> str:
 
 
 def pareto_front(cards: Sequence[Scorecard]) -> tuple[str, ...]:
-    """The candidates that no other beats in one of drop, latency and bytes without losing in another."""
+    """Digests of the candidates on the Pareto front of drop, latency and bytes.
+
+    No other candidate is at least as good as one of them in all three and better in one.
+    """
     points = {
         card.candidate: (card.drop.estimate.value, 1 / card.latency.ratio.value, float(card.size.bytes))
         for card in cards

@@ -1,1 +1,1 @@
-"""The report: its data, figures, charts and templates."""
+"""Report: the HTML report of a finished run: its data, figures, charts and templates."""

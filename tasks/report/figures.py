@@ -1,4 +1,4 @@
-"""The report's pictures: from scorecards, epochs and trials to charts, in the report's unit."""
+"""Figures of the report: charts of scorecards, epochs and trials, in the report's unit."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from tasks.report.report_data import Tradeoff, TrialRow
 
 Row = tuple[str, Literal["baseline", "candidate", "control"], bool, Scorecard]
-"""Name, role, whether chosen, and what was measured."""
+"""(name, role, whether it was chosen, its measurements)."""
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Draws in one unit, for one goal; every method returns SVG text with its words escaped."""
+    """Draws the report's charts in one unit and for one goal. Every method returns SVG text; all texts are escaped."""
 
     unit: Unit
     goal: Goal
 
     @property
     def lower_is_better(self) -> bool:
-        """Whether a smaller score is a better one."""
+        """Whether a smaller score is better."""
         from tasks.kernels.statistics.metrics import METRICS
 
         return METRICS[self.goal.metric].lower_is_better
@@ -38,7 +38,10 @@ class Pictures:
         return f"{self.goal.metric}{', %' if self.unit.scale == 100 else ''}"
 
     def overview(self, rows: Sequence[Row], *, narrow: bool = False) -> str:
-        """Score against what the goal minimizes; the narrow one is for phones and shows numbers for names."""
+        """The score of each model against what the goal minimizes; the remaining cost is shown as area.
+
+        A narrow chart is for phones and shows each model's number instead of its name.
+        """
         slow, big = "median latency, ms", "file size, kB"
         by_latency = self.goal.minimize == "latency"
         view = ParetoView(
@@ -63,7 +66,7 @@ class Pictures:
         return Point(str(number) if narrow else name, x, score, area, role, chosen, hint)
 
     def _score(self, card: Scorecard) -> Interval:
-        """The score with the interval of its paired difference, which the margin is held against."""
+        """The score with the interval of its paired drop, because the margin applies to the drop."""
         sign = 1 if self.lower_is_better else -1
         drop = card.drop.estimate
         ends = (card.score.value + sign * (end - drop.value) for end in (drop.low, drop.high))
@@ -71,7 +74,7 @@ class Pictures:
         return Interval(card.score.value * self.unit.scale, low, high)
 
     def drop(self, card: Scorecard, cards: Sequence[Scorecard]) -> str:
-        """The paired drop against nought and the margin, on the scale of all `cards`."""
+        """The paired drop of one card, with 0 and the margin, on a scale for all `cards`."""
         ends = [end for other in cards for end in (other.drop.estimate.low, other.drop.estimate.high)]
         margin = card.drop.margin
         furthest = margin * 4 if margin > 0 else max(*map(abs, ends), 1e-12)
@@ -80,14 +83,17 @@ class Pictures:
         return charts.forest(_interval(card.drop.estimate), scale, reference=0.0, margin=margin, tone=tone)
 
     def speed(self, card: Scorecard, cards: Sequence[Scorecard]) -> str:
-        """The latency ratio against one, on the logarithmic scale of all `cards`."""
+        """The latency ratio of one card, with 1 as reference, on a logarithmic scale for all `cards`."""
         ends = [end for other in cards for end in (other.latency.ratio.low, other.latency.ratio.high)]
         scale = AxisScale(min(*ends, 0.8), max(*ends, 1.25), 4, 128, log=True)
         tone = {"faster": "good", "no measurable change": "none", "slower": "bad"}[card.latency.verdict]
         return charts.forest(_interval(card.latency.ratio), scale, reference=1.0, tone=tone)
 
     def stages(self, stages: Sequence[tuple[str, Scorecard]]) -> list[str]:
-        """Three panels: the score, the latency and the bytes after each step."""
+        """Three charts: the score, the latency and the file size after each step of a branch.
+
+        `stages` are (label, scorecard) in order; the first is the baseline.
+        """
         base = stages[0][1]
         start = base.score.value * self.unit.scale
         margin = self.goal.max_drop * self.unit.scale * (1 if self.lower_is_better else -1)
@@ -101,7 +107,10 @@ class Pictures:
         ]
 
     def curves(self, label: str, epochs: Sequence[dict[str, Any]]) -> list[str]:
-        """Loss, validation score and learning rate by epoch; the best epoch is marked."""
+        """Charts of loss, validation score and learning rate by epoch, with a mark at the best epoch.
+
+        `epochs` are records as in `CandidateRow.curves`. A chart without data is left out.
+        """
 
         def series(key: str, scale: float = 1.0) -> tuple[tuple[float, float], ...]:
             return tuple((e["number"], e[key] * scale) for e in epochs if e.get(key) is not None)
@@ -122,7 +131,12 @@ class Pictures:
         return [picture for picture in drawn if picture]
 
     def trials(self, trials: Sequence[dict[str, Any]], best: int | None) -> list[str]:
-        """The score against the trial's number, then against each path that was searched."""
+        """Charts of the trials' scores: against the trial number, then against the value of each searched path.
+
+        Args:
+            trials: records as in `ReportData.trials`.
+            best: number of the trial to highlight; None for none.
+        """
         paths = sorted({path for trial in trials for path in trial["point"]})
         axes = [("trial", [(trial, trial["number"]) for trial in trials])]
         axes += [(p, [(trial, trial["point"][p]) for trial in trials if p in trial["point"]]) for p in paths]
@@ -148,7 +162,7 @@ class Pictures:
         return TrialMark(at, score, trial["state"], trial["number"] == best, hint)
 
     def tradeoff(self, tried: Sequence[TrialRow], *, narrow: bool = False) -> str:
-        """The drop of the branches that a search tried against their speed-up, or against how much smaller they are."""
+        """The drop of the branches that a search tried against their speed-up, or against their reduction in size."""
         by_latency = self.goal.minimize == "latency"
         gain = "speed-up" if by_latency else "size, baseline ÷ this"
         measured = ((each, each.speedup if by_latency else each.size_ratio) for each in tried)
@@ -156,7 +170,10 @@ class Pictures:
         return charts.tradeoff(drawn, self._frame(gain, "the branches that were tried", narrow))
 
     def weighed(self, trials: Sequence[dict[str, Any]], weighed: Tradeoff, *, narrow: bool = False) -> str:
-        """The drop of the trials against the best of them, against how much less than that one they cost."""
+        """The trials of a search with two objectives: their drop against their reduction in cost.
+
+        Both are relative to the trial with the best score. Empty when no trial has a score and a cost.
+        """
         known = [trial for trial in trials if trial["score"] is not None and trial["cost"]]
         if not known:
             return ""
@@ -198,7 +215,7 @@ def _interval(estimate: Any) -> Interval:
 
 
 def _size(card: Scorecard) -> Interval:
-    """Kilobytes; they are counted, so the interval is the number."""
+    """The file size in kB (1000 bytes); it is exact, so both ends of the interval are equal to it."""
     return Interval(*[card.size.bytes / 1000] * 3)
 
 
@@ -207,6 +224,6 @@ def _ms(card: Scorecard) -> str:
 
 
 def _latency(card: Scorecard) -> Interval:
-    """The median with the interval of the ratio to the baseline around it, in milliseconds."""
+    """The median latency in milliseconds, with the interval of its ratio to the baseline scaled to it."""
     median, ratio = card.latency.median_ms, card.latency.ratio
     return Interval(median, median * ratio.value / ratio.high, median * ratio.value / ratio.low)

@@ -1,4 +1,4 @@
-"""Report: a finished run as one self-contained HTML page that needs no network."""
+"""HTML report: renders a finished run as one self-contained page that loads nothing from the network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render_report(story: ReportData) -> str:
-    """The report as HTML; every text of the story is escaped."""
+    """The report as HTML text; all texts in the data are escaped."""
     unit = _unit(story)
     entries = _ordered(story)
     chosen = next((entry for entry in entries if entry.chosen), None)
@@ -44,7 +44,7 @@ def render_report(story: ReportData) -> str:
 
 
 def verdict(drop: Drop) -> str:
-    """The verdict in words; what is not proven says how many examples would prove it."""
+    """The verdict on a drop as text; if it is not proven, with the number of examples that would prove it."""
     if drop.verdict == "beyond":
         return "beyond the margin"
     needs = "" if drop.needed is None else f" (needs {number_format.format_count(drop.needed)} examples)"
@@ -52,7 +52,7 @@ def verdict(drop: Drop) -> str:
 
 
 def _status(chosen: CandidateRow | None, card: Scorecard | None) -> tuple[str, str]:
-    """The tone and the words of the badge above the answer."""
+    """The badge above the answer: (tone, text); the tone (`good`, `fair` or `bad`) is a style class."""
     if chosen is None or card is None or chosen.role == "baseline":
         return "bad", "No candidate meets the goal: the product is the baseline"
     words = f"on {card.split}: {verdict(card.drop)}"
@@ -68,7 +68,7 @@ def _unit(story: ReportData) -> Unit:
 
 
 def _ordered(story: ReportData) -> list[CandidateRow]:
-    """The baseline, the chosen one, the candidates from the least cost on, the controls, the refused."""
+    """The rows in this order: baseline, chosen candidate, other candidates by cost, controls, refused branches."""
 
     def rank(entry: CandidateRow) -> tuple[bool, bool, bool, bool, float]:
         cost = 0.0
@@ -86,19 +86,19 @@ def _on_test(story: ReportData, chosen: CandidateRow | None) -> Scorecard | None
 
 
 def _best(story: ReportData, lower_is_better: bool) -> int | None:
-    """The number of the best finished trial."""
+    """The number of the finished trial with the best score; None when there is none."""
     scored = [trial for trial in story.trials if trial["score"] is not None and trial["state"] == "finished"]
     sign = 1 if lower_is_better else -1
     return min(scored, key=lambda trial: sign * trial["score"])["number"] if scored else None
 
 
 def _safe(link: str) -> bool:
-    """Whether a link may be followed: the web, a file, or a path beside the report; never a script."""
+    """Whether a text may become a link: a web address, a file or a relative path, but no script."""
     return link.startswith(("http://", "https://", "file://")) or ":" not in link
 
 
 def _value(value: Any) -> str:
-    """A knob's value as a recipe writes it, with long fractions cut to four digits."""
+    """A knob's value as in a recipe; floats have four significant digits, lists are joined by commas."""
     if isinstance(value, float):
         return f"{value:.4g}"
     return ", ".join(map(_value, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,4 +1,4 @@
-"""report_data."""
+"""Report data: the records of a finished run from which the report is rendered."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     pass
 
 TrialOutcome = Literal["own", "finished", "stopped early", "given up", "failed"]
-"""How the trial of a branch ended."""
+"""How the trial of a branch ended; `own` is a branch of the recipe."""
 
 
 @dataclass(frozen=True)
 class MeasuredStage:
-    """One bar of a waterfall: the model after one step, measured on its exported file."""
+    """The model after one step of a branch, measured on its exported file; one bar of a waterfall chart."""
 
     label: str
     card: Scorecard
@@ -24,97 +24,114 @@ class MeasuredStage:
 
 @dataclass(frozen=True)
 class CandidateRow:
-    """One row of the table: a model, its measurements, and why it was chosen or not."""
+    """A row of the report's table: a model, its measurements, and why it was chosen or not."""
 
     name: str
     role: Literal["baseline", "candidate", "control"]
     chosen: bool
     reason: str
-    """Why chosen, or why rejected, in one sentence."""
+    """Why it was chosen or not, in one sentence."""
     card: Scorecard | None
-    """None: the branch was refused and could not be measured; the reason says why."""
+    """None when the branch was refused and could not be measured; `reason` says why."""
     stages: tuple[MeasuredStage, ...]
+    """The model after each measured step, the baseline first."""
     curves: dict[str, tuple[dict[str, Any], ...]]
-    """By step label, one record an epoch: number, train_loss, validation_loss, validation_score,
-    learning_rate, seconds; a loss or score that is missing or None is not drawn."""
+    """Label of a step that trains → one record per epoch with the keys number, train_loss, validation_loss,
+    validation_score, learning_rate, seconds; a loss or score that is missing or None is not drawn."""
     steps: tuple[dict[str, Any], ...]
-    """What was done: label, technique, knobs (a dictionary), summary (of the plan), minutes."""
+    """One record per step with the keys label, technique, knobs (a dictionary), summary (of the plan), minutes."""
 
 
 @dataclass(frozen=True)
 class TrialRow:
-    """A branch that a search tried, or one of the recipe's own beside them."""
+    """A branch that a search tried, or one of the recipe's own branches for comparison.
+
+    Numbers are None when they are unknown.
+    """
 
     name: str
     branch: str
-    """Its steps in words."""
+    """The steps of the branch as text."""
     state: TrialOutcome
-    """`own`: one of the recipe's; `given up`: it could not have beaten what was known."""
+    """`given up`: its trial ended early because it could not become better than the best branch so far."""
     drop: float | None
+    """Loss of the metric against the baseline, in the metric's own unit."""
     speedup: float | None
+    """The baseline's latency over this one's."""
     bytes: int | None
+    """Size of the file in bytes."""
     size_ratio: float | None
     """The baseline's bytes over this one's."""
     rank: float | None
-    """Above 0 the share that is saved by one that meets the goal, below 0 how far it misses."""
+    """As `ranking.rank` returns it: above 0, the share that is saved; otherwise how far the goal is missed."""
     epochs: int | None
-    """Of recovery; None where it is not known, as for `seconds`."""
+    """Number of training epochs in its recovery."""
     seconds: float | None
+    """Duration of its trial."""
     reason: str
-    """Why it was given up or failed, in one line; else empty."""
+    """Why it was given up or failed, in one line; otherwise empty."""
     best: bool = False
+    """Whether it is the search's best branch."""
 
 
 @dataclass(frozen=True)
 class BranchSearchReport:
-    """A search for branches."""
+    """The results of a search for branches."""
 
     answer: str
-    """What it came to, in a few sentences."""
+    """The outcome in a few sentences."""
     tried: tuple[TrialRow, ...]
-    """The recipe's own branches, then the trials in order."""
+    """The recipe's own branches, then the trials in order of their numbers."""
 
 
 @dataclass(frozen=True)
 class Tradeoff:
-    """The second objective of a search for how the baseline is trained."""
+    """The trade-off between score and cost in a search over the baseline's training with two objectives."""
 
     cost: str
-    """`latency_ms` or `bytes`: what was minimized beside the score."""
+    """`latency_ms` or `bytes`: what was minimized in addition to the score."""
     taken: int
     """The number of the trial whose values were used."""
     front: tuple[int, ...]
-    """The trials that no other beats in both, the least cost first."""
+    """Numbers of the trials on the Pareto front of score and cost, the least cost first."""
     answer: str
-    """Which was taken, and why."""
+    """Which trial was taken and why, as text."""
 
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything that a report tells."""
+    """The content of a report."""
 
     name: str
     answer: str
     """The result in one sentence."""
     created: str
+    """Date and time of the report, as text."""
     duration_s: float
+    """Duration of the run in seconds."""
     recipe: str
     """The recipe as YAML."""
     host: dict[str, str]
+    """Name → value of the facts about the host."""
     data: dict[str, str]
+    """Name → value of the facts about the data."""
     goal: Goal
     runtime: Runtime
     entries: tuple[CandidateRow, ...]
     test: tuple[Scorecard, ...]
-    """The baseline and the chosen one on the test split: the one time it was opened."""
+    """The baseline and the chosen candidate on the test split, which is used for nothing else."""
     trials: tuple[dict[str, Any], ...]
-    """number, point ({path: value}), is_stage (of a population, with other values than at its start), score (None: it
-    has none), cost (None: not measured, or there is none), epochs, state, seconds, reason (why it has no score); the
-    state is `finished`, `stopped early` or `failed`."""
+    """One record per trial of the search over the baseline's training, with the keys number, point ({path: value}),
+    is_stage (whether it is a stage of a population whose values have changed since its start), score (None without
+    one), cost (None when not measured), epochs, state (`finished`, `stopped early` or `failed`), seconds, reason (why
+    it has no score)."""
     searched: BranchSearchReport | None
     """The search for branches; None when there was none."""
     metric: str
+    """Name of the goal's metric."""
     links: dict[str, str]
+    """Text → address of the links."""
     notes: tuple[str, ...]
+    """Further remarks, one sentence each."""
     weighed: Tradeoff | None = None
-    """Where the trials have two objectives."""
+    """Present when the trials have two objectives."""

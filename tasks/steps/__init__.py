@@ -1,1 +1,4 @@
-"""Steps: the verbs as Prefect tasks, with caching, progress and a typed runner. The only code that knows Prefect."""
+"""Steps: the functions of a flow (verbs) as Prefect tasks, with caching and progress, and the runner that calls them.
+
+No other package of the tasks uses Prefect.
+"""

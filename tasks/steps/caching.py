@@ -1,4 +1,4 @@
-"""Caching: how a step of a flow is cached and repeated, and what a cached answer must still have to be believed."""
+"""Caching: the cache and retry policies of a flow's steps, and the call of a cached step, whose result is verified."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ CACHED: Mapping[str, Any] = {
     "persist_result": True,
     "result_serializer": "json",
 }
-"""Answered from the store when nothing that the step takes has changed, also after a crash."""
+"""Task options of a cached step: when no argument has changed, its stored result is returned, also after a crash."""
 OUTWARD: Mapping[str, Any] = {"persist_result": False, "retries": 2, "retry_delay_seconds": 2}
-"""Writes to a server: always done, safe to repeat."""
+"""Task options of a step that writes to a server: always executed, and repeated at most twice after an error."""
 
 
 @dataclass(frozen=True)
 class Answered:
-    """A step's answer, whether it came from the store, and how many seconds it took."""
+    """A step's result, whether it came from the cache, and the seconds that the call took."""
 
     value: Any
     cached: bool
@@ -38,16 +38,19 @@ class Answered:
 def run_cached(
     step: Task[..., Any], arguments: Mapping[str, Any], workspace: Workspace, progress: Progress
 ) -> Answered:
-    """Calls a cached step; an answer whose store entries are gone or altered is worked out anew.
+    """Calls a cached step. A cached result whose store entries are missing or altered is computed again.
 
     Args:
-        arguments: the step's, by name. A `Context` among them gets `progress`, and a checkpoint for this question
-            alone.
+        step: the Prefect task, with the options CACHED.
+        arguments: the step's arguments by name. A `Context` among them gets `progress`, and a checkpoint path that
+            belongs to the cache key of this call.
+        workspace: its store must hold the entries that a cached result refers to.
+        progress: called with every update of the step.
 
     Raises:
-        Whatever the step raises.
+        Exception: any exception of the step.
     """
-    # Made here first: Prefect only logs an error when a key cannot be made, and goes on without the cache.
+    # Computed here as well, because Prefect only logs an error when a key fails, and continues without the cache.
     key = cache_key(step.name, arguments)
     checkpoint = workspace.checkpoints / key
     given = {
@@ -55,18 +58,18 @@ def run_cached(
         for name, each in arguments.items()
     }
     started = time.monotonic()
-    # Prefect types a call for both worlds; called from a flow that is not async, it answers at once.
+    # By its type the call may also be asynchronous; from a synchronous flow it returns the state itself.
     state: State[Any] = step(**given, return_state=True)
     answer, cached = state.result(), state.name == "Cached"
     if cached and not all(map(workspace.store.holds, references(answer))):
         answer, cached = step.with_options(refresh_cache=True)(**given), False
-    # The answer is safe only now; until here a crash would have gone on from this place.
+    # Only now is the result stored; after a crash before this line, the step continues from its checkpoint.
     discard(checkpoint)
     return Answered(answer, cached, time.monotonic() - started)
 
 
 def discard(place: Path) -> None:
-    """Removes a file or a folder, if it is there."""
+    """Removes a file or a folder, if it exists."""
     if place.is_dir():
         shutil.rmtree(place)
     else:

@@ -1,4 +1,4 @@
-"""Definitions: every verb of the flows as a Prefect task, with its policy: cache key, retries, tags, name."""
+"""Step definitions: every function of the flows (verb) as a Prefect task, with its name, tags, caching and retries."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tasks.tracking import attach, close_run, open_run, record_child, record_tri
 from tasks.tracking.registry import register
 from tasks.training.baseline import fit, load_pretrained
 
-# The names are parts of cache keys, and what Prefect's UI shows.
+# The task names are part of the cache keys, and Prefect's UI shows them.
 STEPS: Mapping[object, Task[..., Any]] = {
     step.fn: step
     for step in (
@@ -44,4 +44,4 @@ STEPS: Mapping[object, Task[..., Any]] = {
         task(**OUTWARD, tags=["registry"], name="register")(register),
     )
 }
-"""Verb → its task."""
+"""Function (verb) → its Prefect task."""

@@ -1,4 +1,4 @@
-"""The runner of a flow: calls the verbs as Prefect tasks, and shows what is done, what is left and the best so far."""
+"""Prefect runner: calls the functions of a flow as Prefect tasks, and shows their progress in the terminal."""
 
 from __future__ import annotations
 
@@ -20,26 +20,33 @@ from tasks.steps.progress_artifacts import ProgressArtifact
 P = ParamSpec("P")
 T = TypeVar("T")
 PATIENCE = 20
-"""Seconds after which long work gets a line in a log file, which cannot show a bar."""
+"""Seconds between two progress lines of a running step, when the output is no terminal and cannot show a bar."""
 
 
 @dataclass
 class PrefectRunner:
-    """A `Runner` for one flow run; keeps what came from the store."""
+    """A `Runner` for one flow run, which also counts its steps."""
 
     workspace: Workspace
     console: Console
     total: int = 0
-    """Cached steps that are planned; more may come."""
+    """Number of cached steps that are planned; there may be more in the end."""
     done: int = 0
+    """Number of cached steps that are finished."""
     reused: list[str] = field(default_factory=list)
-    """The labels of the steps that were answered from the store."""
+    """Labels of the steps whose result came from the cache."""
 
     def run(self, label: str, verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The answer of the verb's task. A cached one gets a line in the terminal; one that writes to a server, none.
+        """The result of the verb's Prefect task.
+
+        A cached step gets a line in the terminal when it is finished; a step that writes to a server gets none.
+
+        Args:
+            label: the step in a few words, for display.
+            verb: a key of `definitions.STEPS`.
 
         Raises:
-            Whatever the verb raises.
+            Exception: any exception of the verb.
         """
         step = STEPS[verb]
         if not step.persist_result:

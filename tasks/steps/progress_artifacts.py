@@ -1,4 +1,4 @@
-"""Progress artifacts: how far long work is, as Prefect's UI shows it."""
+"""Progress artifacts: show the progress of a running step in Prefect's UI."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class ProgressArtifact:
     """The progress of one step as an artifact of its task run; a `Progress` that writes at most once a second."""
 
     def __init__(self, title: str) -> None:
-        """`title` stands in front of every note."""
+        """`title` is shown before every note."""
         self._title = title
         self._artifact: UUID | None = None
         self._last = 0.0
 
     def __call__(self, update: Update) -> None:
-        """Shows an update; outside a task run there is nothing to show it in."""
+        """Shows an update, unless the last one is less than a second ago; outside a task run it does nothing."""
         now = time.monotonic()
         is_due = now - self._last >= 1 or update.done >= update.total
         if not is_due or TaskRunContext.get() is None:
@@ -35,7 +35,7 @@ class ProgressArtifact:
 
 
 def description_of(title: str, update: Update) -> str:
-    """An update in Markdown, as Prefect's UI shows the description of an artifact; figures are a table."""
+    """An update as Markdown, the description of an artifact: title and note, or title and a table of its figures."""
     if not update.figures:
         return f"{title}: {update.note}"
     rows = "".join(f"| {name} | {value} |\n" for name, value in update.figures.items())

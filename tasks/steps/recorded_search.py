@@ -1,4 +1,4 @@
-"""Searches that are recorded in MLflow while they run, and begin with what it remembers of earlier ones."""
+"""Recorded search: runs a search that MLflow records, and reads from MLflow what earlier searches found."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ from tasks.tuning.progress_report import ProgressReporter
 def recall_searches(
     experiment: str, role: str, identity: str, search: SearchBudget, own: Point, workspace: Workspace
 ) -> Warm:
-    """What earlier searches of the experiment are worth to this one.
+    """What a new search takes over from earlier searches of the experiment (see `warm_start.warm`).
 
     Args:
-        role: of the searches, as `Objective.role`.
-        identity: scores of searches with the same identity can be compared.
-        own: the recipe's own values, which complete points that lack a path.
+        experiment: name of the MLflow experiment.
+        role: what is searched for, as in `Objective.role`.
+        identity: as in `Objective.identity`; scores of searches with the same identity can be compared.
+        search: the new search.
+        own: the recipe's own values, which complete earlier points that lack a path of the space.
+        workspace: names the tracking server, and the flow's run, whose own searches are left out.
     """
     past = tracking.past_searches(workspace.tracking_uri, experiment, role, but=workspace.run)
     return tracking.warm(past, identity, search.space, own)
@@ -31,13 +34,22 @@ def recall_searches(
 def search_and_record(
     objective: Objective, search: SearchBudget, start: SearchStart, epochs: int, host: str, context: Context
 ) -> Tuned:
-    """A search over points → the best point and every trial.
+    """Runs a search and returns its best point and all trials.
 
-    Its trials are in MLflow while it runs, if the workspace names the flow's run.
+    If the workspace names the flow's run, the trials are written to MLflow while the search runs. What could not be
+    written is mentioned in the last progress update.
 
     Args:
-        epochs: the most epochs of one trial.
-        host: this host's name where trials measure time, so that a cached answer belongs to one; else empty.
+        objective: the function to be maximized.
+        search: the algorithm, the space and the budget.
+        start: points to try first, and results of earlier searches.
+        epochs: most epochs of one trial; with `pbt`, of a whole training.
+        host: this host's name when trials measure time, so that a cached result is valid on this host alone; else
+            empty.
+        context: its checkpoint is the folder of the search's state, `search` among the checkpoints without one.
+
+    Raises:
+        InputError: no node has the resources of one trial, or the Ray cluster does not answer.
     """
     workspace = context.workspace
     folder = context.checkpoint or workspace.checkpoints / "search"

@@ -1,7 +1,7 @@
-"""Tracking: a flow run in MLflow: one parent run, a child per candidate or search, trials under their search.
+"""Tracking: records flow runs in MLflow: a parent run, a child run per candidate or search, trials below their search.
 
-Every call names its server and its run; nothing depends on MLflow's active run or on its global address.
-Every call may be repeated: a run is found again by its key, and only what it does not hold yet is added.
+Every call names its server and its run; nothing depends on MLflow's active run or on its global tracking URI.
+Every call may be repeated: a run is found by its key, and only missing content is added. Only this package uses MLflow.
 """
 
 from tasks.tracking.client import SQLITE, database_file, open_client, quoted

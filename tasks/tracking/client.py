@@ -1,4 +1,4 @@
-"""Client: MLflow's client at one address, and where experiments and the runs under a run are found."""
+"""MLflow client: opens it for one tracking URI, and finds or creates experiments and child runs."""
 
 from __future__ import annotations
 
@@ -16,27 +16,33 @@ if TYPE_CHECKING:
 
 SQLITE = "sqlite:///"
 PATIENCE = 3.0
-"""Seconds that a server has to answer; MLflow's own client would try for minutes."""
+"""Seconds within which a server must answer; MLflow's own client would try for minutes."""
 
 
 def open_client(uri: str) -> MlflowClient:
-    """A client of tracking and registry at one address, without MLflow's chatter; errors still show."""
+    """An MLflow client whose tracking server and registry are both at `uri`.
+
+    MLflow's log output is suppressed, except for errors. A missing SQLite database is created.
+    """
     apply_env_defaults()
     from mlflow.tracking import MlflowClient
 
     if uri.startswith(SQLITE):
-        # MLflow's migrations bear no kill and no company.
+        # MLflow's migrations fail when they are killed or when two processes run them at the same time.
         create_once(database_file(uri), lambda new: MlflowClient(f"{SQLITE}{new}").search_experiments(max_results=1))
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
 def database_file(uri: str) -> Path:
-    """The file of an SQLite address."""
+    """The database file of an SQLite URI (`sqlite:///…`)."""
     return Path(uri.removeprefix(SQLITE).partition("?")[0])
 
 
 def answers(uri: str) -> bool:
-    """Whether there is somebody to ask; a database other than SQLite is believed."""
+    """Whether the tracking server answers within PATIENCE seconds, or the SQLite file exists.
+
+    Databases other than SQLite are not checked: for them it is True.
+    """
     from http.client import HTTPException
     from ssl import SSLError
     from urllib.error import HTTPError
@@ -47,7 +53,7 @@ def answers(uri: str) -> bool:
     parts = urlsplit(uri)
     if parts.scheme not in ("http", "https"):
         return True
-    # Credentials and certificates are the client's own matter: an answer that asks for them is one.
+    # Credentials and certificates are left to MLflow's client: a server that demands them does answer.
     path, netloc = parts.path.rstrip("/") + "/health", parts.netloc.rpartition("@")[2]
     try:
         urlopen(parts._replace(netloc=netloc, path=path, query="", fragment="").geturl(), timeout=PATIENCE).close()
@@ -59,20 +65,24 @@ def answers(uri: str) -> bool:
 
 
 def quoted(text: str) -> str:
-    """A string of MLflow's filter language, which has two quotes and no escapes."""
+    """A text as a string of MLflow's filter language, which has two kinds of quotation marks but no escapes.
+
+    Raises:
+        InputError: the text contains both kinds of quotation marks.
+    """
     if "'" in text and '"' in text:
         raise InputError("a name must not hold both kinds of quotation marks", value=text)
     return f'"{text}"' if "'" in text else f"'{text}'"
 
 
 def key_tags(kind: str, key: str, parent: str | None = None) -> dict[str, str]:
-    """The tags by which a run is found again."""
+    """The tags by which a run is found again: its kind (`flow`, `child`, `trial`), its key and its parent's run id."""
     found = {"paredown.kind": kind, "paredown.key": key, "mlflow.source.name": "paredown"}
     return found | ({"mlflow.parentRunId": parent} if parent else {})
 
 
 def children(client: MlflowClient, experiment: str, parent: str, kind: str, key: str | None = None) -> dict[str, Run]:
-    """The runs of one kind under `parent` by their key: all of them, or the one with `key`."""
+    """The runs of one kind below the run `parent`, by key: all of them, or only the one with `key`."""
     wanted = f"tags.`mlflow.parentRunId` = '{parent}' and tags.`paredown.kind` = '{kind}'"
     wanted += f" and tags.`paredown.key` = {quoted(key)}" if key is not None else ""
     found: dict[str, Run] = {}
@@ -86,17 +96,24 @@ def children(client: MlflowClient, experiment: str, parent: str, kind: str, key:
 
 
 def child(client: MlflowClient, parent: str, name: str, key: str) -> Run:
-    """The child run of `parent` with this key: the one that is there, or a new one."""
+    """The child run of `parent` with this key; created if it does not exist."""
     experiment = client.get_run(parent).info.experiment_id
     found = children(client, experiment, parent, "child", key).get(key)
     return found or client.create_run(experiment, run_name=name, tags=key_tags("child", key, parent))
 
 
 def place_of(client: MlflowClient, uri: str, name: str, artifact_root: Path | None) -> str:
-    """The experiment's id. Two processes may create it at once: the second finds the first one's.
+    """The id of the experiment `name`; created if it does not exist, also by two processes at the same time.
+
+    Args:
+        client: a client of `uri`.
+        uri: the tracking URI.
+        name: name of the experiment.
+        artifact_root: folder for the artifacts of a new experiment, with SQLite only. None: `artifacts` beside the
+            database.
 
     Raises:
-        InputError: it was deleted.
+        InputError: the experiment was deleted.
     """
     from mlflow.exceptions import MlflowException
 

@@ -1,4 +1,4 @@
-"""Recorder: a search's trials are in MLflow while it runs, written by a thread of the driver that nobody waits for."""
+"""Live recorder: writes the trials of a running search to MLflow, in a background thread of the driver."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ if TYPE_CHECKING:
 PERIOD = 15.0
 """Seconds between two batches."""
 LAST = 30.0
-"""Seconds that the end of a search waits for the last batch. What lacks is written at the end of the flow."""
+"""Most seconds that a finished search waits for the last batch. What is still missing is written as the flow ends."""
 
 
 class SearchRun:
-    """The run of a search that is under way: found again by (parent, role), and filled in batches."""
+    """The MLflow run of a running search: found again by (parent, role), and written in batches."""
 
     def __init__(self, uri: str, parent: str, role: str, identity: str) -> None:
         self._uri, self._parent, self._role, self._tags = uri, parent, role, search_tags(role, identity)
         self._run: Run | None = None
-        """With its numbers until some are written: another process may have written the same. None: it is not open."""
+        """None while it is not open. Until the first write it holds the metrics on the server, because an earlier
+        process may have written the same ones."""
         self._trials: dict[int, Trial] = {}
         self._written: set[int] = set()
 
@@ -41,25 +42,26 @@ class SearchRun:
         return open_client(self._uri)
 
     def add(self, trials: Iterable[Trial]) -> None:
-        """Writes what is not written yet: the points of new trials, and the table of all. The first call opens the run.
+        """Writes the curve points of new trials, and the table of all trials. The first call opens the run.
 
-        The first trials must have those among them that ended before this process began.
+        The first call must include the trials that ended before this process began, because each table replaces the
+        one before.
 
         Raises:
             ConnectionError: the server does not answer.
-            Whatever MLflow raises; the next call makes up for it.
+            MlflowException: MLflow fails. After any exception, the next call writes everything that may be missing.
         """
         from mlflow.entities import Run, RunData
 
         self._trials |= {trial.number: trial for trial in trials}
         if not answers(self._uri):
             raise ConnectionError("the MLflow server does not answer")
-        # Until all is written, nothing is taken for written.
+        # After an exception the run is opened again and all trials are written again.
         run, self._run = self._run or self._open(), None
         new = [trial for number, trial in self._trials.items() if number not in self._written]
         if new:
             record_table(self._client, run, [self._trials[number] for number in sorted(self._trials)], new)
-            # Of what comes now the run holds nothing, and need not be asked.
+            # The run holds no points of the trials to come, so it need not be queried for them.
             run = Run(run.info, RunData())
         self._run, self._written = run, set(self._trials)
 
@@ -72,35 +74,35 @@ class SearchRun:
         return self._client.get_run(run.info.run_id)
 
     def close(self, status: Status) -> None:
-        """Ends the run, if it is open."""
+        """Ends the run with a status, if it is open."""
         if self._run is not None:
             close(self._client, self._run, status)
 
 
 class Recorder:
-    """Takes trials that ended, at once, and has its thread write them, at most every 15 seconds."""
+    """Takes trials that have ended, without waiting, and writes them in a background thread every 15 seconds."""
 
     def __init__(self, run: SearchRun) -> None:
         self._run = run
         self._status: Status = "FINISHED"
         self._ended: SimpleQueue[Trial] = SimpleQueue()
         self._is_over, self._is_given_up = threading.Event(), threading.Event()
-        # Not waited for when the program ends: a server that is silent would hold it for minutes.
+        # A daemon thread, because otherwise a server that does not answer would delay the program's end for minutes.
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
         self.trouble = ""
         """Why the latest batch could not be written; empty when it was."""
 
     def __call__(self, trials: Iterable[Trial]) -> None:
-        """Takes trials that ended; one that it has already does no harm."""
+        """Takes trials that have ended; the same trial may be passed several times."""
         for trial in trials:
             self._ended.put(trial)
 
     def start(self) -> None:
-        """Opens the run, in the thread, and begins to write."""
+        """Starts the thread, which opens the run and writes."""
         self._thread.start()
 
     def finish(self, status: Status) -> None:
-        """Waits until everything is written and the run is closed, but no longer than LAST seconds."""
+        """Waits at most LAST seconds until all trials are written and the run is closed with `status`."""
         self._status = status
         self._is_over.set()
         self._thread.join(LAST)
@@ -113,29 +115,35 @@ class Recorder:
         while not is_last:
             is_last = self._is_over.is_set()
             if self._is_given_up.is_set():
-                return  # by now the flow may be writing itself
+                return  # the flow no longer waits for this thread and may itself write to the run
             try:
                 self._run.add(_drained(self._ended))
                 if is_last:
                     self._run.close(self._status)
                 self.trouble = ""
-            except Exception as error:  # the search goes on without; `trouble` says so when it is over
+            except Exception as error:  # the search continues without records; `trouble` is shown when it has ended
                 self.trouble = in_one_line(error)
             self._is_over.wait(PERIOD)
 
 
 @contextmanager
 def recording(uri: str, parent: str, role: str, identity: str) -> Iterator[Recorder]:
-    """Has a recorder write, inside the block, the trials of a search under the flow's run `parent`.
+    """Context with a recorder that writes the trials of a search below the flow's run.
 
-    The search's run is RUNNING from the beginning, and ends as the block does: FINISHED, FAILED, or KILLED. Nothing
-    that MLflow does or does not do is raised: the recorder has it as `trouble`. Without a parent nothing is written.
+    The search's run has the status RUNNING inside the block; afterwards FINISHED, FAILED after an exception, or KILLED
+    after an interrupt. Errors of MLflow inside the block are not raised: they are the recorder's `trouble`.
+
+    Args:
+        uri: the tracking URI.
+        parent: id of the flow's run; with an empty text, nothing is written.
+        role: what is searched for, as in `Objective.role`; the key of the search's run.
+        identity: as in `Objective.identity`.
     """
     recorder = Recorder(SearchRun(uri, parent, role, identity))
     if not parent:
         yield recorder
         return
-    open_client(uri)  # here MLflow is imported, if it was not yet: not in one thread while another imports Ray
+    open_client(uri)  # imports MLflow here, so that the thread does not import it while this one imports Ray
     recorder.start()
     status: Status = "KILLED"
     try:

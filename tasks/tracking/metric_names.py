@@ -1,4 +1,4 @@
-"""Flat: nested values and scorecards as flat names to numbers and texts: all that a tracker or a registry takes."""
+"""Metric names: nested values and scorecards as the flat metrics, parameters and tags that MLflow stores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tasks.core.scorecard import Estimate, Scorecard
 
 
 def dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested values as dotted paths to text: a string as it is, anything else as JSON."""
+    """Nested values as dotted path → text: a string unchanged, any other value as JSON."""
     flat: dict[str, str] = {}
     for name, value in values.items():
         if isinstance(value, Mapping) and value:
@@ -22,19 +22,23 @@ def dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def plain_name(text: str) -> str:
-    """A name of letters, digits and `_-. /`, which is what MLflow takes (a colon not on every system)."""
+    """The text with `-` for each character other than letters, digits and `_-. /`: a name that MLflow accepts.
+
+    MLflow does not accept a colon on every operating system.
+    """
     return re.sub(r"[^\w\-. /]", "-", text)
 
 
 def shorten(text: str, longest: int) -> str:
-    """The text, or its beginning and an ellipsis: at most `longest` characters."""
+    """The text, cut with an ellipsis to at most `longest` characters."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def scorecard_metrics(card: Scorecard) -> dict[str, float]:
-    """Every number of a card under a flat name: `validation.accuracy`, `latency.ratio.low`, `size.bytes` …
+    """All numbers of a scorecard by flat name, for example `validation.accuracy`, `latency.ratio.low`, `size.bytes`.
 
-    Interval ends are `.low` and `.high`, counts `.n`. Only what belongs to a split bears its name.
+    Ends of intervals have the suffixes `.low` and `.high`, counts `.n`. The names of score and drop begin with the
+    split.
     """
     split, latency, size = card.split, card.latency, card.size
     metrics = _interval(f"{split}.{card.metric}", card.score)
@@ -59,7 +63,7 @@ def scorecard_metrics(card: Scorecard) -> dict[str, float]:
 
 
 def scorecard_tags(card: Scorecard) -> dict[str, str]:
-    """What a reader of the registry needs to know of a product: each number with interval, count and host."""
+    """The tags of a registered product: its measurements as text, with 95 % intervals and counts, and the host."""
     from tasks.kernels.statistics.metrics import METRICS
 
     better = "lower" if METRICS[card.metric].lower_is_better else "higher"

@@ -1,4 +1,4 @@
-"""Registry: products as versions of a named MLflow model, under the aliases `champion` and `challenger`."""
+"""Model registry: products as versions of a named MLflow model, with the aliases `champion` and `challenger`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 Alias = Literal["champion", "challenger"]
 Provider = Literal["cpu", "cuda"]
 TOLERANCE = 1e-4
-"""Largest difference of MLflow's predictions from ours, as a share of the largest output (at least 1)."""
+"""Largest accepted difference between MLflow's predictions and the product's, relative to the largest absolute output
+(at least 1)."""
 _FILE = "model.onnx"
 _PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
 _PACKAGES = {"cpu": "onnxruntime", "cuda": "onnxruntime-gpu"}
@@ -29,7 +30,7 @@ _PACKAGES = {"cpu": "onnxruntime", "cuda": "onnxruntime-gpu"}
 
 @dataclass(frozen=True)
 class Version:
-    """One version of a registered model, and the alias that `register` or `champion` found or gave it."""
+    """One version of a registered model, and the alias that it has."""
 
     name: str
     version: int
@@ -47,27 +48,31 @@ def register(
     expected: np.ndarray,
     provider: Provider = "cpu",
 ) -> Version:
-    """Logs an ONNX file into a run, makes it a version of `name`, and proves that MLflow predicts with it.
+    """Logs an ONNX file to a run, registers it as a version of `name`, and checks MLflow's predictions with it.
 
-    Users load it with `mlflow.pyfunc.load_model("models:/<name>@champion")`. The signature is the file's own:
-    `predict` takes a dictionary from input names to arrays (images (batch, height, width, channels), uint8 or
-    float32; a table's columns (batch, 1), float32 or str objects) and returns one from output names to
-    arrays. A table may also be a DataFrame with the raw columns: numbers of any type, a fresh index (0, 1 …),
-    and empty text where text is missing, because MLflow turns NaN into the word `nan`.
+    Users load it with `mlflow.pyfunc.load_model("models:/<name>@champion")`. The signature is that of the file:
+    `predict` takes a dictionary of input name → array (images: uint8 or float32 (batch, height, width, channels);
+    columns of a table: float32 or str objects (batch, 1)) and returns a dictionary of output name → array. For a table
+    it also takes a DataFrame of the raw columns: numbers of any type, the index 0, 1, …, and empty text for missing
+    text, because MLflow converts NaN to the text `nan`.
 
-    The name's first version becomes `champion`, a later one `challenger` in place of the earlier challenger.
-    The same file with the same `paredown.candidate` tag is registered once: its version comes back.
+    The first version of a name becomes `champion`; a later one becomes `challenger` and replaces the one before.
+    A file with the same bytes and the same `paredown.candidate` tag is registered only once; then its version is
+    returned.
 
     Args:
-        model: an ONNX file without external data; the registry keeps its bytes.
-        tags: the version's tags; `paredown.candidate` is its identity, `artifacts.flat.scorecard_tags` gives it.
-        inputs: a few examples as the product takes them; the signature comes from their types and shapes.
-        expected: the product's first output for `inputs`, measured before.
-        provider: where MLflow shall run it.
+        uri: URI of the tracking server and registry.
+        model: an ONNX file without external data; the registry keeps its bytes unchanged.
+        name: name of the registered model.
+        run_id: the MLflow run to which the file is logged.
+        tags: the version's tags, as `metric_names.scorecard_tags` returns them; `paredown.candidate` is its identity.
+        inputs: a few examples as the product takes them; the signature has their types and shapes.
+        expected: the product's first output for `inputs`, computed before, (count, outputs).
+        provider: the execution provider with which MLflow runs it.
 
     Raises:
-        InputError: the name holds a slash or a colon, or nothing.
-        Refusal: the version that was read back predicts something else; it is removed from the registry.
+        InputError: the name is empty or contains a slash or a colon.
+        Refusal: the registered version predicts something else; it is removed from the registry.
     """
     if not name.strip() or set(name) & set("/:"):
         raise InputError("a model's name must not be empty nor hold / or :", path="name", value=name)
@@ -83,13 +88,14 @@ def register(
 
 
 def champion(uri: str, name: str, folder: Path | None = None) -> tuple[Version, Path]:
-    """The champion of a name, and its ONNX file, whose digest is checked.
+    """The champion version of a registered model, and the path of its ONNX file, whose digest is checked.
 
-    The file is brought to `folder` (absent: a new temporary folder, or left in place if on this machine).
+    The file is downloaded to `folder`. Without a folder: to a new temporary one, or a file on this machine stays where
+    it is.
 
     Raises:
-        InputError: there is no such name (the message has the most similar one), or it has no champion.
-        Refusal: the file is not the one that was registered.
+        InputError: there is no model of this name (the message names the most similar one), or it has no champion.
+        Refusal: the file differs from the registered one.
     """
     client = open_client(uri)
     known = _names(client)
@@ -127,7 +133,7 @@ def _create_name(client: MlflowClient, name: str) -> None:
 
 
 def _find(client: MlflowClient, name: str, marks: Mapping[str, str]) -> ModelVersion | None:
-    """The version with the same candidate and the same bytes."""
+    """The version with the same candidate and the same bytes; None if there is none."""
     wanted = [f"name = {quoted(name)}", f"tags.`paredown.file` = '{marks['paredown.file']}'"]
     for found in client.search_model_versions(" and ".join(wanted)):
         if found.tags.get("paredown.candidate") == marks.get("paredown.candidate"):
@@ -136,9 +142,10 @@ def _find(client: MlflowClient, name: str, marks: Mapping[str, str]) -> ModelVer
 
 
 def _signature(model: Path, inputs: Mapping[str, np.ndarray], expected: np.ndarray) -> ModelSignature:
-    """One named tensor for each input and for the output; the first axis is free, unless the file fixes it.
+    """A signature with a named tensor for each input and for the output; the batch is free unless the file fixes it.
 
-    Tensors, not MLflow's columns: it feeds a column to the file as (batch,), and the file takes (batch, 1).
+    Tensors instead of MLflow's columns, because MLflow passes a column to the file as (batch,), and the file takes
+    (batch, 1).
     """
     import numpy as np
     from mlflow.models import ModelSignature
@@ -166,7 +173,7 @@ def _create_version(
     signature: ModelSignature,
     provider: Provider,
 ) -> ModelVersion:
-    """MLflow's own steps of logging and registering a model, but through this client, not its global one."""
+    """Logs and registers the model as MLflow does, but through this client instead of MLflow's global one."""
     import mlflow.onnx
     from mlflow.entities import LoggedModelOutput
     from mlflow.models import Model
@@ -185,7 +192,7 @@ def _create_version(
             onnx_execution_providers=_PROVIDERS[provider],
             save_as_external_data=False,
         )
-        copyfile(model, folder / _FILE)  # MLflow writes the graph anew; the product keeps its bytes
+        copyfile(model, folder / _FILE)  # MLflow serialized the graph again; the registry must have the original bytes
         client.log_model_artifacts(identity, str(folder))
     client.finalize_logged_model(identity, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(identity, step=0)])
@@ -207,7 +214,11 @@ def _verify(
     inputs: Mapping[str, np.ndarray],
     expected: np.ndarray,
 ) -> None:
-    """Reads the version back and predicts with MLflow's pyfunc, signature and all."""
+    """Downloads the version and compares the predictions of MLflow's pyfunc, with its signature, with `expected`.
+
+    Raises:
+        Refusal: they differ by more than TOLERANCE; the version is removed.
+    """
     import mlflow.pyfunc
     import numpy as np
 
@@ -229,7 +240,7 @@ def _verify(
 
 
 def _offer(client: MlflowClient, version: ModelVersion) -> Version:
-    """Champion where the name has none, else challenger; the champion stays what it is."""
+    """Makes the version champion if the name has none, otherwise challenger; an existing champion is not replaced."""
     aliases = client.get_registered_model(version.name).aliases
     number = int(version.version)
     alias: Alias = "champion" if int(aliases.get("champion", number)) == number else "challenger"

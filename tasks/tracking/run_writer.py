@@ -1,4 +1,4 @@
-"""Run writer: what a run gets, in as few calls as MLflow allows; what the run holds already is not written again."""
+"""Run writer: writes content to an MLflow run in as few calls as possible, and writes nothing twice."""
 
 from __future__ import annotations
 
@@ -26,27 +26,32 @@ LONGEST_PARAMETER = 500
 LONGEST_TAG = 5000
 LONGEST_NAME = 250
 LARGEST = 1.7976931348623157e308
-"""What MLflow keeps of an infinite number."""
+"""The value that MLflow stores for infinity."""
 
 
 @dataclass(frozen=True)
 class RunContent:
-    """What is added to a run."""
+    """Content to be added to a run."""
 
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    """Nested ones become dotted paths; those over 500 characters are cut, and `parameters.json` has them whole."""
+    """Nested values become dotted paths. A text of more than 500 characters is cut, and then the artifact
+    `parameters.json` contains all parameters in full."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     curves: Mapping[str, Curve] = field(default_factory=dict)
-    """A curve takes the place of a metric of its name."""
+    """A curve replaces a metric of the same name."""
     files: Mapping[str, Path] = field(default_factory=dict)
-    """Path inside the run's artifacts → the file."""
+    """Path inside the run's artifacts → file to upload."""
     texts: Mapping[str, str] = field(default_factory=dict)
-    """Path inside the run's artifacts → content."""
+    """Path inside the run's artifacts → content of a text file."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def write(client: MlflowClient, run: Run, content: RunContent) -> None:
-    """Adds to a run: its artifacts first, then everything else in batches."""
+    """Adds content to a run: the artifacts first, then metrics, parameters and tags in batches.
+
+    Raises:
+        InputError: an artifact's path leads out of the run's folder.
+    """
     from mlflow.entities import Metric, Param, RunTag
 
     flat = dotted(content.parameters)
@@ -58,7 +63,7 @@ def write(client: MlflowClient, run: Run, content: RunContent) -> None:
     points = [Metric(name, _bounded(y), now, x) for name, curve in named.items() for x, y in curve]
     params = {allowed(name): shorten(text, LONGEST_PARAMETER) for name, text in flat.items()}
     marks = {allowed(name): shorten(text, LONGEST_TAG) for name, text in content.tags.items()}
-    # MLflow takes 1,000 entities in one call, of them 100 parameters and 100 tags.
+    # MLflow takes at most 1,000 entities in one call, among them at most 100 parameters and 100 tags.
     batches = zip_longest(
         _chunks(_new(client, run, points), 800),
         _chunks([Param(*item) for item in params.items()], 100),
@@ -73,13 +78,13 @@ def write(client: MlflowClient, run: Run, content: RunContent) -> None:
 
 
 def close(client: MlflowClient, run: Run, status: Status) -> None:
-    """Ends a run; one that ended in this way already keeps its time."""
+    """Ends a run; a run that has this status already keeps its end time."""
     if run.info.status != status:
         client.set_terminated(run.info.run_id, status)
 
 
 def allowed(name: str) -> str:
-    """A name that MLflow takes: plain characters, at most 250, and as a path neither absolute nor winding."""
+    """A name that MLflow accepts: plain characters, at most 250, and as a path relative and without `..`."""
     path = posixpath.normpath("/" + plain_name(name).lstrip("/"))
     return path[1 : LONGEST_NAME + 1].rstrip("/") or "-"
 
@@ -89,7 +94,7 @@ def _bounded(value: float) -> float:
 
 
 def _new(client: MlflowClient, run: Run, points: list[Metric]) -> list[Metric]:
-    """The points that the run does not hold; another value at a known step counts, and becomes the latest."""
+    """The points that the run does not hold yet, including those with a new value for a known step."""
     held: dict[tuple[str, int], str] = {}
     for name in {point.key for point in points} & run.data.metrics.keys():
         history = sorted(client.get_metric_history(run.info.run_id, name), key=lambda point: point.timestamp)

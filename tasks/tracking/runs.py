@@ -1,4 +1,4 @@
-"""Runs: one parent run for a flow run, a child per candidate or search."""
+"""Runs: opens, records and closes MLflow runs: a parent run per flow run, a child run per candidate or search."""
 
 from __future__ import annotations
 
@@ -19,12 +19,19 @@ def open_run(
     tags: Mapping[str, str],
     artifact_root: Path | None = None,
 ) -> str:
-    """The parent run of one flow run; returns its run id.
+    """Opens the parent run of a flow run and returns its run id.
 
-    The run with this `key` is taken up again unless it has finished; else a new one begins. Nested parameters
-    become dotted paths; those over 500 characters are cut, and `parameters.json` has them whole. With SQLite
-    a new experiment's artifacts go under `artifact_root` (absent: `artifacts` beside the database); a server
-    decides itself.
+    The run with this `key` is continued unless it has finished; otherwise a new run begins.
+
+    Args:
+        uri: the tracking URI.
+        experiment: name of the experiment; created if it does not exist.
+        name: name of a new run.
+        key: by which the run is found again.
+        parameters: as `RunContent.parameters`.
+        tags: the run's tags.
+        artifact_root: folder for the artifacts of a new experiment, with SQLite only. None: `artifacts` beside the
+            database. A server chooses the place itself.
 
     Raises:
         InputError: the experiment was deleted in MLflow.
@@ -41,12 +48,13 @@ def open_run(
 
 
 def record_child(uri: str, parent: str, name: str, key: str, content: RunContent) -> str:
-    """One finished run under `parent`, found again by (parent, key), for a candidate or a search; its run id.
+    """Records a finished run below `parent`, for a candidate or a search, and returns its run id.
 
-    Recorded again, a number that changed becomes the latest of its name; parameters never change (MLflow refuses).
+    A run with the same parent and key is written again: a metric that changed gets a new latest value; parameters
+    cannot change, because MLflow refuses it.
 
     Raises:
-        InputError: an artifact's path leaves the run's folder.
+        InputError: an artifact's path leads out of the run's folder.
     """
     client = open_client(uri)
     run = child(client, parent, name, key)
@@ -56,12 +64,16 @@ def record_child(uri: str, parent: str, name: str, key: str, content: RunContent
 
 
 def attach(uri: str, run: str, content: RunContent) -> None:
-    """Adds to a run that is there; its status stays. Raises InputError as `record_child` does."""
+    """Adds content to an existing run and leaves its status unchanged.
+
+    Raises:
+        InputError: an artifact's path leads out of the run's folder.
+    """
     client = open_client(uri)
     write(client, client.get_run(run), content)
 
 
 def close_run(uri: str, run: str, status: Status) -> None:
-    """Ends a run; one that ended in this way already keeps its time."""
+    """Ends a run; a run that has this status already keeps its end time."""
     client = open_client(uri)
     close(client, client.get_run(run), status)

@@ -1,4 +1,4 @@
-"""Staging: what is made aside in a temporary folder before it goes where it belongs."""
+"""Staging: prepares files in a temporary folder before they are uploaded or moved to their place."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tasks.core.errors import InputError
 
 @contextmanager
 def staged(files: Mapping[str, Path], texts: Mapping[str, str]) -> Iterator[Path]:
-    """A folder that lives as long as the block: links to files, and texts in UTF-8, by relative path.
+    """Context with a temporary folder that contains links to `files`, and `texts` in UTF-8, by relative path.
 
     Raises:
-        InputError: a path leaves the folder.
+        InputError: a relative path leads out of the folder.
         FileNotFoundError: a file does not exist.
     """
     with tempfile.TemporaryDirectory(prefix="paredown-") as folder:
@@ -28,7 +28,10 @@ def staged(files: Mapping[str, Path], texts: Mapping[str, str]) -> Iterator[Path
 
 
 def create_once(file: Path, make: Callable[[Path], object]) -> None:
-    """Has `make` write a file that is not there yet aside, then puts it in place whole, or not at all."""
+    """Creates a file that does not exist yet, atomically: `make` writes it in a temporary folder, then it is linked.
+
+    When another process creates it at the same time, the first one's file stays.
+    """
     if file.exists():
         return
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,8 @@
-"""Trials: the trials of a search, under the search's run: all in one table, as curves, and a few as runs.
+"""Trial table: the trials of a search in its MLflow run, as one table and as curves; a few also as runs of their own.
 
-MLflow has no call that spans runs, and takes neither parameters nor an end when it creates one: a run of its own
-costs a trial three calls (80 ms on SQLite), a row and its points in the search's own run a few milliseconds.
+MLflow has no call that writes several runs, and creates a run without parameters and end time. Therefore a run of its
+own costs a trial three calls (80 ms with SQLite), while its row and curve points in the search's run cost a few
+milliseconds.
 """
 
 from __future__ import annotations
@@ -23,21 +24,25 @@ if TYPE_CHECKING:
 
 TABLE = "trials.json"
 TABLES = "mlflow.loggedArtifacts"
-"""The tag by which MLflow's pages know the tables of a run."""
+"""The tag from which MLflow's web pages know the tables of a run."""
 BEST = "paredown.best"
-"""The tag with the best point so far; as parameters, which MLflow never changes, it is written when all is over."""
+"""The tag with the best point so far, as JSON. Parameters cannot change in MLflow, so they are written at the end."""
 COLUMNS = ("number", "state", "score", "seconds", "epochs", "point", "measured", "curve", "reason")
 RUNS = 20
-"""So many trials of a search get a run of their own."""
+"""Most trials of a search that get a run of their own."""
 
 
 def record_trials(uri: str, parent: str, trials: Sequence[Trial]) -> None:
-    """Writes the trials of a search under its run; may be called again with the same trials and more.
+    """Writes the trials of a search to its run; may be called again with the same trials and more.
 
-    The search's run gets the table `trials.json` with everything but the answers, and curves by trial number:
-    score, seconds, epochs, each number measured, and each number of the points. Runs of their own, with point
-    and curve, for MLflow's comparison, are for at most 20: each trial that was the best so far, and the best of
-    the others. A thousand trials cost some 75 calls.
+    The search's run gets the table `trials.json` with all fields except the answers, and curves over the trial number:
+    score, seconds, epochs, each measured number, and each number in the points. At most 20 trials (see `notable`) get a
+    run of their own with point and curve, for comparison in MLflow. A thousand trials need about 75 calls.
+
+    Args:
+        uri: the tracking URI.
+        parent: id of the search's run.
+        trials: all trials of the search so far.
     """
     client = open_client(uri)
     search = client.get_run(parent)
@@ -50,7 +55,7 @@ def record_trials(uri: str, parent: str, trials: Sequence[Trial]) -> None:
 
 
 def record_table(client: MlflowClient, search: Run, trials: Sequence[Trial], new: Sequence[Trial]) -> None:
-    """The table of `trials`, the best point among them as a tag, and the curves' points of those that are `new`."""
+    """Writes the table of `trials`, the best point among them as a tag, and the curve points of the `new` trials."""
     tags = {TABLES: json.dumps([{"path": TABLE, "type": "table"}])}
     best = best_point(trials)
     tags |= {BEST: json.dumps(best, default=str)} if best else {}
@@ -68,7 +73,11 @@ def _record_run(client: MlflowClient, search: Run, run: Run | None, trial: Trial
 
 
 def notable(trials: Sequence[Trial], limit: int = RUNS) -> list[Trial]:
-    """At most `limit` trials, by number: before all others the latest that were the best so far, then the best."""
+    """At most `limit` trials, in the order of their numbers.
+
+    Preferred are those that were the best so far when they ended, the latest first; the rest are the best of the
+    others.
+    """
     incumbents: list[Trial] = []
     for trial in trials:
         if _rank(trial) > (_rank(incumbents[-1]) if incumbents else -math.inf):
@@ -83,7 +92,7 @@ def _rank(trial: Trial) -> float:
 
 
 def trial_curves(trials: Sequence[Trial]) -> dict[str, list[tuple[int, float]]]:
-    """Every finite number of the trials under its name, as pairs (trial's number, value)."""
+    """All finite numbers of the trials, as name → pairs (trial number, value)."""
     found: dict[str, list[tuple[int, float]]] = {}
     for trial in trials:
         values = {"trial.score": trial.score, "trial.seconds": trial.seconds, "trial.epochs": len(trial.curve)}
@@ -100,10 +109,10 @@ def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
 
 
 def as_table(trials: Sequence[Trial]) -> str:
-    """The trials in MLflow's own format of a table, a row each.
+    """The trials as a table in MLflow's JSON format, one row each.
 
-    MLflow's page reads strict JSON and takes a dot in a column's name for a way into an object; so no NaN is
-    outside a text, and what is nested is one text.
+    MLflow's web page reads strict JSON and treats a dot in a column's name as access to a nested object. Therefore NaN
+    occurs only inside texts, and nested values are JSON texts.
     """
     rows = [
         (
@@ -123,7 +132,7 @@ def from_table(text: str) -> tuple[Trial, ...]:
     """The trials of a table that `as_table` wrote, without their answers.
 
     Raises:
-        ValueError, KeyError, TypeError: it is another one's, or damaged.
+        ValueError, KeyError, TypeError: the table has another format or is damaged.
     """
     table = json.loads(text)
     return tuple(_trial(dict(zip(table["columns"], row, strict=True))) for row in table["data"])

@@ -1,4 +1,4 @@
-"""Memory: what a later search gets from the earlier ones of its name that MLflow remembers."""
+"""Warm start: what a new search takes over from earlier searches that are recorded in MLflow."""
 
 from __future__ import annotations
 
@@ -20,39 +20,47 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 IDENTITY = "paredown.search"
-"""The tag of a search's run that says with which other searches its scores can be compared."""
+"""The tag of a search's run with the search's identity: scores of searches with the same identity are comparable."""
 SEARCHES = 20
-"""So many searches are looked back upon."""
+"""Most earlier searches that are read."""
 MOST_KNOWN = 1000
+"""Most earlier trials from which a new search learns."""
 
 
 @dataclass(frozen=True)
 class PastSearch:
-    """A search that ended, or was killed: the trials that had ended until then."""
+    """A recorded search that ended or was killed."""
 
     identity: str
-    """Two searches of one identity, which is not empty, have scores that can be compared."""
+    """Scores of searches with the same identity can be compared, unless it is empty."""
     trials: tuple[Trial, ...]
+    """The trials that have ended."""
 
 
 @dataclass(frozen=True)
 class Warm:
-    """What a search begins with; nothing: it starts cold."""
+    """What a search takes over from earlier ones; both fields are empty when there is nothing to take over."""
 
     known: tuple[Known, ...] = ()
-    """The algorithm is told; nothing is run."""
+    """Trials from which the algorithm learns without running them."""
     first: tuple[Point, ...] = ()
-    """Points to try first."""
+    """Points to try first, the best one first."""
 
 
 def warm(past: Sequence[PastSearch], identity: str, space: Space, own: Mapping[str, Any] = {}, limit: int = 3) -> Warm:
-    """What searches of the past, the latest first, are worth to a new one.
+    """What a new search takes over from earlier ones.
 
-    Where the identity is the same, every finished trial that is a point of the new space is known: each point
-    once, with its latest score, at most 1,000. Where nothing is known, the best points (at most `limit`) of the
-    latest search that has any in the new space are tried first; paths that are new to the space get the values
-    of `own`. A trial that was stopped early is not comparable with a finished one, and what made another fail
-    may be gone: both may be tried again.
+    From searches with the same identity: every finished trial whose point is in the new space is known, each point once
+    with its latest score, at most 1,000. When there is none: the best points of the latest search that has any in the
+    new space are tried first. Trials that were stopped early or failed are not taken over, and their points may be
+    tried again: the former are not comparable with finished ones, and the cause of a failure may be gone.
+
+    Args:
+        past: earlier searches, the latest first.
+        identity: of the new search.
+        space: of the new search.
+        own: the recipe's own values, for paths of the space that an earlier point does not have.
+        limit: most points to try first.
     """
     known: dict[str, Known] = {}
     for search in past:
@@ -73,25 +81,29 @@ def _finished(search: PastSearch) -> list[Known]:
 
 
 def _best(search: PastSearch, space: Space, own: Mapping[str, Any]) -> tuple[Point, ...]:
-    """The points that still have a place in the space, each once, the best first."""
+    """The finished points that are in the space once completed by `own`, without duplicates, the best first."""
     ranked = sorted(_finished(search), key=lambda each: -each.score)
     points = [restrict({**own, **each.point}, space) for each in ranked if each.point.keys() <= space.keys()]
     return tuple({digest_of(point): point for point in points if is_member(point, space)}.values())
 
 
 def search_tags(role: str, identity: str) -> dict[str, str]:
-    """The tags by which a later search finds this one."""
+    """The tags of a search's run by which later searches find it."""
     return {"paredown.role": role} | ({IDENTITY: identity} if identity else {})
 
 
 def past_searches(uri: str, experiment: str, role: str, but: str = "") -> tuple[PastSearch, ...]:
-    """The searches that were recorded in an experiment with the tag `paredown.role`, the latest first, at most 20.
+    """The searches for `role` that are recorded in an experiment, the latest first, from at most 20 runs.
 
-    None, where there is nothing to read: the server does not answer, the experiment is not there yet or was
-    deleted. A search whose table is not there, or cannot be read, is left out.
+    Empty when the server does not answer, or the experiment does not exist or was deleted. A search whose table is
+    missing or cannot be read is left out.
 
     Args:
-        but: a flow's run; what is under it is the same search, killed and taken up again, and no past one.
+        uri: the tracking URI.
+        experiment: name of the experiment.
+        role: value of the tag `paredown.role`, as in `Objective.role`.
+        but: id of a flow's run; a search below it is left out, because it is this search itself before it was
+            interrupted.
     """
     from mlflow.exceptions import MlflowException
 

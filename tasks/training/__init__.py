@@ -1,1 +1,1 @@
-"""Training: train, validate, distil, recover."""
+"""Training: training of the baseline, validation, distillation of students, recovery of compressed networks."""

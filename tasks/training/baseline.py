@@ -1,4 +1,4 @@
-"""The baseline: the model that everything is measured against, trained from the data or brought by the user."""
+"""Baseline: trains the model with which all others are compared, or loads the user's trained weights."""
 
 from __future__ import annotations
 
@@ -16,12 +16,18 @@ from tasks.training.training_data import TrainingInputs, load_training_data
 
 
 def fit(model: ModelSpec, spec: TrainSpec, inputs: TrainingInputs, context: Context) -> Candidate:
-    """Trains the model on the train split, early stopping on validation; a killed training goes on after its last
-    epoch.
+    """Trains the baseline on the train split; the validation split decides the best epoch and early stopping.
+
+    Args:
+        model: the network's factory and its arguments.
+        spec: the training.
+        inputs: the data, the augmentation and the metric.
+        context: its checkpoint file is rewritten after every epoch; a killed training continues from it.
 
     Raises:
-        InputError: the factory is wrong, or the model does not match the data.
-        Refusal: the training diverged in its first epoch.
+        InputError: the factory or an argument is wrong, or the model does not match the data.
+        Refusal: the loss is not finite in the first epoch, nothing can be trained, or the metric is not defined on
+            the validation split.
     """
     store, prepared = context.store, inputs.prepared
     factory, arguments = complete_factory(model, prepared)
@@ -46,11 +52,13 @@ def fit(model: ModelSpec, spec: TrainSpec, inputs: TrainingInputs, context: Cont
 
 
 def load_pretrained(prepared: Prepared, model: ModelSpec, stamp: str, store: Store) -> Candidate:
-    """The user's trained weights as the baseline; nothing is trained.
+    """Loads the user's trained weights as the baseline; nothing is trained.
 
     Args:
-        model: names the weights' file.
-        stamp: the digest of that file, so that a cached answer belongs to one state of it.
+        prepared: the data with their preprocessing.
+        model: the network's factory and arguments, and the file of weights (`weights` must not be None).
+        stamp: digest of that file (`weights_stamp`), so that a cached result is valid for this content alone.
+        store: gets the weights.
 
     Raises:
         InputError: the weights do not match the model, or the model does not match the data.
@@ -65,6 +73,6 @@ def load_pretrained(prepared: Prepared, model: ModelSpec, stamp: str, store: Sto
 
 
 def weights_stamp(model: ModelSpec) -> str:
-    """The digest of the file with a model's weights."""
+    """SHA-256 (hexadecimal) of the file of a model's weights; `model.weights` must not be None."""
     assert model.weights is not None
     return digest_file(Path(model.weights))

@@ -1,4 +1,4 @@
-"""Distillation: a student trained against a teacher's outputs; `recover` repairs a compressed model rung by rung."""
+"""Distillation: trains a student network to reproduce a teacher's outputs (knowledge distillation)."""
 
 from __future__ import annotations
 
@@ -19,59 +19,59 @@ if TYPE_CHECKING:
     from tasks.kernels.training.loops import Objective
 
 LastStage = Literal["recalibrate", "reconstruct", "train"]
-"""The last stage of a repair."""
+"""The last stage of a recovery: batch-norm statistics, layers fitted in closed form, or training."""
 
 
 class DistillationSpec(Spec):
-    """How a student is trained against the baseline as its teacher."""
+    """How a student is trained with the baseline as its teacher."""
 
     epochs: int | None = Field(default=None, ge=1, le=10_000)
-    """Passes over the training data, at most. Absent: 3, or as many as `minutes` allows."""
+    """Most passes over the training data. Absent: 3, or as many as fit into `minutes`."""
     minutes: float | None = Field(default=None, gt=0)
-    """Time for training and validation, at most."""
+    """Most minutes of training and validation."""
     batch_size: int = Field(default=128, ge=1, le=65_536)
     """Examples in one step."""
     optimizer: Optimizer = "adamw"
-    """The rule that turns gradients into steps."""
+    """The optimizer."""
     learning_rate: float = Field(default=1e-3, gt=0)
     """The schedule's highest learning rate."""
     schedule: Schedule = "one_cycle"
-    """How the learning rate moves over the run."""
+    """How the learning rate changes during training."""
     temperature: float = Field(default=4.0, gt=0)
-    """Softens both models' class probabilities; above 1, more shows of what the teacher knows."""
+    """Divides the logits of both models; above 1, the loss gives more weight to the teacher's less likely classes."""
     hard_weight: float = Field(default=0.1, ge=0, le=1)
-    """Share of the task's own loss; the rest is the distance to the teacher."""
+    """Weight of the loss against the targets; the rest is the weight of the loss against the teacher's outputs."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Arithmetic of the training steps, the teacher's part too; weights and validation stay in float32. Where the
-    processor multiplies bfloat16 (AMX, AVX-512 BF16), a step of ResNet-20 and its teacher took 0.53 of the time
-    of float32 (10 interleaved pairs, 80 % of them 0.44 to 0.59), and an epoch ended at 81.1 and 80.8 % instead of
-    81.0 and 80.7 (two seeds)."""
+    """Arithmetic of the training steps, including the teacher's; weights and validation stay in float32. On a processor
+    that multiplies bfloat16 (AMX, AVX-512 BF16), a step of ResNet-20 and its teacher took 0.53 of the time of float32
+    (10 interleaved pairs, 80 % of them 0.44 to 0.59), and one epoch reached 81.1 and 80.8 % instead of 81.0 and 80.7
+    (two seeds)."""
     seed: int = Field(default=0, ge=0)
-    """Seed of the shuffling, the augmentation and dropout."""
+    """Seed of shuffling, augmentation and dropout."""
 
     def training(self) -> TrainSpec:
-        """The same as a TrainSpec, without early stopping."""
+        """The same settings as a `TrainSpec` without early stopping."""
         shared = self.model_dump(include=set(TrainSpec.model_fields) - {"epochs"})
         return TrainSpec(**shared, epochs=self.most_epochs, early_stopping=None)
 
     @property
     def most_epochs(self) -> int:
-        """Passes over the training data, at most."""
+        """Most passes over the training data."""
         return self.epochs or (10_000 if self.minutes else 3)
 
     @property
     def last_stage(self) -> LastStage:
-        """The last stage of a repair; training comes after all others."""
+        """The last stage of a recovery; `train` includes all stages."""
         return "train"
 
     @property
     def margin(self) -> float | None:
-        """How far the validation score may stay behind the teacher's for the repair to end early; None: it does not."""
+        """The recovery ends when its validation score is at most this much worse than the teacher's; None: never."""
         return None
 
     @property
     def trains(self) -> bool:
-        """Whether it can come to training: then a dense control stands beside it."""
+        """Whether the network may be trained; then a dense control (the baseline, trained likewise) is run, too."""
         return True
 
 
@@ -84,14 +84,21 @@ def train_with_teacher(
     checkpoint: Path | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> TrainingResult:
-    """Trains the student against the teacher; its starting weights take part as epoch 0.
+    """Trains the student, in place, against the teacher's outputs; its starting weights count as epoch 0.
 
-    The teacher sees the same augmented batches (Beyer et al., "Knowledge distillation: A good teacher is patient
-    and consistent", 2022).
+    The teacher gets the same augmented batches (Beyer et al., "Knowledge distillation: A good teacher is patient and
+    consistent", 2022).
 
     Args:
-        checkpoint: a file that is rewritten after every epoch, from which a killed training goes on.
-        on_epoch: called after every epoch; True asks to stop.
+        student: the network to train.
+        teacher: a network with outputs of the same shape, on the same device; set to evaluation mode.
+        data: the tensors and the metric.
+        spec: the training.
+        checkpoint: a file that is rewritten after every epoch; a killed training continues from it.
+        on_epoch: called after every epoch; True stops the training.
+
+    Raises:
+        Refusal: nothing can be trained, or the metric is not defined on the validation split.
     """
     return train.train(
         student,
@@ -105,7 +112,10 @@ def train_with_teacher(
 
 
 def teacher_objective(teacher: nn.Module, temperature: float, hard_weight: float) -> Objective:
-    """The distillation objective for `training.train`; puts the teacher into evaluation mode."""
+    """The distillation loss as an objective for `train.train`; sets the teacher to evaluation mode.
+
+    `temperature` (above 0) and `hard_weight` (0..1) are those of `DistillationSpec`.
+    """
     import torch
 
     from tasks.kernels.training import losses

@@ -1,4 +1,4 @@
-"""Recovery: repairs a compressed network stage by stage, and trains it against the baseline where that is asked."""
+"""Recovery: repairs a compressed network in stages without training, then trains it with the baseline as teacher."""
 
 from __future__ import annotations
 
@@ -20,56 +20,56 @@ if TYPE_CHECKING:
 
 
 KeptOutputs = Mapping[str, Sequence[int]] | None
-"""The teacher's output channels that a student's narrower layers still have, by the layer's name."""
+"""Layer name → indices of the teacher's output channels that the student's narrower layer still has."""
 
 
 class Recover(DistillationSpec):
-    """Repairs a compressed model in stages, each costlier than the one before.
+    """Recovers the score of a compressed model in stages of increasing cost.
 
-    The stages: as it is; batch-norm statistics recomputed; layers fitted in closed form to the teacher's outputs;
-    training of the whole network with the baseline as teacher. Each result is kept only if it scores better on
-    validation. Papers: He et al. 2017 "Channel Pruning for Accelerating Very Deep Neural Networks" (closed form);
-    Hinton et al. 2015 "Distilling the Knowledge in a Neural Network".
+    The stages: recompute the batch-norm statistics; fit layers in closed form to the teacher's outputs; train the whole
+    network with the baseline as teacher. A stage's result is kept only if it improves the validation score. Papers: He
+    et al. 2017 "Channel Pruning for Accelerating Very Deep Neural Networks" (closed form); Hinton et al. 2015
+    "Distilling the Knowledge in a Neural Network".
 
-    Needs a torch model. Layers of a network that cannot be traced, such as a fake-quantized one, are not fitted in
-    closed form.
+    Needs a torch model. The closed form is left out for networks that cannot be traced, such as a fake-quantized one.
 
     Card: docs/techniques/recover.md.
     """
 
     step: Literal["recover"] = "recover"
     until: LastStage = "train"
-    """The last rung; before `train`, nothing is trained and the knobs of training are not used."""
+    """The last stage. Unless it is `train`, the network is not trained and the knobs of training are not used."""
     stop_when_within: float | None = Field(default=None, ge=0)
-    """Climb no further when the validation score is within this of the teacher's. Absent: climb to the end."""
+    """The recovery ends before the next stage when its validation score is at most this much worse than the teacher's,
+    in the metric's own unit. Absent: all stages are executed."""
 
     @property
     def last_stage(self) -> LastStage:
-        """The last stage of the repair."""
+        """The last stage of the recovery."""
         return self.until
 
     @property
     def margin(self) -> float | None:
-        """The repair ends when the validation score is within this of the teacher's."""
+        """The recovery ends when its validation score is at most this much worse than the teacher's; None: never."""
         return self.stop_when_within
 
     @property
     def trains(self) -> bool:
-        """Whether it can come to training: then a dense control stands beside it."""
+        """Whether the network may be trained; then a dense control (the baseline, trained likewise) is run, too."""
         return self.until == "train"
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """What happened. The student itself was changed in place."""
+    """The record of a recovery. The student itself was changed in place."""
 
     rungs: tuple[RepairStage, ...]
-    """Those without training, in the order in which they were tried."""
+    """The stages without training, in the order in which they were tried."""
     training: TrainingResult | None
-    """None when it did not come to training."""
+    """None when the recovery ended before training."""
 
     def record(self) -> dict[str, Any]:
-        """As JSON; a training's fields stand beside the rungs."""
+        """The record as JSON: the fields of `training`, the total `minutes`, and the stages as `rungs`."""
         trained = dataclasses.asdict(self.training) if self.training else {}
         minutes = sum(rung.seconds for rung in self.rungs) / 60 + trained.get("minutes", 0)
         return {**trained, "minutes": minutes, "rungs": [dataclasses.asdict(rung) for rung in self.rungs]}
@@ -85,17 +85,21 @@ def recover_network(
     checkpoint: Path | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Recovery:
-    """Repairs `student`, in place, and leaves the weights of the best stage or epoch in it.
+    """Recovers the score of `student`, in place; at the end it has the weights of the best stage or epoch.
 
-    The result never scores worse on validation than the student did. Weights of which a hundredth or more are
-    exact zeros keep these zeros. The teacher, on the same device, stays as it is, in evaluation mode.
+    The result never scores worse on validation than the student did before. Weight tensors of which at least 1 % are
+    exactly zero keep these zeros.
 
     Args:
-        kept: the teacher's output channels that the student's narrower layers have, by name; None when the
-            student's layers do not correspond to the teacher's, and then they are not reconstructed.
-        checkpoint: a file that is rewritten after every epoch of training. A killed training goes on from it; the
-            stages before it are tried again.
-        on_epoch: called after every epoch of training; True asks to stop.
+        student: the compressed network.
+        teacher: the network before compression, on the same device. Only set to evaluation mode.
+        data: the tensors and the metric.
+        spec: the stages and the training.
+        kept: layer name → indices of the teacher's output channels that the student's narrower layer still has; None
+            when the student's layers do not correspond to the teacher's: then none is fitted in closed form.
+        checkpoint: a file that is rewritten after every epoch of training. A killed training continues from it; the
+            stages before it are executed again.
+        on_epoch: called after every epoch of training; True stops the training.
     """
     from tasks.kernels.pruning.sparsity import zeros_held
 
@@ -113,12 +117,17 @@ def run_repairs(
     checkpoint: Path | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Recovery:
-    """The stages one after the other, for any student, up to `spec.last_stage` or until `spec.margin` is met.
+    """Executes the stages in order, in place, up to `spec.last_stage` or until `spec.margin` is met.
 
     Args:
-        kept: the teacher's output channels that the student's layers have, by name; None: no layer is reconstructed.
-        checkpoint: a file that is rewritten after every epoch of training.
-        on_epoch: called after every epoch of training; True asks to stop.
+        student: any network with the teacher's outputs.
+        teacher: on the same device. Only set to evaluation mode.
+        data: the tensors and the metric.
+        spec: the last stage, the margin and the training.
+        kept: layer name → indices of the teacher's output channels that the student's layer has; None: no layer is
+            fitted in closed form.
+        checkpoint: a file that is rewritten after every epoch of training; a killed training continues from it.
+        on_epoch: called after every epoch of training; True stops the training.
     """
     teacher.eval()
     repair = Repair(student, data)

@@ -1,4 +1,4 @@
-"""Students: a smaller network of another architecture, started from the baseline's weights and taught by it."""
+"""Student: a network of another architecture, initialized from the baseline's weights and trained to reproduce it."""
 
 from __future__ import annotations
 
@@ -23,28 +23,36 @@ if TYPE_CHECKING:
 class Distill(DistillationSpec):
     """Trains a student of another architecture with the baseline as teacher; the first step of a branch.
 
-    The student begins with the teacher's weights where names and sizes allow; the rest begins at random. Papers:
-    Hinton et al. 2015 "Distilling the Knowledge in a Neural Network"; Beyer et al. 2022 "Knowledge distillation: A
-    good teacher is patient and consistent".
+    A student's tensor begins as the leading part of the teacher's tensor of the same name, if that is at least as
+    large; otherwise at random. Papers: Hinton et al. 2015 "Distilling the Knowledge in a Neural Network"; Beyer et al.
+    2022 "Knowledge distillation: A good teacher is patient and consistent".
 
-    Needs a torch baseline, and a factory whose network suits the data.
+    Needs a torch baseline, and a factory whose network matches the data.
 
     Card: docs/techniques/distill.md.
     """
 
     step: Literal["distill"] = "distill"
     factory: str
-    """`module:callable`; it is given `input_shape` and `outputs` if it takes them."""
+    """`module:callable` that returns the student; it gets `input_shape` and `outputs` if it has these parameters."""
     arguments: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of the factory, for example the student's width and depth."""
 
 
 def complete_student(spec: Distill, prepared: Prepared, path: str = "") -> tuple[str, dict[str, Any]]:
-    """The student's factory and all its arguments, with the shape of the data filled in; the student is tried.
+    """The student's factory and all its arguments, including the shapes of the data; a student is built as a check.
+
+    Args:
+        spec: the recipe's step.
+        prepared: the data with their preprocessing.
+        path: path of the step in the recipe, with a dot at its end, for the message of an error.
+
+    Returns:
+        (factory, arguments).
 
     Raises:
-        InputError: the factory or an argument is wrong, or the student does not suit the data; `path` is put
-            before the knob's name.
+        InputError: the factory or an argument is wrong, or the student does not match the data; it names `path` and
+            the knob.
     """
     try:
         factory, arguments = complete_factory(ModelSpec(factory=spec.factory, arguments=spec.arguments), prepared)
@@ -64,11 +72,18 @@ def train_student(
     checkpoint: Path | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[Recovery, list[str]]:
-    """Trains the student in place; also gives the names of the tensors that it began with from the teacher.
+    """Initializes the student from the teacher's weights and trains it, in place.
 
     Args:
-        checkpoint: a file that is rewritten after every epoch, from which a killed training goes on.
-        on_epoch: called after every epoch; True asks to stop.
+        student: a network with the teacher's outputs.
+        teacher: on the same device. Only set to evaluation mode.
+        data: the tensors and the metric.
+        spec: the training.
+        checkpoint: a file that is rewritten after every epoch; a killed training continues from it.
+        on_epoch: called after every epoch; True stops the training.
+
+    Returns:
+        The record of the training, and the names of the student's tensors that were taken from the teacher.
     """
     from tasks.kernels.training.weight_transfer import inherit
 

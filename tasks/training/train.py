@@ -1,4 +1,4 @@
-"""Training: lowers an objective, keeps the best validation epoch, and goes on where it was after a crash."""
+"""Training loop: minimizes an objective, keeps the best validation epoch, and continues from a checkpoint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tasks.kernels.training.loops import Objective
 
 OnEpoch = Callable[[Epoch], bool | None]
-"""Called after every epoch; True asks the training to stop."""
+"""Called after every epoch; when it returns True, the training stops."""
 
 
 def train(
@@ -33,27 +33,32 @@ def train(
     keep_start: bool = False,
     origin: tuple[int, Path] | None = None,
 ) -> TrainingResult:
-    """Trains `model` in place and leaves the weights of the best validation epoch in it, in evaluation mode.
+    """Trains `model` in place; at the end it has the weights of the best validation epoch and is in evaluation mode.
 
-    Best is the best score by `data.metric`; between equal scores, the lower validation loss; then the earlier epoch.
+    The best epoch has the best score by `data.metric`; between equal scores, the lower validation loss; then it is the
+    earlier one.
 
     Args:
-        objective: what a step lowers; by default cross-entropy for integer targets, else mean squared error.
-        checkpoint: a file that is rewritten after every epoch. When it is there and belongs to this training
-            (same spec, metric, starting parameters, shapes and targets; name the file after all else, the
-            objective for one), training goes on after it, and ends with the same bits as without the
-            interruption unless `minutes` cuts in. A finished one is answered from the file. The caller
-            deletes it.
-        on_epoch: called after every epoch, at first with those of a checkpoint; True asks to stop.
-        keep_start: whether the starting weights take part, as epoch 0: the result is never worse than they.
-        origin: a number of epochs, and the checkpoint of a training that had `spec.until` so many and ended: this
-            one goes on from there. It ends with the same bits as without it if the schedule is constant and
-            neither early stopping nor `minutes` ends it. Not read where `checkpoint` goes on; one that is absent,
-            or another training's, is passed over.
+        model: the network, on the device of `data`.
+        data: the tensors and the metric.
+        spec: the training.
+        objective: the function that is minimized; by default cross-entropy for integer targets, otherwise mean squared
+            error.
+        checkpoint: a file that is rewritten after every epoch. When it exists and belongs to this training, the
+            training continues from it and, unless `minutes` ends it, has the same result bit for bit as without the
+            interruption; a finished training is only read from it. It belongs to this training when spec, metric,
+            starting parameters, shapes and targets are equal. Everything else that matters, for example the objective,
+            must be part of the file's name. The caller deletes the file.
+        on_epoch: called after every epoch, at first with those of a checkpoint; True stops the training.
+        keep_start: whether the starting weights count as epoch 0, so that the result is never worse than they are.
+        origin: (epochs, checkpoint of a finished training with the spec `spec.until(epochs)`), from which this training
+            continues. The result is the same bit for bit as without it if the schedule is constant and neither early
+            stopping nor `minutes` ends the training. Not used when `checkpoint` is continued; ignored when the file is
+            missing or belongs to another training.
 
     Raises:
-        Refusal: the loss is not finite in the first epoch (later, the best epoch before it is kept), nothing
-            can be trained, or the metric has no value on the validation split.
+        Refusal: the loss is not finite in the first epoch (in a later one, the training ends with the best epoch before
+            it), nothing can be trained, or the metric is not defined on the validation split.
     """
     trainer = Trainer(model, data, spec, objective)
     identity = identity_of(trainer, keep_start) if checkpoint else ""
@@ -78,10 +83,12 @@ def train(
 
 
 def report_epochs(progress: Progress, epochs: int, metric: str) -> OnEpoch:
-    """An `on_epoch` that reports each epoch's validation score and the best so far.
+    """An `on_epoch` callback that reports each epoch's validation score and the best score so far.
 
     Args:
-        epochs: how many the training has at most.
+        progress: called with an update after every epoch.
+        epochs: most epochs of the training.
+        metric: name of the metric, a key of `metrics.METRICS`.
     """
     from tasks.kernels.statistics.metrics import METRICS
 

@@ -1,4 +1,4 @@
-"""A trainer: one training under way, epoch by epoch, with its checkpoint."""
+"""Trainer: the state of a running training, its single epochs and its checkpoint."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 
 class Trainer:
-    """One training under way: the model, its optimizer, the curve so far and the best weights so far."""
+    """A running training: the model, the optimizer, the learning curve so far and the best weights so far.
+
+    Raises:
+        Refusal: the model has no parameter that can be trained.
+    """
 
     def __init__(self, model: nn.Module, data: TrainingData, spec: TrainSpec, objective: Objective | None) -> None:
         from tasks.kernels.statistics.metrics import METRICS
@@ -40,7 +44,7 @@ class Trainer:
         loops.arrange(model, channels_last=True)
 
     def verdict(self) -> Stopped | None:
-        """Why the training ends here, or None when it goes on; it depends on the curve and the spec alone."""
+        """Why the training ends after the last epoch; None when it continues. Depends on the curve and spec alone."""
         spec, stopping = self.spec, self.spec.early_stopping
         if self.curve and self.curve[-1].number >= spec.epochs:
             return "epochs"
@@ -53,7 +57,11 @@ class Trainer:
         return None
 
     def train_epoch(self) -> Epoch | None:
-        """Trains and validates the next epoch; None when its loss is not finite."""
+        """Trains and validates the next epoch. Returns None when a loss is not finite.
+
+        Raises:
+            Refusal: the metric is not defined on the validation split.
+        """
         import torch
 
         from tasks.kernels.training import loops
@@ -80,7 +88,13 @@ class Trainer:
         return math.inf if self.spec.minutes is None else 60 * (self.spec.minutes - minutes_of(self.curve))
 
     def _rate(self, peak: float, epochs: float, start: float) -> float:
-        """The learning rate after so many epochs, in an epoch that began at `start`, of a schedule with that peak."""
+        """The learning rate at a moment of the training.
+
+        Args:
+            peak: the schedule's highest learning rate.
+            epochs: number of epochs so far, with the fraction of the running one.
+            start: when the running epoch began (`time.monotonic` seconds).
+        """
         from tasks.kernels.training import loops
 
         progress = epochs / self.spec.epochs
@@ -90,9 +104,14 @@ class Trainer:
         return loops.learning_rate(self.spec.schedule, peak, progress)
 
     def validate(self, number: int, train_loss: float | None, start: float) -> Epoch | None:
-        """Adds the epoch to the curve, and keeps its weights when it is the best so far.
+        """Validates the model, adds the epoch to the curve, and keeps its weights when it is the best so far.
 
-        None when a loss is not finite, and then nothing changes.
+        Returns None and adds nothing when a loss is not finite.
+
+        Args:
+            number: the epoch, counted from 1; 0 for the starting weights.
+            train_loss: the epoch's mean training loss; None for the starting weights.
+            start: when the epoch began (`time.monotonic` seconds).
         """
         if train_loss is not None and not math.isfinite(train_loss):
             return None
@@ -107,7 +126,11 @@ class Trainer:
         return epoch
 
     def finish(self) -> Epoch:
-        """Puts the best weights into the model, frees its gradients, and returns the best epoch."""
+        """Loads the best weights into the model, frees its gradients, and returns the best epoch.
+
+        Raises:
+            Refusal: there is none, because the loss was not finite in the first epoch.
+        """
         from tasks.kernels.training import loops
 
         if not self.curve:
@@ -122,7 +145,7 @@ class Trainer:
         return best_epoch(self.curve, self.lower_is_better)
 
     def save(self, path: Path, identity: str) -> None:
-        """Writes the checkpoint: all of it or nothing."""
+        """Writes the checkpoint atomically; `identity` is that of `identity_of`."""
         from tasks.kernels.training import checkpoints
 
         content = {
@@ -134,7 +157,11 @@ class Trainer:
         write_atomically(path, checkpoints.pack_checkpoint(identity, content))
 
     def resume(self, path: Path, identity: str) -> str:
-        """Goes back to the checkpoint, if one is there; returns why not, if it is not this training's."""
+        """Restores the state from a checkpoint, if the file exists and has this identity.
+
+        Returns:
+            Empty, or a sentence when the file exists but cannot be used.
+        """
         from tasks.kernels.training import checkpoints
 
         if not path.exists():
@@ -151,10 +178,12 @@ class Trainer:
 
 
 def identity_of(trainer: Trainer, keep_start: bool, spec: TrainSpec | None = None) -> str:
-    """Digest of what decides the training's bits: spec, metric, starting parameters, shapes and targets.
+    """Digest of what determines a training's result: spec, metric, starting parameters, shapes and targets.
 
     Args:
-        spec: another training's, alike in all else; by default the trainer's own.
+        trainer: the training, before its first epoch.
+        keep_start: whether the starting weights count as epoch 0.
+        spec: the spec of another training that is otherwise the same; by default the trainer's own.
     """
     from tasks.kernels.training.checkpoints import fingerprint
 

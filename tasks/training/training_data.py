@@ -1,4 +1,4 @@
-"""Training data: what a training is given, as artifacts and as tensors, and what it came to."""
+"""Training data: the inputs of a training, as store entries and as tensors, and its result."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ Stopped = Literal["epochs", "early stopping", "minutes", "diverged", "told to st
 
 @dataclass(frozen=True)
 class TrainingInputs:
-    """What every training of a recipe works on."""
+    """The inputs that all trainings of a recipe have in common."""
 
     prepared: Prepared
     augment: tuple[AugmentStep, ...] = ()
     """Random changes of the training images, in order."""
     metric: str = "accuracy"
-    """Scores the validation split and decides the best epoch."""
+    """Name of the metric on the validation split, which decides the best epoch; a key of `metrics.METRICS`."""
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Tensors on the training device, and how validation is scored.
+    """Tensors on the training device, and the metric of the validation.
 
-    Images are compact: raw pixels, uint8 or float32, (count, channels, height, width); tables are float32
+    Inputs are compact: images are raw pixels, uint8 or float32 (count, channels, height, width); tables are float32
     (count, features). Targets are int64 class indices or float32 numbers, (count,).
     """
 
@@ -45,25 +45,26 @@ class TrainingData:
     validation_inputs: Tensor
     validation_targets: Tensor
     transform: Transform
-    """Compact batch -> what the network sees (float): normalization, for example."""
+    """Compact batch → float32 input of the network, of the same shape: for example normalization."""
     augment: Augment | None = None
-    """Compact batch, generator -> compact batch; training examples only."""
+    """(compact batch, random generator) → compact batch; applied to training examples only."""
     metric: str = "accuracy"
-    """One of `tasks.kernels.statistics.metrics.METRICS`."""
+    """A key of `tasks.kernels.statistics.metrics.METRICS`."""
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What happened. The model itself was trained in place."""
+    """The record of a training. The model itself was trained in place."""
 
     curve: Curve
     best_epoch: int
     """Number of the epoch whose weights the model has."""
     stopped: Stopped
+    """Why the training ended."""
     minutes: float
-    """Training and validation, over all calls that continued one another."""
+    """Minutes of training and validation, including those before an interruption."""
     note: str = ""
-    """Why an existing checkpoint was not continued, if so."""
+    """Why an existing checkpoint could not be used; otherwise empty."""
 
 
 def load_training_data(inputs: TrainingInputs, context: Context) -> TrainingData:
@@ -76,16 +77,18 @@ def load_training_data(inputs: TrainingInputs, context: Context) -> TrainingData
 def to_tensors(
     arrays: Mapping[str, np.ndarray], fitted: dict[str, Any], inputs: TrainingInputs, device: str
 ) -> TrainingData:
-    """The arrays of `preprocessing.training_arrays` as tensors on a device.
+    """Arrays as tensors on a device.
 
     Args:
-        fitted: the fitted preprocessing; what it does to each batch becomes `transform`.
-        inputs: their augmentation and metric are used.
+        arrays: as `preprocessing.training_arrays` returns them.
+        fitted: the fitted preprocessing; its part that is applied to each batch becomes `transform`.
+        inputs: its augmentation and metric are used.
+        device: torch's device, for example `cpu` or `cuda:1`.
     """
     import torch
 
     with warnings.catch_warnings():
-        # Arrays of the object store are read-only, and nothing writes to them.
+        # Arrays from Ray's object store are read-only; torch warns of that, but nothing writes to them.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         on_device = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
     return TrainingData(

@@ -1,4 +1,4 @@
-"""Validation: the score and the loss of a network on the validation split."""
+"""Validation: computes the score and the loss of a network on the validation split."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 
 
 class Validation(NamedTuple):
-    """How a network does on the validation split."""
+    """The score and the loss of a network on the validation split."""
 
     score: float
-    """The metric."""
+    """The metric, in its own unit."""
     loss: float
     """Cross-entropy without smoothing (classes) or mean squared error (numbers)."""
 
     def order(self, metric: str) -> tuple[float, float]:
-        """The smaller, the better: by the score, and between equal scores by the loss."""
+        """A sort key: smaller is better, by the score and between equal scores by the loss."""
         from tasks.kernels.statistics.metrics import METRICS
 
         return -METRICS[metric].oriented(self.score), self.loss
 
 
 def validate(model: nn.Module, data: TrainingData) -> Validation | None:
-    """Scores the model in evaluation mode; None when the loss is not finite.
+    """Validates the model, in evaluation mode. Returns None when the loss is not finite.
 
     Raises:
-        Refusal: the metric has no value on the validation split.
+        Refusal: the metric is not defined on the validation split, because a class is missing there.
     """
     from tasks.kernels.statistics import metrics
     from tasks.kernels.training import loops, losses

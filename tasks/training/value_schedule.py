@@ -1,4 +1,4 @@
-"""Changes: values of a training that become others while it goes on."""
+"""Value schedule: changes of the learning rate, weight decay and momentum at given epochs of a training."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pydantic import Field, model_validator
 from tasks.core import InputError, Spec
 
 FIRST = 2
-"""The first epoch that a change can come before: those before it have the recipe's own values."""
+"""The first epoch at whose beginning values can change; epoch 1 has the recipe's own values."""
 
 
 class ValueChange(Spec):
-    """Values that an optimizer can take in the middle of a training; what is left out stays as it is."""
+    """New values of an optimizer's settings during a training; a setting that is left out does not change."""
 
     learning_rate: float | None = Field(default=None, gt=0)
     """The schedule's highest learning rate."""
     weight_decay: float | None = Field(default=None, ge=0)
-    """Pull of all weights towards zero."""
+    """Weight decay of all weights."""
     momentum: float | None = Field(default=None, ge=0, lt=1)
-    """Momentum of sgd."""
+    """Momentum of sgd; not allowed for the other optimizers."""
 
     @model_validator(mode="after")
     def _says_something(self) -> ValueChange:
@@ -31,18 +31,18 @@ class ValueChange(Spec):
 
     @property
     def values(self) -> dict[str, float]:
-        """Name → value, of those that are given."""
+        """Name → value of the settings that change."""
         return self.model_dump(exclude_none=True)
 
 
 Changes = Mapping[int, ValueChange]
-"""Epoch, from 1 → what changes before it trains."""
+"""Epoch, counted from 1 → the change at its beginning."""
 
 
 def held(changes: Changes, epoch: int) -> dict[str, Any]:
-    """The values that hold in an epoch because of changes before it; each later change holds until the next.
+    """The changed values that apply in an epoch, counted from 1: for each setting its latest change up to this epoch.
 
-    >>> held({4: Change(learning_rate=0.03), 8: Change(learning_rate=0.01, momentum=0.5)}, 7)
+    >>> held({4: ValueChange(learning_rate=0.03), 8: ValueChange(learning_rate=0.01, momentum=0.5)}, 7)
     {'learning_rate': 0.03}
     """
     found: dict[str, float] = {}
@@ -53,7 +53,7 @@ def held(changes: Changes, epoch: int) -> dict[str, Any]:
 
 
 def wrong(changes: Changes, epochs: int, optimizer: str) -> InputError | None:
-    """What is wrong with the changes of a training of so many epochs, if anything is."""
+    """The first error in the changes of a training with this number of epochs and optimizer; None without an error."""
     for epoch, change in changes.items():
         if not FIRST <= epoch <= epochs:
             law = f"must be an epoch from {FIRST} to train.epochs, which is {epochs}"

@@ -1,4 +1,4 @@
-"""Tuning: a search over the points of a space, whose trials are plain callables. The only code that knows Ray."""
+"""Tuning: hyperparameter search over the points of a space, one function call per trial. Only this package uses Ray."""
 
 from tasks.tuning.trainable import TrialFunction, TrialSetup
 from tasks.tuning.tuner import tune

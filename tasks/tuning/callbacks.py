@@ -1,4 +1,4 @@
-"""Watching: between Tune, which runs the trials, and the sampler, the journal and whoever listens."""
+"""Callbacks: connect Ray Tune, which runs the trials, with the sampler, the journal and the listeners of a search."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tasks.tuning.trainable import TOLD
 
 
 class SearchMonitor:
-    """The search under way; all of it happens in the driver's thread."""
+    """Controls a running search. All of its methods are called in the thread of the driver that runs Tune."""
 
     def __init__(
         self,
@@ -33,10 +33,12 @@ class SearchMonitor:
     ) -> None:
         """
         Args:
-            folder: the folders of the trials; one is removed when the sampler releases it.
-            limit: seconds of the whole search.
-            listener: is told of every change, once a turn of Tune.
-            recorder: is given the trials that ended, each once; at first those that ended before this process began.
+            folder: contains one folder for each trial, which is removed when the sampler releases it.
+            total: most trials of the search; None when only time limits them.
+            limit: time budget of the whole search in seconds; None without one.
+            listener: called with the progress after every iteration of Tune that changed it.
+            recorder: called with the trials that have ended, each once; at first with those that ended before this
+                process began.
         """
         self.sampler, self.journal, self.folder = sampler, journal, folder
         self.total, self.limit, self.listener, self.recorder = total, limit, listener, recorder
@@ -49,7 +51,10 @@ class SearchMonitor:
         self._has_news = False
 
     def next(self, trial_id: str) -> dict[str, Any] | None:
-        """The configuration of the next trial; None when there is none, at least now. Interrupted ones come first."""
+        """The configuration of the next trial, `{"point": …}`; None when there is none at the moment.
+
+        Trials that were interrupted come first.
+        """
         if self._interrupted:
             number = self._interrupted.popleft()
         else:
@@ -61,30 +66,33 @@ class SearchMonitor:
         return {"point": self.journal.entries[number].point}
 
     def start(self, trial_id: str) -> None:
-        """A trial runs."""
+        """Notes that a trial runs, and starts the search's clock unless it is running."""
         self.journal.run_clock()
         self._running.add(self._numbers[trial_id])
         self._has_news = True
 
     def hear(self, trial_id: str, result: dict[str, Any]) -> None:
-        """A trial told something."""
+        """Writes a trial's report, the JSON text under `TOLD`, to the journal."""
         self.journal.hear(self._numbers[trial_id], json.loads(result[TOLD]))
         self._has_news = True
 
     def is_time_up(self) -> bool:
-        """Whether the search has had its time."""
+        """Whether the time budget of the search is spent."""
         return self.limit is not None and self.journal.seconds >= self.limit
 
     def lose(self, trial_id: str, error: str) -> None:
-        """A trial lost its worker and is started anew; the last line of the error says why."""
+        """Notes that a trial lost its worker and is restarted; the cause is the last line of the error."""
         self._causes[self._numbers[trial_id]] = last_line(error)
 
     def end(self, trial_id: str, has_died: bool) -> None:
-        """A trial is over, from the next `settle` on: what is raised here Tune takes for the trial's fault."""
+        """Notes that a trial has ended; `settle` processes it.
+
+        Nothing is processed here, because Tune would take an exception for a failure of the trial.
+        """
         self._over.append((self._numbers[trial_id], has_died))
 
     def settle(self) -> None:
-        """Writes down which trials are over, teaches the sampler, and tells listener and recorder if there is news."""
+        """Processes the trials that have ended: journal, sampler, folders. Calls listener and recorder if needed."""
         for number, has_died in self._over:
             self._close(number, has_died)
         if self.listener and (self._has_news or self._over):
@@ -104,7 +112,7 @@ class SearchMonitor:
             shutil.rmtree(self.folder / digest_of(point), ignore_errors=True)
 
     def progress(self) -> SearchProgress:
-        """Where the search stands."""
+        """The current progress of the search."""
         entries = self.journal.entries
         ended = [entry.state for entry in entries if entry.state is not None]
         best = max((entry.reached for entry in entries if entry.reached is not None), default=None)
@@ -113,19 +121,19 @@ class SearchMonitor:
 
 
 def search_algorithm(monitor: SearchMonitor) -> Any:
-    """The monitor as what Tune asks for points."""
+    """The monitor as a search algorithm of Tune, which asks it for points."""
     from ray.tune.search import Searcher as TuneSearcher
 
     class Algorithm(TuneSearcher):  # type: ignore[misc]
         def suggest(self, trial_id: str) -> Any:
-            # None has Tune ask again after its next turn; while a sampler waits, trials are under way.
+            # After None, Tune asks again in its next iteration; a sampler waits only while trials are running.
             return monitor.next(trial_id) or (None if monitor.sampler.waits else TuneSearcher.FINISHED)
 
         def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
             monitor.end(trial_id, error)
 
         def save(self, checkpoint_path: str) -> None:
-            Path(checkpoint_path).touch()  # the journal has everything
+            Path(checkpoint_path).touch()  # the journal contains the whole state
 
         def restore(self, checkpoint_path: str) -> None:
             raise NotImplementedError
@@ -134,7 +142,10 @@ def search_algorithm(monitor: SearchMonitor) -> Any:
 
 
 def deadline(monitor: SearchMonitor) -> Any:
-    """The monitor as what Tune asks whether to stop; Tune's own time limit would count the start of the workers."""
+    """The monitor as a stopper of Tune, which ends the search when its time is spent.
+
+    Tune's own time limit would also count the time in which the workers start.
+    """
     from ray.tune import Stopper
     from ray.tune.stopper import NoopStopper
 
@@ -146,13 +157,13 @@ def deadline(monitor: SearchMonitor) -> Any:
             return monitor.is_time_up()
 
         def __reduce__(self) -> Any:
-            return NoopStopper, ()  # in Tune's own record of the search, which nobody reads
+            return NoopStopper, ()  # pickled only into Tune's own record of the search, which is never read
 
     return Deadline()
 
 
 def callback(monitor: SearchMonitor) -> Any:
-    """The monitor as what Tune tells of its trials."""
+    """The monitor as a callback of Tune, which reports the events of its trials."""
     from ray.tune import Callback
 
     class Watcher(Callback):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""The cluster: Ray on this machine alone, or the one at RAY_ADDRESS, to whose nodes the code goes by itself."""
+"""Cluster: connects to Ray on this machine, or to the cluster at RAY_ADDRESS, to whose nodes the code is sent."""
 
 from __future__ import annotations
 
@@ -19,24 +19,26 @@ from tasks.core.env_defaults import QUIET, apply_env_defaults
 OWN = ("tasks", "flows")
 """The packages of Paredown itself."""
 PATIENCE = 45.0
-"""Seconds that a cluster has to take this process in; left alone, Ray tries for up to four minutes."""
+"""Seconds within which a cluster must accept this process; without a limit, Ray tries for up to four minutes."""
 PLAN = Path("~/ray_bootstrap_config.yaml")
-"""Where Ray's launcher leaves, on the head, which nodes its autoscaler may start."""
+"""The file on the head node in which Ray's launcher lists the nodes that its autoscaler may start."""
 AS_RAY: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 
 Resources = Mapping[str, float]
-"""A node's resources by Ray's names, `CPU` and `GPU` among them."""
+"""A node's resources by Ray's names, for example `CPU` and `GPU` (numbers of them)."""
 
 
 def connect(modules: Iterable[str] = ()) -> None:
-    """Joins the cluster at RAY_ADDRESS, or starts a quiet Ray of this machine with the CPUs and GPUs that Ray finds.
+    """Joins the cluster at RAY_ADDRESS; without one, starts Ray on this machine with the CPUs and GPUs that it finds.
+
+    Ray's log output is suppressed, except for errors.
 
     Args:
-        modules: the user's own top-level modules. They and Paredown go to every node of the cluster; what is installed
-            as a distribution is expected there.
+        modules: the user's own top-level modules. They and Paredown are sent to every node of the cluster; installed
+            distributions are not sent and must be installed there, too.
 
     Raises:
-        InputError: the cluster does not take this process within 45 seconds; it names RAY_ADDRESS.
+        InputError: the cluster refuses this process, or does not accept it within 45 seconds; it names RAY_ADDRESS.
         Refusal: a module cannot be sent.
     """
     import ray
@@ -44,20 +46,20 @@ def connect(modules: Iterable[str] = ()) -> None:
     apply_env_defaults()
     address = cluster_address()
     if address is None:
-        # Without an address Ray joins whatever cluster somebody else has started on this machine.
+        # Without an address, Ray would join any cluster that was started on this machine, also by another user.
         ray.init(address="local", include_dashboard=False, **AS_RAY)
     else:
         _join(address, runtime_environment(modules))
 
 
 def cluster_address() -> str | None:
-    """RAY_ADDRESS, or None when searches run on this machine alone."""
+    """The value of RAY_ADDRESS; None when it is empty or `local`: then searches run on this machine alone."""
     address = os.environ.get("RAY_ADDRESS", "")
     return None if address in ("", "local") else address
 
 
 def _join(address: str, environment: dict[str, Any]) -> None:
-    """Connects in a thread that nobody waits for longer than PATIENCE: Ray's own tries have no common limit."""
+    """Connects in a thread and waits for it at most PATIENCE seconds, because Ray's attempts have no common limit."""
     import ray
 
     joined: Future[None] = Future()
@@ -65,7 +67,7 @@ def _join(address: str, environment: dict[str, Any]) -> None:
     def run() -> None:
         try:
             ray.init(address=address, runtime_env=environment, **AS_RAY)
-        except Exception as error:  # it is raised again where the answer is read
+        except Exception as error:  # raised again by `joined.result`
             joined.set_exception(error)
         else:
             joined.set_result(None)
@@ -85,18 +87,20 @@ def _join(address: str, environment: dict[str, Any]) -> None:
 
 
 def runtime_environment(modules: Iterable[str] = ()) -> dict[str, Any]:
-    """Ray's `runtime_env` of a search: the code, and what keeps the dependencies quiet."""
+    """Ray's `runtime_env` of a search: the code to send, and the environment variables that silence dependencies."""
     places = [place for name in dict.fromkeys((*OWN, *modules)) if (place := code_of(name))]
     return {
         "py_modules": [str(place) for place in places],
         "excludes": ["__pycache__", ".git", ".venv"],
-        # How a node lets processes in is its own affair.
+        # RAY_AUTH_MODE is left out: each node has its own setting.
         "env_vars": {name: os.environ.get(name, value) for name, value in QUIET.items() if name != "RAY_AUTH_MODE"},
     }
 
 
 def top_level(texts: Iterable[str]) -> tuple[str, ...]:
-    """The top-level modules of the import strings among the texts of a recipe, sorted, each once, without Paredown's.
+    """The top-level modules of the import strings (`module:name`) in a recipe's texts, sorted and without duplicates.
+
+    Paredown's own modules and texts that are no import string are left out.
 
     >>> top_level(["my_nets.small:tiny", "my_data:load", "tasks.architectures:resnet20", "data/churn.csv", "cuda:1"])
     ('my_data', 'my_nets')
@@ -106,10 +110,10 @@ def top_level(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def code_of(name: str) -> Path | None:
-    """The folder of a package or the file of a module; None for what every node has: an installed distribution.
+    """The folder of a package or the file of a module to send; None for an installed distribution, which is not sent.
 
     Raises:
-        Refusal: there is no such module, it lies in several folders, or it is not Python source.
+        Refusal: there is no such module, it is in several folders, or it is not Python source.
     """
     spec = find_spec(name)
     if spec is None:
@@ -139,10 +143,10 @@ def _is_installed(place: Path) -> bool:
 
 
 def check_resources(cpus: float, gpus: float) -> None:
-    """Sees to it that a trial finds a node to run on; Tune would wait for one forever.
+    """Checks that some node has enough CPUs and GPUs for one trial; Tune would wait for such a node forever.
 
     Raises:
-        InputError: no node of the Ray that is connected has so many CPUs and GPUs, and none that has can be started.
+        InputError: no node of the connected cluster has as many CPUs and GPUs, and the autoscaler cannot start one.
     """
     import ray
 
@@ -157,12 +161,15 @@ def check_resources(cpus: float, gpus: float) -> None:
 
 
 def fits(cpus: float, gpus: float, nodes: Sequence[Resources]) -> bool:
-    """Whether one of the nodes has at least so many CPUs and GPUs."""
+    """Whether a single node has at least this number of CPUs and of GPUs."""
     return any(node.get("CPU", 0.0) >= cpus and node.get("GPU", 0.0) >= gpus for node in nodes)
 
 
 def planned_nodes(plan: Path) -> list[Resources]:
-    """The kinds of nodes that the autoscaler may start, by the file of Ray's launcher; none without that file."""
+    """The resources of each kind of node that the autoscaler may start; empty when the file `plan` does not exist.
+
+    `plan` is the file of Ray's launcher (PLAN).
+    """
     import yaml
 
     if not plan.is_file():

@@ -1,4 +1,4 @@
-"""History: all that happened in a search, one JSON line an event, so that a killed one goes on where it was."""
+"""Journal: all events of a search, one JSON line each, from which an interrupted search continues."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ from tasks.search.space import Point
 
 @dataclass
 class JournalEntry:
-    """One trial so far."""
+    """The state of one trial, from the events so far. Fields without a description are those of `Trial`."""
 
     number: int
     point: Point
     curve: dict[int, float] = field(default_factory=dict)
-    """Epoch → score; a repeated epoch counts as it was told last."""
+    """Epoch → score; of an epoch that was reported twice, the later score."""
     score: float | None = None
     measured: Mapping[str, float] = field(default_factory=dict)
     answer: dict[str, Any] | None = None
     reason: str = ""
     came_to_end: bool = False
+    """Whether its function returned or raised, that is, whether its last message arrived."""
     state: State | None = None
-    """None while it is under way."""
+    """None while it is running or waits for its restart."""
     seconds: float = 0.0
 
     def hear(self, told: Mapping[str, Any]) -> None:
-        """Takes a report: `epoch`, `score`, `measured`, `answer`, `seconds`; or the last word, which has a `reason`.
+        """Adds a message of the trial's worker.
 
-        `earlier` are reports (epoch, score, measured) from before the trial was started anew: those that were lost with
-        a worker are taken in now.
+        A report has `epoch`, `score`, `measured`, `answer` and `seconds` (since the message before); the last message
+        has a `reason` instead of a score, empty unless the trial failed. `earlier` holds the reports (epoch, score,
+        measured) of earlier starts of the trial; those that were lost with a worker are added now.
         """
         for epoch, score, measured in told.get("earlier", ()):
             if epoch not in self.curve:
@@ -49,34 +51,34 @@ class JournalEntry:
 
     def _take(self, epoch: int, score: float, measured: Mapping[str, float], answer: dict[str, Any] | None) -> None:
         self.curve[epoch] = score
-        # What a trial made has the score that it reports with it, which may be lower than one on the way.
+        # The score that is reported with an answer counts, even if an earlier epoch had a better one.
         if math.isfinite(score) and (self.score is None or score > self.score or answer is not None):
             self.score, self.measured = score, measured
 
     @property
     def reached(self) -> float | None:
-        """As `Trial.reached`."""
+        """The score; None when it is only a bound, as in `Trial.reached`."""
         return None if BOUND in self.measured else self.score
 
     def trial(self) -> Trial:
-        """The same as a record; one that is under way counts as stopped early."""
+        """The same as a `Trial`; one that has not ended counts as stopped early."""
         curve = tuple(sorted(self.curve.items()))
         shown = (self.score, curve, self.state or "stopped early", self.seconds, self.measured, self.answer)
         return Trial(self.number, self.point, *shown, self.reason)
 
 
 class Journal:
-    """The trials of a search in the file that keeps them; what is written is safe once a method returns."""
+    """The trials of a search and the file that records them; an event is in the file before its method returns."""
 
     def __init__(self, file: Path, start: SearchStart = COLD) -> None:
-        """Begins a journal, or goes on with the one in the file, whose own start then counts."""
+        """Begins a journal, or continues the one in the file; then the file's own start replaces `start`."""
         self.entries: list[JournalEntry] = []
         self.order: list[tuple[Literal["asked", "ended"], int]] = []
-        """What the algorithm was asked and told, in order: the same again puts it into the same state."""
+        """The calls of the sampler, in order: repeated on a new sampler, they restore its state."""
         self.first: list[Point] = []
         self.known: list[Known] = []
         self.spent = 0.0
-        """Seconds of searching until the last event."""
+        """Seconds that the search has run, over all its processes, until the last event."""
         whole = _whole_lines(file)
         for line in whole:
             self._take(json.loads(line))
@@ -92,11 +94,11 @@ class Journal:
 
     @property
     def seconds(self) -> float:
-        """Seconds of searching until now."""
+        """Seconds that the search has run until now."""
         return self.spent if self._clock is None else time.monotonic() - self._clock
 
     def run_clock(self) -> None:
-        """The search runs, from now on unless it does already: its workers take a while to start."""
+        """Starts the clock unless it runs; called when the first trial runs, so that the workers' start is free."""
         self._clock = self._clock or time.monotonic() - self.spent
 
     def under_way(self) -> list[JournalEntry]:
@@ -104,27 +106,27 @@ class Journal:
         return [entry for entry in self.entries if entry.state is None]
 
     def ask(self, point: Point) -> int:
-        """A new trial's number."""
+        """Records a new trial at a point and returns its number, from 0."""
         self._write({"event": "asked", "point": point})
         return len(self.entries) - 1
 
     def hear(self, number: int, told: Mapping[str, Any]) -> None:
-        """What a trial told; see `Entry.hear`."""
+        """Records a message of a trial; see `JournalEntry.hear`."""
         self._write({"event": "heard", "number": number, **told})
 
     def end(self, number: int, reason: str = "") -> None:
-        """A trial is over; with a reason unless it came to its end or was stopped."""
+        """Records that a trial has ended; `reason` says why its worker died, and is empty when it did not."""
         self._write({"event": "ended", "number": number, "reason": reason})
 
     def trials(self) -> tuple[Trial, ...]:
-        """All of them, by number."""
+        """All trials, in the order of their numbers."""
         return tuple(entry.trial() for entry in self.entries)
 
     def _write(self, event: dict[str, Any]) -> None:
         event["at"] = self.seconds
         line = json.dumps(event)
         self._stream.write(line + "\n")
-        # As it will be read, so that a search that goes on sees the same.
+        # Converted to JSON and back, so that a search that continues from the file has the same values.
         self._take(json.loads(line))
 
     def _take(self, event: Mapping[str, Any]) -> None:
@@ -146,7 +148,7 @@ class Journal:
 
 
 def _whole_lines(file: Path) -> list[str]:
-    """The lines of a file; one that a kill cut off is removed."""
+    """The lines of a file; an incomplete last line, which a killed process leaves, is removed from the file."""
     if not file.is_file():
         return []
     content = file.read_bytes()

@@ -1,6 +1,7 @@
-"""The storage: store entries and the files of trials, brought to nodes that do not see the driver's home, and back.
+"""Node storage: copies store entries and the files of trials between the driver's home folder and the other nodes.
 
-A node that sees it, by a shared file system or because it is the same machine, works in it, and nothing is brought.
+A node that sees the driver's home, through a shared file system or because it is the same machine, works in it, and
+nothing is copied.
 """
 
 from __future__ import annotations
@@ -28,23 +29,30 @@ TRIALS = "trials"
 
 @dataclass(frozen=True)
 class RemoteStorage:
-    """What a node needs to know of the driver's home; it travels with every trial."""
+    """How a node reaches the driver's home; sent to the workers with every trial."""
 
     workspace: Workspace
-    """The driver's."""
+    """The driver's workspace."""
     folder: Path
-    """The search's, on the driver's disk."""
+    """The folder of the search, on the driver's disk."""
     needs: tuple[str, ...]
-    """Store entries that a trial reads."""
+    """Digests of the store entries that every trial reads."""
     token: str
-    """What the driver wrote into the folder: who reads it there sees the driver's home."""
+    """A random text that the driver wrote into the folder: a node that can read it there sees the driver's home."""
     actor: Any
-    """The actor on the driver's node; None when there is no other node."""
+    """Ray's handle of the `StorageActor` on the driver's node; None when there is no other node."""
 
 
 def open_storage(workspace: Workspace, folder: Path, needs: Iterable[str] = ()) -> RemoteStorage:
-    """The storage of a search that begins, or goes on, in `folder`; it lasts as long as the connection to Ray, which
-    must be there."""
+    """Opens the storage of a search in `folder`, which is created unless it exists.
+
+    Ray must be connected; the storage works as long as this connection.
+
+    Args:
+        workspace: the driver's.
+        folder: the folder of the search.
+        needs: digests of the store entries that every trial reads.
+    """
     import ray
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -52,7 +60,7 @@ def open_storage(workspace: Workspace, folder: Path, needs: Iterable[str] = ()) 
     write_atomically(folder / TOKEN, token.encode())
     alone = cluster_address() is None and len(ray.nodes()) == 1
     actor = None if alone else _start_actor(workspace.store.root, folder)
-    # Trials work in folders of their own, where a relative path would be another one.
+    # Absolute paths, because each trial has another working directory.
     return RemoteStorage(
         replace(workspace, home=workspace.home.resolve()), folder.resolve(), tuple(needs), token, actor
     )
@@ -68,14 +76,22 @@ def _start_actor(store: Path, folder: Path) -> Any:
 
 
 class StorageActor:
-    """Keeps what comes from other nodes, on the driver's node: only under the search's folder, and in the store."""
+    """Serves and saves files for the other nodes, on the driver's node.
+
+    It writes only below the search's folder and into the store. Its methods raise Refusal when a trial's name or a
+    file's path leads out of that folder.
+    """
 
     def __init__(self, store: Path, folder: Path) -> None:
         self.store, self.trials = Store(store), folder / TRIALS
         self._put: dict[str, Any] = {}
 
     def entry(self, digest: str) -> list[Any]:
-        """[reference] to an entry's bytes, which lie in the object store once, however many nodes ask."""
+        """A list with one Ray reference to an entry's bytes (uint8), which are in Ray's object store only once.
+
+        Raises:
+            StoreError: the entry is missing or altered.
+        """
         import ray
 
         if digest not in self._put:
@@ -83,34 +99,41 @@ class StorageActor:
         return [self._put[digest]]
 
     def lacks(self, digests: Iterable[str]) -> list[str]:
-        """Those that the driver's store does not hold."""
+        """Those of the digests that the driver's store does not hold."""
         return [digest for digest in digests if not self.store.holds(digest)]
 
     def take(self, digest: str, content: np.ndarray) -> None:
-        """Puts an entry into the driver's store. Raises StoreError when the content has another digest."""
+        """Puts an entry into the driver's store. Raises StoreError when the digest of the content is another one."""
         put_verified(self.store, digest, content)
 
     def files(self, trial: str) -> Files:
-        """What is kept of a trial."""
+        """All files of a trial as of its last `keep`."""
         folder = inside(self.trials, trial)
         return {name: read_bytes(folder / name) for name in names(folder)}
 
     def keep(self, trial: str, changed: Files, present: Iterable[str]) -> None:
-        """Makes what is kept of a trial the same as on its node: `changed` is written, what is not `present` goes."""
+        """Makes the saved files of a trial equal to those on its node.
+
+        Args:
+            trial: name of the trial's folder.
+            changed: files to write.
+            present: paths of all files on the node; saved files that are not among them are removed.
+        """
         lay_down(inside(self.trials, trial), changed, present)
 
 
 class NodeStorage:
-    """The node on which a trial runs, as the trial sees it."""
+    """The store and the folders that a trial uses on the node on which it runs."""
 
     def __init__(self, storage: RemoteStorage, trial: str) -> None:
-        """Brings here what the trial needs: the store's entries, and its own files as of its last `save`.
+        """Copies to this node the store entries that the trial needs, and its own files as of its last `save`.
 
         Args:
-            trial: the name of the trial's folder.
+            storage: the storage of the search.
+            trial: name of the trial's folder.
 
         Raises:
-            Refusal: this node does not see the driver's home, and the search began on one machine alone.
+            Refusal: this node does not see the driver's home, and the search was started without other nodes.
             StoreError: an entry is missing or altered.
         """
         self._storage, self._trial = storage, trial
@@ -125,7 +148,7 @@ class NodeStorage:
 
     @cached_property
     def sees_home(self) -> bool:
-        """Whether the driver's folder is here too."""
+        """Whether this node sees the search's folder on the driver's disk."""
         try:
             return (self._storage.folder / TOKEN).read_text() == self._storage.token
         except OSError:
@@ -133,12 +156,15 @@ class NodeStorage:
 
     @cached_property
     def workspace(self) -> Workspace:
-        """The driver's, or the same with a home of this node's own."""
+        """The driver's workspace; on a node that does not see its home, the same with a home of the node's own."""
         here = self._storage.workspace
         return here if self.sees_home else replace(here, home=_own_home())
 
     def save(self) -> None:
-        """Brings what has changed in the trial's folder to the driver's disk; from there it survives this node."""
+        """Copies the changes in the trial's folder to the driver's disk, so that they survive the loss of this node.
+
+        Changes are recognized by a file's size and modification time.
+        """
         if self.sees_home:
             return
         stamps = {name: _stamp(self.folder / name) for name in names(self.folder)}
@@ -148,14 +174,17 @@ class NodeStorage:
             self._saved = stamps
 
     def hand_over(self, digests: Iterable[str]) -> None:
-        """Brings store entries of this node to the driver's store; those that it holds cost a question."""
+        """Copies store entries of this node to the driver's store; entries that it already holds are not sent."""
         if self.sees_home:
             return
         for digest in _answer(self._storage.actor.lacks.remote(list(digests))):
             _answer(self._storage.actor.take.remote(digest, read_bytes(self.workspace.store.path(digest))))
 
     def visit(self, trial: str) -> Path:
-        """The folder of another trial as of its last `save`, to be read; on a node of its own a copy for this trial."""
+        """The folder of another trial as of its last `save`, only for reading.
+
+        On a node that does not see the driver's home, it is a copy for this trial alone.
+        """
         if self.sees_home:
             return inside(self._storage.folder / TRIALS, trial)
         folder = inside(self.workspace.checkpoints / self._storage.token, f"{self._trial}-{trial}")
@@ -164,7 +193,10 @@ class NodeStorage:
         return folder
 
     def leave(self) -> None:
-        """Removes this node's copies of the trial's folder and of those that it visited; what was not saved is lost."""
+        """Removes this node's copies of the trial's folder and of visited folders; unsaved changes are lost.
+
+        Does nothing on a node that sees the driver's home.
+        """
         if not self.sees_home:
             for folder in (self.folder, *self._visited):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -186,7 +218,7 @@ class NodeStorage:
 
 
 def _answer(reference: Any) -> Any:
-    """What is behind a reference; what the actor raised is raised as it was, without Ray's account of where."""
+    """The value of a Ray reference. An exception of the actor is raised unchanged, without Ray's wrapper around it."""
     import ray
 
     try:
@@ -196,7 +228,7 @@ def _answer(reference: Any) -> Any:
 
 
 def _own_home() -> Path:
-    """PAREDOWN_HOME of this node, or a folder of this user's among the temporary ones."""
+    """PAREDOWN_HOME of this node, or else `paredown-UID` in the system's folder for temporary files."""
     return Path(os.environ.get("PAREDOWN_HOME") or Path(tempfile.gettempdir(), f"paredown-{os.getuid()}")).resolve()
 
 

@@ -1,21 +1,25 @@
-"""Populations: networks that train side by side, with values that change on the way (population based training).
+"""Population based training (PBT): a population of networks trains in parallel, and its hyperparameters change.
 
-Jaderberg et al. 2017, "Population Based Training of Neural Networks". All members train one stage; then each of the
-worst quarter takes the place of a random one of the best quarter, weights and optimizer and all, and goes on with other
-values. What was found is a schedule: the values at the start, and their changes.
+Jaderberg et al. 2017, "Population Based Training of Neural Networks". Training is divided into stages. After a stage,
+each member of the worst quarter is replaced by a copy of a random member of the best quarter (weights and optimizer
+state), which continues with other values. The result is a schedule: the values at the start, and their changes.
 
-A trial is one stage of one member. Its point is a whole recipe (see `stages`), and where the stage before it left its
-checkpoint, only its own epochs are trained. A generation begins when all trials of the one before have ended, so that
-the points depend on the scores alone, not on the order in which trials end: an interrupted search goes on with the
-points that it would have had, however many run at once. The price is that workers wait for the last of a generation.
+A trial is one stage of one member. Its point describes the whole training up to the end of that stage (see
+`pbt_stages`); when the checkpoint of the stage before it exists, only the epochs of its own stage are trained.
 
-The score of a trial is the best of its own epochs. Of earlier searches nothing is known but start values to begin with:
-a stage is no point of another search.
+A generation is the same stage of all members. It begins when all trials of the generation before have ended. Therefore
+the points depend on the scores alone, not on the order in which trials end, and an interrupted search continues with
+the points that it would have had, for any number of parallel trials. In return, workers wait for the last trial of each
+generation.
 
-Measured: `conf/schedule.yaml` (digits, 6 members, 10 generations of 2 epochs), seeds 0, 1, 2; best log loss on the 359
-validation examples that chose: 0.030, 0.023, 0.048; with the recipe's own values held constant for 20 epochs 0.045,
-0.055, 0.054. When it did not help: the best of its six start values, held constant, comes to 0.029, 0.039, 0.043 in the
-same 120 epochs; with 5 generations of 3 epochs, seed 0, the best point changed nothing on its way.
+The score of a trial is the best score of the epochs of its own stage. From earlier searches it takes only start values,
+because a stage is not a point of another search.
+
+Measured on `conf/schedule.yaml` (digits, 6 members, 10 generations of 2 epochs) for the seeds 0, 1, 2: the best log
+loss on the 359 validation examples, which also made the selection, is 0.030, 0.023, 0.048; the recipe's own values,
+constant for 20 epochs, give 0.045, 0.055, 0.054. When it did not help: the best of the six start values, held constant,
+reaches 0.029, 0.039, 0.043 in the same 120 epochs; and with 5 generations of 3 epochs and seed 0, the best point has no
+change of values.
 """
 
 from __future__ import annotations
@@ -31,32 +35,35 @@ from tasks.tuning.pbt_perturbation import draw, explore
 from tasks.tuning.pbt_stages import EPOCHS, ends, go_on, values_of
 
 REPEATS = 100
-"""So many draws that are there already, and one of them is taken: a space of few values has no others."""
+"""Most attempts to draw a point that differs from the existing ones; after them, a duplicate is accepted."""
 
 
 class Population:
-    """Chooses stages and learns from their scores; asked and told as a `Searcher` is."""
+    """Chooses the stages of a population from their scores; has the same interface as `Sampler`."""
 
     def __init__(self, search: Search, epochs: int, first: Sequence[Point] = ()) -> None:
-        """Begins with the `first` start values, in order, also with those outside the space; others are drawn.
+        """Begins a population.
 
         Args:
-            epochs: of a whole training.
+            search: its space, number of members, generations and seed.
+            epochs: number of epochs of a whole training.
+            first: start values of the first members, in order; they may lie outside the space. The start values of
+                the other members are drawn at random.
         """
         self._search, self._first = search, first
         self._ends = ends(epochs, search.generations)
         self._generation: list[Point] = []
         self._asked: list[Point] = []
-        """By number: member m of generation g, both from 0, has the number g * population + m."""
+        """The points by number: member m of generation g, both from 0, has the number g * population + m."""
         self._scores: dict[int, float | None] = {}
 
     @property
     def waits(self) -> bool:
-        """Whether there will be a next point when trials under way have ended."""
+        """Whether there may be a next point once running trials have ended."""
         return len(self._asked) < len(self._ends) * self._search.population and len(self._scores) < len(self._asked)
 
     def ask(self) -> Point | None:
-        """The next stage; None when there is none, at least not yet."""
+        """The point of the next stage; None at the end, or while the generation before has not ended."""
         generation, member = divmod(len(self._asked), self._search.population)
         if member == 0:
             if generation == len(self._ends) or self.waits:
@@ -68,11 +75,11 @@ class Population:
         return self._asked[-1]
 
     def tell(self, number: int, score: float | None, measured: Mapping[str, float]) -> None:
-        """The score of the stage that was asked for as the `number`-th, from 0; None when it failed."""
+        """Takes the score of the stage with this number (from 0, in the order of `ask`); None when it failed."""
         self._scores[number] = score
 
     def replay(self, journal: Journal) -> None:
-        """Asks and tells the same as before. A point that does not come out as it did then counts as given."""
+        """Repeats the recorded calls of `ask` and `tell`. A point that now differs is replaced by the recorded one."""
         for event, number in journal.order:
             entry = journal.entries[number]
             if event == "ended":
@@ -83,7 +90,7 @@ class Population:
                 self._asked[-1] = entry.point
 
     def released(self, number: int) -> list[Point]:
-        """The points whose checkpoints nobody needs any more because the `number`-th trial has ended."""
+        """The points whose checkpoints are no longer needed because the trial with this number has ended."""
         size = self._search.population
         begin = number // size * size
         if any(each not in self._scores for each in range(begin, begin + size)):
@@ -102,7 +109,7 @@ class Population:
 
 
 def founders(search: Search, first: Sequence[Point], end: int, chance: Random) -> list[Point]:
-    """The first stages, up to epoch `end`: of the given start values, then of others."""
+    """The points of the first generation, which ends after epoch `end`: the given start values, then random ones."""
     starts: list[Point] = []
     for point in first:
         if point not in starts:
@@ -115,10 +122,15 @@ def founders(search: Search, first: Sequence[Point], end: int, chance: Random) -
 def offspring(
     parents: Sequence[Point], scores: Sequence[float | None], space: Space, end: int, chance: Random
 ) -> list[Point]:
-    """The next stage of every member, up to epoch `end`; none when all have failed.
+    """The next stage of every member, up to epoch `end`; empty when all members have failed.
 
-    Truncation selection: a member of the worst quarter (at least one member), and each that failed, goes on from a
-    random one of the best quarter with other values; those between, and one that is as good, go on as they are.
+    Truncation selection: each member of the worst quarter (at least one member) and each member that failed is replaced
+    by a copy of a random member of the best quarter, with other values. All others continue with their own values,
+    among them members of the worst quarter whose score is as good as one of the best quarter.
+
+    Args:
+        parents: the points of all members in the generation before.
+        scores: their scores, higher is better; None for members that failed.
     """
     ranked = sorted(range(len(parents)), key=lambda member: _worth(scores[member]), reverse=True)
     share = max(1, len(parents) // 4)
@@ -135,7 +147,7 @@ def offspring(
 
 
 def copy(parent: Point, end: int, space: Space, chance: Random, taken: Collection[Point]) -> Point:
-    """The next stage of a member with other values; not one that is `taken`, if the space has others."""
+    """The stage after `parent`, up to epoch `end`, with other values; not one of `taken` if the space has another."""
     values = values_of(parent)
     return _another(lambda: go_on(parent, end, explore(values, space, chance)), taken)
 

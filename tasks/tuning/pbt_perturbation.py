@@ -1,4 +1,4 @@
-"""Variation: how the values of a population's member become others (Jaderberg et al. 2017)."""
+"""PBT perturbation: random changes of the values of a copied member (Jaderberg et al. 2017)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tasks.search.domains import Domain, LogUniform, is_same
 from tasks.search.space import Space
 
 FACTORS = (0.8, 1.25)
-"""What a number is multiplied with, one or the other at random."""
+"""A continuous value is multiplied by one of these, chosen at random."""
 RESAMPLE = 0.25
-"""How likely a value is drawn anew instead."""
+"""Probability that a value is drawn from its domain instead of being perturbed."""
 
 
 def explore(values: Mapping[str, Any], space: Space, chance: Random) -> dict[str, Any]:
-    """Other values: each is perturbed, or drawn anew."""
+    """A new value for each path of the space: perturbed, or drawn from its domain (always if it has none yet)."""
     return {
         path: draw(domain, chance)
         if path not in values or chance.random() < RESAMPLE
@@ -27,7 +27,11 @@ def explore(values: Mapping[str, Any], space: Space, chance: Random) -> dict[str
 
 
 def perturb(domain: Domain, value: Any, chance: Random) -> Any:
-    """A value near by: a fifth less or a quarter more, within the ends; of a domain with named values the next one."""
+    """A nearby value of the domain.
+
+    Continuous: the value times 0.8 or 1.25, within the domain's ends. Discrete: the value before or after it; a random
+    one if the value is not in the domain.
+    """
     values = domain.values()
     if values is None:
         return _within(domain, value * chance.choice(FACTORS))
@@ -39,7 +43,7 @@ def perturb(domain: Domain, value: Any, chance: Random) -> Any:
 
 
 def draw(domain: Domain, chance: Random) -> Any:
-    """A value of the domain, at random."""
+    """A random value of the domain: uniform over its values or its range, for `LogUniform` over the logarithm."""
     values = domain.values()
     if values is not None:
         return chance.choice(values)
@@ -50,6 +54,6 @@ def draw(domain: Domain, chance: Random) -> Any:
 
 
 def _within(domain: Domain, number: float) -> float:
-    """With four digits, as somebody would write it, and not beyond the ends."""
+    """The number with four significant digits, so that it is short to write, and within the domain's ends."""
     low, high = domain.ends()
     return float(min(max(float(f"{number:.4g}"), low), high))

@@ -1,4 +1,9 @@
-"""Stages: trainings of a population, cut into pieces. The point of each is a recipe that trains it from the start."""
+"""PBT stages: the parts into which a population's training is divided, as points.
+
+The point of a stage describes the training from its first epoch to the end of the stage: `train.epochs` is the epoch
+after which the stage ends, `train.changes` the changes of the values so far, and the other paths have the values at the
+start.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,7 @@ EPOCHS, CHANGES = "train.epochs", "train.changes"
 
 
 def ends(epochs: int, generations: int) -> list[int]:
-    """The epochs after which the stages of a training end.
+    """The epochs after which the stages of a training end; fewer than `generations` when there are fewer epochs.
 
     >>> ends(30, 5), ends(10, 4), ends(2, 5)
     ([6, 12, 18, 24, 30], [3, 5, 8, 10], [1, 2])
@@ -20,7 +25,7 @@ def ends(epochs: int, generations: int) -> list[int]:
 
 
 def values_of(point: Point) -> dict[str, Any]:
-    """The searched values at the end of a stage: those at the start with all changes since.
+    """The searched values at the end of a stage: the values at the start with all changes applied.
 
     >>> values_of({"train.learning_rate": 0.1, "train.epochs": 6, "train.changes": {"4": {"learning_rate": 0.08}}})
     {'train.learning_rate': 0.08}
@@ -32,7 +37,7 @@ def values_of(point: Point) -> dict[str, Any]:
 
 
 def at_end(point: Point) -> Point:
-    """The point with each value that it has at the end of its stage; any other point as it is.
+    """The point with its values at the end of the stage and without the changes; a point without changes is unchanged.
 
     >>> at_end({"train.learning_rate": 0.1, "train.epochs": 6, "train.changes": {"4": {"learning_rate": 0.08}}})
     {'train.learning_rate': 0.08, 'train.epochs': 6}
@@ -42,7 +47,10 @@ def at_end(point: Point) -> Point:
 
 
 def go_on(point: Point, end: int, values: Mapping[str, Any] = {}) -> Point:
-    """The stage after this one, up to epoch `end`, with those of the `values` that are others than before."""
+    """The stage after this one, up to epoch `end`.
+
+    Those of `values` that differ from the values at the end of this stage become a change before its next epoch.
+    """
     held = values_of(point)
     change = {path.removeprefix("train."): value for path, value in values.items() if held.get(path) != value}
     changes = point.get(CHANGES, {}) | ({str(point[EPOCHS] + 1): change} if change else {})
@@ -50,7 +58,7 @@ def go_on(point: Point, end: int, values: Mapping[str, Any] = {}) -> Point:
 
 
 def origin(point: Point, due: Sequence[int]) -> Point | None:
-    """The stage that this one goes on from, where stages end at the epochs `due`; None for a first one."""
+    """The stage that this one continues, where stages end after the epochs `due`; None for a first stage."""
     last = max((end for end in due if end < point[EPOCHS]), default=0)
     if last == 0:
         return None

@@ -1,4 +1,4 @@
-"""Progress reports: where a search stands, in the words and numbers that a terminal and Prefect's UI show."""
+"""Progress reports: the progress of a search as text and numbers for the terminal and Prefect's UI."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from tasks.search.search_spec import SearchBudget
 
 
 class ProgressReporter:
-    """Tells whoever listens of a search: an `on_progress` of `tuning.tune`."""
+    """Converts the progress of a search into updates of its step; the `on_progress` callback of `tuner.tune`."""
 
     def __init__(self, search: SearchBudget, objective: Objective, progress: Progress) -> None:
-        """`objective` formats the best score; `progress` hears every update."""
+        """`objective` formats the best score; `progress` is called with every update."""
         self._seconds = search.minutes * 60 if search.minutes else None
         self._objective, self._tell = objective, progress
         self._started = time.monotonic()
         self._before: int | None = None
-        """Trials that were done before this process took the search up."""
+        """Number of trials that had ended before this process continued the search; None before the first call."""
 
     def __call__(self, progress: SearchProgress) -> None:
-        """Tells where the search stands."""
+        """Reports the progress of the search as an update."""
         if self._before is None:
             self._before = progress.done
         left = time_left(progress, time.monotonic() - self._started, progress.done - self._before)
@@ -32,10 +32,14 @@ class ProgressReporter:
 
 
 def time_left(progress: SearchProgress, elapsed: float, done: int) -> float | None:
-    """Seconds until the search ends, at most: what the time budget leaves, or what the trials that are left will take.
+    """Estimated seconds until the search ends; None when they cannot be estimated.
+
+    The smaller of the rest of the time budget and the remaining trials times the mean duration so far.
 
     Args:
+        progress: the progress of the search.
         elapsed: seconds in which `done` trials ended.
+        done: number of trials that ended in this process.
     """
     known = [] if progress.seconds_left is None else [progress.seconds_left]
     if progress.total is not None and done:
@@ -44,12 +48,14 @@ def time_left(progress: SearchProgress, elapsed: float, done: int) -> float | No
 
 
 def update_of(progress: SearchProgress, best: str, left: float | None, budget: float | None) -> Update:
-    """Where a search stands, as an update.
+    """The progress of a search as an update.
 
     Args:
-        best: the best so far in words; empty when there is none.
-        left: seconds until the search ends, if that can be told.
-        budget: seconds of the whole search; then the update counts hundredths of it, else trials.
+        progress: the progress of the search.
+        best: the best score so far as text; empty when there is none.
+        left: estimated seconds until the search ends; None when unknown.
+        budget: time budget of the whole search in seconds. With one, `done` and `total` of the update are per cent of
+            it, otherwise trials.
     """
     done = f"{progress.done} of {progress.total}" if progress.total is not None else str(progress.done)
     figures = {

@@ -1,21 +1,22 @@
-"""Searchers: which point comes next.
+"""Samplers: choose the next point of a search from the scores so far.
 
-Optuna's samplers (TPE, Gaussian process, NSGA-II, CMA-ES, random) through Optuna's own ask-and-tell interface, in a
-define-by-run space, so that conditional domains work with all of them. Ray Tune's `OptunaSearch` (2.60) is passed by:
-with a define-by-run space it refuses points whose score is known, it tells the sampler a trial's last score instead of
-its best one, it can only begin with points of the space, and a score that is no number leaves its trial open.
+They are Optuna's samplers (TPE, Gaussian process, NSGA-II, CMA-ES, random), called through Optuna's ask-and-tell
+interface with a define-by-run space, so that all of them support conditional domains. Ray Tune's `OptunaSearch` (2.60)
+is not used: with a define-by-run space it refuses points with a known score, it reports a trial's last score to the
+sampler instead of its best one, it can only begin with points of the space, and a score of NaN leaves its trial open.
 
-Every sampler is seeded and is asked and told in an order that the journal keeps: asked and told the same again, it is
-in the same state again. So with one trial at a time an interrupted search goes on with exactly the points that it would
-have tried without the interruption; with several at once, the order in which they end is in the machine's hands.
-A Gaussian process takes as long for that as it took before.
+Every sampler has a seed, and the journal records the order of the calls `ask` and `tell`. Repeating them restores the
+sampler's state. Therefore, with one trial at a time, an interrupted search continues with exactly the points that it
+would have tried without the interruption; with several at a time, the points depend on the order in which trials end.
+With a Gaussian process, repeating the calls takes as long as the first time.
 
-One score decides, or, where the search names a cost, two objectives: the highest score and the lowest cost. TPE then
-is its multi-objective form (Ozaki et al. 2022), the Gaussian process takes what adds most to the front's hypervolume
-(Daulton et al. 2020), NSGA-II (Deb et al. 2002) sorts by dominance. A trial without its cost teaches nothing there. One
-beyond the goal's limits was never trained: told as it is, its low cost would put it on the front, and told as failed it
-would not say where the limits are. How far it exceeds them goes to the sampler as a constraint instead, so that those
-within stand before those beyond, and these in the order of their excess.
+A search has one objective, the highest score, or two if it names a cost: the highest score and the lowest cost. For
+two, TPE uses its multi-objective form (Ozaki et al. 2022), the Gaussian process the expected improvement of the front's
+hypervolume (Daulton et al. 2020), and NSGA-II (Deb et al. 2002) sorts by dominance. A trial whose cost is unknown is
+then not reported to the sampler. A trial that exceeds the goal's limits was never trained: reported as a normal trial,
+its low cost would put it on the front; reported as failed, the sampler would not learn where the limits are. Instead,
+the share by which it exceeds them is a constraint: trials within the limits rank before the others, and the others by
+their excess.
 """
 
 from __future__ import annotations
@@ -37,29 +38,33 @@ if TYPE_CHECKING:
     import optuna
 
 REPEATS = 100
-"""So many points in a row that were tried before, and the space counts as exhausted."""
+"""After this number of successive proposals that were tried before, the space counts as exhausted."""
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a sampler is told of a point."""
+    """The result of a point, as it is reported to Optuna's sampler."""
 
     values: tuple[float, ...]
-    """The score, and the cost where there is one."""
+    """(score,), or (score, cost) in a search with a cost."""
     constraints: Mapping[str, float] = field(default_factory=dict)
-    """Kept where they are not above 0. Optuna's Gaussian process wants the same ones of all points."""
+    """Name → value; satisfied when it is at most 0. Optuna's Gaussian process needs the same names for all points."""
 
 
 class Sampler:
-    """Chooses points and learns from their scores; a point is chosen once."""
+    """Chooses points and learns from their scores; it chooses no point twice."""
 
     waits = False
-    """Whether there will be a next point when trials under way have ended, though there is none now."""
+    """Whether there may be a next point once running trials have ended, although there is none now (see `pbt`)."""
 
     def __init__(self, search: SearchBudget, first: Sequence[Point] = (), known: Sequence[Known] = ()) -> None:
-        """Begins with the `first` points, in order, also with those outside the space; a grid has its own points.
+        """Begins a sampler.
 
-        Where there is a cost, a known point whose cost is not known may be tried.
+        Args:
+            search: its algorithm, space, seed and cost.
+            first: points to choose first, in order; they may lie outside the space. Not used by a grid.
+            known: earlier results, to learn from. Their points are not chosen again, except, in a search with a cost,
+                those whose cost is unknown.
         """
         import optuna
 
@@ -70,19 +75,19 @@ class Sampler:
         directions = ["maximize", "minimize"] if search.cost else ["maximize"]
         self._study = optuna.create_study(directions=directions, sampler=_sampler(search))
         self._asked: list[tuple[Point, optuna.Trial | None]] = []
-        """By number; no Optuna trial belongs to a point that was given."""
+        """By number: the point and its Optuna trial; None for a point that Optuna did not propose."""
         self._lessons: dict[str, Lesson | None] = {}
-        """By the digest of the point, of every point so far."""
+        """Digest of a point → its lesson; None while there is none. Contains every point so far."""
         for each in known:
             if lesson := self._lesson(each.score, each.measured):
                 self._learn(each.point, lesson)
 
     def released(self, number: int) -> list[Point]:
-        """The points whose folders nobody needs any more because the `number`-th trial has ended: its own."""
+        """The points whose folders are no longer needed because the trial with this number has ended: its own."""
         return [self._asked[number][0]]
 
     def ask(self) -> Point | None:
-        """The next point; None when there is none that was not tried."""
+        """The next point; None when no new point was found."""
         if self._given:
             return self._note(self._given.popleft(), None)
         if self._search.algorithm == "grid":
@@ -97,8 +102,13 @@ class Sampler:
         return None
 
     def tell(self, number: int, score: float | None, measured: Mapping[str, float]) -> None:
-        """What came of the point that was asked for as the `number`-th, from 0: its score, None when it has none, and
-        the numbers that go with it, by name."""
+        """Takes the result of a trial.
+
+        Args:
+            number: the trial's number, from 0, in the order of `ask`.
+            score: higher is better; None when it has none.
+            measured: other numbers measured with the score, for example the cost and EXCESS.
+        """
         point, trial = self._asked[number]
         lesson = self._lesson(score, measured)
         if trial is not None:
@@ -108,7 +118,7 @@ class Sampler:
             self._learn(point, lesson)
 
     def replay(self, journal: Journal) -> None:
-        """Asks and tells the same as before. A point that does not come out as it did then counts as given."""
+        """Repeats the recorded calls of `ask` and `tell`. A point that now differs is replaced by the recorded one."""
         for event, number in journal.order:
             entry = journal.entries[number]
             if event == "ended":
@@ -137,13 +147,13 @@ class Sampler:
             return None
         excess = measured.get(EXCESS, 0.0)
         if excess > 0:
-            # TPE and NSGA-II do not look at it; a Gaussian process must not see a number far from all scores.
+            # TPE and NSGA-II ignore the score of such a point; for a Gaussian process it must not be an outlier.
             lessons = [lesson for lesson in self._lessons.values() if lesson and lesson.constraints[EXCESS] <= 0]
             score = min((lesson.values[0] for lesson in lessons), default=0.0)
         return Lesson((score, measured[cost]), {EXCESS: excess})
 
     def _learn(self, point: Point, lesson: Lesson) -> None:
-        """Tells the sampler of a point that it did not draw itself, if it could have."""
+        """Reports a point that Optuna did not propose to its sampler, if the point is in the space."""
         from optuna.trial import create_trial
 
         self._lessons[digest_of(point)] = lesson
@@ -171,7 +181,7 @@ class Sampler:
 
 
 def distribution_of(domain: Domain) -> Any:
-    """Optuna's distribution: of the value's place among the domain's values, or of the number itself."""
+    """Optuna's distribution for a domain: of the index of a value (discrete domain), or of the number (continuous)."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     values = domain.values()
@@ -204,7 +214,7 @@ def _suggest(trial: optuna.Trial, path: str, domain: Domain) -> Any:
 
 
 def _place(domain: Domain, value: Any) -> Any:
-    """The inverse of what `_draw` does with what was suggested."""
+    """The number that Optuna suggests for a value: its index, or the value itself; the inverse of `_draw`."""
     values = domain.values()
     if values is None:
         return value
@@ -214,9 +224,9 @@ def _place(domain: Domain, value: Any) -> Any:
 
 
 def _sampler(search: SearchBudget) -> Any:
-    """Optuna's sampler; a quarter of the trials, at most 10, are drawn at random before it begins to learn.
+    """Optuna's sampler; a quarter of the trials (from 2 to 10) are drawn at random before it begins to learn.
 
-    Where time alone limits the trials they may be few: 5 then.
+    When only time limits the trials, their number is unknown and may be small; then 5 are drawn at random.
     """
     from optuna import samplers
 
@@ -229,7 +239,7 @@ def _sampler(search: SearchBudget) -> Any:
                 seed=seed, n_startup_trials=start, independent_sampler=samplers.RandomSampler(seed=seed)
             )
         case "nsga2":
-            # Optuna's population of 50 would never see a second generation in a small search.
+            # With Optuna's population of 50, a small search would end in the first generation.
             return samplers.NSGAIISampler(seed=seed, population_size=max(4, start))
         case "cmaes":
             return samplers.CmaEsSampler(seed=seed, n_startup_trials=start, warn_independent_sampling=False)
@@ -237,7 +247,10 @@ def _sampler(search: SearchBudget) -> Any:
 
 
 def _origin(sampler: Any) -> dict[str, int]:
-    """What makes a trial that NSGA-II did not draw one of its first generation; it passes over those of none."""
+    """Optuna's system attributes for a trial that its sampler did not draw.
+
+    They make it a member of NSGA-II's first generation: NSGA-II ignores trials that belong to no generation.
+    """
     from optuna.samplers import NSGAIISampler
 
     return {sampler._get_generation_key(): 0} if isinstance(sampler, NSGAIISampler) else {}

@@ -1,12 +1,13 @@
-"""Schedulers: which trials are stopped early, by their score at the same epoch.
+"""Schedulers: stop trials early, by comparing their scores at the same epoch.
 
-A trial is a plain function, which cannot be halted in the middle and go on later: a scheduler may stop it, but never
-pause it. Of Ray Tune 2.60's schedulers this leaves ASHA (Li et al. 2020), the median rule (Golovin et al. 2017) told
-never to pause, and HyperBand in its asynchronous form (Li et al. 2020): as many ASHA as there are rungs, up to three,
-each beginning one rung later; trials go to them in turn. Tune's synchronous HyperBand pauses trials, and its
-asynchronous one draws the bracket from numpy's global generator.
+A trial is a plain function, which cannot be paused and resumed: a scheduler may stop it, but not pause it. This leaves
+the following of Ray Tune 2.60's schedulers: ASHA (Li et al. 2020); the median rule (Golovin et al. 2017), configured so
+that it never pauses; and asynchronous HyperBand (Li et al. 2020), built here from one ASHA scheduler (bracket) for each
+rung, at most three, each of which begins one rung later than the one before. New trials are assigned to the brackets in
+turn. Tune's synchronous HyperBand pauses trials, and its asynchronous one chooses the bracket with numpy's global
+random generator.
 
-None of them ends a trial at its last epoch, so that a trial comes to its own end and says what it made.
+No scheduler stops a trial at its last epoch, so that its function runs to its end and returns its answer.
 """
 
 from __future__ import annotations
@@ -17,25 +18,26 @@ from typing import Any
 from tasks.tuning.journal import Journal
 
 REDUCTION = 3
-"""One in three goes on at each rung; 3 or 4 is what the authors of HyperBand advise."""
+"""At each rung, the best third of the trials continues; the authors of HyperBand recommend a factor of 3 or 4."""
 BRACKETS = 3
+"""Most brackets of HyperBand."""
 LEAST_OTHERS = 3
-"""So many other trials must have come as far before the median rule stops one."""
+"""The median rule stops a trial only when this number of other trials has reached the same epoch."""
 
 
 class Past:
-    """Stands for a trial that ended before the search was interrupted."""
+    """Represents, for a scheduler, a trial that ended before the search was interrupted."""
 
     def __init__(self, number: int) -> None:
         self.trial_id = f"before-{number}"
 
 
 def scheduler_of(name: str, epochs: int) -> Any:
-    """Tune's scheduler.
+    """A new scheduler of Ray Tune.
 
     Args:
         name: `asha`, `hyperband`, `median` or `none`.
-        epochs: the most epochs of one trial; where there is but one, nothing can be stopped early.
+        epochs: most epochs of one trial; with 1, no trial is stopped early.
     """
     from ray.tune.schedulers import FIFOScheduler, MedianStoppingRule
 
@@ -43,7 +45,7 @@ def scheduler_of(name: str, epochs: int) -> Any:
     if name == "none" or not first:
         return FIFOScheduler()
     if name == "median":
-        # Tune halts a trial that has too few others to compare with unless its slice of time never ends.
+        # With a finite time slice, Tune would pause a trial that has too few others to be compared with.
         return MedianStoppingRule(
             time_attr="epoch",
             metric="score",
@@ -58,7 +60,7 @@ def scheduler_of(name: str, epochs: int) -> Any:
 
 
 def rungs(epochs: int) -> list[int]:
-    """The epochs at which successive halving looks at a trial of at most so many.
+    """The rungs: the epochs at which successive halving compares trials of at most this number of epochs.
 
     >>> rungs(30), rungs(9), rungs(2), rungs(1)
     ([3, 9, 27], [1, 3], [1], [])
@@ -71,13 +73,13 @@ def rungs(epochs: int) -> list[int]:
 
 
 def replay(scheduler: Any, journal: Journal) -> None:
-    """Tells a new scheduler of the trials that ended before the search was interrupted."""
+    """Reports the trials that ended before the search was interrupted to a new scheduler."""
     for entry in journal.entries:
         if entry.state is not None:
             past = Past(entry.number)
             scheduler.on_trial_add(None, past)
             for epoch, score in sorted(entry.curve.items()):
-                # In another order than it happened; the median rule takes no more of a trial that it would now stop.
+                # The order differs from the original one; a trial that the median rule would stop now gets no more.
                 if scheduler.on_trial_result(None, past, {"epoch": epoch, "score": score}) == "STOP":
                     break
 
@@ -100,7 +102,7 @@ def _in_turn(brackets: list[Any]) -> Any:
     from ray.tune.schedulers import FIFOScheduler
 
     class InTurn(FIFOScheduler):  # type: ignore[misc]
-        """Gives each new trial to the next bracket."""
+        """Assigns new trials to the brackets in turn."""
 
         def __init__(self) -> None:
             super().__init__()

@@ -1,4 +1,4 @@
-"""Trainables: what Ray runs on a worker for one trial, and the `TrialContext` that reports to Ray Tune."""
+"""Trainable: the function that Ray runs on a worker for one trial, and the `TrialContext` of that trial."""
 
 from __future__ import annotations
 
@@ -24,27 +24,28 @@ if TYPE_CHECKING:
     import numpy as np
 
 Report = tuple[int, float, dict[str, float]]
-"""Epoch, score, and the other numbers that go with it."""
+"""(epoch, score, other numbers measured with the score)."""
 REPORTS = "reports.json"
-"""The file in a trial's folder with all that the trial reported, over all its starts."""
+"""The file in a trial's folder that lists the reports of all its starts."""
 TOLD = "told"
-"""The key of a result under which a trial's message travels, as JSON: what Tune itself need not look at."""
+"""Key in a Tune result of the trial's message to the journal, as JSON text, which Tune itself does not read."""
 
 
 class RayTrialContext:
-    """A `TrialContext` on a worker of Ray."""
+    """The `TrialContext` of a trial on a worker of Ray; its reports go through Ray Tune to the journal."""
 
     def __init__(self, shared: Mapping[str, np.ndarray], workspace: Workspace, site: NodeStorage) -> None:
         self.shared = shared
-        """Arrays that all trials share: mapped from the object store, read-only, never copied."""
+        """The arrays that all trials share, by name: mapped from Ray's object store, read-only, never copied."""
         self.workspace = workspace
-        """The driver's on a node that sees it, else the node's own, whose store holds what the search said that its
-        trials need. Its device is the one that was given to the trial."""
+        """The driver's workspace on a node that sees its home, otherwise the node's own, whose store holds the entries
+        of `TrialSetup.needs`. Its device is the one assigned to the trial."""
         self.folder: Path = site.folder
-        """The trial's own; what lies there at a report is there again when the trial is started anew, on any node."""
+        """The trial's own folder. Its content at the last report is restored when the trial is restarted, on any
+        node."""
         self._earlier = _read_reports(site.folder)
         self.curve: dict[int, float] = {epoch: score for epoch, score, _ in self._earlier}
-        """Epoch → score, of all reports, also of those from before the trial was started anew."""
+        """Epoch → score, of all reports, including those of earlier starts of the trial."""
         self._reports = [*self._earlier]
         self._site = site
         self._made: dict[str, Any] | None = None
@@ -52,17 +53,17 @@ class RayTrialContext:
         self._earlier_told = False
 
     def report(self, epoch: int, score: float, measured: Mapping[str, float] = NOTHING) -> None:
-        """Tells where the trial stands; it may end the trial, which then does not come back from here.
+        """Reports an epoch. When the search stops the trial here, the call does not return.
 
-        An epoch that an earlier start of the trial reported is not reported again, unless an answer goes with it.
+        An epoch that an earlier start of the trial reported is not reported again, unless there is an answer.
 
         Args:
-            epoch: from 1, growing; 0 where nothing was trained: no scheduler compares it with what trains.
-            score: higher is better; one that is no finite number counts as none.
-            measured: other numbers that go with this score.
+            epoch: from 1, increasing; 0 when nothing was trained, so that no scheduler compares it.
+            score: higher is better; a score that is not finite counts as missing.
+            measured: other numbers measured together with this score.
         """
         if self._made is None and any(epoch == known for known, _, _ in self._earlier):
-            return  # it was reported before this start, and goes to the journal with the next message
+            return  # an earlier start reported it; `_send` includes it in the next message
         self.curve[epoch] = float(score)
         numbers = {name: float(value) for name, value in measured.items()}
         self._reports.append((epoch, float(score), numbers))
@@ -71,22 +72,23 @@ class RayTrialContext:
         self._send({"measured": numbers})
 
     def folder_of(self, point: Point) -> Path:
-        """The folder of another trial of this search, to be read, as it was at that trial's last report.
+        """The folder of another trial of this search, in its state at that trial's last report; only for reading.
 
-        It may be gone, or there may be nothing in it.
+        It may be missing or empty.
         """
         return self._site.visit(digest_of(point))
 
     def answer(self, value: dict[str, Any], needs: Iterable[str] = ()) -> None:
-        """What the trial made, as JSON: its score is that of the report that follows.
+        """Sets the trial's result, a JSON object; it is sent with the next report, whose score becomes its score.
 
-        The store entries that it `needs` are in the driver's store when this returns.
+        `needs` are the digests of the store entries that the result refers to; they are copied to the driver's store
+        before this returns.
         """
         self._made = json.loads(json.dumps(value))
         self._site.hand_over(needs)
 
     def finish(self, reason: str = "") -> None:
-        """The trial's last word, with the reason if it failed; it does not come back from here."""
+        """Sends the trial's last message, with the reason if it failed; the call does not return."""
         if not self.curve and not reason:
             reason = "it reported no score"
         self._send({"reason": reason}, done=True)
@@ -99,14 +101,14 @@ class RayTrialContext:
         now = time.monotonic()
         told |= {"epoch": epoch, "score": score, "answer": self._made, "seconds": now - self._since}
         self._since = now
-        # What a start of the trial reported may have been lost with its node; its folder still knows of it.
+        # Reports of an earlier start may have been lost with its node; the file REPORTS still contains them.
         told["earlier"], self._earlier_told = ([] if self._earlier_told else self._earlier), True
-        # Also a trial without a score has one for the scheduler, at epoch 0, where no scheduler looks.
+        # Schedulers need a score; a trial without one reports NaN at epoch 0, which no scheduler compares.
         tune.report({"epoch": epoch, "score": score, TOLD: json.dumps(told), **({"done": True} if done else {})})
 
 
 TrialFunction = Callable[[Point, TrialContext], None]
-"""Runs one trial: (point, its context). It must be importable on the workers, or travel there by value."""
+"""Runs one trial at a point, in its context. The workers must be able to import it, or it must be pickled by value."""
 
 
 def _read_reports(folder: Path) -> list[Report]:
@@ -118,24 +120,30 @@ def _read_reports(folder: Path) -> list[Report]:
 
 @dataclass(frozen=True)
 class TrialSetup:
-    """What runs a trial, and what it needs on a worker."""
+    """The function that runs a trial, and what it needs on a worker."""
 
     run: TrialFunction
     shared: Mapping[str, np.ndarray] = field(default_factory=dict)
-    """Arrays that every trial reads; they go into the object store once and are mapped, not copied."""
+    """Arrays that every trial reads, by name; they are put into Ray's object store once and mapped, not copied."""
     needs: Sequence[str] = ()
-    """Digests of the store entries that a trial reads."""
+    """Digests of the store entries that every trial reads."""
     modules: Sequence[str] = ()
-    """The user's own top-level modules, which go to the nodes of a cluster with the code."""
+    """The user's own top-level modules, which are sent to the nodes of a cluster."""
 
 
 def trainable(
     trial: TrialFunction, shared: Any, storage: RemoteStorage, resources: Resources
 ) -> Callable[[dict[str, Any]], None]:
-    """What Ray runs for one trial, on a worker: with the threads and the device that it was given.
+    """The function that Ray runs on a worker for one trial, with the threads and the device assigned to it.
 
     Args:
-        shared: Ray's reference to the arrays.
+        trial: runs one trial at a point.
+        shared: Ray's reference to the arrays that all trials share.
+        storage: the storage of the search.
+        resources: the resources of one trial.
+
+    Returns:
+        A function of Tune's configuration, `{"point": …}`.
     """
 
     def run(config: dict[str, Any]) -> None:
@@ -154,7 +162,7 @@ def trainable(
 
 
 def reason_of_failure(trial: TrialFunction, point: Point, context: TrialContext) -> str:
-    """Runs the trial; what it raised, whatever it is, costs that trial only. Empty when it came to its end."""
+    """Runs the trial and catches any exception, so that only this trial fails: its text in one line, empty without."""
     try:
         trial(point, context)
     except Exception as error:
@@ -163,8 +171,8 @@ def reason_of_failure(trial: TrialFunction, point: Point, context: TrialContext)
 
 
 def pin_threads(count: int) -> None:
-    """Has what computes in this process use so many threads, so that trials do not fight over the machine."""
-    # Libraries read these when they are loaded; most trials load torch later than this.
+    """Limits the compute threads of this process, so that parallel trials do not slow one another down."""
+    # Libraries read these variables when they are loaded; most trials load torch after this call.
     os.environ |= {name: str(count) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     if "torch" in sys.modules:
         import torch

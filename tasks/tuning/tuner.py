@@ -1,4 +1,4 @@
-"""Running: a search from its first point to what it found, on this machine's Ray or on a cluster."""
+"""Tuner: runs a search from its start to its result, with Ray on this machine or on a cluster."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     pass
 
 STARTS = 4
-"""How often a trial is started, at most, when its worker or its node is lost."""
+"""Most starts of a trial whose worker or node is lost."""
 SETTINGS = {
-    # An interrupt must reach the caller; Tune would end the search as if all were well.
+    # An interrupt must reach the caller; Tune would end the search as if it were complete.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    # Tune's own record of the search, which is not used: once, at the end.
+    # Tune's own record of the search is not used: it is written only once, at the end.
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
     "RAY_AIR_NEW_OUTPUT": "0",
 }
@@ -49,23 +49,26 @@ def tune(
 ) -> Tuned:
     """Searches for the point with the best score.
 
-    A search that was killed, at any moment, goes on from `folder`: trials that ended are not run again, those under
-    way go on from what they left in their own folders, and the algorithm knows what it knew. A trial that fails, or
-    whose worker is lost four times, costs that trial only. What breaks the search itself is raised only when nothing
-    was found yet; else it is named in the answer.
+    A search that was killed, at any moment, continues from `folder`: trials that ended are not run again, interrupted
+    trials continue from the state in their own folders, and the algorithm has the same state as before. When a trial
+    raises an exception, or loses its worker four times, only this trial fails. An error of the search itself is raised
+    only when there is no result yet; otherwise it is named in `Tuned.broken`.
 
     Args:
+        setup: the function that runs a trial, and what it needs.
+        search: the algorithm, the space and the budget.
         workspace: the driver's.
-        folder: where the search's state is kept; the same for the same search, and no other's.
-        epochs: the most epochs of one trial, for the scheduler; of a whole training, for a population.
-        start: points to try first, and what is known already.
-        on_progress: called after every change; what it raises ends the search.
-        on_trials: called with the trials that ended since it was called last, at first with those that ended before
-            this process took the search up; what it raises ends the search. It sees no trial that the end of the
-            search cuts short.
+        folder: folder of the search's state; the same whenever this search is continued, and for this search alone.
+        epochs: most epochs of one trial, for the scheduler; with `pbt`, of a whole training.
+        start: points to try first, and results of earlier searches.
+        on_progress: called after every change of the progress; an exception in it ends the search.
+        on_trials: called with the trials that have ended since its last call, at first with those that ended before
+            this process continued the search; an exception in it ends the search. It does not get trials that the end
+            of the search interrupts.
 
     Raises:
-        InputError: the resources are more than a node has, or the cluster does not answer.
+        InputError: no node has the resources of one trial, or the cluster does not answer.
+        Exception: any other error of the search, when no trial has a score yet.
     """
     import ray
 
@@ -94,7 +97,7 @@ def tune(
             journal.end(entry.number)
     except InputError:
         raise
-    except Exception as error:  # whatever broke the search, what it found is kept
+    except Exception as error:  # whatever ended the search, its result so far is kept
         if not best_point(journal.trials()):
             raise
         broken = in_one_line(error)
@@ -105,21 +108,21 @@ def tune(
 
 
 def sampler_of(search: SearchBudget, epochs: int, journal: Journal) -> Sampler | Population:
-    """What chooses the points of a search whose longest training has so many epochs."""
+    """The sampler of a search; `epochs` is the number of epochs of a whole training (used by `pbt`)."""
     if isinstance(search, Search) and search.algorithm == "pbt":
         return Population(search, epochs, journal.first)
     return Sampler(search, journal.first, journal.known)
 
 
 def trials_left(search: SearchBudget, journal: Journal) -> int:
-    """How many trials are still to be run, those that were interrupted included; -1 for as many as the time allows."""
+    """Number of trials that are still to be run, including interrupted ones; -1 when only time limits them."""
     ended = len(journal.entries) - len(journal.under_way())
     return -1 if search.count is None else max(search.count - ended, 0)
 
 
 @contextmanager
 def ray_of(modules: Sequence[str]) -> Iterator[None]:
-    """Ray, connected; what was connected before stays connected."""
+    """Context with a connection to Ray; a connection that exists already is used and stays open afterwards."""
     import ray
 
     if ray.is_initialized():
@@ -139,10 +142,10 @@ def run_tune(
     folder: Path,
     trial: Callable[[dict[str, Any]], None],
 ) -> None:
-    """Has Tune run the trials that are left, within the time that is left."""
+    """Runs the remaining trials with Ray Tune, within the remaining time."""
     from ray import tune as ray_tune
 
-    # A population's stages are compared by the sampler, which has others go on in their place.
+    # With pbt the sampler itself compares the stages and replaces the worst; no scheduler may stop one.
     scheduler = schedulers.scheduler_of("none" if search.algorithm == "pbt" else search.scheduler, epochs)
     schedulers.replay(scheduler, monitor.journal)
     place = (folder / "ray").resolve()
@@ -171,7 +174,7 @@ def run_tune(
 
 @contextmanager
 def environment(settings: Mapping[str, str]) -> Iterator[None]:
-    """Has this process's environment say so inside the block."""
+    """Context in which this process's environment has these variables; their previous values are restored after it."""
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
     try:

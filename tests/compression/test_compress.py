@@ -12,11 +12,12 @@ import pytest
 from onnx import numpy_helper
 from support import datasets, runs
 
-from tasks.compression import compress, fine_tuning
+from tasks.compression import fine_tuning
 from tasks.compression.branch import Branch, Compress
+from tasks.compression.compress import compress
 from tasks.conversion import onnx_export
 from tasks.conversion.onnx_export import Export
-from tasks.core import Candidate, InputError, Prepared, Refusal, Store, Workspace
+from tasks.core import Candidate, Context, InputError, Prepared, Refusal, Store, Workspace
 from tasks.evaluation import parity
 from tasks.kernels.onnx import description
 from tasks.models.model_spec import ModelSpec
@@ -26,6 +27,7 @@ from tasks.training.baseline import fit
 from tasks.training.recovery import Recover
 from tasks.training.student import Distill
 from tasks.training.train_spec import TrainSpec
+from tasks.training.training_data import TrainingInputs
 
 CUT = Channels(sparsity=0.5, multiple=4)
 
@@ -69,6 +71,14 @@ class Bench:
     def store(self) -> Store:
         return self.workspace.store
 
+    @property
+    def inputs(self) -> TrainingInputs:
+        return TrainingInputs(self.prepared)
+
+    @property
+    def context(self) -> Context:
+        return Context(self.workspace)
+
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
@@ -76,13 +86,13 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     prepared = datasets.prepared_squares(workspace.store)
     model = ModelSpec(arguments={"width": 16, "depth": 1})
     spec = TrainSpec(epochs=8, batch_size=16, learning_rate=0.01)
-    baseline = fit(prepared, model, (), spec, "accuracy", workspace)
+    baseline = fit(model, spec, TrainingInputs(prepared), Context(workspace))
     exported = onnx_export.export(baseline, prepared, Export(), workspace.store)
     return Bench(workspace, prepared, baseline, exported)
 
 
 def compress_step(candidate: Candidate, technique: Technique, bench: Bench) -> Candidate:
-    return compress.compress(candidate, technique, bench.prepared, bench.store)
+    return compress(candidate, technique, bench.prepared, "", bench.workspace)
 
 
 def record(candidate: Candidate, bench: Bench) -> dict[str, Any]:
@@ -91,14 +101,14 @@ def record(candidate: Candidate, bench: Bench) -> dict[str, Any]:
 
 
 def test_a_torch_step_records_knobs_and_plan(bench: Bench) -> None:
-    pared = compress_step(bench.baseline, CUT, bench)
-    step = pared.lineage[-1]
+    compressed = compress_step(bench.baseline, CUT, bench)
+    step = compressed.lineage[-1]
     assert (step.technique, step.version, step.parent) == ("channels", Channels.version, bench.baseline.digest)
     assert step.knobs == CUT.model_dump(mode="json", exclude={"step"})
     plan = bench.store.get_json(step.plan or "")
     assert all(len(cut["keep"]) == 8 and cut["of"] == 16 for cut in plan["cuts"])
-    assert pared.form == "torch"
-    assert pared.lineage[:-1] == bench.baseline.lineage
+    assert compressed.form == "torch"
+    assert compressed.lineage[:-1] == bench.baseline.lineage
 
 
 def test_the_parent_stays_as_it_was(bench: Bench) -> None:
@@ -112,21 +122,21 @@ def test_the_same_step_gives_the_same_candidate(bench: Bench) -> None:
 
 
 def test_an_onnx_step_records_the_parity_of_its_hop(bench: Bench) -> None:
-    pared = compress_step(bench.exported, Int8(variants=("u8s8_reduced",)), bench)
-    hops = parity.parity_of(pared, bench.store)
+    compressed = compress_step(bench.exported, Int8(variants=("u8s8_reduced",)), bench)
+    hops = parity.parity_of(compressed, bench.store)
     assert [hop.hop for hop in hops] == ["torch → ONNX", "ONNX → fused", "float → int8"]
-    assert vars(hops[-1]) == record(pared, bench)["parity"][0]
+    assert vars(hops[-1]) == record(compressed, bench)["parity"][0]
     assert hops[-1].passed
     assert hops[-1].n == 40
     assert 0.9 <= hops[-1].agreement <= 1
     assert hops[-1].max_difference > 0
-    assert (pared.form, pared.lineage[-1].technique) == ("onnx", "int8")
-    assert len(bench.store.get(pared.content)) < len(bench.store.get(bench.exported.content))
+    assert (compressed.form, compressed.lineage[-1].technique) == ("onnx", "int8")
+    assert len(bench.store.get(compressed.content)) < len(bench.store.get(bench.exported.content))
 
 
 def test_calibration_examples_come_in_batches_as_the_form_wants_them(bench: Bench) -> None:
-    pared = compress_step(bench.exported, Rescaled(factor=2.0), bench)
-    plan = bench.store.get_json(pared.lineage[-1].plan or "")
+    compressed = compress_step(bench.exported, Rescaled(factor=2.0), bench)
+    plan = bench.store.get_json(compressed.lineage[-1].plan or "")
     assert plan == {"factor": 2.0, "first": {"image": [32, 8, 8, 1]}, "batches": [32], "targets": [0, 1, 2]}
 
 
@@ -171,14 +181,14 @@ def test_recovery_refuses_a_file(bench: Bench) -> None:
 
 def recover(candidate: Candidate, bench: Bench, **knobs: Any) -> Candidate:
     spec = Recover(**{"epochs": 2, "batch_size": 16, **knobs})
-    return fine_tuning.recover(candidate, bench.baseline, spec, bench.prepared, (), "accuracy", bench.workspace)
+    return fine_tuning.recover(candidate, bench.baseline, spec, bench.inputs, bench.context)
 
 
 def test_recovery_brings_the_baseline_s_answers_back(bench: Bench) -> None:
-    pared = compress_step(bench.baseline, CUT, bench)
-    repaired = recover(pared, bench, epochs=6, learning_rate=0.01)
+    compressed = compress_step(bench.baseline, CUT, bench)
+    repaired = recover(compressed, bench, epochs=6, learning_rate=0.01)
     step, found = repaired.lineage[-1], record(repaired, bench)
-    assert (step.technique, step.plan, step.parent) == ("recover", None, pared.digest)
+    assert (step.technique, step.plan, step.parent) == ("recover", None, compressed.digest)
     assert step.knobs["teacher"] == bench.baseline.digest
     assert (step.knobs["epochs"], step.knobs["temperature"]) == (6, 4.0)
     scores = [epoch["validation_score"] for epoch in found["curve"]]
@@ -196,9 +206,9 @@ def zeros() -> Any:
 
 
 def test_recovery_is_deterministic(bench: Bench) -> None:
-    pared = compress_step(bench.baseline, CUT, bench)
-    assert recover(pared, bench).content == recover(pared, bench).content
-    assert recover(pared, bench).content != recover(pared, bench, seed=1).content
+    compressed = compress_step(bench.baseline, CUT, bench)
+    assert recover(compressed, bench).content == recover(compressed, bench).content
+    assert recover(compressed, bench).content != recover(compressed, bench, seed=1).content
 
 
 def branch(steps: Sequence[Any], name: str = "a") -> Branch:
@@ -220,8 +230,8 @@ def test_a_branch_has_a_name_and_steps() -> None:
 
 
 def test_no_file_is_larger_than_its_parent_s_product(bench: Bench) -> None:
-    pared = recover(compress_step(bench.baseline, CUT, bench), bench)
-    exported = onnx_export.export(pared, bench.prepared, Export(), bench.store)
+    compressed = recover(compress_step(bench.baseline, CUT, bench), bench)
+    exported = onnx_export.export(compressed, bench.prepared, Export(), bench.store)
     small, large = (description.describe(bench.store.get(each.content)) for each in (exported, bench.exported))
     assert small.macs < 0.5 * large.macs
     assert small.bytes < large.bytes
@@ -229,12 +239,12 @@ def test_no_file_is_larger_than_its_parent_s_product(bench: Bench) -> None:
 
 def test_a_cut_candidate_is_reconstructed_a_trained_one_is_not(bench: Bench) -> None:
     """Whose channels the layers have is known from the plans; after a training they have answers of their own."""
-    pared = compress_step(bench.baseline, CUT, bench)
-    rebuilt = recover(pared, bench, until="reconstruct")
-    rungs = {rung["rung"]: rung for rung in record(rebuilt, bench)["rungs"]}
-    assert "left alone" not in rungs["reconstruct"]["note"]
-    assert rungs["reconstruct"]["score"] is not None
-    assert max(rung["score"] for rung in rungs.values()) > rungs["as it is"]["score"]
+    compressed = compress_step(bench.baseline, CUT, bench)
+    rebuilt = recover(compressed, bench, until="reconstruct")
+    stages = {stage["rung"]: stage for stage in record(rebuilt, bench)["rungs"]}
+    assert "left alone" not in stages["reconstruct"]["note"]
+    assert stages["reconstruct"]["score"] is not None
+    assert max(stage["score"] for stage in stages.values()) > stages["as it is"]["score"]
     assert "curve" not in record(rebuilt, bench)
     again = record(recover(rebuilt, bench, until="reconstruct"), bench)["rungs"][2]
     assert again["score"] is None
@@ -243,14 +253,14 @@ def test_a_cut_candidate_is_reconstructed_a_trained_one_is_not(bench: Bench) -> 
 
 
 def test_channels_that_two_steps_cut_are_still_known(bench: Bench) -> None:
-    pared = compress_step(
+    compressed = compress_step(
         compress_step(bench.baseline, Channels(sparsity=0.5, multiple=2), bench),
         Channels(sparsity=0.5, multiple=2),
         bench,
     )
-    rung = record(recover(pared, bench, until="reconstruct"), bench)["rungs"][2]
-    assert rung["score"] is not None
-    assert "left alone" not in rung["note"]
+    stage = record(recover(compressed, bench, until="reconstruct"), bench)["rungs"][2]
+    assert stage["score"] is not None
+    assert "left alone" not in stage["note"]
 
 
 # --- distill --------------------------------------------------------------------------------------------------
@@ -260,7 +270,7 @@ SMALL = {"factory": "tasks.architectures:convnet", "arguments": {"width": 4, "de
 
 def distill(bench: Bench, **knobs: Any) -> Candidate:
     spec = Distill.model_validate({**SMALL, "epochs": 6, "batch_size": 16, "learning_rate": 0.02, **knobs})
-    return fine_tuning.distill(bench.baseline, spec, bench.prepared, (), "accuracy", bench.workspace)
+    return fine_tuning.distill(bench.baseline, spec, bench.inputs, bench.context)
 
 
 def test_a_student_begins_its_own_lineage(bench: Bench) -> None:
@@ -272,7 +282,7 @@ def test_a_student_begins_its_own_lineage(bench: Bench) -> None:
     assert student.arguments["outputs"] == 4
     found = record(student, bench)
     assert found["curve"][found["best_epoch"]]["validation_score"] >= 0.9
-    assert [rung["rung"] for rung in found["rungs"]] == ["as it is", "recalibrate", "reconstruct"]
+    assert [stage["rung"] for stage in found["rungs"]] == ["as it is", "recalibrate", "reconstruct"]
     assert set(found["inherited"]) <= set(replay.load_network(student, bench.store).state_dict())
     assert distill(bench).content == student.content
     # It can be compressed like any other.
@@ -308,7 +318,7 @@ def test_distill_comes_first_in_its_branch() -> None:
 def test_a_file_teaches_nobody(bench: Bench) -> None:
     spec = Distill.model_validate(SMALL)
     with pytest.raises(Refusal, match="needs a torch teacher"):
-        fine_tuning.distill(bench.exported, spec, bench.prepared, (), "accuracy", bench.workspace)
+        fine_tuning.distill(bench.exported, spec, bench.inputs, bench.context)
 
 
 def test_a_schedule_stands_for_its_steps() -> None:

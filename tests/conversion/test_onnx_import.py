@@ -12,9 +12,8 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto
-from support import datasets, onnx_files
+from support import datasets, onnx_files, runs
 
-from tasks.compression import compress
 from tasks.conversion import input_adapter, onnx_import
 from tasks.conversion.onnx_export import Export
 from tasks.core import Candidate, InputError, Prepared, Refusal, Store
@@ -45,8 +44,8 @@ def pictures(
     return preprocessing.preprocess(datasets.picture_set(store, splits), steps, store)
 
 
-def bring(prepared: Prepared, store: Store, file: Path, asked: bool = True) -> Candidate:
-    return onnx_import.import_onnx(prepared, str(file), asked, Export(), store)
+def import_file(prepared: Prepared, store: Store, file: Path, asked: bool = True) -> Candidate:
+    return onnx_import.import_onnx(prepared, str(file), asked, Export(), onnx_import.file_stamp(str(file)), store)
 
 
 def answers(candidate: Candidate, prepared: Prepared, store: Store) -> NDArray[Any]:
@@ -72,11 +71,11 @@ def last_image(made: onnx.ModelProto, dtype: int) -> onnx.ModelProto:
 
 def test_normalization_and_planes_are_put_in_front(store: Store, tmp_path: Path) -> None:
     file, prepared = onnx_files.write(onnx_files.network(), tmp_path / "model.onnx"), pictures(store)
-    brought = bring(prepared, store, file)
-    (image,) = description.describe(store.get(brought.content)).inputs
+    imported = import_file(prepared, store, file)
+    (image,) = description.describe(store.get(imported.content)).inputs
     assert (image.name, image.shape, image.dtype) == ("image", ("batch", 8, 8, 3), "uint8")
     expected = sessions.predict(file, {"pixels": by_hand(pixels(COUNT, 1))})
-    np.testing.assert_allclose(answers(brought, prepared, store), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(answers(imported, prepared, store), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [TensorProto.FLOAT16, TensorProto.DOUBLE])
@@ -84,14 +83,18 @@ def test_pixels_become_the_file_s_own_floats(dtype: int, store: Store, tmp_path:
     file, prepared = onnx_files.write(onnx_files.network(dtype=dtype), tmp_path / "model.onnx"), pictures(store)
     planes = by_hand(pixels(COUNT, 1)).astype(onnx.helper.tensor_dtype_to_np_dtype(dtype))
     expected = sessions.predict(file, {"pixels": planes})
-    np.testing.assert_allclose(answers(bring(prepared, store, file), prepared, store), expected, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(
+        answers(import_file(prepared, store, file), prepared, store), expected, rtol=1e-3, atol=1e-3
+    )
 
 
 def test_channels_last_stay_last(store: Store, tmp_path: Path) -> None:
     made = last_image(onnx_files.network(), TensorProto.FLOAT)
     file, prepared = onnx_files.write(made, tmp_path / "model.onnx"), pictures(store)
     expected = sessions.predict(file, {"pixels": by_hand(pixels(COUNT, 1)).transpose(0, 2, 3, 1)})
-    np.testing.assert_allclose(answers(bring(prepared, store, file), prepared, store), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        answers(import_file(prepared, store, file), prepared, store), expected, rtol=1e-4, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("planes", [True, False])
@@ -101,9 +104,9 @@ def test_raw_pixels_are_given_as_they_are(planes: bool, store: Store, tmp_path: 
     file, prepared = onnx_files.write(made, tmp_path / "model.onnx"), pictures(store, ())
     raw = pixels(COUNT, 1)
     expected = sessions.predict(file, {"pixels": raw.transpose(0, 3, 1, 2) if planes else raw})
-    brought = bring(prepared, store, file, asked=False)
-    np.testing.assert_allclose(answers(brought, prepared, store), expected, rtol=1e-6)
-    assert brought.lineage[0].knobs["in_front"] == ("channels first" if planes else "nothing")
+    imported = import_file(prepared, store, file, asked=False)
+    np.testing.assert_allclose(answers(imported, prepared, store), expected, rtol=1e-6)
+    assert imported.lineage[0].knobs["in_front"] == ("channels first" if planes else "nothing")
 
 
 def test_floats_are_given_as_they_are_unless_the_recipe_says_otherwise(store: Store, tmp_path: Path) -> None:
@@ -112,16 +115,16 @@ def test_floats_are_given_as_they_are_unless_the_recipe_says_otherwise(store: St
 
     file, prepared = onnx_files.write(onnx_files.network(), tmp_path / "model.onnx"), pictures(store, (), change)
     expected = sessions.predict(file, {"pixels": change(pixels(COUNT, 1)).transpose(0, 3, 1, 2)})
-    brought = bring(prepared, store, file, asked=False)
-    np.testing.assert_allclose(answers(brought, prepared, store), expected, rtol=1e-5)
+    imported = import_file(prepared, store, file, asked=False)
+    np.testing.assert_allclose(answers(imported, prepared, store), expected, rtol=1e-5)
 
 
 def test_a_product_comes_in_again_as_it_is(store: Store, tmp_path: Path) -> None:
     prepared, file = pictures(store), tmp_path / "model.onnx"
     onnx_files.write(onnx_files.network(), file)
-    first = bring(prepared, store, file)
+    first = import_file(prepared, store, file)
     file.write_bytes(store.get(first.content))
-    again = bring(prepared, store, file, asked=False)
+    again = import_file(prepared, store, file, asked=False)
     np.testing.assert_array_equal(answers(again, prepared, store), answers(first, prepared, store))
     counts = [description.count_operators(store.get(each.content)) for each in (first, again)]
     assert counts[0] == counts[1]
@@ -135,25 +138,25 @@ def test_old_files_that_list_their_constants_among_the_inputs(
 ) -> None:
     made = onnx_files.network(opset=opset, ir=ir, listed=True)
     file, prepared = onnx_files.write(made, tmp_path / "model.onnx"), pictures(store)
-    brought = bring(prepared, store, file)
+    imported = import_file(prepared, store, file)
     expected = sessions.predict(file, {"pixels": by_hand(pixels(COUNT, 1))})
-    np.testing.assert_allclose(answers(brought, prepared, store), expected, rtol=1e-4, atol=1e-4)
-    proto = onnx.load_from_string(store.get(brought.content))
+    np.testing.assert_allclose(answers(imported, prepared, store), expected, rtol=1e-4, atol=1e-4)
+    proto = onnx.load_from_string(store.get(imported.content))
     # In the newer forms a caller could replace them, and the runtime waits for that: the baseline is as slow.
     assert len(proto.graph.input) == (1 if ir < foreign_models.FREE else 1 + len(onnx_files.NORM) + 5)
-    assert [tensor.name for tensor in description.describe(store.get(brought.content)).inputs] == ["image"]
+    assert [tensor.name for tensor in description.describe(store.get(imported.content)).inputs] == ["image"]
     assert foreign_models.opset_of(proto) == max(opset, foreign_models.COMMON)
 
 
 @pytest.mark.parametrize("technique", [Clean(), Int8(variants=("u8s8_reduced",))], ids=lambda each: each.step)
-def test_an_old_file_is_pared_down(technique: Technique, store: Store, tmp_path: Path) -> None:
+def test_an_old_file_is_compressed(technique: Technique, store: Store, tmp_path: Path) -> None:
     file = onnx_files.write(onnx_files.network(opset=9, ir=4, listed=True), tmp_path / "model.onnx")
     prepared = pictures(store)
-    brought = bring(prepared, store, file)
-    pared = compress.compress(brought, technique, prepared, store)
-    assert len(store.get(pared.content)) < len(store.get(brought.content))
-    assert [step.technique for step in pared.lineage] == ["load", technique.step]
-    assert [hop.hop for hop in parity.parity_of(pared, store)][2:] == [f"float → {technique.step}"]
+    imported = import_file(prepared, store, file)
+    compressed = runs.compressed(imported, technique, prepared, store)
+    assert len(store.get(compressed.content)) < len(store.get(imported.content))
+    assert [step.technique for step in compressed.lineage] == ["load", technique.step]
+    assert [hop.hop for hop in parity.parity_of(compressed, store)][2:] == [f"float → {technique.step}"]
 
 
 def test_operators_get_names_of_their_own() -> None:
@@ -170,19 +173,19 @@ def test_operators_get_names_of_their_own() -> None:
 
 def test_a_batch_of_one_stays_one(store: Store, tmp_path: Path) -> None:
     file, prepared = onnx_files.write(onnx_files.network(shape=(1, 3, 8, 8)), tmp_path / "m.onnx"), pictures(store)
-    brought = bring(prepared, store, file)
-    data = store.get(brought.content)
+    imported = import_file(prepared, store, file)
+    data = store.get(imported.content)
     assert description.fixed_batch(data) == 1
     assert description.describe(data).outputs[0].shape == (1, 4)
     expected = sessions.predict(file, {"pixels": by_hand(pixels(COUNT, 1))})
-    np.testing.assert_allclose(answers(brought, prepared, store), expected, rtol=1e-4, atol=1e-4)
-    eight = compress.compress(brought, Int8(variants=("u8s8_reduced",)), prepared, store)
+    np.testing.assert_allclose(answers(imported, prepared, store), expected, rtol=1e-4, atol=1e-4)
+    eight = runs.compressed(imported, Int8(variants=("u8s8_reduced",)), prepared, store)
     assert answers(eight, prepared, store).shape == (COUNT, 4)
 
 
 def test_the_first_of_several_outputs_is_the_answer(store: Store, tmp_path: Path) -> None:
     file, prepared = onnx_files.write(onnx_files.network(extra=True), tmp_path / "model.onnx"), pictures(store)
-    described = description.describe(store.get(bring(prepared, store, file).content))
+    described = description.describe(store.get(import_file(prepared, store, file).content))
     assert [(tensor.name, tensor.shape) for tensor in described.outputs] == [("scores", ("batch", 4))]
 
 
@@ -190,17 +193,17 @@ def test_where_it_comes_from_is_in_its_lineage(store: Store, tmp_path: Path) -> 
     made = onnx_files.network()
     onnx.helper.set_model_props(made, {"author": "somebody", "classes": "none"})
     file, prepared = onnx_files.write(made, tmp_path / "model.onnx"), pictures(store)
-    brought = bring(prepared, store, file)
-    assert (brought.name, brought.form, brought.factory, brought.arguments) == ("baseline", "onnx", "", {})
-    (step,) = brought.lineage
+    imported = import_file(prepared, store, file)
+    assert (imported.name, imported.form, imported.factory, imported.arguments) == ("baseline", "onnx", "", {})
+    (step,) = imported.lineage
     assert (step.technique, step.plan, step.parent) == ("load", None, None)
     assert step.knobs["file"] == onnx_import.file_stamp(str(file))
-    hops = parity.parity_of(brought, store)
+    hops = parity.parity_of(imported, store)
     assert [(hop.hop, hop.n, hop.passed) for hop in hops] == [
         ("file → product", COUNT, True),
         ("ONNX → fused", COUNT, True),
     ]
-    said = description.metadata(store.get(brought.content))
+    said = description.metadata(store.get(imported.content))
     assert (said["author"], said["task"], said["classes"][:10]) == ("somebody", "classification", '["class 0"')
 
 
@@ -219,7 +222,7 @@ def test_a_front_that_changes_the_answers_is_found(
 
     monkeypatch.setattr(input_adapter, "prefix", wrong)
     with pytest.raises(InputError, match="must answer the same on the hop file → product"):
-        bring(prepared, store, file)
+        import_file(prepared, store, file)
 
 
 # --- tables ---------------------------------------------------------------------------------------------------
@@ -238,49 +241,49 @@ def rows(store: Store, steps: tuple[PreprocessStep, ...], classes: int = 2) -> P
 def test_columns_are_put_together_and_scaled(store: Store, tmp_path: Path) -> None:
     made = onnx_files.table({"x": onnx_files.FLOAT, "y": onnx_files.FLOAT}, given="rows")
     file, prepared = onnx_files.write(made, tmp_path / "model.onnx"), rows(store, (Scale(),))
-    brought = bring(prepared, store, file)
+    imported = import_file(prepared, store, file)
     train, validation = (store.get_frame(prepared.dataset.splits[name].inputs) for name in ("train", "validation"))
     scaled = ((validation - train.mean()) / train.std(ddof=0)).to_numpy(np.float32)
     np.testing.assert_allclose(
-        answers(brought, prepared, store), sessions.predict(file, {"rows": scaled}), rtol=1e-4, atol=1e-4
+        answers(imported, prepared, store), sessions.predict(file, {"rows": scaled}), rtol=1e-4, atol=1e-4
     )
-    assert [tensor.name for tensor in description.describe(store.get(brought.content)).inputs] == ["a", "b"]
+    assert [tensor.name for tensor in description.describe(store.get(imported.content)).inputs] == ["a", "b"]
 
 
 def test_columns_are_put_together_as_they_are(store: Store, tmp_path: Path) -> None:
     made = onnx_files.table({"x": onnx_files.FLOAT, "y": onnx_files.FLOAT}, given="rows")
     file, prepared = onnx_files.write(made, tmp_path / "model.onnx"), rows(store, ())
     raw = store.get_frame(prepared.dataset.splits["validation"].inputs).to_numpy(np.float32)
-    brought = bring(prepared, store, file, asked=False)
-    np.testing.assert_allclose(answers(brought, prepared, store), sessions.predict(file, {"rows": raw}), rtol=1e-6)
+    imported = import_file(prepared, store, file, asked=False)
+    np.testing.assert_allclose(answers(imported, prepared, store), sessions.predict(file, {"rows": raw}), rtol=1e-6)
 
 
 def test_columns_by_their_names_are_given_as_they_are(store: Store, tmp_path: Path) -> None:
     made = onnx_files.table({"b": onnx_files.FLOAT, "a": onnx_files.FLOAT})
     file, prepared = onnx_files.write(made, tmp_path / "model.onnx"), rows(store, ())
-    brought = bring(prepared, store, file, asked=False)
+    imported = import_file(prepared, store, file, asked=False)
     inputs = preprocessing.product_inputs(prepared.dataset, "validation", store)
-    np.testing.assert_array_equal(answers(brought, prepared, store), sessions.predict(file, inputs))
+    np.testing.assert_array_equal(answers(imported, prepared, store), sessions.predict(file, inputs))
 
 
 def test_a_regression_answers_in_its_own_unit(store: Store, tmp_path: Path) -> None:
     made = onnx_files.table({"x": onnx_files.FLOAT, "y": onnx_files.FLOAT}, classes=1, given="rows")
     file, prepared = onnx_files.write(made, tmp_path / "model.onnx"), rows(store, (), classes=0)
     raw = store.get_frame(prepared.dataset.splits["validation"].inputs).to_numpy(np.float32)
-    brought = bring(prepared, store, file, asked=False)
-    np.testing.assert_allclose(answers(brought, prepared, store), sessions.predict(file, {"rows": raw}), rtol=1e-6)
+    imported = import_file(prepared, store, file, asked=False)
+    np.testing.assert_allclose(answers(imported, prepared, store), sessions.predict(file, {"rows": raw}), rtol=1e-6)
 
 
-def test_a_file_in_eight_bits_comes_in_and_is_not_pared_further(store: Store, tmp_path: Path) -> None:
+def test_a_file_in_eight_bits_comes_in_and_is_not_compressed_further(store: Store, tmp_path: Path) -> None:
     prepared, file = pictures(store), tmp_path / "model.onnx"
     onnx_files.write(onnx_files.network(), file)
-    eight = compress.compress(bring(prepared, store, file), Int8(variants=("u8s8_reduced",)), prepared, store)
+    eight = runs.compressed(import_file(prepared, store, file), Int8(variants=("u8s8_reduced",)), prepared, store)
     file.write_bytes(store.get(eight.content))
     assert foreign_models.is_rounded(file.read_bytes())
-    brought = bring(prepared, store, file, asked=False)
-    np.testing.assert_array_equal(answers(brought, prepared, store), answers(eight, prepared, store))
+    imported = import_file(prepared, store, file, asked=False)
+    np.testing.assert_array_equal(answers(imported, prepared, store), answers(eight, prepared, store))
     with pytest.raises(Refusal, match="int8"):
-        compress.compress(brought, Int8(variants=("u8s8_reduced",)), prepared, store)
+        runs.compressed(imported, Int8(variants=("u8s8_reduced",)), prepared, store)
 
 
 def test_external_data_inside_the_folder_are_read_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,42 +1,36 @@
-"""Progress: whoever listens hears it, for as long as they listen."""
+"""Progress: what an update says, and that nobody need listen."""
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 import pytest
+from support import runs
 
-from tasks.core.progress import Update, listening, tell
+from tasks.core import Context, Progress, Update, silent
 
 
-def test_listeners_hear_what_is_told_inside_the_block() -> None:
+def test_an_update_says_how_far_a_step_is_and_more_if_there_is_more() -> None:
+    least = Update(2, 3)
+    assert (least.done, least.total, least.note, dict(least.figures), least.score) == (2, 3, "", {}, None)
+    assert Update(2, 3, "best 0.9", {"best": "0.9"}, 0.8) != least
+    assert least == Update(2, 3)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        least.done = 3  # type: ignore[misc]
+
+
+def test_updates_share_no_figures() -> None:
+    assert Update(1, 1).figures is not Update(1, 1).figures
+
+
+def test_a_step_is_silent_unless_somebody_listens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    progress: Progress = silent
+    context = Context(runs.workspace(tmp_path))
+    assert context.progress is progress
+    context.progress(Update(1, 1, "unheard"))
+    assert capsys.readouterr() == ("", "")
     heard: list[Update] = []
-    tell(1, 3, "too early")
-    with listening(heard.append):
-        tell(1, 3, "one")
-        tell(2, 3)
-    tell(3, 3, "too late")
-    assert heard == [Update(1, 3, "one"), Update(2, 3, "")]
-
-
-def test_everyone_hears() -> None:
-    outer: list[Update] = []
-    inner: list[Update] = []
-    with listening(outer.append):
-        with listening(inner.append):
-            tell(1, 2)
-        tell(2, 2)
-    assert ([update.done for update in outer], [update.done for update in inner]) == ([1, 2], [1])
-
-
-def test_an_error_ends_the_listening() -> None:
-    heard: list[Update] = []
-    with pytest.raises(ValueError, match="broken"), listening(heard.append):
-        raise ValueError("broken")
-    tell(1, 1)
-    assert heard == []
-
-
-def test_one_listener_twice_is_heard_twice() -> None:
-    heard: list[Update] = []
-    with listening(heard.append), listening(heard.append):
-        tell(1, 1)
-    assert len(heard) == 2
+    dataclasses.replace(context, progress=heard.append).progress(Update(1, 2, "one"))
+    assert heard == [Update(1, 2, "one")]
+    assert not list(tmp_path.iterdir())

@@ -18,7 +18,7 @@ from tasks.data.data_spec import DataSpec, SplitSpec
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store(tmp_path)
+    return Store(tmp_path / "store")
 
 
 def check(dataset: Dataset, store: Store) -> None:
@@ -51,7 +51,7 @@ def test_an_honest_sample_passes(store: Store) -> None:
 def test_what_ingestion_draws_passes(source: str, count: int, store: Store) -> None:
     for seed in range(3):
         spec = DataSpec(source=source, split=SplitSpec(calibration=count, seed=seed))
-        check(ingestion.ingest(spec, store), store)
+        check(datasets.ingested(spec, store), store)
 
 
 SQUARES = datasets.squares(40, 9)
@@ -132,12 +132,12 @@ def test_own_calibration_data_are_read_and_sampled(tmp_path: Path, store: Store)
     np.savez(tmp_path / "train.npz", x=squares, y=np.arange(300) % 4)
     np.savez(tmp_path / "own.npz", x=datasets.squares(100, 2), y=np.arange(100) % 4)
     spec = DataSpec(source=str(tmp_path / "train.npz"), calibration=str(tmp_path / "own.npz"))
-    dataset = ingestion.ingest(spec, store)
+    dataset = datasets.ingested(spec, store)
     assert dataset.splits["calibration"].count == 100
     own = store.get_array(dataset.splits["calibration"].inputs)
     assert np.array_equal(own, datasets.squares(100, 2))
     few = spec.model_copy(update={"split": SplitSpec(calibration=40)})
-    part: Split = ingestion.ingest(few, store).splits["calibration"]
+    part: Split = datasets.ingested(few, store).splits["calibration"]
     assert part.count == 40
     assert np.bincount(store.get_array(part.targets)).tolist() == [10] * 4
     assert ingestion.source_stamp(spec) != ingestion.source_stamp(spec.model_copy(update={"calibration": None}))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.core import InputError
+from tasks.core import InputError, Update
 from tasks.data.readers import UNREADABLE, Request, decode_image
 from tasks.data.readers.image_decoding import decode_all, shape_of
 
@@ -131,9 +131,9 @@ def test_bad_images_are_marked_whether_the_header_or_the_pixels_are_broken() -> 
 
 
 def test_progress_ends_with_everything_decoded() -> None:
-    told: list[tuple[int, int]] = []
-    all_of(*[CASES["rgb"][0]] * 300, on_progress=lambda done, total: told.append((done, total)))
-    assert told == [(256, 300), (300, 300)]
+    heard: list[Update] = []
+    all_of(*[CASES["rgb"][0]] * 300, progress=heard.append)
+    assert heard == [Update(256, 300), Update(300, 300)]
 
 
 def test_more_pixels_than_memory_should_hold_are_refused_before_decoding() -> None:

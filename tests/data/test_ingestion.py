@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from support.datasets import ingested
 
 from tasks.core import Dataset, SplitName, Store
 from tasks.data.data_spec import DataSpec
-from tasks.data.ingestion import ingest, source_stamp
+from tasks.data.ingestion import source_stamp
 
 ROWS = [f"{age},{job},{left}" for age, job, left in zip(range(20), "ab" * 10, ["yes", "no"] * 10, strict=True)]
 
@@ -34,7 +35,7 @@ def counts(dataset: Dataset) -> dict[str, int]:
 
 
 def test_digits(store: Store) -> None:
-    dataset = ingest(DataSpec(source="sklearn:digits"), store)
+    dataset = ingested(DataSpec(source="sklearn:digits"), store)
     assert counts(dataset) == {"train": 1079, "validation": 359, "test": 359, "calibration": 512}
     assert (dataset.kind, dataset.task, dataset.input_shape) == ("images", "classification", (8, 8, 1))
     assert dataset.classes == tuple("0123456789")
@@ -48,15 +49,15 @@ def test_digits(store: Store) -> None:
 
 
 def test_the_same_data_give_the_same_dataset_wherever_they_lie(tmp_path: Path, store: Store) -> None:
-    first = ingest(DataSpec(source=csv(tmp_path), target="left"), store)
-    again = ingest(DataSpec(source=csv(tmp_path, name="b.csv"), target="left"), Store(tmp_path / "other"))
+    first = ingested(DataSpec(source=csv(tmp_path), target="left"), store)
+    again = ingested(DataSpec(source=csv(tmp_path, name="b.csv"), target="left"), Store(tmp_path / "other" / "store"))
     assert dataclasses.replace(again, source=first.source) == first
-    other = ingest(DataSpec(source=first.source, target="left", split={"seed": 1}), store)
+    other = ingested(DataSpec(source=first.source, target="left", split={"seed": 1}), store)
     assert other.fingerprint != first.fingerprint
 
 
 def test_a_table_is_stored_as_float32_and_text(tmp_path: Path, store: Store) -> None:
-    dataset = ingest(DataSpec(source=csv(tmp_path, *ROWS, ",?,yes"), target="left"), store)
+    dataset = ingested(DataSpec(source=csv(tmp_path, *ROWS, ",?,yes"), target="left"), store)
     frame = store.get_frame(dataset.splits["train"].inputs)
     assert [(column.name, column.kind) for column in dataset.columns] == [
         ("age", "number"),
@@ -83,7 +84,7 @@ def test_a_table_is_stored_as_float32_and_text(tmp_path: Path, store: Store) -> 
 def test_the_task_follows_from_the_targets(tmp_path: Path, store: Store, targets: list[Any], task: str) -> None:
     frame = pd.DataFrame({"x": range(3 * len(targets)), "y": targets * 3})
     frame.to_parquet(tmp_path / "a.parquet")
-    dataset = ingest(DataSpec(source=str(tmp_path / "a.parquet"), target="y"), store)
+    dataset = ingested(DataSpec(source=str(tmp_path / "a.parquet"), target="y"), store)
     assert dataset.task == task
     kind = np.int64 if task == "classification" else np.float32
     assert store.get_array(dataset.splits["train"].targets).dtype == kind
@@ -92,7 +93,7 @@ def test_the_task_follows_from_the_targets(tmp_path: Path, store: Store, targets
 @pytest.mark.parametrize("part", ["validation", "test"])
 def test_a_separate_file_is_that_part(tmp_path: Path, store: Store, part: SplitName) -> None:
     own = csv(tmp_path, "no,a,3", "yes,b,4", header="left,job,age", name="own.csv")
-    dataset = ingest(DataSpec.model_validate({"source": csv(tmp_path), part: own, "target": "left"}), store)
+    dataset = ingested(DataSpec.model_validate({"source": csv(tmp_path), part: own, "target": "left"}), store)
     assert counts(dataset) == {"train": 16, "validation": 4, "test": 4, "calibration": 16} | {part: 2}
     frame = store.get_frame(dataset.splits[part].inputs)
     assert frame.to_dict("list") == {"age": [3, 4], "job": ["a", "b"]}
@@ -101,10 +102,10 @@ def test_a_separate_file_is_that_part(tmp_path: Path, store: Store, part: SplitN
 
 def test_time_and_group_columns_cut_and_are_no_inputs(tmp_path: Path, store: Store) -> None:
     source = csv(tmp_path, *(f"{row % 10},{row},{row % 2}" for row in range(40)), header="who,x,y")
-    latest = ingest(DataSpec(source=source, target="y", split={"by": "time"}), store)
+    latest = ingested(DataSpec(source=source, target="y", split={"by": "time"}), store)
     assert store.get_frame(latest.splits["test"].inputs)["x"].tolist() == list(range(32, 40))
     group = DataSpec(source=source, target="x", split={"by": "group", "column": "who"})
-    dataset = ingest(group, store)
+    dataset = ingested(group, store)
     assert [column.name for column in dataset.columns] == ["y"]
     people = [set(store.get_array(dataset.splits[name].targets) % 10) for name in ("train", "validation", "test")]
     assert [len(part) for part in people] == [6, 2, 2]
@@ -113,7 +114,7 @@ def test_time_and_group_columns_cut_and_are_no_inputs(tmp_path: Path, store: Sto
 
 def test_skip_counts_and_names_what_is_left_out(tmp_path: Path, store: Store) -> None:
     source = csv(tmp_path, *ROWS, "1,a,", "inf,a,no")
-    dataset = ingest(DataSpec(source=source, target="left", on_bad="skip"), store)
+    dataset = ingested(DataSpec(source=source, target="left", on_bad="skip"), store)
     assert sum(counts(dataset)[name] for name in ("train", "validation", "test")) == 20
     assert dataset.skipped == (f"{source} row 20", f"{source} row 21")
 
@@ -131,7 +132,7 @@ def folder(tmp_path: Path, *broken: str) -> str:
 
 def test_images_that_do_not_decode_are_skipped_by_name(tmp_path: Path, store: Store) -> None:
     source = folder(tmp_path, "bee/2.png", "ant/7.jpg")
-    dataset = ingest(DataSpec(source=source, on_bad="skip", size=8), store)
+    dataset = ingested(DataSpec(source=source, on_bad="skip", size=8), store)
     assert dataset.skipped == (f"{source}/ant/7.jpg", f"{source}/bee/2.png")
     assert sum(counts(dataset)[name] for name in ("train", "validation", "test")) == 11
     assert dataset.input_shape == (8, 8, 3)
@@ -142,7 +143,7 @@ def test_test_images_take_the_shape_of_the_training_images(tmp_path: Path, store
     for label in ("ant", "bee"):
         (tmp_path / "held" / label).mkdir(parents=True)
         Image.new("L", (9, 9), 7).save(tmp_path / "held" / label / "1.png")
-    dataset = ingest(DataSpec(source=source, test=str(tmp_path / "held")), store)
+    dataset = ingested(DataSpec(source=source, test=str(tmp_path / "held")), store)
     assert store.get_array(dataset.splits["test"].inputs).shape == (2, 64, 64, 3)
 
 
@@ -197,5 +198,5 @@ def test_real_data(name: str, store: Store) -> None:
     settings = {**settings, "source": f"{root}/{name}"}
     if "test" in settings:
         settings["test"] = f"{root}/{settings['test']}"
-    dataset = ingest(DataSpec(**settings), store)
+    dataset = ingested(DataSpec(**settings), store)
     assert {key: getattr(dataset, key) for key in expected} == expected

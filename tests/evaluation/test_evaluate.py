@@ -11,9 +11,9 @@ import pytest
 from onnx import numpy_helper
 from support import product_files, timing_noise
 
-from tasks.core import Drop, Estimate, Goal, InputError, Latency, Parity, Refusal, Runtime, canonical_json
+from tasks.core import Drop, Estimate, Goal, InputError, Latency, Parity, Refusal, Runtime, Update, canonical_json
 from tasks.evaluation import evaluate
-from tasks.evaluation.evaluate import Product
+from tasks.evaluation.evaluate import EvaluationSpec, Examples, Product
 from tasks.kernels.host import machine
 from tasks.kernels.onnx import sessions
 from tasks.kernels.statistics import metrics
@@ -53,11 +53,10 @@ def test_scorecards_of_two_files(tmp_path: Path) -> None:
     outputs = {digest: sessions.predict(product.path, IMAGES) for digest, product in given.items()}
     targets = outputs[BASE].argmax(axis=1)
     targets[:20] = (targets[:20] + 1) % 4  # the baseline is wrong on these
-    heard: list[tuple[float, str]] = []
-    cards = evaluate.evaluate(
-        given, BASE, IMAGES, targets, Goal(max_drop=0.05), Runtime(batch=3), "validation",
-        on_progress=lambda share, what: heard.append((share, what)),
-    )  # fmt: skip
+    heard: list[Update] = []
+    examples = Examples(IMAGES, targets)
+    spec = EvaluationSpec(Goal(max_drop=0.05), Runtime(batch=3), "validation")
+    cards = evaluate.evaluate(given, BASE, examples, spec, progress=heard.append)
     own, other = cards[BASE], cards[OTHER]
     assert own.score.value == 0.9
     assert own.drop == Drop(Estimate(0.0, 0.0, 0.0, 200), 0.05, "proven within", None)
@@ -72,15 +71,13 @@ def test_scorecards_of_two_files(tmp_path: Path) -> None:
     assert other.size.macs == 64 * (216 + 576) + 32
     assert (other.name, other.split, other.parity) == ("int8", "validation", (PARITY,))
     assert other.host == machine.host_name()
-    shares = [share for share, _ in heard]
+    shares = [update.done / update.total for update in heard]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     canonical_json(dataclasses.asdict(other))
 
-    again = evaluate.evaluate(
-        given, BASE, IMAGES, targets, Goal(max_drop=0.05), Runtime(batch=3), "test",
-        timing={digest: card.latency for digest, card in cards.items()},
-    )  # fmt: skip
+    timing = {digest: card.latency for digest, card in cards.items()}
+    again = evaluate.evaluate(given, BASE, examples, dataclasses.replace(spec, split="test"), timing=timing)
     assert again[OTHER].latency is other.latency
     assert dataclasses.replace(again[OTHER], split="validation", size=other.size) == other
 

@@ -60,9 +60,9 @@ def test_a_cut_head_answers_as_torchs_own_whose_output_ignores_it() -> None:
     silent = copy.deepcopy(model)
     with torch.no_grad():
         silent.get_submodule("around").out_proj.weight[:, 4:8] = 0  # type: ignore[operator, union-attr, index]
-    pared = cut_channels(model, groups, {heads.id: [0, 2, 3]})
-    assert pared.get_submodule("around.query").out_features == 12
-    assert torch.allclose(pared(inputs), silent(inputs), atol=1e-6)
+    narrow = cut_channels(model, groups, {heads.id: [0, 2, 3]})
+    assert narrow.get_submodule("around.query").out_features == 12
+    assert torch.allclose(narrow(inputs), silent(inputs), atol=1e-6)
 
 
 def test_only_what_is_wanted_is_written_out() -> None:
@@ -112,7 +112,7 @@ def test_modes_gradients_and_the_random_state_are_kept() -> None:
 def test_the_runtime_runs_what_is_cut() -> None:
     model, inputs = networks.encoder(0)
     groups = find_groups(model, inputs)
-    pared = cut_channels(model, groups, {group.id: range(group.channels // 2) for group in groups if not group.frozen})
-    file = torch_export.convert(pared, tuple(inputs.shape[1:])).SerializeToString()
+    narrow = cut_channels(model, groups, {group.id: range(group.channels // 2) for group in groups if not group.frozen})
+    file = torch_export.convert(narrow, tuple(inputs.shape[1:])).SerializeToString()
     answers: Tensor = torch.as_tensor(sessions.predict(file, {"input": inputs.numpy()}))
-    assert torch.allclose(answers, pared(inputs), atol=1e-5)
+    assert torch.allclose(answers, narrow(inputs), atol=1e-5)

@@ -63,12 +63,12 @@ def test_harm_is_that_of_the_network_without_the_blocks() -> None:
 
 def _harm(model: nn.Module, gone: list[str], inputs: Tensor) -> float:
     """The same by running the whole network, with batch norms on the batch's statistics."""
-    pared = copy.deepcopy(residual_blocks.remove(model, gone))
-    for layer in pared.modules():
+    compressed = copy.deepcopy(residual_blocks.remove(model, gone))
+    for layer in compressed.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.train()
     with torch.no_grad():
-        return block_search.divergence(pared(inputs), model(inputs), numbers=False) / len(inputs)
+        return block_search.divergence(compressed(inputs), model(inputs), numbers=False) / len(inputs)
 
 
 @pytest.mark.parametrize("in_place", [False, True])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from support import networks
-from support.channel_cuts import Way, by_layer, thirds, written
+from support.channel_cuts import Forward, by_layer, thirds, written
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrizations, prune
@@ -37,8 +37,8 @@ def test_concatenation_and_flattening_shift_and_widen() -> None:
     assert Place("hidden", "in", 0, 16) in flat["features.0.0"].places
 
 
-def _network(way: Way) -> tuple[nn.Module, Tensor]:
-    return written(way, a=lambda: nn.Conv2d(3, 8, 1), b=lambda: nn.Conv2d(8, 8, 1), c=lambda: nn.Linear(8, 5))
+def _network(forward: Forward) -> tuple[nn.Module, Tensor]:
+    return written(forward, a=lambda: nn.Conv2d(3, 8, 1), b=lambda: nn.Conv2d(8, 8, 1), c=lambda: nn.Linear(8, 5))
 
 
 def test_shared_weights_and_strange_parameters_are_left_alone() -> None:
@@ -115,8 +115,8 @@ def test_resnet20_can_be_cut_along_its_stream() -> None:
     insides = [(f"layer{stage}.{block}.conv1",) for stage in (1, 2, 3) for block in (0, 1, 2)]
     assert [group.layers("out") for group in free] == [("conv1", *ends), *insides]
     assert difference(model, groups, {group.id: range(8) for group in free}, inputs) < 1e-5
-    pared: Any = cut_channels(model, groups, {free[0].id: range(0, 16, 2)})
-    assert [pared.get_submodule(f"layer{stage}.0.conv2").out_channels for stage in (1, 2, 3)] == [8, 24, 56]
+    narrow: Any = cut_channels(model, groups, {free[0].id: range(0, 16, 2)})
+    assert [narrow.get_submodule(f"layer{stage}.0.conv2").out_channels for stage in (1, 2, 3)] == [8, 24, 56]
 
 
 def test_channels_of_equal_groups_leave_together() -> None:
@@ -157,9 +157,13 @@ def test_parameters_of_a_stream_are_cut_with_it() -> None:
     assert (stream.frozen, stream.layers("out")) == (None, ("patch", "mixed"))
     assert stream.layers("tensor") == ("first", "places", "scale")
     assert difference(model, groups, {stream.id: [0, 2, 5]}, inputs) < 1e-5
-    pared: Any = cut_channels(model, groups, {stream.id: [0, 2, 5]})
-    assert torch.equal(pared.places, model.places[:, [0, 2, 5]])
-    assert [tuple(tensor.shape) for tensor in (pared.first, pared.scale, pared.weights)] == [(1, 1, 3), (3,), (1, 5, 1)]
+    narrow: Any = cut_channels(model, groups, {stream.id: [0, 2, 5]})
+    assert torch.equal(narrow.places, model.places[:, [0, 2, 5]])
+    assert [tuple(tensor.shape) for tensor in (narrow.first, narrow.scale, narrow.weights)] == [
+        (1, 1, 3),
+        (3,),
+        (1, 5, 1),
+    ]
 
 
 def test_heads_are_one_channel_each() -> None:

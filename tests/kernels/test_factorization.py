@@ -125,8 +125,8 @@ def test_a_layer_under_two_names_is_replaced_under_both() -> None:
     model: Any = nn.Sequential(shared, nn.ReLU(), shared)
     inputs = torch.ones(2, 16)
     assert positions(model, inputs) == {"0": Positions(2, 2)}
-    pared: Any = factorize(model, {"0": [2]})
-    assert pared[0] is pared[2]
+    compressed: Any = factorize(model, {"0": [2]})
+    assert compressed[0] is compressed[2]
     assert model[0] is shared
     assert isinstance(factorize(shared, {"": [2]}), nn.Sequential)
     with pytest.raises(ValueError, match="no layer x"):

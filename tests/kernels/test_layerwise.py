@@ -1,4 +1,4 @@
-"""Layerwise reconstruction: layers find their counterparts, a pared network gets its answers back untrained."""
+"""Layerwise reconstruction: layers find their counterparts, a compressed network gets its answers back untrained."""
 
 from __future__ import annotations
 

@@ -30,6 +30,11 @@ def pixels(count: int, seed: int = 0) -> Tensor:
     return torch.randn(count, 2, 6, 6, generator=torch.Generator().manual_seed(seed))
 
 
+def plain_examples(inputs: Tensor, targets: Tensor) -> loops.Examples:
+    """Examples that the network sees as they are."""
+    return loops.Examples(inputs, targets, lambda batch: batch, None, torch.Generator())
+
+
 def test_seeded_depends_on_seed_and_epoch_alone_and_leaks_nothing() -> None:
     before = torch.random.get_rng_state()
     draws = {}
@@ -99,15 +104,11 @@ def test_one_epoch_of_sgd_is_the_textbook_loop() -> None:
     batches = [torch.tensor([3, 1, 0]), torch.tensor([2, 6]), torch.tensor([5, 4])]
     loss = loops.train_epoch(
         model,
-        inputs,
-        targets,
+        loops.Examples(inputs, targets, lambda batch: batch * 2, lambda batch, _: batch + 1, torch.Generator()),
         batches,
         loops.make_optimizer("sgd", model, 1.0, momentum=0.0, weight_decay=0.0),
         objective=losses.supervised(),
         rate=lambda step: 0.1 / (step + 1),
-        transform=lambda batch: batch * 2,
-        augment=lambda batch, generator: batch + 1,
-        generator=torch.Generator(),
     )
     plain.train()
     total = 0.0
@@ -133,15 +134,11 @@ def test_the_deadline_ends_an_epoch_after_the_step_that_crosses_it() -> None:
 
     loops.train_epoch(
         model,
-        torch.zeros(8, 1),
-        torch.zeros(8),
+        plain_examples(torch.zeros(8, 1), torch.zeros(8)),
         list(torch.arange(8).split(2)),
         loops.make_optimizer("sgd", model, 0.1, momentum=0.0, weight_decay=0.0),
         objective=losses.supervised(),
         rate=rate,
-        transform=lambda batch: batch,
-        augment=None,
-        generator=torch.Generator(),
         deadline=time.monotonic() - 1,
     )
     assert steps == [0]
@@ -188,10 +185,9 @@ def test_a_measurement_gets_in_between_two_batches(loop: str, tmp_path: Path, mo
     thread.start()
     if loop == "train_epoch":
         optimizer = torch.optim.SGD(slow.parameters(), lr=0.1)
-        loops.train_epoch(
-            slow, inputs, inputs, list(torch.arange(60).split(1)), optimizer, objective=losses.supervised(0.0),
-            rate=lambda step: 0.1, transform=lambda batch: batch, augment=None, generator=torch.Generator(),
-        )  # fmt: skip
+        examples, batches = plain_examples(inputs, inputs), list(torch.arange(60).split(1))
+        objective = losses.supervised(0.0)
+        loops.train_epoch(slow, examples, batches, optimizer, objective=objective, rate=lambda step: 0.1)
     elif loop == "predict":
         loops.predict_all(slow, inputs, lambda batch: batch, batch_size=1)
     else:

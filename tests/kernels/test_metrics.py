@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from tasks.core.goal import Metric
-from tasks.kernels.statistics.metrics import compute_metric, log_softmax, weighted_metric
+from tasks.core.goal import MetricName
+from tasks.kernels.statistics.metrics import METRICS, compute_metric, log_softmax
 
 
 def classified(classes: int, n: int = 300) -> tuple[np.ndarray, np.ndarray]:
@@ -55,13 +55,13 @@ def test_agrees_with_scikit_learn(classes: int) -> None:
         assert compute_metric(metric, logits, targets) == pytest.approx(value, rel=1e-9), metric
 
 
-@pytest.mark.parametrize("metric", get_args(Metric))
+@pytest.mark.parametrize("metric", get_args(MetricName))
 def test_weights_are_repetition(metric: str) -> None:
     logits, targets = classified(3)
     outputs = logits[:, 0] if metric in ("mae", "rmse") else logits
     counts = np.random.default_rng(0).integers(0, 4, len(targets))
     repeated = compute_metric(metric, np.repeat(outputs, counts, axis=0), np.repeat(targets, counts))
-    weighted = weighted_metric(metric, outputs, targets)(np.stack([counts, np.ones_like(counts)], axis=1))
+    weighted = METRICS[metric].weighted(outputs, targets)(np.stack([counts, np.ones_like(counts)], axis=1))
     assert weighted == pytest.approx([repeated, compute_metric(metric, outputs, targets)])
 
 
@@ -72,3 +72,35 @@ def test_roc_auc_without_one_class_is_not_a_number() -> None:
 
 def test_log_loss_of_huge_logits_is_finite() -> None:
     assert compute_metric("log_loss", np.array([[1e4, -1e4]]), np.array([1])) == pytest.approx(2e4)
+
+
+def test_every_metric_of_a_recipe_has_its_record() -> None:
+    assert set(METRICS) == set(get_args(MetricName))
+    assert all(name == metric.name for name, metric in METRICS.items())
+    assert {name for name, metric in METRICS.items() if metric.lower_is_better} == {"log_loss", "mae", "rmse"}
+
+
+@pytest.mark.parametrize(("metric", "loss"), [("accuracy", 0.25), ("rmse", -0.25)])
+def test_what_a_score_loses_against_another_is_positive_where_it_is_worse(metric: str, loss: float) -> None:
+    assert METRICS[metric].loss(0.5, 0.75) == loss
+    assert METRICS[metric].loss(0.75, 0.5) == -loss
+    assert METRICS[metric].loss(np.array([0.5, 1.0]), np.full(2, 0.75)).tolist() == [loss, -loss]
+
+
+@pytest.mark.parametrize(("metric", "sign"), [("accuracy", 1), ("rmse", -1)])
+def test_oriented_scores_are_better_when_higher(metric: str, sign: int) -> None:
+    oriented = METRICS[metric].oriented
+    assert oriented(0.75) == sign * 0.75
+    assert oriented(oriented(0.75)) == 0.75
+    assert (oriented(0.75) > oriented(0.5)) == (METRICS[metric].loss(0.75, 0.5) < 0)
+
+
+@pytest.mark.parametrize("metric", [name for name, metric in METRICS.items() if metric.losses])
+def test_the_mean_of_the_losses_determines_the_metric(metric: str) -> None:
+    logits, targets = classified(3)
+    outputs = logits[:, 0] if METRICS[metric].task == "regression" else logits
+    losses = METRICS[metric].losses
+    assert losses is not None
+    mean = losses(outputs, targets).mean()
+    expected = {"accuracy": 1 - mean, "rmse": math.sqrt(mean)}.get(metric, mean)
+    assert compute_metric(metric, outputs, targets) == pytest.approx(expected)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from support.channel_cuts import Way, by_layer, thirds, written
+from support.channel_cuts import Forward, by_layer, thirds, written
 from torch import Tensor, nn
 from torch.nn import functional
 
 from tasks.kernels.pruning.dependency_groups import find_groups
 from tasks.kernels.pruning.surgery import difference
 
-FOLLOWED: dict[str, Way] = {
+FOLLOWED: dict[str, Forward] = {
     "a layer called twice": lambda m, x: m.c(m.b(m.b(m.a(x)).relu()).mean((2, 3))),
     "channels last": lambda m, x: m.c(m.b(m.a(x)).permute(0, 2, 3, 1).flatten(1, 2)[:, 0]),
     "tokens": lambda m, x: m.c(functional.silu(m.b(m.a(x))).flatten(2).transpose(1, 2)[:, 0]),
@@ -33,7 +33,7 @@ FOLLOWED: dict[str, Way] = {
     "columns of a product": lambda m, x: m.c((x.mean(1).softmax(-1) @ m.b(m.a(x)).mean(3).transpose(1, 2))[:, 0]),
     "resizing": lambda m, x: m.c(functional.interpolate(m.b(m.a(x)), scale_factor=2).mean((2, 3))),
 }
-FROZEN: dict[str, tuple[str, Way]] = {
+FROZEN: dict[str, tuple[str, Forward]] = {
     "softmax": ("method softmax", lambda m, x: m.c(m.b(m.a(x).softmax(1)).mean((2, 3)))),
     "a slice": ("function getitem", lambda m, x: m.c(m.b(m.a(x)[:, :8]).mean((2, 3)))),
     "thirds of eight": ("method chunk", lambda m, x: m.c(m.b(torch.cat(m.a(x).chunk(3, 1), 1)).mean((2, 3)))),
@@ -74,13 +74,13 @@ def _shuffled(maps: Tensor) -> Tensor:
     return maps.view(count, 2, channels // 2, height, width).transpose(1, 2).reshape(count, channels, height, width)
 
 
-def _network(way: Way) -> tuple[nn.Module, Tensor]:
-    return written(way, a=lambda: nn.Conv2d(3, 8, 1), b=lambda: nn.Conv2d(8, 8, 1), c=lambda: nn.Linear(8, 5))
+def _network(forward: Forward) -> tuple[nn.Module, Tensor]:
+    return written(forward, a=lambda: nn.Conv2d(3, 8, 1), b=lambda: nn.Conv2d(8, 8, 1), c=lambda: nn.Linear(8, 5))
 
 
-@pytest.mark.parametrize("way", FOLLOWED)
-def test_operations_that_are_followed(way: str) -> None:
-    model, inputs = _network(FOLLOWED[way])
+@pytest.mark.parametrize("operation", FOLLOWED)
+def test_operations_that_are_followed(operation: str) -> None:
+    model, inputs = _network(FOLLOWED[operation])
     groups = find_groups(model, inputs)
     found = by_layer(groups)
     assert found["a"].frozen is None
@@ -88,9 +88,9 @@ def test_operations_that_are_followed(way: str) -> None:
     assert difference(model, groups, thirds(groups), inputs) < 1e-5
 
 
-@pytest.mark.parametrize("way", FROZEN)
-def test_operations_that_are_not_followed_freeze_what_meets_them(way: str) -> None:
-    words, forward = FROZEN[way]
+@pytest.mark.parametrize("operation", FROZEN)
+def test_operations_that_are_not_followed_freeze_what_meets_them(operation: str) -> None:
+    words, forward = FROZEN[operation]
     model, inputs = _network(forward)
     groups = find_groups(model, inputs)
     assert any(words in str(group.frozen) for group in groups)

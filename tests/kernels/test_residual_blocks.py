@@ -146,10 +146,10 @@ def test_networks_without_blocks(network: networks.Network) -> None:
 
 def test_removed_blocks_are_identities() -> None:
     model, inputs = networks.residual(0)
-    pared = residual_blocks.remove(model, ["2"])
+    compressed = residual_blocks.remove(model, ["2"])
     rest = nn.Sequential(model[0], model[1], model[3])
-    assert torch.equal(pared(inputs), rest(inputs))
-    assert set(pared.state_dict()) == {key for key in model.state_dict() if not key.startswith("2.")}
+    assert torch.equal(compressed(inputs), rest(inputs))
+    assert set(compressed.state_dict()) == {key for key in model.state_dict() if not key.startswith("2.")}
     assert isinstance(model[2], networks.Block)
     with pytest.raises(ValueError, match="no layer 9"):
         residual_blocks.remove(model, ["9"])

@@ -61,10 +61,10 @@ def test_a_cut_answers_as_channels_that_are_zero(network: Network) -> None:
     for layer in zeroed.modules():
         if isinstance(layer, nn.LayerNorm | nn.GroupNorm):
             layer.forward = partial(_normed, layer)
-    pared = cut_channels(model, groups, keep)
-    assert sum(p.numel() for p in pared.parameters()) < sum(p.numel() for p in model.parameters())
-    assert torch.allclose(pared(inputs), zeroed(inputs), atol=1e-5)
-    assert not torch.allclose(pared(inputs), model(inputs), atol=1e-3)
+    narrow = cut_channels(model, groups, keep)
+    assert sum(p.numel() for p in narrow.parameters()) < sum(p.numel() for p in model.parameters())
+    assert torch.allclose(narrow(inputs), zeroed(inputs), atol=1e-5)
+    assert not torch.allclose(narrow(inputs), model(inputs), atol=1e-3)
 
 
 @CUTTABLE
@@ -78,9 +78,9 @@ def test_a_cut_answers_as_channels_that_nobody_reads(network: Network) -> None:
 def test_a_cut_network_trains(network: Network) -> None:
     model, inputs = network(0)
     groups = find_groups(model, inputs)
-    pared = cut_channels(model, groups, thirds(groups)).train()
-    pared(inputs).square().sum().backward()
-    assert all(parameter.grad is not None for parameter in pared.parameters())
+    narrow = cut_channels(model, groups, thirds(groups)).train()
+    narrow(inputs).square().sum().backward()
+    assert all(parameter.grad is not None for parameter in narrow.parameters())
 
 
 def test_a_cut_by_hand() -> None:
@@ -91,9 +91,9 @@ def test_a_cut_by_hand() -> None:
     model, inputs = nn.Sequential(first, nn.ReLU(), second), torch.ones(2, 1)
     groups = find_groups(model, inputs)
     assert groups[0] == Group(0, 3, (Place("0", "out", 0, 1), Place("2", "in", 0, 1)), None)
-    pared: Any = cut_channels(model, groups, {0: [0, 2]})
-    assert pared(inputs).tolist() == [[10.0 * (1 + 4) + 30.0 * (3 + 6)]] * 2
-    assert (pared[0].out_features, pared[2].in_features) == (2, 2)
+    narrow: Any = cut_channels(model, groups, {0: [0, 2]})
+    assert narrow(inputs).tolist() == [[10.0 * (1 + 4) + 30.0 * (3 + 6)]] * 2
+    assert (narrow[0].out_features, narrow[2].in_features) == (2, 2)
     assert model(inputs).tolist() == [[10.0 * 5 + 20.0 * 7 + 30.0 * 9]] * 2
 
 
@@ -118,7 +118,7 @@ def test_a_group_norm_without_a_group_by_hand() -> None:
     model = nn.Sequential(nn.Conv2d(1, 6, 1), nn.GroupNorm(3, 6), nn.Flatten(), nn.Linear(24, 2))
     inputs = torch.arange(8.0).reshape(2, 1, 2, 2)
     groups = find_groups(model, inputs)
-    pared: Any = cut_channels(model, groups, {0: [0, 2]})
-    assert (pared[0].out_channels, pared[1].num_groups, pared[1].num_channels) == (4, 2, 4)
+    narrow: Any = cut_channels(model, groups, {0: [0, 2]})
+    assert (narrow[0].out_channels, narrow[1].num_groups, narrow[1].num_channels) == (4, 2, 4)
     stay = [0, 1, 4, 5]
-    assert torch.allclose(pared[:2](inputs), model[:2](inputs)[:, stay], atol=1e-6)
+    assert torch.allclose(narrow[:2](inputs), model[:2](inputs)[:, stay], atol=1e-6)

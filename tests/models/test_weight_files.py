@@ -11,11 +11,12 @@ import pytest
 import torch
 from support import models, runs
 
-from tasks.compression import compress, fine_tuning
+from tasks.compression import fine_tuning
 from tasks.core import Candidate, InputError, Prepared, Refusal, Store
 from tasks.models import weight_files
 from tasks.techniques import Channels, LowRank, Technique, replay
 from tasks.training.recovery import Recover
+from tasks.training.training_data import TrainingInputs
 
 
 @pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"state_dict": s, "epoch": 3}, lambda s: {"model": s}])
@@ -95,14 +96,14 @@ def test_weights_are_loaded_whole_or_not_at_all(change: Any, message: str, tmp_p
     ],
 )
 @pytest.mark.parametrize("technique", [Channels(), LowRank(ranks="energy", energy=0.5)])
-def test_a_replayed_candidate_is_the_pared_model(
+def test_a_replayed_candidate_is_the_compressed_model(
     technique: Technique, factory: str, arguments: dict[str, Any], prepared: Prepared, store: Store
 ) -> None:
     start = runs.untrained(prepared, store, factory, **arguments)
-    pared = compress.compress(start, technique, prepared, store)
-    plan = store.get_json(pared.lineage[-1].plan or "")
+    compressed = runs.compressed(start, technique, prepared, store)
+    plan = store.get_json(compressed.lineage[-1].plan or "")
     direct = technique.apply(replay.load_network(start, store), plan)
-    again = replay.load_network(pared, Store(store.root))
+    again = replay.load_network(compressed, Store(store.root))
     assert models.same(direct, again)
     assert sum(map(torch.numel, again.parameters())) < sum(
         map(torch.numel, replay.load_network(start, store).parameters())
@@ -114,12 +115,12 @@ def test_a_replayed_candidate_is_the_pared_model(
     again.train()(batch).sum().backward()  # it can still be trained
 
 
-def test_a_longer_way_is_replayed_step_by_step(prepared: Prepared, store: Store, tmp_path: Path) -> None:
-    workspace = runs.workspace(tmp_path)
-    start = runs.untrained(prepared, workspace.store, models.CONVNET, width=32, depth=1)
-    cut = compress.compress(start, Channels(sparsity=0.5), prepared, store)
-    repaired = fine_tuning.recover(cut, start, Recover(epochs=1), prepared, (), "accuracy", workspace)
-    thin = compress.compress(repaired, LowRank(ranks="energy", energy=0.5), prepared, store)
+def test_a_longer_lineage_is_replayed_step_by_step(prepared: Prepared, store: Store) -> None:
+    inputs, context = TrainingInputs(prepared), runs.context_of(store)
+    start = runs.untrained(prepared, store, models.CONVNET, width=32, depth=1)
+    cut = runs.compressed(start, Channels(sparsity=0.5), prepared, store)
+    repaired = fine_tuning.recover(cut, start, Recover(epochs=1), inputs, context)
+    thin = runs.compressed(repaired, LowRank(ranks="energy", energy=0.5), prepared, store)
     assert [step.technique for step in thin.lineage] == ["load", "channels", "recover", "low_rank"]
     assert [step.parent for step in thin.lineage[1:]] == [start.digest, cut.digest, repaired.digest]
     model = replay.load_network(thin, store)

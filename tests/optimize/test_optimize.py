@@ -82,7 +82,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory, prefect_server: None, short_ti
 def test_the_goal_is_met_and_the_exit_code_says_so(ran: Ran) -> None:
     assert ran.first.findings.meets_goal
     assert ran.first.exit_code == 0
-    assert ran.first.story.answer.startswith(ran.first.findings.product.name)
+    assert ran.first.report.answer.startswith(ran.first.findings.product.name)
 
 
 def test_the_product_s_folder_holds_the_file_the_report_the_scores_and_the_recipe(ran: Ran) -> None:
@@ -90,7 +90,7 @@ def test_the_product_s_folder_holds_the_file_the_report_the_scores_and_the_recip
     assert folder == ran.workspace.home / "products" / "tiny"
     assert {file.name for file in folder.iterdir()} == {"model.onnx", "report.html", "scorecard.json", "recipe.yaml"}
     assert digest_file(folder / "model.onnx") == findings.product.content
-    assert ran.first.story.answer in (folder / "report.html").read_text()
+    assert ran.first.report.answer in (folder / "report.html").read_text()
     cards = json.loads((folder / "scorecard.json").read_text())
     assert {card["candidate"] for card in cards["validation"]} == set(findings.cards)
     assert [card["split"] for card in cards["test"]] == ["test", "test"]
@@ -107,13 +107,13 @@ def test_the_search_found_something(ran: Ran) -> None:
     best = max(tuned.trials, key=lambda trial: trial.score or 0)
     assert tuned.best == best.point
     assert ran.first.findings.recipe.train.learning_rate == tuned.best["train.learning_rate"]
-    assert not any("No trial" in note for note in ran.first.story.notes)
+    assert not any("No trial" in note for note in ran.first.report.notes)
 
 
 def test_mlflow_has_one_parent_with_a_child_for_each_row_and_trials_under_the_search(ran: Ran) -> None:
     parent = ran.runs("flow")[0]
     assert parent.info.status == "FINISHED"
-    assert parent.data.tags["paredown.answer"] == ran.first.story.answer
+    assert parent.data.tags["paredown.answer"] == ran.first.report.answer
     children = {child.info.run_name: child for child in ran.runs("child", parent.info.run_id)}
     assert set(children) == {"baseline", "narrow", "narrow-int8", "backwards", "dense control", "search"}
     assert all(child.info.status == "FINISHED" for child in children.values())

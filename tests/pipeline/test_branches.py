@@ -10,12 +10,14 @@ import pytest
 from support import runs
 
 from flows.pipeline import branches
-from flows.pipeline.branches import RunContext, controls, run_branch, run_stage
+from flows.pipeline.branches import controls, run_branch, run_stage
 from flows.pipeline.findings import Stage
+from flows.pipeline.run_context import Job, RunContext
 from flows.recipe.default_branches import default_branches
 from flows.recipe.loading import validate_recipe
 from tasks.compression.branch import Branch, Compress, step_title
-from tasks.core import Candidate, InputError, Refusal, Step
+from tasks.core import Candidate, Context, InputError, Refusal, Runner, Step
+from tasks.steps.definitions import STEPS
 from tasks.techniques import Blocks, Channels, Int8, LowRank, Plugin
 from tasks.training.recovery import Recover
 
@@ -111,7 +113,7 @@ def test_the_default_branches_try_every_technique_alone_and_together() -> None:
     assert control.steps == (Recover(),)
 
 
-# --- walking with a call that only remembers ------------------------------------------------------------------
+# --- with a runner that only remembers ------------------------------------------------------------------------
 
 
 def candidate(form: Any = "torch", *steps: str) -> Candidate:
@@ -120,25 +122,27 @@ def candidate(form: Any = "torch", *steps: str) -> Candidate:
 
 
 class Pretending:
-    """A `Call` that adds the step to the lineage instead of working, and refuses the technique that it is told."""
+    """A `Runner` that adds the step to the lineage instead of working, and refuses the technique that it is told."""
 
     def __init__(self, refuse: str = "") -> None:
         self.refuse, self.asked = refuse, list[tuple[str, str, str, Any]]()
 
-    def __call__(self, label: str, step: Any, before: Candidate, *arguments: Any) -> Candidate:
-        kind = arguments[0].step if step.name == "compress" else step.name
+    def run(self, label: str, verb: Any, *args: Any, **kwargs: Any) -> Any:
+        step, (before, *arguments) = STEPS[verb].name, args
+        kind = arguments[0].step if step == "compress" else step
         if kind == self.refuse:
             raise Refusal(f"{kind}: layer 3 cannot be cut")
-        host = arguments[2] if step.name == "compress" else ""
+        host = arguments[2] if step == "compress" else ""
         self.asked.append((label, kind, before.form, host))
-        form: Any = "onnx" if step.name == "export" else before.form
+        form: Any = "onnx" if step == "export" else before.form
         return before.after(Step(kind, 1, {}, None, None, before.digest), "1" * 64, form)
 
 
-def bench(call: Any, tmp_path: Path) -> RunContext:
+def run_of(runner: Runner, tmp_path: Path) -> RunContext:
     stage = Stage("baseline", candidate(), candidate("onnx", "export"))
     prepared: Any = None
-    return RunContext(runs.tiny_recipe(), prepared, stage, "this host", runs.workspace(tmp_path), call)
+    job = Job(runs.tiny_recipe(), Context(runs.workspace(tmp_path)), runner)
+    return RunContext(job, prepared, stage, "this host")
 
 
 def branch(*steps: dict[str, Any]) -> Branch:
@@ -146,9 +150,9 @@ def branch(*steps: dict[str, Any]) -> Branch:
 
 
 def test_each_torch_step_is_exported_and_an_onnx_step_goes_on_from_the_export(tmp_path: Path) -> None:
-    call = Pretending()
-    line = run_branch(branch(CUT, recover(1), INT8), "candidate", bench(call, tmp_path))
-    assert call.asked == [
+    runner = Pretending()
+    line = run_branch(branch(CUT, recover(1), INT8), "candidate", run_of(runner, tmp_path))
+    assert runner.asked == [
         ("mine: channels", "channels", "torch", "this host"),
         ("mine: channels → ONNX", "export", "torch", ""),
         ("mine: recover epochs 1", "recover", "torch", ""),
@@ -166,31 +170,33 @@ def test_each_torch_step_is_exported_and_an_onnx_step_goes_on_from_the_export(tm
 
 
 def test_a_refusal_ends_the_branch_and_keeps_what_came_before(tmp_path: Path) -> None:
-    call = Pretending(refuse="int8")
-    line = run_branch(branch(CUT, INT8, {"step": "low_rank"}), "candidate", bench(call, tmp_path))
+    runner = Pretending(refuse="int8")
+    line = run_branch(branch(CUT, INT8, {"step": "low_rank"}), "candidate", run_of(runner, tmp_path))
     assert line.refusal == "int8: int8: layer 3 cannot be cut"
     assert line.product is None
     assert [stage.label for stage in line.stages] == ["baseline", "channels"]
-    assert [kind for _, kind, _, _ in call.asked] == ["channels", "export"]
+    assert [kind for _, kind, _, _ in runner.asked] == ["channels", "export"]
 
 
 def test_only_refusals_are_rows_errors_go_through(tmp_path: Path) -> None:
-    def call(label: str, step: Any, *arguments: Any) -> Any:
-        raise ZeroDivisionError(label)
+    class Failing:
+        def run(self, label: str, verb: Any, *args: Any, **kwargs: Any) -> Any:
+            raise ZeroDivisionError(label)
 
     with pytest.raises(ZeroDivisionError):
-        run_branch(branch(CUT), "candidate", bench(call, tmp_path))
+        run_branch(branch(CUT), "candidate", run_of(Failing(), tmp_path))
 
 
 def test_recovery_is_taught_by_the_baseline(tmp_path: Path) -> None:
     asked: list[Any] = []
 
-    def call(label: str, step: Any, *arguments: Any) -> Candidate:
-        asked.append((step.name, arguments))
-        return candidate("torch", step.name)
+    class Asked:
+        def run(self, label: str, verb: Any, *args: Any, **kwargs: Any) -> Any:
+            asked.append((STEPS[verb].name, args))
+            return candidate("torch", STEPS[verb].name)
 
     pared = Stage("channels", candidate("torch", "channels"), candidate("onnx", "channels", "export"))
-    at = bench(call, tmp_path)
+    at = run_of(Asked(), tmp_path)
     run_stage(Recover(epochs=1), pared, "x", at)
     name, arguments = asked[0]
     assert name == "recover"
@@ -198,17 +204,18 @@ def test_recovery_is_taught_by_the_baseline(tmp_path: Path) -> None:
 
 
 def test_a_student_is_taught_by_the_baseline(tmp_path: Path) -> None:
-    call = Pretending()
-    line = run_branch(branch(STUDENT, INT8), "candidate", bench(call, tmp_path))
+    runner = Pretending()
+    line = run_branch(branch(STUDENT, INT8), "candidate", run_of(runner, tmp_path))
     title = "distill epochs 2 factory tasks.architectures:convnet width 4"
-    assert call.asked[0] == (f"mine: {title}", "distill", "torch", "")
+    assert runner.asked[0] == (f"mine: {title}", "distill", "torch", "")
     assert [stage.label for stage in line.stages] == ["baseline", title, "int8"]
 
 
 def test_a_plug_in_is_taken_as_the_technique_that_it_names(tmp_path: Path) -> None:
-    call = Pretending()
+    runner = Pretending()
     plugin = Plugin.model_validate({"step": "tasks.techniques:LowRank", "energy": 0.8})
-    stage = run_stage(plugin, bench(call, tmp_path).baseline, "x", bench(call, tmp_path))
+    at = run_of(runner, tmp_path)
+    stage = run_stage(plugin, at.baseline, "x", at)
     assert stage.label == "tasks.techniques:LowRank energy 0.8"
-    assert call.asked[0][1] == "low_rank"
-    assert branches.export_stage(stage.exported, "x", bench(call, tmp_path)) is stage.exported
+    assert runner.asked[0][1] == "low_rank"
+    assert branches.export_stage(stage.exported, "x", at.prepared, at.job) is stage.exported

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from flows.pipeline.compression_search import found_name, freeze_choices, is_walked, rank_of, unfinished_leader
+from flows.pipeline.compression_search import found_name, freeze_choices, has_file, rank_of, unfinished_leader
 from flows.pipeline.findings import BranchResult, Stage
 from tasks.compression.branch import Branch
 from tasks.core import Candidate, Step, Store
@@ -17,31 +17,31 @@ def trial(number: int, score: float | None, answer: dict[str, Any] | None = None
     return Trial(number, {"n": number}, score, (), "stopped early", 1.0, {}, answer)
 
 
-WALKED = trial(0, 0.6, {"stages": [], "rank": 0.6})
+RUN_TO_ITS_END = trial(0, 0.6, {"stages": [], "rank": 0.6})
 GIVEN_UP = trial(1, 0.9, {"refusal": "given up before its recovery"})
 
 
 def test_a_trial_that_was_stopped_ahead_of_all_is_worth_its_end() -> None:
     stopped = [trial(2, 0.65), trial(3, 0.7), trial(4, None)]
-    found = unfinished_leader([WALKED, GIVEN_UP, *stopped], 0.6)
+    found = unfinished_leader([RUN_TO_ITS_END, GIVEN_UP, *stopped], 0.6)
     assert found is stopped[1], "not the one that was given up: its score is no more than a hope"
 
 
 def test_what_was_stopped_behind_stays_where_it_is() -> None:
-    assert unfinished_leader([WALKED, GIVEN_UP, trial(2, 0.6)], 0.6) is None
+    assert unfinished_leader([RUN_TO_ITS_END, GIVEN_UP, trial(2, 0.6)], 0.6) is None
     assert unfinished_leader([], 0.0) is None
     assert unfinished_leader([trial(2, -0.1)], 0.0) is None, "beyond the goal"
 
 
 def test_only_what_came_to_a_file_has_a_rank() -> None:
-    assert is_walked(WALKED)
-    assert rank_of(WALKED) == 0.6
-    assert not is_walked(GIVEN_UP)
-    assert not is_walked(trial(2, 0.7))
-    assert found_name(WALKED) == "found 1"
+    assert has_file(RUN_TO_ITS_END)
+    assert rank_of(RUN_TO_ITS_END) == 0.6
+    assert not has_file(GIVEN_UP)
+    assert not has_file(trial(2, 0.7))
+    assert found_name(RUN_TO_ITS_END) == "found 1"
 
 
-def test_a_branch_keeps_the_variants_that_were_chosen_as_it_was_walked(tmp_path: Path) -> None:
+def test_a_branch_keeps_the_variants_that_were_chosen_as_it_was_run(tmp_path: Path) -> None:
     store = Store(tmp_path)
     plan = store.put_json({"variant": "u8s8", "per_channel": True, "calibration": "minmax"})
     steps = [{"step": "channels", "sparsity": 0.5}, {"step": "recover", "epochs": 1}, {"step": "int8"}]
@@ -52,11 +52,11 @@ def test_a_branch_keeps_the_variants_that_were_chosen_as_it_was_walked(tmp_path:
         candidate = Candidate("narrow", "onnx", "", {}, (step,), "0" * 64)
         return Stage(label, candidate, candidate)
 
-    walked = (stage("train", None), stage("channels", store.put_json({"cuts": []})), stage("recover", None))
+    stages = (stage("train", None), stage("channels", store.put_json({"cuts": []})), stage("recover", None))
     narrow, recover, int8 = freeze_choices(
-        branch, [BranchResult("narrow", "candidate", (*walked, stage("int8", plan)))], store
+        branch, [BranchResult("narrow", "candidate", (*stages, stage("int8", plan)))], store
     ).steps
     assert (narrow, recover) == branch.steps[:2]
     assert int8 == Int8(variants=("u8s8",), per_channel=True, calibration="minmax")
-    refused = BranchResult("narrow", "candidate", walked, "int8: it would grow")
+    refused = BranchResult("narrow", "candidate", stages, "int8: it would grow")
     assert freeze_choices(branch, [refused], store) == branch

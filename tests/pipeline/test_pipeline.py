@@ -12,16 +12,17 @@ import pytest
 from support import runs
 
 from flows.pipeline import pipeline
-from flows.pipeline.branches import RunContext
 from flows.pipeline.findings import BranchResult, Stage
+from flows.pipeline.run_context import Job, RunContext
 from flows.recipe.points import value_at, with_point
+from flows.recipe.schema import Recipe
 from flows.trials.training_trial import TrainingObjective
-from tasks.core import Candidate, Goal, InputError, Limits
+from tasks.core import Candidate, Context, Goal, InputError, Limits, PlainRunner, Runner
 from tasks.data import preprocessing
 from tasks.kernels.host.machine import host_name
 from tasks.kernels.onnx import sessions
-from tasks.search.results import Trial, Tuned
-from tasks.steps.runner import call_plainly
+from tasks.search.results import SearchStart, Trial, Tuned
+from tasks.steps.definitions import STEPS
 from tasks.training.recovery import Recover
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def named(plain: PlainRun, step: str) -> list[Any]:
-    return [arguments for _, name, arguments in plain.call.calls if name == step]
+    return [arguments for _, name, arguments in plain.runner.calls if name == step]
 
 
 def test_the_baseline_comes_first_then_the_branches_then_the_controls(plain: PlainRun) -> None:
@@ -56,8 +57,8 @@ def test_a_branch_that_refuses_is_a_row_with_a_reason_and_the_others_go_on(plain
 def test_prefixes_that_branches_share_are_computed_once(plain: PlainRun) -> None:
     cuts = [arguments for arguments in named(plain, "compress") if arguments["technique"].step == "channels"]
     assert len(cuts) == 3, "asked for by every branch"
-    assert "narrow: channels sparsity 0.5" in plain.call.worked
-    assert plain.call.remembered == [
+    assert "narrow: channels sparsity 0.5" in plain.runner.worked
+    assert plain.runner.remembered == [
         "narrow-int8: channels sparsity 0.5",
         "narrow-int8: channels sparsity 0.5 → ONNX",
         "narrow-int8: recover epochs 1",
@@ -90,9 +91,9 @@ def test_every_stage_that_is_a_file_has_a_validation_card(plain: PlainRun) -> No
 
 def test_the_test_split_is_opened_once_after_the_choice_for_the_two_that_matter(plain: PlainRun) -> None:
     # The files of the test split were out of reach until then: see `Sealed`.
-    asked = [(arguments["split"], list(arguments["candidates"])) for arguments in named(plain, "evaluate")]
+    asked = [(arguments["spec"].split, list(arguments["candidates"])) for arguments in named(plain, "evaluate")]
     assert [split for split, _ in asked] == ["validation", "test"]
-    assert plain.call.calls[-1][1] == "evaluate"
+    assert plain.runner.calls[-1][1] == "evaluate"
     chosen = plain.findings.choice.chosen
     baseline = plain.findings.lines[0].stages[0].exported.digest
     assert plain.findings.test.keys() == {baseline, chosen}
@@ -116,13 +117,13 @@ def test_the_product_is_the_chosen_file_and_takes_raw_digits(plain: PlainRun) ->
 
 def test_steps_are_counted_beforehand(plain: PlainRun) -> None:
     after_the_refusal = 1  # the export that the refused step would have been followed by
-    assert pipeline.count_steps(plain.recipe) - after_the_refusal == len(plain.call.calls)
+    assert pipeline.count_steps(plain.recipe) - after_the_refusal == len(plain.runner.calls)
 
 
 def test_a_run_again_is_answered_from_memory_with_the_same_findings(plain: PlainRun) -> None:
-    worked = len(plain.call.worked)
-    again = pipeline.run_pipeline(plain.recipe, plain.workspace, plain.call)
-    assert plain.call.worked[worked:] == ["backwards: channels sparsity 0.5"], "a refusal is no answer to remember"
+    worked = len(plain.runner.worked)
+    again = pipeline.run_pipeline(plain.job)
+    assert plain.runner.worked[worked:] == ["backwards: channels sparsity 0.5"], "a refusal is no answer to remember"
     assert again == plain.findings
 
 
@@ -130,9 +131,9 @@ def test_a_run_again_is_answered_from_memory_with_the_same_findings(plain: Plain
 
 
 def test_an_impossible_goal_keeps_the_baseline(plain: PlainRun) -> None:
-    worked = len(plain.call.worked)
+    worked = len(plain.runner.worked)
     goal = Goal(max_drop=1.0, minimize="bytes", limits=Limits(speedup=1000))
-    found = pipeline.run_pipeline(plain.recipe.model_copy(update={"goal": goal}), plain.workspace, plain.call)
+    found = pipeline.run_pipeline(dataclasses.replace(plain.job, recipe=plain.recipe.model_copy(update={"goal": goal})))
     baseline = found.lines[0].stages[0].exported
     assert (found.meets_goal, found.choice.meets_goal) == (False, False)
     assert found.product == baseline
@@ -143,7 +144,7 @@ def test_an_impossible_goal_keeps_the_baseline(plain: PlainRun) -> None:
     assert len(others) == 2
     assert all(told.endswith("below the limit 1000") for told in others)
     # Another goal asks for another evaluation, not for other models.
-    assert plain.call.worked[worked:] == [
+    assert plain.runner.worked[worked:] == [
         "backwards: channels sparsity 0.5",
         "evaluate on validation",
         "test once",
@@ -151,17 +152,20 @@ def test_an_impossible_goal_keeps_the_baseline(plain: PlainRun) -> None:
 
 
 def test_a_choice_that_the_test_refutes_is_not_the_product(plain: PlainRun) -> None:
-    def call(label: str, step: Any, *arguments: Any) -> Any:
-        answer = plain.call(label, step, *arguments)
-        if label != "test once":
-            return answer
-        return {
-            digest: dataclasses.replace(card, drop=dataclasses.replace(card.drop, verdict="beyond"))
-            for digest, card in answer.items()
-        }
+    class Refuting:
+        """A `Runner` whose test goes against all candidates."""
+
+        def run(self, label: str, verb: Any, *args: Any, **kwargs: Any) -> Any:
+            answer = plain.runner.run(label, verb, *args, **kwargs)
+            if label != "test once":
+                return answer
+            return {
+                digest: dataclasses.replace(card, drop=dataclasses.replace(card.drop, verdict="beyond"))
+                for digest, card in answer.items()
+            }
 
     assert plain.findings.meets_goal
-    found = pipeline.run_pipeline(plain.recipe, plain.workspace, call)
+    found = pipeline.run_pipeline(dataclasses.replace(plain.job, runner=Refuting()))
     assert found.choice.meets_goal
     assert not found.meets_goal
     assert found.product == found.lines[0].stages[0].exported
@@ -170,13 +174,14 @@ def test_a_choice_that_the_test_refutes_is_not_the_product(plain: PlainRun) -> N
 def test_a_mistake_is_found_before_anything_is_trained(plain: PlainRun, tmp_path: Path) -> None:
     called: list[str] = []
 
-    def call(label: str, step: Any, *arguments: Any) -> Any:
-        called.append(step.name)
-        return call_plainly(label, step, *arguments)
+    class Naming(PlainRunner):
+        def run(self, label: str, verb: Any, *args: Any, **kwargs: Any) -> Any:
+            called.append(verb.__name__)
+            return super().run(label, verb, *args, **kwargs)
 
     recipe = plain.recipe.model_copy(update={"goal": Goal(metric="rmse")})
     with pytest.raises(InputError, match=r"goal\.metric: must be one of accuracy.*'rmse'"):
-        pipeline.run_pipeline(recipe, runs.workspace(tmp_path), call)
+        pipeline.run_pipeline(Job(recipe, Context(runs.workspace(tmp_path)), Naming()))
     assert called == ["ingest", "preprocess"]
 
 
@@ -186,32 +191,42 @@ SPACE = {"train.learning_rate": {"loguniform": [1e-3, 1e-1]}, "model.arguments.w
 
 
 class Answering:
-    """A `Call` that hands out one answer and keeps what it was asked."""
+    """A `Runner` that hands out one answer and keeps what it was asked."""
 
     def __init__(self, answer: Any) -> None:
         self.answer, self.asked = answer, list[tuple[Any, ...]]()
 
-    def __call__(self, label: str, step: Any, *arguments: Any) -> Any:
-        self.asked.append((label, step.name, *arguments))
+    def run(self, label: str, verb: Any, *args: Any, **kwargs: Any) -> Any:
+        assert not kwargs
+        self.asked.append((label, STEPS[verb].name, *args))
         return self.answer
+
+
+def tune(plain: PlainRun, recipe: Recipe, runner: Runner) -> tuple[Recipe, Tuned | None]:
+    """The recipe after its search, and what was found."""
+    job = Job(recipe, Context(plain.workspace), runner)
+    settled, tuned = pipeline.tune_training(job, plain.findings.prepared)
+    assert settled == dataclasses.replace(job, recipe=settled.recipe), "nothing else changes"
+    return settled.recipe, tuned
 
 
 def test_the_best_point_of_a_search_goes_into_the_recipe(plain: PlainRun) -> None:
     recipe = runs.tiny_recipe(search={"space": SPACE, "epochs": 9, "warm_start": False})
     point = {"train.learning_rate": 0.02, "model.arguments.width": 8}
     tuned = Tuned(point, (Trial(0, point, 0.9, ((1, 0.9),), "finished", 1.0),))
-    call = Answering(tuned)
-    settled, found = pipeline.tune_training(recipe, plain.findings.prepared, plain.workspace, call)
+    runner = Answering(tuned)
+    settled, found = tune(plain, recipe, runner)
     assert found == tuned
     assert settled.train.learning_rate == 0.02
     assert settled.model.arguments == {"width": 8, "depth": 2}
     assert settled.search is None, "saved and run alone, it does not search again"
-    ((label, step, trial, search, first, known, epochs, host, _),) = call.asked
-    assert (label, step, search, known, host) == ("search", "tune", recipe.search, (), "")
-    assert first == ({"train.learning_rate": 0.01, "model.arguments.width": 16},), "the recipe's own values"
+    ((label, step, objective, search, start, epochs, host, context),) = runner.asked
+    assert (label, step, search, start.known, host) == ("search", "tune", recipe.search, (), "")
+    assert start.first == ({"train.learning_rate": 0.01, "model.arguments.width": 16},), "the recipe's own values"
+    assert context == Context(plain.workspace)
     assert epochs == 2, "no trial trains longer than the recipe"
-    assert isinstance(trial, TrainingObjective)
-    assert trial.prepared == plain.findings.prepared
+    assert isinstance(objective, TrainingObjective)
+    assert objective.prepared == plain.findings.prepared
 
 
 def test_with_a_cost_the_least_of_it_within_the_margin_goes_into_the_recipe(plain: PlainRun) -> None:
@@ -220,34 +235,34 @@ def test_with_a_cost_the_least_of_it_within_the_margin_goes_into_the_recipe(plai
     points = [{"train.learning_rate": rate, "model.arguments.width": 8} for rate in (0.01, 0.02, 0.03)]
     outcomes = zip(points, (0.9, 0.8, 0.6), (3.0, 2.0, 1.0), strict=True)
     trials = [Trial(0, point, score, (), "finished", 1.0, {"latency_ms": cost}) for point, score, cost in outcomes]
-    call = Answering(Tuned(points[0], tuple(trials), cost="latency_ms"))
-    settled, found = pipeline.tune_training(recipe, plain.findings.prepared, plain.workspace, call)
+    runner = Answering(Tuned(points[0], tuple(trials), cost="latency_ms"))
+    settled, found = tune(plain, recipe, runner)
     assert settled.train.learning_rate == 0.02
     assert found is not None
     assert found.best == points[1], "what MLflow is told"
-    assert call.asked[0][7] == host_name(), "a latency is measured"
+    assert runner.asked[0][6] == host_name(), "a latency is measured"
 
 
 def test_a_search_without_a_result_leaves_the_recipe_as_it_is(plain: PlainRun) -> None:
     recipe = runs.tiny_recipe(search={"space": SPACE, "warm_start": False})
-    settled, found = pipeline.tune_training(recipe, plain.findings.prepared, plain.workspace, Answering(Tuned({}, ())))
+    settled, found = tune(plain, recipe, Answering(Tuned({}, ())))
     assert found == Tuned({}, ())
     assert settled == runs.tiny_recipe(), "its own values, and no search that would run again"
 
 
 def test_no_first_point_where_the_recipe_says_nothing(plain: PlainRun) -> None:
     recipe = runs.tiny_recipe(search={"space": {"train.minutes": {"uniform": [1, 2]}}, "warm_start": False})
-    call = Answering(Tuned({}, ()))
-    pipeline.tune_training(recipe, plain.findings.prepared, plain.workspace, call)
-    assert call.asked[0][4] == ()
+    runner = Answering(Tuned({}, ()))
+    tune(plain, recipe, runner)
+    assert runner.asked[0][4] == SearchStart()
 
 
 def test_there_is_nothing_to_search_without_a_search_or_with_weights(plain: PlainRun) -> None:
-    call = Answering(None)
-    assert pipeline.tune_training(plain.recipe, plain.findings.prepared, plain.workspace, call) == (plain.recipe, None)
+    runner = Answering(None)
+    assert tune(plain, plain.recipe, runner) == (plain.recipe, None)
     adopted = runs.tiny_recipe(search={"space": SPACE}, model={"weights": "net.pt"})
-    assert pipeline.tune_training(adopted, plain.findings.prepared, plain.workspace, call) == (adopted, None)
-    assert call.asked == []
+    assert tune(plain, adopted, runner) == (adopted, None)
+    assert runner.asked == []
 
 
 # --- the recipe as a function of a point ----------------------------------------------------------------------
@@ -278,7 +293,7 @@ def test_values_at_paths() -> None:
 
 
 def test_every_label_of_a_run_is_its_own(plain: PlainRun) -> None:
-    labels = Counter(label for label, _, _ in plain.call.calls[: pipeline.count_steps(plain.recipe) - 1])
+    labels = Counter(label for label, _, _ in plain.runner.calls[: pipeline.count_steps(plain.recipe) - 1])
     assert max(labels.values()) == 1
 
 
@@ -298,7 +313,7 @@ def test_stages_of_the_same_words_are_measured_both(plain: PlainRun) -> None:
         BranchResult("baseline", "baseline", (baseline,)),
         BranchResult("a", "candidate", (baseline, *stages), "refused"),
     )
-    call = Answering({})
-    bench = RunContext(plain.recipe, plain.findings.prepared, baseline, "here", plain.workspace, call)
-    pipeline.measure_stages("evaluate", lines, bench)
-    assert list(call.asked[0][2]) == ["baseline", "a: recover", "a: recover (2)"]
+    runner = Answering({})
+    job = dataclasses.replace(plain.job, runner=runner)
+    pipeline.measure_stages("evaluate", lines, RunContext(job, plain.findings.prepared, baseline, "here"))
+    assert list(runner.asked[0][2]) == ["baseline", "a: recover", "a: recover (2)"]

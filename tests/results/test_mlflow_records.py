@@ -11,12 +11,11 @@ from flows.results.mlflow_records import record_search
 from flows.trials.compression_trial import CompressionObjective
 from flows.trials.training_trial import TrainingObjective
 from tasks import tracking
-from tasks.core import Workspace
+from tasks.core import PlainRunner, Workspace
 from tasks.search.domains import Uniform
 from tasks.search.results import Known, Trial, Tuned
 from tasks.search.search_spec import Search
-from tasks.steps import definitions
-from tasks.steps.runner import write_plainly
+from tasks.steps.recorded_search import recall_searches
 from tasks.tracking import Warm, past_searches, warm
 from tasks.tracking.live_recorder import SearchRun
 
@@ -34,9 +33,10 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 def test_a_recorded_search_warms_the_next_of_its_role(workspace: Workspace) -> None:
     parent = tracking.open_run(workspace.tracking_uri, "digits", "digits", "key", {}, {})
-    record_search(SEARCH, TUNED, parent, workspace, write_plainly)
-    record_search(BRANCH_SEARCH, dataclasses.replace(TUNED, identity=""), parent, workspace, write_plainly)
-    record_search(SEARCH, TUNED, parent, workspace, write_plainly)
+    at = dataclasses.replace(workspace, run=parent)
+    record_search(SEARCH, TUNED, at, PlainRunner())
+    record_search(BRANCH_SEARCH, dataclasses.replace(TUNED, identity=""), at, PlainRunner())
+    record_search(SEARCH, TUNED, at, PlainRunner())
     (search,) = past_searches(workspace.tracking_uri, "digits", SEARCH)
     assert warm([search], "same data", SPACE) == Warm(known=(Known(POINT, 0.9),))
     assert warm([search], "other data", SPACE) == Warm(first=(POINT,))
@@ -49,9 +49,10 @@ def test_a_search_that_was_killed_is_a_past_to_others_and_not_to_itself(workspac
     parent = tracking.open_run(uri, "killed", "killed", "key", {}, {})
     SearchRun(uri, parent, SEARCH, "same data").add(TUNED.trials)  # and then the process is gone
     asked = ("killed", SEARCH, "same data", Search(space=SPACE), POINT)
-    assert definitions.remember.fn(*asked, workspace) == Warm(known=(Known(POINT, 0.9),))
-    assert definitions.remember.fn(*asked, dataclasses.replace(workspace, run=parent)) == Warm()
-    record_search(SEARCH, TUNED, parent, workspace, write_plainly)
+    at = dataclasses.replace(workspace, run=parent)
+    assert recall_searches(*asked, workspace) == Warm(known=(Known(POINT, 0.9),))
+    assert recall_searches(*asked, at) == Warm()
+    record_search(SEARCH, TUNED, at, PlainRunner())
     assert len(past_searches(uri, "killed", SEARCH)) == 1, "it went on in its own run"
 
 

@@ -16,6 +16,7 @@ from flows.results import report_builder
 from tasks.core import Goal, Scorecard
 from tasks.core.goal import Limits
 from tasks.evaluation.selection import select
+from tasks.kernels.statistics.metrics import METRICS
 from tasks.report.html import render_report
 from tasks.report.report_data import ReportData
 from tasks.search.results import EXCESS, Trial, Tuned
@@ -144,13 +145,13 @@ def test_the_test_cards_and_the_frame_are_those_of_the_run(told: ReportData, pla
     assert told.searched is None
 
 
-def test_the_recipe_in_the_story_runs_again(told: ReportData, plain: PlainRun) -> None:
+def test_the_recipe_in_the_report_runs_again(told: ReportData, plain: PlainRun) -> None:
     assert validate_recipe(yaml.safe_load(told.recipe)) == plain.recipe
     assert "learning_rate: 0.01" in told.recipe
     assert "weight_decay" not in told.recipe, "only what the user said"
 
 
-def test_a_story_becomes_a_report_that_names_every_row(told: ReportData, tmp_path: Path) -> None:
+def test_a_report_becomes_a_page_that_names_every_row(told: ReportData, tmp_path: Path) -> None:
     page = render_report(told)
     assert all(entry.name in page for entry in told.entries)
     assert page.count("<html") == 1
@@ -187,8 +188,9 @@ def test_what_is_not_proven_on_test_is_noted(plain: PlainRun) -> None:
 
 
 def test_a_trial_beyond_the_limits_has_no_score_but_a_reason() -> None:
-    measured = {"bytes": 120.0, EXCESS: 0.2}
-    row = report_builder.trial_row(Trial(3, {"a": 1}, -1.2e6, ((1, -1.2e6),), "finished", 1.0, measured), 1, "bytes")
+    beyond = Trial(3, {"a": 1}, -1.2e6, ((1, -1.2e6),), "finished", 1.0, {"bytes": 120.0, EXCESS: 0.2})
+    row = report_builder.trial_row(beyond, METRICS["accuracy"], "bytes")
     assert (row["score"], row["cost"], row["epochs"], row["reason"]) == (None, 120.0, 0, "beyond the limits by 20%")
-    row = report_builder.trial_row(Trial(4, {"a": 1}, -0.25, ((1, -0.25),), "finished", 1.0, {"bytes": 90.0}), -1, None)
+    within = Trial(4, {"a": 1}, -0.25, ((1, -0.25),), "finished", 1.0, {"bytes": 90.0})
+    row = report_builder.trial_row(within, METRICS["rmse"], None)
     assert (row["score"], row["cost"], row["epochs"], row["reason"]) == (0.25, None, 1, "")

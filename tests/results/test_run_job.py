@@ -14,6 +14,7 @@ from rich.console import Console
 from support import onnx_files, runs
 
 from flows.cli import plan, predict
+from flows.pipeline import run_context
 from flows.pipeline.findings import Findings
 from flows.pipeline.pipeline import count_steps, run_pipeline
 from flows.recipe.default_branches import branches_of
@@ -21,10 +22,9 @@ from flows.recipe.loading import validate_recipe
 from flows.recipe.schema import Recipe
 from flows.results import mlflow_records, run_job
 from flows.results.outcome import Outcome
-from tasks.core import InputError, Workspace
+from tasks.core import Context, InputError, Workspace
 from tasks.evaluation import parity
 from tasks.kernels.onnx import description, sessions
-from tasks.steps.runner import write_plainly
 from tasks.techniques import TAGS, Technique
 from tasks.tracking import registry
 
@@ -55,7 +55,7 @@ class Job:
     recipe: Recipe
     workspace: Workspace
     file: Path
-    call: runs.Remembering
+    runner: runs.Remembering
     outcome: Outcome
 
     @property
@@ -81,20 +81,20 @@ def job(tmp_path_factory: pytest.TempPathFactory, short_timing: None) -> Job:
     home = tmp_path_factory.mktemp("theirs")
     made = onnx_files.network((1, 1, 8, 8), 10, opset=9, ir=4, listed=True)
     file = onnx_files.write(made, home / "theirs.onnx")
-    recipe, workspace, call = recipe_of(file), runs.workspace(home), runs.Remembering()
-    return Job(recipe, workspace, file, call, run_job.run_job(recipe, workspace, call, write_plainly))
+    recipe, workspace, runner = recipe_of(file), runs.workspace(home), runs.Remembering()
+    return Job(recipe, workspace, file, runner, run_job.run_job(recipe, workspace, runner))
 
 
 def test_the_baseline_is_the_file_and_nothing_is_trained(job: Job) -> None:
     baseline, clean, eight = job.findings.lines
     assert (baseline.name, clean.name, eight.name) == ("baseline", "clean", "eight")
     assert {line.refusal for line in job.findings.lines} == {None}
-    assert job.call.worked == [
+    assert job.runner.worked == [
         *("ingest sklearn:digits", "preprocess", "load the baseline", "clean: clean"),
         *("eight: int8 variants ['u8s8_reduced']", "evaluate on validation", "test once"),
     ]
-    assert job.call.remembered == ["eight: clean"]
-    assert count_steps(job.recipe) == len(job.call.calls)
+    assert job.runner.remembered == ["eight: clean"]
+    assert count_steps(job.recipe) == len(job.runner.calls)
     model = baseline.stages[0].model
     assert (model, model.form, model.factory) == (baseline.stages[0].exported, "onnx", "")
 
@@ -141,16 +141,17 @@ def test_the_report_and_the_records_tell_of_the_file(job: Job) -> None:
 
 
 def test_another_file_is_another_baseline(job: Job) -> None:
-    before = len(job.call.worked)
-    run_pipeline(job.recipe, job.workspace, job.call)
-    assert job.call.worked[before:] == []
+    before = len(job.runner.worked)
+    again = run_context.Job(job.recipe, Context(job.workspace), job.runner)
+    run_pipeline(again)
+    assert job.runner.worked[before:] == []
     whole = job.file.read_bytes()
     try:
         onnx_files.write(onnx_files.network((1, 1, 8, 8), 10, opset=11), job.file)
-        run_pipeline(job.recipe, job.workspace, job.call)
+        run_pipeline(again)
     finally:
         job.file.write_bytes(whole)
-    assert "load the baseline" in job.call.worked[before:]
+    assert "load the baseline" in job.runner.worked[before:]
 
 
 def test_the_default_branches_are_the_techniques_for_files_each_alone(tmp_path: Path) -> None:

@@ -2,39 +2,51 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect import task
 
-from tasks.core import Candidate, Prepared, Split, Step, Workspace, cache_key
-from tasks.data import preprocessing
+from tasks.core import Candidate, Context, InputError, Prepared, Split, Step, Update, Workspace, cache_key, silent
+from tasks.data import ingestion, preprocessing
 from tasks.data.data_spec import DataSpec
 from tasks.models.model_spec import ModelSpec
-from tasks.steps import caching, definitions
+from tasks.steps import caching
+from tasks.steps.definitions import STEPS
 from tasks.training import baseline
 from tasks.training.train_spec import TrainSpec
+from tasks.training.training_data import TrainingInputs
 
 SMALL = ModelSpec(arguments={"width": 4, "depth": 1})
 QUICK = TrainSpec(epochs=1, batch_size=16)
 
 
-def counted(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[str]:
-    """Counts the calls of a verb, which goes on as it was."""
+def counted(monkeypatch: pytest.MonkeyPatch, verb: Callable[..., Any]) -> list[str]:
+    """Counts the calls of a verb by its task; the verb goes on as it was."""
     calls: list[str] = []
-    verb: Callable[..., Any] = getattr(module, name)
 
+    @functools.wraps(verb)
     def count(*arguments: Any, **named: Any) -> Any:
-        calls.append(name)
+        calls.append(verb.__name__)
         return verb(*arguments, **named)
 
-    monkeypatch.setattr(module, name, count)
+    monkeypatch.setattr(STEPS[verb], "fn", count)
     return calls
 
 
+def run(verb: Callable[..., Any], workspace: Workspace, **arguments: Any) -> caching.Answered:
+    return caching.run_cached(STEPS[verb], arguments, workspace, silent)
+
+
+def arguments_of_fit(prepared: Prepared, workspace: Workspace, spec: TrainSpec) -> dict[str, Any]:
+    return {"model": SMALL, "spec": spec, "inputs": TrainingInputs(prepared), "context": Context(workspace)}
+
+
 def fit(prepared: Prepared, workspace: Workspace, spec: TrainSpec = QUICK) -> caching.Answered:
-    return caching.run_cached(definitions.fit, prepared, SMALL, (), spec, "accuracy", workspace)
+    return run(baseline.fit, workspace, **arguments_of_fit(prepared, workspace, spec))
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -42,7 +54,7 @@ def test_the_same_call_again_is_answered_from_the_store(
     prepared: Prepared, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = QUICK.model_copy(update={"seed": 101})
-    calls = counted(monkeypatch, baseline, "fit")
+    calls = counted(monkeypatch, baseline.fit)
     first, again = fit(prepared, workspace, spec), fit(prepared, workspace, spec)
     assert (first.cached, again.cached, calls) == (False, True, ["fit"])
     assert again.value == first.value
@@ -60,7 +72,7 @@ def test_a_harmed_store_entry_is_noticed_and_worked_out_anew(
     harm: str, entry: str, prepared: Prepared, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = QUICK.model_copy(update={"seed": 103, "label_smoothing": len(harm) / 100 + (entry == "record") / 1000})
-    calls = counted(monkeypatch, baseline, "fit")
+    calls = counted(monkeypatch, baseline.fit)
     first = fit(prepared, workspace, spec)
     digest = first.value.content if entry == "content" else first.value.lineage[0].record
     place = workspace.store.path(digest)
@@ -86,10 +98,10 @@ def test_a_harmed_record_of_an_answer_is_noticed_and_worked_out_anew(
     from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
 
     spec = QUICK.model_copy(update={"seed": 105, "label_smoothing": len(harm) / 100})
-    calls = counted(monkeypatch, baseline, "fit")
+    calls = counted(monkeypatch, baseline.fit)
     first = fit(prepared, workspace, spec)
-    arguments = {"prepared": prepared, "model": SMALL, "augment": (), "spec": spec, "metric": "accuracy"}
-    place = Path(PREFECT_LOCAL_STORAGE_PATH.value()) / cache_key.cache_key("fit", {**arguments, "workspace": workspace})
+    key = cache_key.cache_key("fit", arguments_of_fit(prepared, workspace, spec))
+    place = Path(PREFECT_LOCAL_STORAGE_PATH.value()) / key
     whole = place.read_bytes()
     if harm == "deleted":
         place.unlink()
@@ -103,37 +115,62 @@ def test_a_harmed_record_of_an_answer_is_noticed_and_worked_out_anew(
 
 @pytest.mark.usefixtures("prefect_server")
 def test_answers_keep_their_types(workspace: Workspace) -> None:
-    spec = DataSpec(source="sklearn:iris")
-    dataset = caching.run_cached(definitions.ingest, spec, "stamp", workspace).value
-    again = caching.run_cached(definitions.ingest, spec, "stamp", workspace)
+    asked: dict[str, Any] = {"spec": DataSpec(source="sklearn:iris"), "stamp": "stamp", "context": Context(workspace)}
+    dataset = run(ingestion.ingest, workspace, **asked).value
+    again = run(ingestion.ingest, workspace, **asked)
     assert again.cached
     assert again.value == dataset
     assert again.value.columns == dataset.columns
     assert isinstance(again.value.splits["train"], Split)
-    assert caching.run_cached(definitions.preprocess, again.value, (), workspace).value.dataset == dataset
+    prepared = run(preprocessing.preprocess, workspace, dataset=again.value, steps=(), store=workspace.store).value
+    assert prepared.dataset == dataset
 
 
 @pytest.mark.usefixtures("prefect_server")
 def test_a_step_s_error_comes_out_as_it_is(workspace: Workspace) -> None:
-    from tasks.core import InputError
-
+    spec = DataSpec(source="sklearn:digitz")
     for _ in range(2):  # and it is not remembered as an answer
         with pytest.raises(InputError, match="sklearn:digits"):
-            caching.run_cached(definitions.ingest, DataSpec(source="sklearn:digitz"), "stamp", workspace)
+            run(ingestion.ingest, workspace, spec=spec, stamp="stamp", context=Context(workspace))
 
 
 @pytest.mark.usefixtures("prefect_server")
 def test_a_step_without_a_key_is_refused_before_it_works(
     prepared: Prepared, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = counted(monkeypatch, preprocessing, "preprocess")
+    calls = counted(monkeypatch, preprocessing.preprocess)
+    given: dict[str, Any] = {"dataset": prepared.dataset, "steps": (object(),), "store": workspace.store}
     with pytest.raises(TypeError, match="not JSON serializable"):
-        caching.run_cached(definitions.preprocess, prepared.dataset, (object(),), workspace)
+        run(preprocessing.preprocess, workspace, **given)
     assert calls == []
 
 
-def test_outside_a_run_nothing_is_kept(workspace: Workspace) -> None:
-    assert caching.resumable(workspace) is None
+@pytest.mark.usefixtures("prefect_server")
+def test_every_question_has_a_checkpoint_of_its_own_and_the_context_knows_it_and_the_listener(
+    workspace: Workspace,
+) -> None:
+    contexts: list[Context] = []
+    heard: list[Update] = []
+
+    @task(**caching.CACHED, name="look")
+    def look(number: int, context: Context) -> int:
+        contexts.append(context)
+        context.progress(Update(number, 2))
+        assert context.checkpoint is not None
+        context.checkpoint.parent.mkdir(exist_ok=True)
+        context.checkpoint.write_text("under way")
+        return number
+
+    asked: list[dict[str, Any]] = [{"number": number, "context": Context(workspace)} for number in (1, 2)]
+    answers = [caching.run_cached(look, arguments, workspace, heard.append) for arguments in (*asked, asked[0])]
+    assert [(answer.value, answer.cached) for answer in answers] == [(1, False), (2, False), (1, True)]
+    assert [context.checkpoint for context in contexts] == [
+        workspace.checkpoints / cache_key.cache_key("look", arguments) for arguments in asked
+    ]
+    assert [context.workspace for context in contexts] == [workspace] * 2
+    assert heard == [Update(1, 2), Update(2, 2)], "what comes from the store says nothing"
+    assert Context(workspace).checkpoint is None, "outside of a run nothing is kept"
+    assert list(workspace.checkpoints.iterdir()) == [], "nor after it"
 
 
 def test_discard_takes_files_and_folders_and_minds_nothing(tmp_path: Path) -> None:

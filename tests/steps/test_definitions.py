@@ -2,49 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from support import runs
 
-from tasks.core import Prepared, Workspace
+from tasks.compression.fine_tuning import distill, recover
+from tasks.core import Context, Prepared, Progress, Update, Workspace, silent
 from tasks.models.model_spec import ModelSpec
-from tasks.steps import caching, definitions
+from tasks.steps import caching
+from tasks.steps.definitions import STEPS
+from tasks.training.baseline import fit
 from tasks.training.recovery import Recover
 from tasks.training.student import Distill
 from tasks.training.train_spec import TrainSpec
+from tasks.training.training_data import TrainingInputs
 
 SMALL = ModelSpec(arguments={"width": 4, "depth": 1})
 
 
-def fit(prepared: Prepared, workspace: Workspace, spec: TrainSpec) -> caching.Answered:
-    return caching.run_cached(definitions.fit, prepared, SMALL, (), spec, "accuracy", workspace)
+class Plug:
+    """A `Progress` that remembers the epochs that it hears of, and pulls the plug once, at the second."""
+
+    def __init__(self) -> None:
+        self.heard: list[int] = []
+        self.is_pulled = False
+
+    def __call__(self, update: Update) -> None:
+        self.heard.append(update.done)
+        if update.done == 2 and not self.is_pulled:
+            self.is_pulled = True
+            raise RuntimeError("pulled the plug")
 
 
 @pytest.mark.usefixtures("prefect_server")
 def test_a_killed_step_goes_on_and_leaves_nothing_behind(
-    prepared: Prepared, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    prepared: Prepared, workspace: Workspace, trained: list[int]
 ) -> None:
-    spec = TrainSpec(epochs=3, batch_size=16, seed=104)
-    seen: list[tuple[str, int]] = []
-    killed = True
-
-    def each_epoch(*_: Any) -> Callable[[Any], None]:
-        def on_epoch(epoch: Any) -> None:
-            seen.append(("first" if killed else "second", epoch.number))
-            if killed and epoch.number == 2:
-                raise RuntimeError("pulled the plug")
-
-        return on_epoch
-
-    monkeypatch.setattr(definitions, "each_epoch", each_epoch)
+    given = {
+        "model": SMALL,
+        "spec": TrainSpec(epochs=3, batch_size=16, seed=104),
+        "inputs": TrainingInputs(prepared),
+        "context": Context(workspace),
+    }
+    plug = Plug()
     with pytest.raises(RuntimeError, match="pulled the plug"):
-        fit(prepared, workspace, spec)
+        caching.run_cached(STEPS[fit], given, workspace, plug)
     assert [place.name.split("-")[0] for place in workspace.checkpoints.iterdir()] == ["fit"]
-    killed = False
-    answered = fit(prepared, workspace, spec)
-    assert seen == [("first", 1), ("first", 2), ("second", 3)]
+    assert (plug.heard, trained) == ([1, 2], [1, 2])
+    answered = caching.run_cached(STEPS[fit], given, workspace, plug)
+    assert trained == [1, 2, 3], "it went on after its last epoch"
+    assert plug.heard == [1, 2, 1, 2, 3], "and showed first what was done before"
     assert not answered.cached
     assert list(workspace.checkpoints.iterdir()) == []
 
@@ -52,34 +60,35 @@ def test_a_killed_step_goes_on_and_leaves_nothing_behind(
 @pytest.mark.usefixtures("prefect_server")
 @pytest.mark.parametrize("kind", ["recover", "distill"])
 def test_a_killed_recovery_goes_on_and_the_same_again_comes_from_the_store(
-    kind: str, prepared: Prepared, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    kind: str, prepared: Prepared, workspace: Workspace, trained: list[int]
 ) -> None:
     knobs: dict[str, Any] = {"epochs": 3, "batch_size": 16}
     if kind == "distill":
         knobs |= {"factory": "tasks.architectures:convnet", "arguments": {"width": 4, "depth": 1}}
-    spec = {"recover": Recover, "distill": Distill}[kind].model_validate(knobs)
     baseline = runs.untrained(prepared, workspace.store, "tasks.architectures:convnet", width=8, depth=1)
-    before = (baseline, baseline) if kind == "recover" else (baseline,)
-    seen: list[int] = []
-    killed = True
+    given: dict[str, Any] = {"teacher": baseline, "inputs": TrainingInputs(prepared), "context": Context(workspace)}
+    if kind == "recover":
+        given |= {"candidate": baseline, "spec": Recover.model_validate(knobs)}
+    else:
+        given |= {"spec": Distill.model_validate(knobs)}
+    step = STEPS[recover if kind == "recover" else distill]
 
-    def each_epoch(*_: Any) -> Callable[[Any], None]:
-        def on_epoch(epoch: Any) -> None:
-            seen.append(epoch.number)
-            if killed and epoch.number == 2:
-                raise RuntimeError("pulled the plug")
+    def take(progress: Progress) -> caching.Answered:
+        return caching.run_cached(step, given, workspace, progress)
 
-        return on_epoch
-
-    def take() -> caching.Answered:
-        return caching.run_cached(getattr(definitions, kind), *before, spec, prepared, (), "accuracy", workspace)
-
-    monkeypatch.setattr(definitions, "each_epoch", each_epoch)
+    plug = Plug()
     with pytest.raises(RuntimeError, match="pulled the plug"):
-        take()
-    killed = False
-    first, again = take(), take()
-    assert seen == [1, 2, 3]
+        take(plug)
+    first, again = take(plug), take(silent)
+    assert trained == [1, 2, 3]
+    assert plug.heard == [1, 2, 1, 2, 3]
     assert (first.cached, again.cached) == (False, True)
     assert again.value == first.value
     assert list(workspace.checkpoints.iterdir()) == []
+
+
+def test_every_step_is_cached_or_writes_to_a_server() -> None:
+    assert all(step.fn is verb for verb, step in STEPS.items())
+    assert len({step.name for step in STEPS.values()}) == len(STEPS), "a name is part of the key"
+    outward = {"open_run", "record_child", "record_trials", "attach", "close_run", "register"}
+    assert {step.name for step in STEPS.values() if not step.persist_result} == outward

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from support import datasets
 from tasks.core import InputError, Store
 from tasks.data.data_spec import DataSpec
-from tasks.data.ingestion import ingest
 
 ROWS = [f"{age},{job},{left}" for age, job, left in zip(range(20), "ab" * 10, ["yes", "no"] * 10, strict=True)]
 
@@ -90,5 +90,5 @@ def refusal(make: Make, place: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(sys, "path", list(sys.path))
     spec = DataSpec(**make(place))
     with pytest.raises(InputError) as caught:
-        ingest(spec, Store(place / "store"))
+        datasets.ingested(spec, Store(place / "store"))
     return str(caught.value)

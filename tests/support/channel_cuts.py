@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from tasks.kernels.graph.channel_groups import Group
 
-Way = Callable[[Any, Tensor], Tensor]
+Forward = Callable[[Any, Tensor], Tensor]
 
 
 class Written(nn.Module):
     """A network whose forward pass is a function of its layers and the input."""
 
-    def __init__(self, forward: Way, **layers: nn.Module) -> None:
+    def __init__(self, forward: Forward, **layers: nn.Module) -> None:
         super().__init__()
         self.written = forward
         for name, layer in layers.items():
@@ -27,12 +27,12 @@ class Written(nn.Module):
 
 
 def written(
-    way: Way, shape: tuple[int, ...] = (4, 3, 8, 8), **layers: Callable[[], nn.Module]
+    forward: Forward, shape: tuple[int, ...] = (4, 3, 8, 8), **layers: Callable[[], nn.Module]
 ) -> tuple[nn.Module, Tensor]:
     """A network of layers with weights from seed 0, in evaluation mode, and inputs of this shape."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return Written(way, **{name: build() for name, build in layers.items()}).eval(), torch.randn(shape)
+        return Written(forward, **{name: build() for name, build in layers.items()}).eval(), torch.randn(shape)
 
 
 def thirds(groups: list[Group]) -> dict[int, list[int]]:

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from support import runs
 from tasks.core import Column, Dataset, Prepared, Split, SplitName, Store, digest_of
+from tasks.data.data_spec import DataSpec
+from tasks.data.ingestion import ingest, source_stamp
 from tasks.data.preprocessing import PreprocessStep, preprocess
 
 ORDER: tuple[SplitName, ...] = ("train", "validation", "test", "calibration")
@@ -45,6 +48,11 @@ def table_set(
     task: Any = "classification" if classes else "regression"
     names = tuple(f"class {index}" for index in range(classes))
     return Dataset("memory", "table", task, (len(columns),), "columns", columns, names, parts, (), digest_of("y"))
+
+
+def ingested(spec: DataSpec, store: Store) -> Dataset:
+    """What ingestion makes of the sources as they are now."""
+    return ingest(spec, source_stamp(spec), runs.context_of(store))
 
 
 def squares(count: int, seed: int = 0) -> np.ndarray:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 from flows.pipeline.findings import Findings
 from flows.pipeline.pipeline import run_pipeline
+from flows.pipeline.run_context import Job
 from flows.recipe.schema import Recipe
 from support import runs
-from tasks.core import Prepared, Workspace
+from tasks.core import Context, Prepared, Workspace
+from tasks.evaluation.evaluate import EvaluationSpec
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclasses.dataclass
@@ -19,8 +25,13 @@ class PlainRun:
 
     recipe: Recipe
     workspace: Workspace
-    call: runs.Remembering
+    runner: runs.Remembering
     findings: Findings
+
+    @property
+    def job(self) -> Job:
+        """The same job again, with the runner that remembers it."""
+        return Job(self.recipe, Context(self.workspace), self.runner)
 
 
 class Sealed(runs.Remembering):
@@ -31,13 +42,13 @@ class Sealed(runs.Remembering):
         self.store = workspace.store
         self.hidden: dict[Path, Path] = {}
 
-    def __call__(self, label: str, step: Any, *arguments: Any) -> Any:
-        if step.name == "evaluate" and "test" in arguments:
+    def run(self, label: str, verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if any(isinstance(each, EvaluationSpec) and each.split == "test" for each in (*args, *kwargs.values())):
             for place, aside in self.hidden.items():
                 aside.rename(place)
             self.hidden.clear()
-        answer = super().__call__(label, step, *arguments)
-        if step.name == "preprocess":
+        answer = super().run(label, verb, *args, **kwargs)
+        if isinstance(answer, Prepared):
             self.seal(answer)
         return answer
 
@@ -52,5 +63,5 @@ class Sealed(runs.Remembering):
 def run_plainly(home: Path) -> PlainRun:
     """Works the tiny recipe out in this home."""
     recipe, workspace = runs.tiny_recipe(), runs.workspace(home)
-    call = Sealed(workspace)
-    return PlainRun(recipe, workspace, call, run_pipeline(recipe, workspace, call))
+    runner = Sealed(workspace)
+    return PlainRun(recipe, workspace, runner, run_pipeline(Job(recipe, Context(workspace), runner)))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks import tracking
-from tasks.search.results import Trial
+from tasks.search.results import COLD, SearchStart, Trial
 from tasks.search.search_spec import Search
 from tasks.search.space import Point
 from tasks.tuning.journal import Journal
@@ -73,23 +73,23 @@ def lived(
     search: Search,
     count: int,
     work: Callable[[int, Point], tuple[float, dict[str, float], str]],
-    **begun: Any,
+    start: SearchStart = COLD,
 ) -> list[Point]:
-    """All points so far, after `count` more trials of a search that keeps a history, one at a time.
+    """All points so far, after `count` more trials of a search that keeps a journal, one at a time.
 
     Args:
         work: (number, point) → score, what was measured, and the reason if the trial fails.
     """
-    history = Journal(file, **begun)
-    sampler = Sampler(search, history.first, history.known)
-    sampler.replay(history)
+    journal = Journal(file, start)
+    sampler = Sampler(search, journal.first, journal.known)
+    sampler.replay(journal)
     for _ in range(count):
         point = sampler.ask()
         assert point is not None
-        number = history.ask(point)
+        number = journal.ask(point)
         score, numbers, reason = work(number, point)
-        history.hear(number, {"epoch": 1, "score": score, "measured": numbers, "answer": None, "seconds": 0.0})
-        history.end(number, reason)
+        journal.hear(number, {"epoch": 1, "score": score, "measured": numbers, "answer": None, "seconds": 0.0})
+        journal.end(number, reason)
         sampler.tell(number, None if reason else score, numbers)
-    history.close()
-    return [entry.point for entry in history.entries]
+    journal.close()
+    return [entry.point for entry in journal.entries]

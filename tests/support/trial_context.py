@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core import Workspace, digest_of
+from tasks.search.objective import NOTHING
 from tasks.search.space import Point
 
 
 class FakeTrialContext:
-    """What `tasks.tuning.TrialContext` is to a trial; `dies_at` is an epoch that it does not survive."""
+    """A `tasks.search.objective.TrialContext`; `dies_at` is an epoch that it does not survive."""
 
     def __init__(
         self, workspace: Workspace, folder: Path, shared: Mapping[str, Any] | None = None, dies_at: int | None = None
@@ -24,10 +25,10 @@ class FakeTrialContext:
         self.answers: list[dict[str, Any]] = []
         self.needed: set[str] = set()
 
-    def report(self, epoch: int, score: float, measured: Mapping[str, float] | None = None) -> None:
+    def report(self, epoch: int, score: float, measured: Mapping[str, float] = NOTHING) -> None:
         """Keeps it."""
         self.curve[epoch] = score
-        self.measured.append(measured or {})
+        self.measured.append(measured)
         if epoch == self.dies_at:
             raise KeyboardInterrupt
 

@@ -39,8 +39,8 @@ def test_how_many_go(technique: Blocks, count: int) -> None:
     assert plan["removed"][0] == "layer1.2", "a block that gives nothing goes first"
     assert sorted(plan["removed"] + plan["left"]) == sorted(set(plan["removed"] + plan["left"]))
     assert len(plan["removed"] + plan["left"]) == 10
-    pared = technique.apply(model, plan)
-    assert all(isinstance(pared.get_submodule(name), nn.Identity) for name in plan["removed"])
+    compressed = technique.apply(model, plan)
+    assert all(isinstance(compressed.get_submodule(name), nn.Identity) for name in plan["removed"])
 
 
 def test_numbers_are_compared_by_their_squares() -> None:

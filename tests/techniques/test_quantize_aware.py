@@ -11,15 +11,16 @@ import torch
 from support import datasets, networks, runs
 from torch import Tensor, nn
 
-from tasks.compression import compress, fine_tuning
+from tasks.compression import fine_tuning
 from tasks.conversion import onnx_export
 from tasks.conversion.onnx_export import Export
-from tasks.core import InputError, Refusal
+from tasks.core import Context, InputError, Refusal
 from tasks.evaluation import parity
 from tasks.kernels.onnx_passes import saturation
 from tasks.techniques import Channels, Int8, LowRank, QuantizeAware, Technique, replay
 from tasks.training.recovery import Recover
 from tasks.training.train_spec import TrainSpec
+from tasks.training.training_data import TrainingInputs
 
 
 def _batches(inputs: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -121,10 +122,11 @@ def test_the_chain_to_the_file(tmp_path: Path) -> None:
     workspace = runs.workspace(tmp_path)
     store = workspace.store
     prepared = datasets.prepared_squares(store)
+    inputs, context = TrainingInputs(prepared), Context(workspace)
     spec = TrainSpec(epochs=6, batch_size=16, learning_rate=0.01)
-    baseline = fit(prepared, ModelSpec(arguments={"width": 16, "depth": 1}), (), spec, "accuracy", workspace)
-    rounded = compress.compress(baseline, QuantizeAware(), prepared, store)
-    repaired = fine_tuning.recover(rounded, baseline, Recover(epochs=1), prepared, (), "accuracy", workspace)
+    baseline = fit(ModelSpec(arguments={"width": 16, "depth": 1}), spec, inputs, context)
+    rounded = runs.compressed(baseline, QuantizeAware(), prepared, store)
+    repaired = fine_tuning.recover(rounded, baseline, Recover(epochs=1), inputs, context)
     scales = [
         {
             name: float(value)
@@ -140,6 +142,6 @@ def test_the_chain_to_the_file(tmp_path: Path) -> None:
     assert [hop.hop for hop in hops] == ["torch → ONNX", "ONNX → fused"]
     assert all(hop.passed and "root mean square" in hop.law for hop in hops)
     with pytest.raises(Refusal, match="int8: "):
-        compress.compress(product, Int8(), prepared, store)
+        runs.compressed(product, Int8(), prepared, store)
     float_file = onnx_export.export(baseline, prepared, Export(), store)
     assert len(store.get(product.content)) < len(store.get(float_file.content))

@@ -36,10 +36,10 @@ def test_by_hand() -> None:
     bias = model[0].bias.clone()
     plan = Weights(sparsity=0.5).plan(model, NONE)
     assert plan == {"layers": [{"name": "0", "zeros": 3, "of": 6}], "pattern": None, "left_alone": {}}
-    pared = Weights().apply(model, plan)
-    assert pared[0].weight.tolist() == [[3.0, 0.0, 2.0], [0.0, -4.0, 0.0]]
-    assert torch.equal(pared[0].bias, bias)
-    assert not torch.signbit(pared[0].weight[0, 1])
+    compressed = Weights().apply(model, plan)
+    assert compressed[0].weight.tolist() == [[3.0, 0.0, 2.0], [0.0, -4.0, 0.0]]
+    assert torch.equal(compressed[0].bias, bias)
+    assert not torch.signbit(compressed[0].weight[0, 1])
 
 
 def test_global_ranks_layers_together_and_layer_does_not() -> None:
@@ -47,8 +47,8 @@ def test_global_ranks_layers_together_and_layer_does_not() -> None:
     model[0].weight.data *= 10
     together = Weights(sparsity=0.5, minimum=0.05).plan(model, NONE)
     assert together["layers"] == [{"name": "0", "zeros": 165, "of": 600}, {"name": "1", "zeros": 285, "of": 300}]
-    pared = Weights().apply(model, together)
-    assert _zeros(pared) == {"0.weight": 165, "1.weight": 285}
+    compressed = Weights().apply(model, together)
+    assert _zeros(compressed) == {"0.weight": 165, "1.weight": 285}
     apart = Weights(sparsity=0.5, spread="layer").plan(model, NONE)
     assert [layer["zeros"] for layer in apart["layers"]] == [300, 150]
 
@@ -84,9 +84,9 @@ def test_patterns(pattern: str, share: float) -> None:
     technique = Weights(pattern=pattern)
     plan = technique.plan(model, NONE)
     assert plan["left_alone"] == {"0.0": f"its 3 inputs are no multiple of {pattern[-1]}"}
-    pared = technique.apply(model, plan)
+    compressed = technique.apply(model, plan)
     for layer in plan["layers"]:
-        assert layer["zeros"] == share * layer["of"] == int((pared.get_submodule(layer["name"]).weight == 0).sum())
+        assert layer["zeros"] == share * layer["of"] == int((compressed.get_submodule(layer["name"]).weight == 0).sum())
 
 
 def test_what_is_left_alone() -> None:

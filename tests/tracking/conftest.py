@@ -21,5 +21,5 @@ def parent(uri: str, request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def search(uri: str, parent: str) -> str:
     """A search's run under it."""
-    tags = {"paredown.role": "search", tracking.IDENTITY: "digits"}
-    return tracking.record_child(uri, parent, "search", "search", {}, {}, {}, {}, {}, tags)
+    content = tracking.RunContent(tags={"paredown.role": "search", tracking.IDENTITY: "digits"})
+    return tracking.record_child(uri, parent, "search", "search", content)

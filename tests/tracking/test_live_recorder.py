@@ -138,7 +138,7 @@ def test_what_was_written_while_it_ran_is_not_written_again_at_the_end(uri: str,
     with recording(uri, parent, "search", "digits") as recorder:
         recorder(trials)
     during = runs_under(uri, parent)["search"]
-    run = tracking.record_child(uri, parent, "search", "search", {"rate": 1}, {}, {}, {}, {}, {})
+    run = tracking.record_child(uri, parent, "search", "search", tracking.RunContent(parameters={"rate": 1}))
     tracking.record_trials(uri, run, trials)
     assert run == during.info.run_id
     after = runs_under(uri, parent)["search"]

@@ -8,18 +8,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tasks import tracking
 from tasks.core import InputError
+from tasks.tracking import RunContent
 
 
-def child(uri: str, parent: str, key: str = "a", **changes: object) -> str:
-    given: dict[str, object] = {
-        "parameters": {}, "metrics": {}, "curves": {}, "files": {}, "texts": {}, "tags": {}, **changes
-    }  # fmt: skip
-    return tracking.record_child(uri, parent, f"child {key}", key, **given)  # type: ignore[arg-type]
+def child(uri: str, parent: str, key: str = "a", **content: Any) -> str:
+    return tracking.record_child(uri, parent, f"child {key}", key, RunContent(**content))
 
 
 def artifact(uri: str, run: str, name: str) -> Path:
@@ -55,7 +54,7 @@ def test_closing_twice_keeps_the_time_of_the_first(uri: str, parent: str) -> Non
 def test_a_child_recorded_twice_is_one_run_without_duplicates(uri: str, parent: str, tmp_path: Path) -> None:
     model = tmp_path / ("0" * 64)
     model.write_bytes(b"the product")
-    given = {
+    given: dict[str, Any] = {
         "parameters": {"steps": [{"step": "int8"}], "seed": 0},
         "metrics": {"validation.accuracy": 0.9, "loss": math.nan},
         "curves": {"recover.loss": [(step, 1.0 / (step + 1)) for step in range(1500)]},
@@ -112,16 +111,17 @@ def test_many_and_long_parameters_are_kept_whole(uri: str, parent: str) -> None:
 @pytest.mark.parametrize("name", ["../outside.txt", "/outside.txt", "a/../../outside.txt", "."])
 def test_an_artifact_stays_inside_its_run(uri: str, parent: str, name: str) -> None:
     with pytest.raises(InputError, match="must stay inside its run"):
-        tracking.attach(uri, parent, {}, {name: "text"}, {}, {})
+        tracking.attach(uri, parent, RunContent(texts={name: "text"}))
 
 
 def test_a_missing_file_is_an_error_and_no_silence(uri: str, parent: str, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        tracking.attach(uri, parent, {"model.onnx": tmp_path / "none"}, {}, {}, {})
+        tracking.attach(uri, parent, RunContent(files={"model.onnx": tmp_path / "none"}))
 
 
 def test_attach_adds_and_leaves_the_status(uri: str, parent: str) -> None:
-    tracking.attach(uri, parent, {}, {"report.html": "<p>"}, {"minutes": 2.0}, {"product": "int8"})
+    content = RunContent(texts={"report.html": "<p>"}, metrics={"minutes": 2.0}, tags={"product": "int8"})
+    tracking.attach(uri, parent, content)
     run = tracking.open_client(uri).get_run(parent)
     assert (run.info.status, run.data.metrics) == ("RUNNING", {"minutes": 2.0})
     assert run.data.tags["product"] == "int8"
@@ -129,10 +129,10 @@ def test_attach_adds_and_leaves_the_status(uri: str, parent: str) -> None:
 
 def test_artifacts_lie_where_they_should(uri: str, parent: str, tmp_path: Path) -> None:
     beside = Path(uri.removeprefix("sqlite:///")).parent / "artifacts"
-    tracking.attach(uri, parent, {}, {"a.txt": "a"}, {}, {})
+    tracking.attach(uri, parent, RunContent(texts={"a.txt": "a"}))
     assert list(beside.rglob("a.txt"))
     run = tracking.open_run(uri, "own place", "flow", "key", {}, {}, artifact_root=tmp_path / "mine")
-    tracking.attach(uri, run, {}, {"b.txt": "b"}, {}, {})
+    tracking.attach(uri, run, RunContent(texts={"b.txt": "b"}))
     assert list((tmp_path / "mine").rglob("b.txt"))
 
 
@@ -158,7 +158,7 @@ def test_first_touch_and_a_run_are_silent_and_leave_the_working_folder_alone(tmp
     code = (
         "import sys; from tasks import tracking; assert 'mlflow' not in sys.modules\n"
         "uri = sys.argv[1]; run = tracking.open_run(uri, 'e', 'n', 'k', {'a': 'b' * 600}, {})\n"
-        "tracking.attach(uri, run, {}, {'a.txt': 'a'}, {'m': 1.0}, {})\n"
+        "tracking.attach(uri, run, tracking.RunContent(texts={'a.txt': 'a'}, metrics={'m': 1.0}))\n"
         "tracking.close_run(uri, run, 'FINISHED')\n"
     )
     place, home = tmp_path / "work", tmp_path / "home"

@@ -16,11 +16,12 @@ import pytest
 from tasks import tracking
 from tasks.search.domains import Choice, Integers, LogUniform, Uniform
 from tasks.search.results import Known, Trial
+from tasks.search.space import Space
 from tasks.tracking import PastSearch, Warm, past_searches, warm
 from tasks.tracking.live_recorder import SearchRun
 from tasks.tracking.warm_start import MOST_KNOWN
 
-SPACE = {"rate": LogUniform(loguniform=(1e-4, 1e-1)), "kind": Choice(choice=("sgd", "adam"))}
+SPACE: Space = {"rate": LogUniform(loguniform=(1e-4, 1e-1)), "kind": Choice(choice=("sgd", "adam"))}
 VALUES: tuple[Any, ...] = (None, True, 1, 1.5, "1", [8, [16]], {"step": "flip", "p": 0.5})
 
 
@@ -134,8 +135,8 @@ def test_values_of_every_type_are_known_again(value: Any) -> None:
 
 def searched(uri: str, experiment: str, key: str, *points: tuple[dict[str, Any], float], identity: str = "a") -> str:
     parent = tracking.open_run(uri, experiment, "flow", key, {}, {})
-    tags = {"paredown.role": "search", tracking.IDENTITY: identity}
-    run = tracking.record_child(uri, parent, "search", "search", {}, {}, {}, {}, {}, tags)
+    content = tracking.RunContent(tags={"paredown.role": "search", tracking.IDENTITY: identity})
+    run = tracking.record_child(uri, parent, "search", "search", content)
     tracking.record_trials(uri, run, past(identity, *points).trials)
     return run
 
@@ -172,7 +173,7 @@ def test_what_a_killed_search_had_finished_is_known_to_others_but_not_to_itself(
     found = past_searches(uri, "killed", "search")
     assert warm(found, "a", SPACE) == Warm(known=(Known(point(0.01), 0.8),))
     assert past_searches(uri, "killed", "search", but="another flow's run") == found
-    assert past_searches(uri, "killed", "search", but=parent) == (), "it goes on, and has this from its own history"
+    assert past_searches(uri, "killed", "search", but=parent) == (), "it goes on, and has this from its own journal"
 
 
 def test_a_search_that_was_killed_before_a_trial_ended_is_no_past(uri: str) -> None:

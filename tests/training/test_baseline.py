@@ -11,15 +11,15 @@ import pytest
 import torch
 from support import datasets, runs
 
-from tasks.core import InputError, Prepared, Refusal, Workspace, digest_file
+from tasks.core import Context, InputError, Prepared, Refusal, Update, Workspace, digest_file
 from tasks.data import preprocessing
 from tasks.data.augmentation import Crop
-from tasks.kernels.training.learning_curve import Epoch
 from tasks.models.factory import build_network, complete_factory
 from tasks.models.model_spec import ModelSpec
 from tasks.techniques import replay
 from tasks.training import baseline, training_data
 from tasks.training.train_spec import TrainSpec
+from tasks.training.training_data import TrainingInputs
 
 SMALL = ModelSpec(arguments={"width": 8, "depth": 1})
 PERCEPTRON = ModelSpec(factory="tasks.architectures:mlp", arguments={"width": 16, "depth": 1})
@@ -37,11 +37,9 @@ def prepared(workspace: Workspace) -> Prepared:
 
 
 def test_it_learns_and_says_how(prepared: Prepared, workspace: Workspace) -> None:
-    heard: list[int] = []
-    found = baseline.fit(
-        prepared, PERCEPTRON, (), QUICK, "accuracy", workspace, on_epoch=lambda epoch: heard.append(epoch.number)
-    )
-    assert heard == [1, 2, 3, 4]
+    heard: list[Update] = []
+    found = baseline.fit(PERCEPTRON, QUICK, TrainingInputs(prepared), Context(workspace, progress=heard.append))
+    assert [(update.done, update.total) for update in heard] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     step = found.lineage[0]
     record = workspace.store.get_json(step.record or "")
     assert len(found.lineage) == 1
@@ -51,13 +49,15 @@ def test_it_learns_and_says_how(prepared: Prepared, workspace: Workspace) -> Non
     assert step.knobs["data"] == prepared.dataset.fingerprint
     assert step.knobs["preprocessing"] == prepared.fitted
     assert max(epoch["validation_score"] for epoch in record["curve"]) > 0.9
+    assert [update.score for update in heard] == [epoch["validation_score"] for epoch in record["curve"]]
     assert found.arguments == {"input_shape": [1, 8, 8], "outputs": 4, "width": 16, "depth": 1}
 
 
 def test_the_seed_decides_the_bits(prepared: Prepared, workspace: Workspace) -> None:
-    def fit(seed: int, **more: Any) -> str:
+    def fit(seed: int) -> str:
         spec = QUICK.model_copy(update={"seed": seed, "epochs": 1})
-        return baseline.fit(prepared, SMALL, (Crop(padding=1),), spec, "accuracy", workspace, **more).content
+        inputs = TrainingInputs(prepared, (Crop(padding=1),))
+        return baseline.fit(SMALL, spec, inputs, Context(workspace)).content
 
     first = fit(0)
     assert fit(0) == first
@@ -65,20 +65,21 @@ def test_the_seed_decides_the_bits(prepared: Prepared, workspace: Workspace) -> 
 
 
 def test_a_killed_training_goes_on_after_its_last_epoch(prepared: Prepared, workspace: Workspace) -> None:
-    checkpoint, seen = workspace.home / "training", []
+    checkpoint, before, after = workspace.home / "training", list[Update](), list[Update]()
+    inputs = TrainingInputs(prepared)
 
-    def fall_over(epoch: Epoch) -> None:
-        if epoch.number == 2:
+    def fall_over(update: Update) -> None:
+        before.append(update)
+        if update.done == 2:
             raise KeyboardInterrupt
 
-    whole = baseline.fit(prepared, SMALL, (), QUICK, "accuracy", workspace)
+    whole = baseline.fit(SMALL, QUICK, inputs, Context(workspace))
     with pytest.raises(KeyboardInterrupt):
-        baseline.fit(prepared, SMALL, (), QUICK, "accuracy", workspace, checkpoint, fall_over)
+        baseline.fit(SMALL, QUICK, inputs, Context(workspace, checkpoint, fall_over))
     assert checkpoint.exists()
-    resumed = baseline.fit(
-        prepared, SMALL, (), QUICK, "accuracy", workspace, checkpoint, lambda epoch: seen.append(epoch.number)
-    )
-    assert seen == [3, 4]
+    resumed = baseline.fit(SMALL, QUICK, inputs, Context(workspace, checkpoint, after.append))
+    assert [update.done for update in after] == [1, 2, 3, 4]
+    assert after[:2] == before, "at first those of the checkpoint"
     assert resumed.content == whole.content
 
 
@@ -87,13 +88,13 @@ def test_a_model_that_does_not_suit_the_data_is_refused_before_training(
 ) -> None:
     tall = ModelSpec(factory="tasks.architectures:mlp", arguments={"input_shape": [9]})
     with pytest.raises(InputError, match=r"does not accept examples of shape \(1, 8, 8\)"):
-        baseline.fit(prepared, tall, (), QUICK, "accuracy", workspace)
+        baseline.fit(tall, QUICK, TrainingInputs(prepared), Context(workspace))
 
 
 def test_training_that_diverges_is_refused(prepared: Prepared, workspace: Workspace) -> None:
     wild = QUICK.model_copy(update={"optimizer": "sgd", "learning_rate": 1e30, "schedule": "constant"})
     with pytest.raises(Refusal, match=r"not finite in the first epoch at learning rate 1e\+30"):
-        baseline.fit(prepared, SMALL, (), wild, "accuracy", workspace)
+        baseline.fit(SMALL, wild, TrainingInputs(prepared), Context(workspace))
 
 
 def test_regression_is_trained_in_scaled_units(workspace: Workspace) -> None:
@@ -105,17 +106,19 @@ def test_regression_is_trained_in_scaled_units(workspace: Workspace) -> None:
     dataset = datasets.table_set(store, {"train": part(200, 0), "validation": part(60, 1)})
     prepared = preprocessing.preprocess(dataset, (), store)
     spec = TrainSpec(epochs=20, batch_size=16, learning_rate=0.01)
-    found = baseline.fit(prepared, ModelSpec(arguments={"width": 8}), (), spec, "rmse", workspace)
+    inputs = TrainingInputs(prepared, metric="rmse")
+    found = baseline.fit(ModelSpec(arguments={"width": 8}), spec, inputs, Context(workspace))
     best = min(e["validation_score"] for e in store.get_json(found.lineage[0].record or "")["curve"])
     assert best < 0.1, "a tenth of the target's deviation"
 
 
-def test_adopted_weights_are_the_baseline_as_they_are(prepared: Prepared, workspace: Workspace) -> None:
+def test_pretrained_weights_are_the_baseline_as_they_are(prepared: Prepared, workspace: Workspace) -> None:
     file, store = workspace.home / "net.pt", workspace.store
     factory, arguments = complete_factory(SMALL, prepared)
     trained = build_network(factory, arguments, seed=5)
     torch.save(trained.state_dict(), file)
-    found = baseline.load_pretrained(prepared, SMALL.model_copy(update={"weights": str(file)}), store)
+    model = SMALL.model_copy(update={"weights": str(file)})
+    found = baseline.load_pretrained(prepared, model, baseline.weights_stamp(model), store)
     loaded = replay.load_network(found, store).state_dict()
     assert all(torch.equal(loaded[name], tensor) for name, tensor in trained.state_dict().items())
     assert [(step.technique, step.knobs) for step in found.lineage] == [("load", {"weights": digest_file(file)})]
@@ -124,8 +127,9 @@ def test_adopted_weights_are_the_baseline_as_they_are(prepared: Prepared, worksp
 def test_weights_of_another_network_are_refused(prepared: Prepared, workspace: Workspace) -> None:
     file = workspace.home / "net.pt"
     torch.save(torch.nn.Linear(2, 2).state_dict(), file)
+    model = SMALL.model_copy(update={"weights": str(file)})
     with pytest.raises(InputError, match=r"net\.pt: model\.weights: has no tensor '0\.weight' of the model"):
-        baseline.load_pretrained(prepared, SMALL.model_copy(update={"weights": str(file)}), workspace.store)
+        baseline.load_pretrained(prepared, model, baseline.weights_stamp(model), workspace.store)
 
 
 def test_tensors_do_not_copy_what_they_are_given(prepared: Prepared, workspace: Workspace) -> None:
@@ -133,10 +137,11 @@ def test_tensors_do_not_copy_what_they_are_given(prepared: Prepared, workspace: 
     for array in arrays.values():
         array.flags.writeable = False  # as Ray's object store gives them
     fitted = workspace.store.get_json(prepared.fitted)
-    data = training_data.to_tensors(arrays, fitted, (), "cpu")
+    data = training_data.to_tensors(arrays, fitted, TrainingInputs(prepared, metric="f1"), "cpu")
     assert data.inputs.data_ptr() == arrays["train_inputs"].ctypes.data
-    assert data.augment is None
-    assert training_data.to_tensors(arrays, fitted, (Crop(padding=1),), "cpu").augment is not None
+    assert (data.augment, data.metric) == (None, "f1")
+    inputs = TrainingInputs(prepared, (Crop(padding=1),))
+    assert training_data.to_tensors(arrays, fitted, inputs, "cpu").augment is not None
 
 
 def test_the_name_of_the_baseline_is_for_people(prepared: Prepared, workspace: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""Recovery: rung by rung, it follows its teacher, never ends worse than it began, and survives a kill."""
+"""Recovery: stage by stage, it follows its teacher, never ends worse than it began, and survives a kill."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tasks.core import LOWER_IS_BETTER
+from tasks.kernels.statistics.metrics import METRICS
 from tasks.kernels.training import loops
 from tasks.kernels.training.learning_curve import Epoch
 from tasks.training.distillation import teacher_objective
@@ -27,11 +27,12 @@ def network(seed: int = 0, width: int = 16) -> nn.Sequential:
         return nn.Sequential(nn.Linear(2, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, 2))
 
 
-def rings(count: int = 200) -> TrainingData:
+def rings(count: int = 200, metric: str = "accuracy") -> TrainingData:
     """Class 1 lies outside the circle that holds half of a standard normal plane."""
     inputs = torch.randn(2 * count, 2, generator=torch.Generator().manual_seed(3))
     targets = (inputs.norm(dim=1) > 1.177).long()
-    return TrainingData(inputs[:count], targets[:count], inputs[count:], targets[count:], lambda batch: batch)
+    parts = (inputs[:count], targets[:count], inputs[count:], targets[count:])
+    return TrainingData(*parts, lambda batch: batch, metric=metric)
 
 
 @pytest.fixture(scope="module")
@@ -79,14 +80,14 @@ def test_recovery_brings_a_damaged_student_close_to_its_teacher(teacher: nn.Sequ
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "log_loss"])
-def test_recovery_never_ends_worse_than_its_best_rung(teacher: nn.Sequential, metric: str) -> None:
-    student, data = damaged(teacher), rings()
+def test_recovery_never_ends_worse_than_its_best_stage(teacher: nn.Sequential, metric: str) -> None:
+    student, data = damaged(teacher), rings(metric=metric)
     start = copy.deepcopy(student)
-    recover_network(start, teacher, data, Recover(until="reconstruct", batch_size=32), metric=metric)
+    recover_network(start, teacher, data, Recover(until="reconstruct", batch_size=32))
     ruin = Recover(epochs=2, batch_size=32, optimizer="sgd", learning_rate=1e6)
-    result = trained(recover_network(student, teacher, data, ruin, metric=metric))
+    result = trained(recover_network(student, teacher, data, ruin))
     scores = [epoch.validation_score for epoch in result.curve]
-    assert result.curve[result.best_epoch].validation_score == (min if metric in LOWER_IS_BETTER else max)(scores)
+    assert result.curve[result.best_epoch].validation_score == (min if METRICS[metric].lower_is_better else max)(scores)
     assert result.best_epoch == 0
     assert same(student, start)
 
@@ -131,9 +132,9 @@ def test_regression_learns_from_its_teacher_alone() -> None:
             parameter.fill_(value)
     inputs = torch.linspace(-1, 1, 64)[:, None]
     truth = teacher(inputs).detach().flatten()
-    data = TrainingData(inputs, torch.zeros(64), inputs, truth, lambda batch: batch)
+    data = TrainingData(inputs, torch.zeros(64), inputs, truth, lambda batch: batch, metric="rmse")
     spec = Recover(epochs=40, batch_size=16, optimizer="adam", learning_rate=0.2, hard_weight=0.0)
-    recover_network(student, teacher, data, spec, metric="rmse")
+    recover_network(student, teacher, data, spec)
     assert student.weight.item() == pytest.approx(2.0, abs=0.02)
     assert student.bias.item() == pytest.approx(0.5, abs=0.02)
 
@@ -144,29 +145,29 @@ def test_the_knobs_are_those_of_training_without_early_stopping() -> None:
     assert spec.early_stopping is None
 
 
-# --- rungs ----------------------------------------------------------------------------------------------------
+# --- stages --------------------------------------------------------------------------------------------------
 
 
-def climbed(result: Recovery) -> list[str]:
-    return [rung.rung for rung in result.rungs]
+def tried(result: Recovery) -> list[str]:
+    return [stage.rung for stage in result.rungs]
 
 
-def test_each_rung_is_scored_and_the_best_is_left(teacher: nn.Sequential) -> None:
+def test_each_stage_is_scored_and_the_best_is_left(teacher: nn.Sequential) -> None:
     student, data = damaged(teacher), rings()
     result = recover_network(student, teacher, data, Recover(until="reconstruct", batch_size=32), kept={})
-    assert climbed(result) == ["as it is", "recalibrate", "reconstruct"]
+    assert tried(result) == ["as it is", "recalibrate", "reconstruct"]
     assert result.training is None
-    scores = [rung.score for rung in result.rungs]
-    found = validate(student, data, "accuracy")
+    scores = [stage.score for stage in result.rungs]
+    found = validate(student, data)
     assert found is not None
     assert found.score == max(score for score in scores if score is not None)
     # Every layer has its counterpart and the inputs are whole: closed form finds the teacher again.
-    assert found.score == pytest.approx(validate(teacher, data, "accuracy").score, abs=0.01)  # type: ignore[union-attr]
-    assert [rung.best for rung in result.rungs] == [True, True, True]
+    assert found.score == pytest.approx(validate(teacher, data).score, abs=0.01)  # type: ignore[union-attr]
+    assert [stage.best for stage in result.rungs] == [True, True, True]
     assert result.rungs[2].note == "2 layers on 200 examples"
 
 
-def test_a_rung_that_does_harm_is_climbed_down_again(teacher: nn.Sequential) -> None:
+def test_a_stage_that_does_harm_is_undone(teacher: nn.Sequential) -> None:
     """The examples to train on are all alike: what is fitted to them says nothing of the others."""
     student, data = copy.deepcopy(teacher), rings()
     alike = TrainingData(
@@ -177,15 +178,15 @@ def test_a_rung_that_does_harm_is_climbed_down_again(teacher: nn.Sequential) -> 
         data.transform,
     )
     result = recover_network(student, teacher, alike, Recover(until="recalibrate", batch_size=32))
-    assert [rung.best for rung in result.rungs] == [True, False]
+    assert [stage.best for stage in result.rungs] == [True, False]
     assert same(student, teacher)
 
 
-def test_a_rung_that_does_not_suit_is_left_out_with_a_reason(teacher: nn.Sequential) -> None:
+def test_a_stage_that_does_not_suit_is_left_out_with_a_reason(teacher: nn.Sequential) -> None:
     bare = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 2))
     result = recover_network(bare, teacher, rings(), Recover(until="reconstruct"))
-    assert [rung.score is None for rung in result.rungs] == [False, True, True]
-    assert [rung.note for rung in result.rungs[1:]] == [
+    assert [stage.score is None for stage in result.rungs] == [False, True, True]
+    assert [stage.note for stage in result.rungs[1:]] == [
         "it has no batch norm",
         "nothing changed since its last training, or its layers are not the teacher's",
     ]
@@ -193,21 +194,21 @@ def test_a_rung_that_does_not_suit_is_left_out_with_a_reason(teacher: nn.Sequent
     assert other.rungs[2].note == "none of its layers is one of the teacher's"
 
 
-def test_climbing_ends_within_the_margin(teacher: nn.Sequential) -> None:
+def test_repair_ends_within_the_margin(teacher: nn.Sequential) -> None:
     data = rings()
     spec = Recover(stop_when_within=0.0, epochs=1, batch_size=32)
-    assert climbed(recover_network(copy.deepcopy(teacher), teacher, data, spec)) == ["as it is"]
+    assert tried(recover_network(copy.deepcopy(teacher), teacher, data, spec)) == ["as it is"]
     repaired = recover_network(damaged(teacher), teacher, data, spec, kept={})
-    assert climbed(repaired) == ["as it is", "recalibrate", "reconstruct"]
+    assert tried(repaired) == ["as it is", "recalibrate", "reconstruct"]
     assert repaired.training is None
-    loss = recover_network(copy.deepcopy(teacher), teacher, data, spec, metric="log_loss")
-    assert climbed(loss) == ["as it is"], "the lower the better"
+    loss = recover_network(copy.deepcopy(teacher), teacher, rings(metric="log_loss"), spec)
+    assert tried(loss) == ["as it is"], "the lower the better"
 
 
-def test_a_record_tells_of_rungs_and_training_alike(teacher: nn.Sequential) -> None:
+def test_a_record_tells_of_stages_and_training_alike(teacher: nn.Sequential) -> None:
     short = recover_network(damaged(teacher), teacher, rings(), Recover(until="recalibrate")).record()
     assert short.keys() == {"minutes", "rungs"}
-    assert short["minutes"] == pytest.approx(sum(rung["seconds"] for rung in short["rungs"]) / 60)
+    assert short["minutes"] == pytest.approx(sum(stage["seconds"] for stage in short["rungs"]) / 60)
     whole = recover_network(damaged(teacher), teacher, rings(), Recover(epochs=1)).record()
     assert whole.keys() == {"curve", "best_epoch", "stopped", "minutes", "note", "rungs"}
     assert whole["minutes"] > sum(epoch["seconds"] for epoch in whole["curve"]) / 60

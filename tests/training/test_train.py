@@ -84,6 +84,11 @@ def kill_after(number: int) -> Callable[[Epoch], None]:
     return on_epoch
 
 
+def never(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+    """The objective of a training that must not take a step."""
+    pytest.fail("a step was trained")
+
+
 def test_it_learns_and_the_curve_is_complete() -> None:
     model, seen = network(), list[Epoch]()
     result = train(model, pictures(), QUICK.model_copy(update={"epochs": 20}), on_epoch=seen.append)
@@ -106,7 +111,7 @@ def test_regression_finds_the_line() -> None:
         weight_decay=0,
         early_stopping=None,
     )
-    result = train(model, line(), spec, metric="rmse")
+    result = train(model, dataclasses.replace(line(), metric="rmse"), spec)
     assert model.weight.item() == pytest.approx(3, abs=1e-3)
     assert model.bias.item() == pytest.approx(-1, abs=1e-3)
     best = result.curve[result.best_epoch - 1]
@@ -116,9 +121,9 @@ def test_regression_finds_the_line() -> None:
 
 @pytest.mark.parametrize("metric", ["accuracy", "log_loss", "roc_auc", "f1"])
 def test_the_model_is_left_with_the_best_epochs_weights(metric: str) -> None:
-    model, data, states = network(), pictures(), list[dict[str, Tensor]]()
+    model, data, states = network(), dataclasses.replace(pictures(), metric=metric), list[dict[str, Tensor]]()
     spec = QUICK.model_copy(update={"epochs": 6, "learning_rate": 0.1, "schedule": "constant"})
-    result = train(model, data, spec, metric=metric, on_epoch=lambda _: states.append(state(model)))
+    result = train(model, data, spec, on_epoch=lambda _: states.append(state(model)))
     assert same(state(model), states[result.best_epoch - 1])
     outputs = loops.predict_all(model, data.validation_inputs, data.transform).numpy()
     score = metrics.compute_metric(metric, outputs, data.validation_targets.numpy())
@@ -146,7 +151,7 @@ def test_a_killed_run_ends_with_the_same_bits(tmp_path: Path, optimizer: str, ki
         train(broken, pictures(), spec, checkpoint=tmp_path / "run", on_epoch=kill_after(killed_after))
     seen = list[Epoch]()
     result = train(resumed, pictures(), spec, checkpoint=tmp_path / "run", on_epoch=seen.append)
-    assert [epoch.number for epoch in seen] == list(range(killed_after + 1, 5))
+    assert [epoch.number for epoch in seen] == list(range(1, 5)), "at first those of the checkpoint"
     assert same(state(whole), state(resumed))
     assert timeless(result.curve) == timeless(expected.curve)
     assert result.best_epoch == expected.best_epoch
@@ -162,8 +167,10 @@ def test_a_finished_checkpoint_answers_without_training(tmp_path: Path) -> None:
     spec = QUICK.model_copy(update={"early_stopping": EarlyStopping(patience=1, min_delta=1)})
     result = train(first, pictures(), spec, checkpoint=tmp_path / "run")
     assert result.stopped == "early stopping"
-    repeated = train(again, pictures(), spec, checkpoint=tmp_path / "run", on_epoch=kill_after(1))
+    seen = list[Epoch]()
+    repeated = train(again, pictures(), spec, objective=never, checkpoint=tmp_path / "run", on_epoch=seen.append)
     assert repeated == result
+    assert tuple(seen) == result.curve
     assert same(state(first), state(again))
 
 
@@ -210,6 +217,41 @@ def test_told_to_stop_and_then_to_go_on(tmp_path: Path) -> None:
     assert train(model, pictures(), QUICK, checkpoint=tmp_path / "run").stopped == "epochs"
     train(whole, pictures(), QUICK)
     assert same(state(model), state(whole))
+
+
+def test_a_resumed_training_is_heard_from_its_first_epoch(tmp_path: Path) -> None:
+    broken, resumed = list[Epoch](), list[Epoch]()
+
+    def kill(epoch: Epoch) -> None:
+        broken.append(epoch)
+        kill_after(2)(epoch)
+
+    with pytest.raises(Killed):
+        train(network(), pictures(), QUICK, checkpoint=tmp_path / "run", on_epoch=kill)
+    result = train(network(), pictures(), QUICK, checkpoint=tmp_path / "run", on_epoch=resumed.append)
+    assert [epoch.number for epoch in broken] == [1, 2]
+    assert resumed[:2] == broken, "the same, to the second that they took"
+    assert tuple(resumed) == result.curve
+
+
+def test_the_starting_weights_are_no_epoch_that_is_heard(tmp_path: Path) -> None:
+    for _ in range(2):
+        seen = list[Epoch]()
+        result = train(network(), pictures(), QUICK, checkpoint=tmp_path / "run", on_epoch=seen.append, keep_start=True)
+        assert [epoch.number for epoch in result.curve] == [0, 1, 2, 3, 4]
+        assert tuple(seen) == result.curve[1:]
+
+
+def test_what_was_told_to_stop_stays_stopped(tmp_path: Path) -> None:
+    def stop(epoch: Epoch) -> bool:
+        return epoch.number == 2
+
+    first, again = network(), network()
+    result = train(first, pictures(), QUICK, checkpoint=tmp_path / "run", on_epoch=stop)
+    repeated = train(again, pictures(), QUICK, objective=never, checkpoint=tmp_path / "run", on_epoch=stop)
+    assert (repeated.stopped, len(repeated.curve)) == ("told to stop", 2)
+    assert repeated == result
+    assert same(state(first), state(again))
 
 
 def test_minutes_end_it_and_the_schedule_reaches_its_end() -> None:
@@ -270,9 +312,10 @@ def test_bfloat16_steps_keep_float32_weights() -> None:
 def test_a_frozen_model_and_a_metric_without_a_value_are_refused() -> None:
     with pytest.raises(Refusal, match="no parameter that can be trained"):
         train(network().requires_grad_(False), pictures(), QUICK)
-    one_class = dataclasses.replace(pictures(), validation_targets=torch.zeros(97, dtype=torch.int64))
+    targets = torch.zeros(97, dtype=torch.int64)
+    one_class = dataclasses.replace(pictures(), validation_targets=targets, metric="roc_auc")
     with pytest.raises(Refusal, match="roc_auc has no value"):
-        train(network(), one_class, QUICK, metric="roc_auc")
+        train(network(), one_class, QUICK)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def same(one: nn.Module, other: nn.Module) -> bool:
 
 def groups(made: TrainSpec, data: TrainingData) -> list[tuple[float, float, float]]:
     """Learning rate, momentum and weight decay of the optimizer after each epoch."""
-    trainer, found = Trainer(network(), data, made, "accuracy", None), []
+    trainer, found = Trainer(network(), data, made, None), []
     for _ in range(made.epochs):
         trainer.train_epoch()
         [group] = trainer.optimizer.param_groups
@@ -103,7 +103,7 @@ def test_a_killed_training_ends_with_the_same_bits(tmp_path: Path, killed_after:
         train(network(), points(), spec(), checkpoint=tmp_path / "run", on_epoch=kill)
     seen = list[Epoch]()
     train(resumed, points(), spec(), checkpoint=tmp_path / "run", on_epoch=seen.append)
-    assert [epoch.number for epoch in seen] == list(range(killed_after + 1, 7))
+    assert [epoch.number for epoch in seen] == list(range(1, 7)), "at first those of the checkpoint"
     assert same(whole, resumed)
 
 
@@ -112,11 +112,13 @@ def test_stages_that_go_on_from_one_another_end_as_one_training(tmp_path: Path, 
     made = spec(optimizer=optimizer, changes={3: {"learning_rate": 0.03}, 5: {"weight_decay": 0.1}})
     whole, staged, before = network(), network(), None
     expected = train(whole, points(), made)
+    trained: tuple[Epoch, ...] = ()
     for end in (2, 4, 6):
         staged, path, seen = network(), tmp_path / str(end), list[Epoch]()
         result = train(staged, points(), made.until(end), checkpoint=path, on_epoch=seen.append, origin=before)
-        assert [epoch.number for epoch in seen] == [end - 1, end], "only its own epochs are trained"
-        before = (end, path)
+        assert [epoch.number for epoch in seen] == list(range(1, end + 1))
+        assert tuple(seen[:-2]) == trained, "only its own epochs are trained: the others took the very same seconds"
+        before, trained = (end, path), result.curve
     assert same(whole, staged)
     assert [each.validation_score for each in result.curve] == [each.validation_score for each in expected.curve]
 
@@ -141,7 +143,7 @@ def test_a_training_without_changes_is_known_by_the_same_name_as_ever() -> None:
     made = spec()
     assert TrainSpec.model_validate(made.model_dump(mode="json")) == made, "JSON makes texts of the epochs"
     assert made.model_dump(mode="json")["changes"]["3"]["learning_rate"] == 0.03
-    one, other = (Trainer(network(), points(), each, "accuracy", None) for each in (made, spec(changes={})))
+    one, other = (Trainer(network(), points(), each, None) for each in (made, spec(changes={})))
     assert identity_of(one, False) != identity_of(other, False)
     assert DistillationSpec().training().changes == {}
 

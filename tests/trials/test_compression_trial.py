@@ -11,8 +11,9 @@ from support import runs
 from support.trial_context import FakeTrialContext
 
 from flows.recipe.schema import Recipe
+from flows.trials.branch_scoring import Reference
 from flows.trials.compression_trial import CompressionObjective
-from tasks.compression import compress
+from tasks.compression import run_step
 from tasks.core import Refusal
 from tasks.core.candidate import candidate_from
 from tasks.kernels.onnx import description
@@ -23,17 +24,17 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def context(plain: PlainRun, tmp_path: Path) -> Any:
-    return FakeTrialContext(plain.workspace, tmp_path, trial_of(plain).arrays(plain.workspace.store))
+    return FakeTrialContext(plain.workspace, tmp_path, objective_of(plain).arrays(plain.workspace.store))
 
 
-def trial_of(plain: PlainRun, **changes: Any) -> CompressionObjective:
+def objective_of(plain: PlainRun, **changes: Any) -> CompressionObjective:
     """The tiny recipe's: it wants few bytes and may lose anything."""
     findings = plain.findings
     baseline = findings.lines[0].stages[0]
     score = findings.cards[baseline.exported.digest].score.value
     recipe = runs.tiny_recipe()
-    trial = CompressionObjective(recipe, findings.prepared, baseline.model, baseline.exported, score, 0.0, 2)
-    return dataclasses.replace(trial, **changes)
+    reference = Reference(recipe, findings.prepared, baseline.model, baseline.exported, score, 0.0, 2)
+    return CompressionObjective(dataclasses.replace(reference, **changes))
 
 
 FILLED = {"branch": "narrow", "narrow.0.sparsity": 0.25}
@@ -48,8 +49,8 @@ NARROW = {
 }
 
 
-def test_a_branch_is_walked_recovered_and_ranked(plain: PlainRun, context: Any) -> None:
-    trial_of(plain)(NARROW, context)
+def test_a_branch_is_run_recovered_and_ranked(plain: PlainRun, context: Any) -> None:
+    objective_of(plain)(NARROW, context)
     assert list(context.curve) == [1, 2, 3], "two epochs, then the file"
     (answer,) = context.answers
     assert [label.partition(" ")[0] for label, _ in answer["stages"]] == ["channels", "recover", "int8"]
@@ -70,8 +71,8 @@ def test_epochs_are_ranked_by_what_the_network_loses(plain: PlainRun, context: A
     strict = Recipe.model_validate(
         runs.tiny_recipe().model_dump(mode="json") | {"goal": {"max_drop": 0.0, "minimize": "bytes"}}
     )
-    trial = trial_of(plain, recipe=strict, score=2.0)  # nobody reaches twice the best accuracy
-    trial(FILLED, context)
+    objective = objective_of(plain, recipe=strict, score=2.0)  # nobody reaches twice the best accuracy
+    objective(FILLED, context)
     assert list(context.curve) == [2, 3], "one epoch of one stands where the second of two does, then the file"
     measured = context.measured[0]
     assert context.curve[2] == pytest.approx(-measured["drop"] / 2.0)
@@ -79,7 +80,7 @@ def test_epochs_are_ranked_by_what_the_network_loses(plain: PlainRun, context: A
 
 
 def test_what_cannot_beat_the_best_is_given_up_before_it_trains(plain: PlainRun, context: Any) -> None:
-    trial_of(plain, bar=0.99)(FILLED, context)
+    objective_of(plain, bar=0.99)(FILLED, context)
     (answer,) = context.answers
     assert answer["refusal"].startswith("given up before its recovery: ")
     ((epoch, rank),) = context.curve.items()
@@ -91,7 +92,7 @@ def test_what_cannot_beat_the_best_is_given_up_before_it_trains(plain: PlainRun,
 
 
 def test_a_branch_without_training_reports_its_file_alone(plain: PlainRun, context: Any) -> None:
-    trial_of(plain)({"reduce": "nothing", "finish": "int8"}, context)
+    objective_of(plain)({"reduce": "nothing", "finish": "int8"}, context)
     assert list(context.curve) == [0], "no scheduler compares it with those that train"
     assert "bound" not in context.measured[0]
     assert [label for label, _ in context.answers[0]["stages"]] == ["int8"]
@@ -100,7 +101,7 @@ def test_a_branch_without_training_reports_its_file_alone(plain: PlainRun, conte
 def test_what_cannot_be_finished_ahead_is_recovered_all_the_same(
     plain: PlainRun, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, asked = compress.compress, list[str]()
+    real, asked = run_step.compress, list[str]()
 
     def refuse_once(candidate: Any, technique: Any, *others: Any) -> Any:
         asked.append(technique.step)
@@ -108,34 +109,34 @@ def test_what_cannot_be_finished_ahead_is_recovered_all_the_same(
             raise Refusal("int8: too many answers change")
         return real(candidate, technique, *others)
 
-    monkeypatch.setattr(compress, "compress", refuse_once)
-    trial_of(plain)(NARROW | {"recover.epochs": 1}, context)
+    monkeypatch.setattr(run_step, "compress", refuse_once)
+    objective_of(plain)(NARROW | {"recover.epochs": 1}, context)
     assert asked == ["channels", "int8", "int8"]
     assert list(context.curve) == [2, 3]
     assert [label.partition(" ")[0] for label, _ in context.answers[0]["stages"]] == ["channels", "recover", "int8"]
 
 
 def test_a_template_of_the_recipe_is_filled(plain: PlainRun, context: Any) -> None:
-    trial_of(plain)(FILLED, context)
+    objective_of(plain)(FILLED, context)
     labels = [label for label, _ in context.answers[0]["stages"]]
     assert labels == ["channels sparsity 0.25", "recover epochs 1"]
 
 
 def test_the_baseline_s_answers_are_those_of_its_file(plain: PlainRun) -> None:
     card = plain.findings.cards[plain.findings.lines[0].stages[0].exported.digest]
-    (answers,) = trial_of(plain).arrays(plain.workspace.store).values()
+    (answers,) = objective_of(plain).arrays(plain.workspace.store).values()
     targets = plain.workspace.store.get_array(plain.findings.prepared.dataset.splits["validation"].targets)
     assert (answers.argmax(axis=1) == targets).mean() == pytest.approx(card.score.value)
 
 
 def test_the_best_so_far_may_be_the_recipe_s_own(plain: PlainRun) -> None:
-    trial = trial_of(plain, bar=0.5)
-    assert trial.words(0.75) == "4.00× smaller"
-    assert trial.words(0.2) == trial.words(-0.1) == "2.00× smaller, the recipe's own"
-    assert trial_of(plain, bar=0.0).words(-0.012) == "misses the goal by 1.2%"
+    objective = objective_of(plain, bar=0.5)
+    assert objective.format_score(0.75) == "4.00× smaller"
+    assert objective.format_score(0.2) == objective.format_score(-0.1) == "2.00× smaller, the recipe's own"
+    assert objective_of(plain, bar=0.0).format_score(-0.012) == "misses the goal by 1.2%"
 
 
 def test_a_technique_that_refuses_ends_the_trial_with_its_sentence(plain: PlainRun, context: Any) -> None:
     with pytest.raises(Refusal, match="block"):
-        trial_of(plain)({**NARROW, "reduce": "blocks", "blocks.share": 0.5}, context)
+        objective_of(plain)({**NARROW, "reduce": "blocks", "blocks.share": 0.5}, context)
     assert context.answers == []

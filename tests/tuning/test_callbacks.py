@@ -37,7 +37,8 @@ def trial(point, context):
         context.report(epoch, float(point["x"]))
         mark.write_text(str(epoch))
 
-found = tuning.tune(trial, search, {}, Workspace(folder / "home", "sqlite:///none"), folder / "search", 3)
+home = Workspace(folder / "home", "sqlite:///none")
+found = tuning.tune(tuning.TrialSetup(trial), search, home, folder / "search", 3)
 assert [each.state for each in found.trials] == ["finished"] * 8, found
 assert [[epoch for epoch, _ in each.curve] for each in found.trials] == [[1, 2, 3]] * 8, found
 print(json.dumps([found.best, [each.point for each in found.trials]]))
@@ -50,7 +51,7 @@ SEARCHES: dict[str, dict[str, Any]] = {
 
 
 def ended(folder: Path) -> set[float]:
-    """The values of trials that ended, by the search's history."""
+    """The values of trials that ended, by the search's journal."""
     file = folder / "search" / "history.jsonl"
     events = [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
     values = [event["point"]["x"] for event in events if event["event"] == "asked"]

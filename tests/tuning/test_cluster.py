@@ -17,10 +17,11 @@ from support.cluster import ThreeNodeCluster, meeting, three_node_cluster
 from tasks import tuning
 from tasks.core import InputError, Refusal, Workspace, digest_of
 from tasks.core.env_defaults import QUIET
-from tasks.search.results import Progress
+from tasks.search.objective import TrialContext
+from tasks.search.results import SearchProgress
 from tasks.search.search_spec import Search
 from tasks.search.space import Point
-from tasks.tuning import TrialContext, TrialFunction, cluster
+from tasks.tuning import TrialFunction, TrialSetup, cluster
 from tasks.tuning.cluster import code_of, fits, planned_nodes, runtime_environment, top_level
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -154,7 +155,7 @@ def grid(resources: dict[str, float], *values: int) -> Search:
 def test_a_trial_that_asks_for_more_than_a_node_has_is_refused(home: Path, resources: dict[str, float]) -> None:
     workspace = Workspace(home, "sqlite:///x")
     with pytest.raises(InputError, match="no more than one node has") as refused:
-        tuning.tune(lambda point, context: None, grid(resources, 1), {}, workspace, home / "refused", 2)
+        tuning.tune(TrialSetup(lambda point, context: None), grid(resources, 1), workspace, home / "refused", 2)
     told = (refused.value.path, refused.value.value, refused.value.nearest)
     assert told == ("search.resources", resources, {"cpus": 1.0, "gpus": 0.0})
 
@@ -195,7 +196,7 @@ def test_a_node_that_is_killed_costs_its_trials_last_epochs_only(
     kept = [folder / "trials" / digest_of(point) for point in points]
     killed = False
 
-    def kill_when_it_is_under_way(progress: Progress) -> None:
+    def kill_when_it_is_under_way(progress: SearchProgress) -> None:
         nonlocal killed
         for place in kept:
             if not killed and has_come_from(nodes.away, place) and int((place / "epoch").read_text()) >= 2:
@@ -203,13 +204,11 @@ def test_a_node_that_is_killed_costs_its_trials_last_epochs_only(
                 nodes.kill_far()
 
     found = tuning.tune(
-        climb("user_helper"),
+        TrialSetup(climb("user_helper"), {"offset": np.array([10.0])}, modules=["user_helper"]),
         grid({"cpus": 1}, 1, 2),
-        {"offset": np.array([10.0])},
         workspace,
         folder,
         8,
-        modules=["user_helper"],
         on_progress=kill_when_it_is_under_way,
     )
     assert killed

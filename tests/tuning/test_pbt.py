@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tasks.core import digest_of
+from tasks.search.results import SearchStart
 from tasks.search.search_spec import Search
 from tasks.search.space import Point
 from tasks.tuning.journal import Journal
@@ -153,7 +154,7 @@ def value(point: Point) -> float | None:
     return None if rate > 0.5 else -abs(math.log(rate / best))
 
 
-def walked(population: Population) -> list[Point]:
+def points_of(population: Population) -> list[Point]:
     points: list[Point] = []
     while (point := population.ask()) is not None:
         population.tell(len(points), value(point), {})
@@ -162,13 +163,13 @@ def walked(population: Population) -> list[Point]:
 
 
 def test_every_member_trains_to_the_end() -> None:
-    points = walked(Population(spec(), 6, [{RATE: 3.0, DECAY: 0.5}]))
+    points = points_of(Population(spec(), 6, [{RATE: 3.0, DECAY: 0.5}]))
     assert [point["train.epochs"] for point in points] == [2] * 4 + [4] * 4 + [6] * 4
     assert points[0] == {RATE: 3.0, DECAY: 0.5, "train.epochs": 2}, "a first point may lie outside"
     assert points[4][RATE] != 3.0, "and goes on only if it is good"
     assert all(origin(point, [2, 4, 6]) in points[:-4] for point in points[4:])
-    assert points == walked(Population(spec(), 6, [{RATE: 3.0, DECAY: 0.5}])), "the seed decides"
-    assert points != walked(Population(spec(seed=1), 6, [{RATE: 3.0, DECAY: 0.5}]))
+    assert points == points_of(Population(spec(), 6, [{RATE: 3.0, DECAY: 0.5}])), "the seed decides"
+    assert points != points_of(Population(spec(seed=1), 6, [{RATE: 3.0, DECAY: 0.5}]))
     assert max(value(point) or -9 for point in points[8:]) > max(-abs(math.log(0.1 / 0.01)), value(points[4]) or -9)
 
 
@@ -213,28 +214,28 @@ def test_the_order_in_which_trials_end_changes_nothing(order: tuple[int, ...]) -
         points += [point for point in asked if point is not None]
         for member in order:
             population.tell(4 * generation + member, value(points[4 * generation + member]), {})
-    assert points == walked(Population(spec(), 6))
+    assert points == points_of(Population(spec(), 6))
 
 
 def lived(file: Path, search: Search, count: int) -> list[Point]:
-    """`count` more trials of a search that keeps a history, one at a time, and one more that is cut off."""
-    history = Journal(file, [{RATE: 0.05, DECAY: 0.0}])
-    population = Population(search, 6, history.first)
-    population.replay(history)
+    """`count` more trials of a search that keeps a journal, one at a time, and one more that is cut off."""
+    journal = Journal(file, SearchStart(first=({RATE: 0.05, DECAY: 0.0},)))
+    population = Population(search, 6, journal.first)
+    population.replay(journal)
     for _ in range(count):
-        waiting = history.under_way()
+        waiting = journal.under_way()
         point = waiting[0].point if waiting else population.ask()
         assert point is not None
-        number = waiting[0].number if waiting else history.ask(point)
+        number = waiting[0].number if waiting else journal.ask(point)
         score = value(point)
         if score is not None:
-            history.hear(number, {"epoch": 1, "score": score, "measured": {}, "answer": None, "seconds": 0.0})
-        history.end(number, "" if score is not None else "it diverged")
+            journal.hear(number, {"epoch": 1, "score": score, "measured": {}, "answer": None, "seconds": 0.0})
+        journal.end(number, "" if score is not None else "it diverged")
         population.tell(number, score, {})
     if (point := population.ask()) is not None:
-        history.ask(point)
-    history.close()
-    return [entry.point for entry in history.entries]
+        journal.ask(point)
+    journal.close()
+    return [entry.point for entry in journal.entries]
 
 
 def test_an_interrupted_search_goes_on_with_the_same_points(tmp_path: Path) -> None:
@@ -246,11 +247,11 @@ def test_an_interrupted_search_goes_on_with_the_same_points(tmp_path: Path) -> N
 
 
 def test_a_point_that_comes_out_otherwise_counts_as_given(tmp_path: Path) -> None:
-    points = lived(tmp_path / "history", spec(seed=1), 4)
-    history = Journal(tmp_path / "history")
+    points = lived(tmp_path / "journal", spec(seed=1), 4)
+    journal = Journal(tmp_path / "journal")
     population = Population(spec(seed=2), 6)
-    population.replay(history)
-    history.close()
+    population.replay(journal)
+    journal.close()
     assert not population.waits or population.ask() is not None
     population.tell(4, 0.5, {})
     assert population._asked[:5] == points

@@ -12,7 +12,7 @@ import pytest
 from support import searches
 
 from tasks.search.domains import Quantized
-from tasks.search.results import EXCESS, Known
+from tasks.search.results import COLD, EXCESS, Known, SearchStart
 from tasks.search.search_spec import Search
 from tasks.search.space import Point, is_member
 from tasks.tuning.journal import Journal
@@ -37,7 +37,7 @@ def value(point: Point) -> float:
     return -abs(point["rate"] - 0.01) + (0.1 if point["kind"] == "adam" else 0.0)
 
 
-def walk(sampler: Sampler, count: int) -> list[Point]:
+def ask_in_turn(sampler: Sampler, count: int) -> list[Point]:
     """Asks and tells in turn."""
     points = []
     for number in range(count):
@@ -51,11 +51,11 @@ def walk(sampler: Sampler, count: int) -> list[Point]:
 @pytest.mark.parametrize("algorithm", ["random", "tpe", "gp", "nsga2"])
 def test_every_point_lies_in_the_space_with_its_conditions(algorithm: str) -> None:
     asked = spec(algorithm=algorithm, trials=12)
-    points = walk(Sampler(asked), 12)
+    points = ask_in_turn(Sampler(asked), 12)
     assert all(is_member(point, asked.space) for point in points)
     assert {"momentum" in point for point in points} == {True, False}
-    assert walk(Sampler(asked), 12) == points, "the seed decides"
-    assert walk(Sampler(spec(algorithm=algorithm, trials=12, seed=1)), 12) != points
+    assert ask_in_turn(Sampler(asked), 12) == points, "the seed decides"
+    assert ask_in_turn(Sampler(spec(algorithm=algorithm, trials=12, seed=1)), 12) != points
 
 
 def test_cmaes_searches_numbers() -> None:
@@ -73,7 +73,7 @@ def test_cmaes_searches_numbers() -> None:
 
 
 def test_tpe_learns() -> None:
-    points = walk(Sampler(spec(trials=40)), 40)
+    points = ask_in_turn(Sampler(spec(trials=40)), 40)
     assert sum(point["kind"] == "adam" for point in points[20:]) > sum(point["kind"] == "adam" for point in points[:20])
 
 
@@ -83,11 +83,11 @@ def test_a_grid_is_every_combination_once_in_order_and_then_nothing() -> None:
         "momentum": {"choice": [0.5, 0.9], "when": {"kind": "sgd"}},
     }
     sampler = Sampler(spec(algorithm="grid", space=space), first=[{"kind": "other"}])
-    points = walk_all(sampler)
+    points = ask_all(sampler)
     assert points == [{"kind": "sgd", "momentum": 0.5}, {"kind": "sgd", "momentum": 0.9}, {"kind": "adam"}]
 
 
-def walk_all(sampler: Sampler) -> list[Point]:
+def ask_all(sampler: Sampler) -> list[Point]:
     points: list[Point] = []
     while (point := sampler.ask()) is not None:
         sampler.tell(len(points), 0.0, {})
@@ -125,7 +125,7 @@ def test_known_points_are_told_and_never_asked_for() -> None:
     known = [Known({"x": x, "y": 1}, score) for x, score in (("a", 0.1), ("b", 0.2), ("c", 0.3))]
     sampler = Sampler(spec(space=space), known=[*known, Known({"z": 1}, 9.0)])
     assert told(sampler) == [(each.point, each.score) for each in known]
-    points = walk_all(sampler)
+    points = ask_all(sampler)
     assert sorted(point["x"] for point in points) == ["a", "b", "c"]
     assert all(point["y"] == 2 for point in points)
 
@@ -133,7 +133,7 @@ def test_known_points_are_told_and_never_asked_for() -> None:
 def test_an_exhausted_space_ends_the_search() -> None:
     space = {"x": {"choice": [1, 2]}, "y": {"quantized": [0.1, 0.3, 0.1]}}
     assert isinstance(spec(space=space).space["y"], Quantized)
-    points = walk_all(Sampler(spec(space=space, algorithm="random")))
+    points = ask_all(Sampler(spec(space=space, algorithm="random")))
     assert len(points) == 6
     assert {(point["x"], point["y"]) for point in points} == {(x, y) for x in (1, 2) for y in (0.1, 0.2, 0.3)}
 
@@ -150,31 +150,31 @@ def test_a_point_without_a_score_teaches_nothing_and_is_not_asked_for_again() ->
 # --- after an interruption ------------------------------------------------------------------------------------
 
 
-def lived(file: Path, search: Search, count: int, **begun: Any) -> list[Point]:
-    """`count` more trials of a search that keeps a history, one at a time."""
-    return searches.lived(file, search, count, lambda _, point: (value(point), {}, ""), **begun)
+def lived(file: Path, search: Search, count: int, start: SearchStart = COLD) -> list[Point]:
+    """`count` more trials of a search that keeps a journal, one at a time."""
+    return searches.lived(file, search, count, lambda _, point: (value(point), {}, ""), start)
 
 
 @pytest.mark.parametrize("algorithm", ["random", "tpe", "nsga2", "gp"])
 def test_an_interrupted_search_goes_on_with_the_same_points(tmp_path: Path, algorithm: str) -> None:
     search = spec(algorithm=algorithm, trials=16)
-    begun = {
-        "first": [{"kind": "adam", "rate": 0.05, "depth": 1, "width": 16}],
-        "known": [Known({"kind": "adam", "rate": 0.02, "depth": 2, "width": 32}, 0.05)],
-    }
-    whole = lived(tmp_path / "whole", search, 14, **begun)
-    lived(tmp_path / "cut", search, 5, **begun)
+    start = SearchStart(
+        first=({"kind": "adam", "rate": 0.05, "depth": 1, "width": 16},),
+        known=(Known({"kind": "adam", "rate": 0.02, "depth": 2, "width": 32}, 0.05),),
+    )
+    whole = lived(tmp_path / "whole", search, 14, start)
+    lived(tmp_path / "cut", search, 5, start)
     lived(tmp_path / "cut", search, 4)
     assert lived(tmp_path / "cut", search, 5) == whole
 
 
 def test_a_point_that_comes_out_otherwise_counts_as_given(tmp_path: Path) -> None:
-    points = lived(tmp_path / "history", spec(seed=1), 6)
+    points = lived(tmp_path / "journal", spec(seed=1), 6)
     search = spec(seed=2)
-    history = Journal(tmp_path / "history")
+    journal = Journal(tmp_path / "journal")
     sampler = Sampler(search)
-    sampler.replay(history)
-    history.close()
+    sampler.replay(journal)
+    journal.close()
     assert [point for point, _ in told(sampler)] == points
     more = sampler.ask()
     assert more is not None
@@ -222,7 +222,7 @@ def plain(point: Point) -> tuple[float, dict[str, float]]:
     return weighed_score(point), measured_size(point)
 
 
-def walk_weighed(
+def ask_weighed(
     search: Search, count: int, run: Callable[[Point], tuple[float, dict[str, float]]] = plain
 ) -> list[Point]:
     """Asks and tells in turn."""
@@ -247,8 +247,8 @@ def hypervolume(outcomes: list[tuple[float, float]]) -> float:
 def volume(algorithm: str, trials: int, seeds: int, **changes: Any) -> float:
     """The mean over the seeds."""
     asked = [weighed_spec(algorithm=algorithm, trials=trials, seed=seed, **changes) for seed in range(seeds)]
-    walks = [[(weighed_score(point), size(point)) for point in walk_weighed(search, trials)] for search in asked]
-    return statistics.mean(map(hypervolume, walks))
+    outcomes = [[(weighed_score(point), size(point)) for point in ask_weighed(search, trials)] for search in asked]
+    return statistics.mean(map(hypervolume, outcomes))
 
 
 # --- what is learnt -------------------------------------------------------------------------------------------
@@ -267,7 +267,7 @@ def test_the_front_is_found_and_not_only_its_end(algorithm: str, trials: int, se
 
 @pytest.mark.parametrize(("algorithm", "trials"), [("tpe", 40), ("nsga2", 100), ("gp", 12)])
 def test_limits_are_learnt(algorithm: str, trials: int) -> None:
-    points = walk_weighed(weighed_spec(algorithm=algorithm, trials=trials), trials, bounded)
+    points = ask_weighed(weighed_spec(algorithm=algorithm, trials=trials), trials, bounded)
     # By chance, one in eleven is: an eighth of a ball of radius √(3 · 0.1).
     assert sum(size(point) <= LIMIT for point in points) > trials / 3
 
@@ -280,7 +280,7 @@ def test_a_low_cost_beyond_the_limits_attracts_nothing(algorithm: str, trials: i
         over = max(0.0, 2 - 4 * point["width"])
         return (-1e6 * (1 + over), {**measured_size(point), EXCESS: over}) if over else plain(point)
 
-    points = walk_weighed(weighed_spec(algorithm=algorithm, trials=trials), trials, wide)
+    points = ask_weighed(weighed_spec(algorithm=algorithm, trials=trials), trials, wide)
     assert sum(point["width"] >= 0.5 for point in points) > 0.6 * trials
 
 
@@ -348,21 +348,21 @@ def test_nsga2_breeds_from_known_points(minimize: str | None) -> None:
 # --- after an interruption ------------------------------------------------------------------------------------
 
 
-def lived_weighed(file: Path, search: Search, count: int, **begun: Any) -> list[Point]:
-    """`count` more trials of a search that keeps a history, one at a time; every fifth fails."""
+def lived_weighed(file: Path, search: Search, count: int, start: SearchStart = COLD) -> list[Point]:
+    """`count` more trials of a search that keeps a journal, one at a time; every fifth fails."""
 
     def work(number: int, point: Point) -> tuple[float, dict[str, float], str]:
         return *bounded(point), "lost" if number % 5 == 4 else ""
 
-    return searches.lived(file, search, count, work, **begun)
+    return searches.lived(file, search, count, work, start)
 
 
 @pytest.mark.parametrize("algorithm", ["random", "tpe", "nsga2", "gp"])
 def test_an_interrupted_search_with_two_objectives_goes_on_with_the_same_points(tmp_path: Path, algorithm: str) -> None:
     search = weighed_spec(algorithm=algorithm, trials=8)
     point = dict.fromkeys(NETWORK, 0.5)
-    begun = {"first": [{**point, "depth": 0.1}], "known": [Known(point, weighed_score(point), measured_size(point))]}
-    whole = lived_weighed(tmp_path / "whole", search, 8, **begun)
-    lived_weighed(tmp_path / "cut", search, 5, **begun)
+    start = SearchStart(({**point, "depth": 0.1},), (Known(point, weighed_score(point), measured_size(point)),))
+    whole = lived_weighed(tmp_path / "whole", search, 8, start)
+    lived_weighed(tmp_path / "cut", search, 5, start)
     lived_weighed(tmp_path / "cut", search, 1)
     assert lived_weighed(tmp_path / "cut", search, 2) == whole

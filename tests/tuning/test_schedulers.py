@@ -78,16 +78,16 @@ def test_a_trial_without_a_score_disturbs_nobody(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["asha", "hyperband", "median", "none"])
 def test_after_an_interruption_a_scheduler_knows_the_trials_that_ended(tmp_path: Path, name: str) -> None:
-    history = Journal(tmp_path / "history.jsonl")
+    journal = Journal(tmp_path / "history.jsonl")
     for number in range(6):
-        history.ask({"x": number})
+        journal.ask({"x": number})
         for epoch in range(1, 10):
             told = {"epoch": epoch, "score": 0.9, "measured": {}, "answer": None, "seconds": 0.0}
-            history.hear(number, told)
+            journal.hear(number, told)
         if number < 5:
-            history.end(number)
-    history.close()
+            journal.end(number)
+    journal.close()
     scheduler = scheduler_of(name, 9)
-    replay(scheduler, history)
+    replay(scheduler, journal)
     found = decide(scheduler, {99: flat(0.1)})[99]
     assert len(found) == {"asha": 1, "median": 1, "hyperband": 3, "none": 9}[name]

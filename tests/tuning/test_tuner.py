@@ -6,6 +6,7 @@ import gc
 import json
 import math
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +18,11 @@ import pytest
 from tasks import tuning
 from tasks.core import InputError, Refusal, Workspace
 from tasks.core.env_defaults import apply_env_defaults
-from tasks.search.results import Known, Progress, Trial, Tuned
+from tasks.search.objective import TrialContext
+from tasks.search.results import COLD, Known, SearchProgress, SearchStart, Trial, Tuned
 from tasks.search.search_spec import Search
 from tasks.search.space import Point
-from tasks.tuning import TrialContext, TrialFunction
+from tasks.tuning import TrialFunction, TrialSetup
 from tasks.tuning.cluster import AS_RAY
 from tasks.tuning.node_storage import TRIALS
 
@@ -55,17 +57,19 @@ def parabola(epochs: int = 2) -> TrialFunction:
     return trial
 
 
-def tune(trial: TrialFunction, spec: Search, folder: Path, *, epochs: int = 2, **more: Any) -> Tuned:
-    home = Workspace(folder / "home", "sqlite:///none")
-    return tuning.tune(trial, spec, {"offset": np.array([10.0])}, home, folder / "search", epochs, **more)
+def tune(
+    trial: TrialFunction, spec: Search, folder: Path, *, epochs: int = 2, start: SearchStart = COLD, **more: Any
+) -> Tuned:
+    home, setup = Workspace(folder / "home", "sqlite:///none"), TrialSetup(trial, {"offset": np.array([10.0])})
+    return tuning.tune(setup, spec, home, folder / "search", epochs, start, **more)
 
 
 def test_a_random_search_tries_the_recipe_s_own_point_first_and_finds_the_best(tmp_path: Path) -> None:
-    heard: list[Progress] = []
+    heard: list[SearchProgress] = []
     ended: list[Trial] = []
     spec = search(space={"x": {"uniform": [-10, 10]}, "y": {"integers": [1, 2]}}, trials=4, concurrency=2)
-    told = {"on_progress": heard.append, "on_trials": ended.extend}
-    found = tune(parabola(), spec, tmp_path, first=[{"x": 3.0, "y": 2}], **told)
+    start = SearchStart(first=({"x": 3.0, "y": 2},))
+    found = tune(parabola(), spec, tmp_path, start=start, on_progress=heard.append, on_trials=ended.extend)
     assert len(found.trials) == 4
     first = found.trials[0]
     assert (first.number, first.point, first.state) == (0, {"x": 3.0, "y": 2}, "finished")
@@ -74,7 +78,7 @@ def test_a_random_search_tries_the_recipe_s_own_point_first_and_finds_the_best(t
     assert found.best == {"x": 3.0, "y": 2}, "no random point is nearer"
     assert all(-10 <= trial.point["x"] <= 10 and trial.point["y"] in (1, 2) for trial in found.trials)
     assert len({trial.point["x"] for trial in found.trials}) == 4
-    assert heard[-1] == Progress(0, 4, 0, 4, 9.5, None)
+    assert heard[-1] == SearchProgress(0, 4, 0, 4, 9.5, None)
     assert max(each.running for each in heard) >= 1
     assert sorted(ended, key=lambda trial: trial.number) == list(found.trials), "each was told once"
     assert found.broken == ""
@@ -100,8 +104,8 @@ def test_schedulers_stop_what_is_behind(tmp_path: Path, scheduler: str) -> None:
         context.answer({"came": "to its end"})
 
     spec = search(scheduler=scheduler, trials=7, space={"score": {"uniform": [0, 1]}})
-    first = [{"score": score} for score in (0.8, 0.81, 0.82, 0.83, 0.1, 0.84, 0.85)]
-    found = tune(trial, spec, tmp_path, first=first, epochs=9)
+    first = tuple({"score": score} for score in (0.8, 0.81, 0.82, 0.83, 0.1, 0.84, 0.85))
+    found = tune(trial, spec, tmp_path, start=SearchStart(first), epochs=9)
     assert [each.state for each in found.trials] == ["stopped early" if n == 4 else "finished" for n in range(7)]
     assert found.trials[4].curve == ((1, 0.1),)
     assert all(len(each.curve) == 9 and each.answer for each in found.trials if each.number != 4)
@@ -162,6 +166,36 @@ def test_a_trial_whose_worker_dies_is_started_anew_where_it_was(tmp_path: Path) 
     assert dead.reason.startswith("its worker was lost each time it was started (")
 
 
+def test_an_epoch_whose_report_died_with_its_worker_is_in_the_curve(tmp_path: Path) -> None:
+    """The first start is killed at its third epoch: after `reports.json` was written and before the report was sent."""
+
+    def trial(point: Point, context: TrialContext) -> None:
+        checkpoint, starts = context.folder / "epoch", tmp_path / "starts"
+        is_first, done = not starts.exists(), int(checkpoint.read_text()) if checkpoint.exists() else 0
+        with starts.open("a") as stream:
+            stream.write(f"{done} {sorted(context.curve)}\n")
+        send = context._send  # type: ignore[attr-defined]
+
+        def send_unless_killed(*message: Any, **more: Any) -> None:
+            if is_first and 3 in context.curve:
+                os.kill(os.getpid(), signal.SIGKILL)
+            send(*message, **more)
+
+        context._send = send_unless_killed  # type: ignore[attr-defined]
+        for epoch in range(done + 1, 6):
+            checkpoint.write_text(str(epoch))
+            context.report(epoch, -abs(epoch - 3.0), {"drop": float(epoch)})
+
+    found = tune(trial, search(algorithm="grid", space={"x": {"choice": [1]}}), tmp_path, epochs=5)
+    assert (tmp_path / "starts").read_text().splitlines() == ["0 []", "3 [1, 2, 3]"], "it went on at epoch 4"
+    events = [json.loads(line) for line in (tmp_path / "search" / "history.jsonl").read_text().splitlines()]
+    heard = [event for event in events if event["event"] == "heard"]
+    assert [event["epoch"] for event in heard] == [1, 2, 4, 5, 5], "the third was never sent by itself"
+    (lost,) = found.trials
+    assert lost.curve == ((1, -2.0), (2, -1.0), (3, 0.0), (4, -1.0), (5, -2.0))
+    assert (lost.state, lost.reason, lost.score, lost.measured) == ("finished", "", 0.0, {"drop": 3.0})
+
+
 def test_a_search_in_which_all_fail_ends_with_nothing_but_ends(tmp_path: Path) -> None:
     def trial(point: Point, context: TrialContext) -> None:
         raise ValueError("never")
@@ -171,7 +205,7 @@ def test_a_search_in_which_all_fail_ends_with_nothing_but_ends(tmp_path: Path) -
     assert [each.state for each in found.trials] == ["failed", "failed"]
 
 
-def test_a_desk_has_its_own_folder_threads_arrays_and_numbers(tmp_path: Path) -> None:
+def test_a_trial_has_its_own_folder_threads_arrays_and_numbers(tmp_path: Path) -> None:
     working_directory = Path.cwd()
 
     def trial(point: Point, context: TrialContext) -> None:
@@ -207,7 +241,7 @@ def test_time_alone_can_limit_a_search(tmp_path: Path) -> None:
             time.sleep(0.05)
             context.report(epoch, point["x"])
 
-    heard: list[Progress] = []
+    heard: list[SearchProgress] = []
     spec = search(trials=None, minutes=0.05, space={"x": {"uniform": [0, 1]}})
     assert spec.count is None
     found = tune(trial, spec, tmp_path, epochs=100, on_progress=heard.append)
@@ -222,7 +256,7 @@ def test_time_alone_can_limit_a_search(tmp_path: Path) -> None:
 
 def test_what_breaks_a_search_leaves_what_it_found(tmp_path: Path) -> None:
     def break_at(count: int) -> Any:
-        def listen(progress: Progress) -> None:
+        def listen(progress: SearchProgress) -> None:
             if progress.done == count:
                 raise OSError("the disk is full")
 
@@ -242,7 +276,7 @@ def test_what_breaks_a_search_leaves_what_it_found(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_reaches_the_caller(tmp_path: Path) -> None:
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: SearchProgress) -> None:
         if progress.done == 1:
             raise KeyboardInterrupt
 
@@ -259,7 +293,7 @@ def test_an_interrupt_reaches_the_caller(tmp_path: Path) -> None:
 
 def test_known_trials_are_not_run(tmp_path: Path) -> None:
     spec = search(algorithm="tpe", trials=3, space={"x": {"choice": [1, 2, 3]}})
-    found = tune(parabola(), spec, tmp_path, known=[Known({"x": 1}, 0.0), Known({"x": 2}, 0.5)])
+    found = tune(parabola(), spec, tmp_path, start=SearchStart(known=(Known({"x": 1}, 0.0), Known({"x": 2}, 0.5))))
     assert [each.point for each in found.trials] == [{"x": 3}]
 
 
@@ -299,12 +333,12 @@ def schedules(**changes: Any) -> Search:
 
 
 def test_a_population_goes_on_from_its_best_and_an_interrupted_one_alike(tmp_path: Path) -> None:
-    def fail_at_six(progress: Progress) -> None:
+    def fail_at_six(progress: SearchProgress) -> None:
         if progress.done == 6:
             raise OSError("the disk is full")
 
-    first: dict[str, Any] = {"epochs": 6, "first": [{RATE: 0.1}]}
-    found = tune(ideal_rates(), schedules(concurrency=2), tmp_path / "whole", **first)
+    begun: dict[str, Any] = {"epochs": 6, "start": SearchStart(first=({RATE: 0.1},))}
+    found = tune(ideal_rates(), schedules(concurrency=2), tmp_path / "whole", **begun)
     assert found.broken == ""
     assert {each.state for each in found.trials} == {"finished"}
     curves = [[epoch for epoch, _ in each.curve] for each in found.trials]
@@ -314,11 +348,11 @@ def test_a_population_goes_on_from_its_best_and_an_interrupted_one_alike(tmp_pat
     assert any("train.changes" in each.point for each in found.trials[4:8])
     assert list((tmp_path / "whole" / "search" / TRIALS).iterdir()) == [], "nobody needs a checkpoint any more"
 
-    broken = tune(ideal_rates(), schedules(), tmp_path / "cut", **first, on_progress=fail_at_six)
+    broken = tune(ideal_rates(), schedules(), tmp_path / "cut", **begun, on_progress=fail_at_six)
     assert broken.broken == "OSError: the disk is full"
     kept = len(list((tmp_path / "cut" / "search" / TRIALS).iterdir()))
     assert kept >= 6, "the first generation's, as long as the second goes on from them"
-    rest = tune(ideal_rates(), schedules(), tmp_path / "cut", **first)
+    rest = tune(ideal_rates(), schedules(), tmp_path / "cut", **begun)
     assert [each.point for each in rest.trials] == [each.point for each in found.trials]
     assert [each.score for each in rest.trials] == [each.score for each in found.trials]
 

@@ -378,13 +378,14 @@ def test_the_main_job_says_the_same_and_computes_nothing(name: str, place: Path)
     from support import runs
 
     from flows.pipeline import pipeline
+    from flows.pipeline.run_context import Job
     from flows.recipe.loading import load_recipe
-    from tasks.core import InputError
+    from tasks.core import Context, InputError
 
     row = ROWS[name]
     write(row)
-    call = runs.Remembering()
+    runner = runs.Remembering()
     with pytest.raises(InputError) as said:
-        pipeline.run_pipeline(load_recipe(Path("a.yaml")), runs.workspace(place / "home"), call)
+        pipeline.run_pipeline(Job(load_recipe(Path("a.yaml")), Context(runs.workspace(place / "home")), runner))
     assert row.says.startswith("model.file: model.onnx: " + said.value.law)
-    assert call.worked == ([] if row.alone else ["ingest pictures.npz", "preprocess"])
+    assert runner.worked == ([] if row.alone else ["ingest pictures.npz", "preprocess"])

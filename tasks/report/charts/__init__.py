@@ -1,4 +1,4 @@
-"""Pictures of the report: pure functions from numbers to SVG text; the page's style sheet colours them."""
+"""Charts of the report: pure functions from numbers to SVG text; the page's style sheet sets the colours."""
 
 from tasks.core.number_format import (
     Unit,

@@ -1,4 +1,4 @@
-"""One interval as a tiny picture beside its number: a dot with a whisker on a scale that all rows share."""
+"""Forest plot: one interval as a small chart for a table's row: a dot with whiskers, on a scale that all rows share."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from tasks.report.charts.svg import line, tag
 def forest(
     interval: Interval, scale: AxisScale, *, reference: float, margin: float | None = None, tone: str = ""
 ) -> str:
-    """The interval against `reference` (a line) and, where given, the zone up to `margin` (shaded).
+    """The chart of one interval, as SVG text. It is hidden from screen readers, because the table has the numbers, too.
 
-    The number beside it says the same, so a screen reader passes over the picture.
+    Args:
+        interval: the interval, in the units of `scale`.
+        scale: the scale of all rows.
+        reference: a value that is marked with a line.
+        margin: the zone between `reference` and this value is shaded; None: no zone.
+        tone: style class of the dot.
     """
     left, right = sorted((scale.start, scale.end))
     width, middle = left + right, 8.0

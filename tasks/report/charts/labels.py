@@ -1,4 +1,4 @@
-"""Where the names in a scatter stand: beside their points, away from other points, whiskers and names."""
+"""Label placement: positions for the names of points in a chart, away from other points, whiskers and names."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from tasks.report.charts.svg import line, text
 
 Box = tuple[float, float, float, float]
-"""Left, top, right, bottom in pixels."""
+"""(left, top, right, bottom) in pixels."""
 HEIGHT = 15.0
+"""Height of a label in pixels."""
 REACHES = (3.0, 12.0, 24.0, 40.0, 60.0)
+"""Distances, in pixels, from a point's edge at which a label is tried."""
 DIRECTIONS = ((1, 0), (0, -1), (0, 1), (-1, 0), (1, -1), (1, 1), (-1, -1), (-1, 1))
 
 
 @dataclass(frozen=True)
 class Anchor:
-    """A disc that wants a name: its centre, its radius, and the name's width."""
+    """A disc that needs a label: its centre, its radius, and the width of the label, in pixels."""
 
     x: float
     y: float
@@ -39,7 +41,13 @@ def around(anchor: Anchor) -> Box:
 
 
 def place_labels(anchors: Sequence[Anchor], obstacles: Sequence[Box], bounds: Box) -> list[Box]:
-    """A box for each anchor's name, in the order given: least overlap, then the shortest way."""
+    """A box for the label of each anchor, chosen in the order given: least overlap, and close to its disc.
+
+    Args:
+        anchors: the discs with the widths of their labels.
+        obstacles: boxes that labels should not cover, besides the discs and other labels.
+        bounds: the box outside of which a label is penalized most.
+    """
     discs = [around(anchor) for anchor in anchors]
     taken: list[Box] = []
     for anchor in anchors:
@@ -50,7 +58,7 @@ def place_labels(anchors: Sequence[Anchor], obstacles: Sequence[Box], bounds: Bo
 
 
 def named(label: str, class_: str, anchor: Anchor, box: Box) -> str:
-    """The name in its box, with a leader to its disc where it had to go far."""
+    """The label in its box as SVG text, with a line to its disc if it is far from it."""
     middle, level = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     near = (min(max(anchor.x, box[0]), box[2]), min(max(anchor.y, box[1]), box[3]))
     far = math.dist(near, (anchor.x, anchor.y))

@@ -1,4 +1,4 @@
-"""Curves over epochs or trials: lines with their names at their ends, and one marked place."""
+"""Line chart: curves over epochs or trials, with their names at their ends."""
 
 from __future__ import annotations
 
@@ -32,7 +32,17 @@ def lines(
     width: float = 330,
     height: float = 190,
 ) -> str:
-    """The picture; values that are not finite leave a gap at their place. `mark` is a place on the x axis."""
+    """The chart as SVG text; empty without any finite point. Points that are not finite are left out.
+
+    Args:
+        curves: the curves.
+        name: title for screen readers.
+        x_title: title of the x axis.
+        y_title: title of the y axis.
+        mark: a value of x that is marked with a vertical line; None for none.
+        width: in pixels.
+        height: in pixels.
+    """
     known = [Series(c.label, tuple(p for p in c.points if all(map(math.isfinite, p))), c.style) for c in curves]
     known = [curve for curve in known if curve.points]
     if not known:
@@ -58,7 +68,7 @@ def _drawn(curve: Series, x: AxisScale, y: AxisScale, level: float) -> str:
 
 
 def _levels(wanted: Sequence[float]) -> list[float]:
-    """The heights moved down as little as keeps them APART, in the order given."""
+    """The heights in pixels, each moved down where it would be less than APART below another; in the given order."""
     order = sorted(range(len(wanted)), key=lambda index: wanted[index])
     found = list(wanted)
     for before, after in itertools.pairwise(order):

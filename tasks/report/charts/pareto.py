@@ -1,6 +1,6 @@
-"""The Pareto picture: score against cost, area for a third quantity, whiskers, the front as a step line.
+"""Pareto chart: score against cost with intervals, a third quantity as area, and the Pareto front as a step line.
 
-Better is always up and to the left: the axis of a score that is better when lower runs downwards.
+Up and to the left is always better: the axis of a score that is better when lower is reversed.
 """
 
 from __future__ import annotations
@@ -19,35 +19,36 @@ from tasks.report.charts.svg import line, path, picture, tag, text, width_of
 LARGEST = 24.0
 SMALLEST = 4.5
 REACH = 8.0
-"""How many margins (or median losses) below the baseline the picture goes; the worse stand on its edge."""
+"""The chart ends at this multiple of the margin (or of the median loss, if larger) below the baseline; points that are
+worse are drawn on its edge."""
 
 
 @dataclass(frozen=True)
 class ParetoView:
-    """What one picture says: axis titles, direction of the score, the margin, and its size in pixels."""
+    """The settings of one chart: titles, direction of the score, the margin, and its size in pixels."""
 
     x_title: str
     y_title: str
     area_title: str
     lower_is_better: bool
     margin: float
-    """How much worse than the baseline the goal allows, in the units of `y`."""
+    """How much worse than the baseline the goal allows a score to be, in the units of the y axis."""
     width: float = 1056
     height: float = 540
 
     @property
     def sign(self) -> float:
-        """1 where more is better, -1 where less is."""
+        """1 when a higher score is better, -1 when a lower one is."""
         return -1.0 if self.lower_is_better else 1.0
 
     @property
     def wide(self) -> bool:
-        """Whether there is room for words."""
+        """Whether the chart has room for longer texts."""
         return self.width > 600
 
 
 def frontier(points: Sequence[Point], lower_is_better: bool) -> list[Point]:
-    """The points that no other beats in both cost and score, cheapest first; controls do not count."""
+    """The points on the Pareto front of cost (x) and score (y), the cheapest first; controls are left out."""
     sign = -1.0 if lower_is_better else 1.0
     found: list[Point] = []
     real = [point for point in points if point.role != "control"]
@@ -58,7 +59,7 @@ def frontier(points: Sequence[Point], lower_is_better: bool) -> list[Point]:
 
 
 def pareto(points: Sequence[Point], view: ParetoView) -> str:
-    """The picture of at least one point; a narrow one wants short labels."""
+    """The chart of at least one point, as SVG text; a narrow chart needs points with short labels."""
     base = next((point for point in points if point.role == "baseline"), None)
     x, y = _scales(points, base, view)
     largest = max(point.area for point in points)
@@ -97,7 +98,7 @@ def _scales(points: Sequence[Point], base: Point | None, view: ParetoView) -> tu
 
 
 def _band(base: Point, x: AxisScale, y: AxisScale, view: ParetoView) -> tuple[str, list[Box]]:
-    """The margin as a band under the baseline's level, and what of it a name should not cover."""
+    """The margin as a band below the baseline's level (SVG text), and the boxes of it that labels should not cover."""
     level, edge = y(base.y.value), y(base.y.value - view.sign * view.margin)
     words = "worse than the baseline, within the margin" if view.wide else "margin"
     shown = line(x.start, level, x.end, level, "base-line")
@@ -113,7 +114,7 @@ def _band(base: Point, x: AxisScale, y: AxisScale, view: ParetoView) -> tuple[st
 
 
 def _steps(points: Sequence[Point], x: AxisScale, y: AxisScale, view: ParetoView) -> list[tuple[float, float]]:
-    """The corners of the front: each point holds its score until the next, dearer one."""
+    """The corners of the front in pixels: the line stays at a point's score up to the next, more expensive point."""
     level = max(y.start, y.end)
     corners: list[tuple[float, float]] = []
     for point in frontier(points, view.lower_is_better):

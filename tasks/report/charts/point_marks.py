@@ -1,4 +1,4 @@
-"""The points of the Pareto picture: what each is, where it stands in pixels, and how it is drawn."""
+"""Point marks: the points of the Pareto chart, their positions in pixels, and how they are drawn."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RING = 4.0
 
 @dataclass(frozen=True)
 class Point:
-    """One model. `x` is a cost (less is better), `y` the score, `area` the quantity that the disc shows."""
+    """One model: `x` is a cost (less is better), `y` the score, and `area` the quantity shown as the disc's area."""
 
     label: str
     x: Interval
@@ -25,7 +25,7 @@ class Point:
     role: Literal["baseline", "candidate", "control"]
     chosen: bool
     hint: str
-    """The sentence that a pointer over the point shows."""
+    """Tooltip of the point."""
 
 
 @dataclass(frozen=True)
@@ -37,35 +37,38 @@ class Spot:
     y: float
     radius: float
     across: tuple[float, float]
+    """(left, right) ends of the horizontal whisker."""
     along: tuple[float, float]
+    """(top, bottom) ends of the vertical whisker."""
     off_scale: bool
+    """Whether its score is outside the scale."""
 
     @property
     def style(self) -> str:
-        """The classes that colour it."""
+        """Its style classes."""
         return f"{self.point.role} chosen" if self.point.chosen else self.point.role
 
     @property
     def label(self) -> str:
-        """Its name; a point that is off the scale says where it is."""
+        """Its name; outside the scale, with its score."""
         name = shortened(self.point.label, 260, FONT)
         return f"{name} (off scale: {fixed(self.point.y.value, 1)})" if self.off_scale else name
 
     @property
     def anchor(self) -> Anchor:
-        """What its name must stand beside."""
+        """Its disc, with the width of its label."""
         radius = self.radius + (RING if self.point.chosen else 0)
         return Anchor(self.x, self.y, radius, width_of(self.label, FONT) + 4)
 
     @property
     def boxes(self) -> tuple[Box, Box]:
-        """What its whiskers cover."""
+        """The boxes of its two whiskers."""
         level = (self.across[0], self.y - 1, self.across[1], self.y + 1)
         return level, (self.x - 1, self.along[0], self.x + 1, self.along[1])
 
 
 def spot(point: Point, x: AxisScale, y: AxisScale, radius: float) -> Spot:
-    """The point in pixels; one that is off the scale stands on the edge, without whiskers."""
+    """The point in pixels; a point outside the scale is placed on its edge, without whiskers."""
     across, up = x(point.x.value), y(point.y.value)
     if not y.low <= point.y.value <= y.high:
         return Spot(point, across, up, radius, (across, across), (up, up), off_scale=True)
@@ -74,14 +77,14 @@ def spot(point: Point, x: AxisScale, y: AxisScale, radius: float) -> Spot:
 
 
 def whiskers(spot: Spot) -> str:
-    """Both intervals."""
+    """The two whiskers of a point as SVG text."""
     level = line(spot.across[0], spot.y, spot.across[1], spot.y, "whisker")
     upright = line(spot.x, spot.along[0], spot.x, spot.along[1], "whisker")
     return tag("g", level, upright, class_="on" if spot.point.chosen else None)
 
 
 def disc(spot: Spot) -> str:
-    """The disc; a ring around the chosen one, an arrow under one that is off the scale."""
+    """The disc of a point as SVG text, with a ring if it is chosen and an arrow if it is outside the scale."""
     x, y = spot.x, spot.y
     parts = [title(spot.point.hint), tag("circle", cx=x, cy=y, r=spot.radius, class_=f"point {spot.style}")]
     if spot.point.chosen:

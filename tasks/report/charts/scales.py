@@ -1,4 +1,4 @@
-"""From numbers to pixels: scales, round ticks, and the frame with axes that most pictures stand in."""
+"""Scales: mapping of numbers to pixels, round tick values, and the axes of most charts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tasks.core.number_format import fixed, format_significant
 from tasks.report.charts.svg import line, text
 
 Marks = Sequence[tuple[float, str]]
-"""Ticks: (pixel, text)."""
+"""The ticks of an axis: (pixel, text)."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class AxisScale:
-    """Maps [low, high] to pixels [start, end], linearly or by logarithm; outside values stop at the edge."""
+    """Maps [low, high] to pixels [start, end], linearly or logarithmically; values outside are mapped to the edge."""
 
     low: float
     high: float
@@ -43,7 +43,10 @@ class AxisScale:
 
 
 def scale_of(values: Iterable[float], start: float, end: float, *, log: bool = False, pad: float = 0.06) -> AxisScale:
-    """The scale that holds all finite values and leaves a share `pad` free on both sides."""
+    """The scale that contains all finite values, extended on both sides by the share `pad` of their range.
+
+    A logarithmic scale ignores values that are not positive. `start` and `end` are pixels.
+    """
     known = [value for value in values if math.isfinite(value) and (value > 0 or not log)] or [1.0]
     low, high = min(known), max(known)
     if log:
@@ -54,13 +57,13 @@ def scale_of(values: Iterable[float], start: float, end: float, *, log: bool = F
 
 
 def spread(values: Iterable[float], factor: float) -> bool:
-    """Whether the values are positive and span more than `factor`: then a logarithm shows them better."""
+    """Whether all values are positive and the largest is more than `factor` times the smallest (use a logarithm)."""
     known = list(values)
     return bool(known) and min(known) > 0 and max(known) / min(known) > factor
 
 
 def ticks(scale: AxisScale, most: int = 6) -> list[float]:
-    """Round values within a scale, at least two, about `most` at most."""
+    """Round values within a scale, about `most` at most."""
     if scale.log:
         for steps in ((1, 1.5, 2, 3, 4, 5, 6, 8), (1, 2, 5), (1, 3), (1,)):
             found = _decades(scale, steps)
@@ -85,7 +88,7 @@ def _linear(scale: AxisScale, most: int) -> list[float]:
 
 
 def labelled(values: Sequence[float], *, log: bool = False) -> list[str]:
-    """The ticks' texts, all with the decimals that tell neighbours apart."""
+    """The texts of ticks, all with as many decimals as distinguish neighbouring values."""
     if log:
         words = [format_significant(value, 2) for value in values]
         return [word.rstrip("0").rstrip(".") if "." in word else word for word in words]
@@ -105,7 +108,10 @@ def marks(scale: AxisScale, most: int) -> list[tuple[float, str]]:
 
 
 def axes(x: AxisScale, y: AxisScale, titles: tuple[str, str], columns: Marks, rows: Marks) -> str:
-    """Grid lines, tick texts and the titles (x, y); the y title stands level, above its axis."""
+    """The axes as SVG text: grid lines, ticks (`columns` of x, `rows` of y) and the titles (x, y).
+
+    The y title is horizontal and above its axis.
+    """
     left, right = sorted((x.start, x.end))
     top, bottom = sorted((y.start, y.end))
     parts = [line(left, bottom, right, bottom, "axis")]

@@ -1,4 +1,4 @@
-"""The search in pictures: the score of each trial against what was searched."""
+"""Scatter chart: the score of each trial of a search against one of the searched values."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from tasks.report.charts.scales import AxisScale, Marks, axes, marks, scale_of, 
 from tasks.report.charts.svg import picture, shortened, tag, title
 
 FEW = 6
+"""An x axis with at most this number of different values, each tried twice or more on average, is evenly spaced."""
 State = Literal["finished", "stopped early", "failed"]
 
 
 @dataclass(frozen=True)
 class TrialMark:
-    """One trial in one picture: where it stands, its score (finite; None: it failed), how it ended."""
+    """One trial in a chart."""
 
     at: float | str
+    """Its value on the x axis."""
     score: float | None
+    """Finite; None when it has none."""
     state: State
     best: bool
     hint: str
+    """Tooltip of the mark."""
 
 
 def scatter(
@@ -35,7 +39,11 @@ def scatter(
     width: float = 330,
     height: float = 200,
 ) -> str:
-    """Better is up; finished trials are filled, stopped ones hollow, failed ones crosses on the axis."""
+    """The chart as SVG text; better scores are higher.
+
+    Finished trials are filled discs, trials that were stopped early are hollow, and trials without a score are crosses
+    on the x axis. `name` is the title for screen readers; `width` and `height` are pixels.
+    """
     x, places, columns = _across([trial.at for trial in trials], width)
     ends = (27.0, height - 44) if lower_is_better else (height - 44, 27.0)
     y = scale_of([trial.score for trial in trials if trial.score is not None], *ends, pad=0.12)
@@ -46,7 +54,10 @@ def scatter(
 
 
 def _across(values: Sequence[float | str], width: float) -> tuple[AxisScale, list[float], Marks]:
-    """The scale, each trial's pixel, and the ticks; words, and few numbers tried often, stand evenly."""
+    """The x scale, the pixel of each trial, and the ticks.
+
+    Texts, and numbers with few different values (FEW), are placed at equal distances.
+    """
     left, right = 44.0, width - 12
     numbers = [float(value) for value in values if isinstance(value, int | float)]
     numeric = len(numbers) == len(values)

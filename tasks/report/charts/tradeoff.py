@@ -1,4 +1,7 @@
-"""What a search tried, in one picture: the drop against how many times faster or smaller; better is up and right."""
+"""Trade-off chart: the drop of everything that a search tried against the gain (how many times faster or smaller).
+
+Up and to the right is better.
+"""
 
 from __future__ import annotations
 
@@ -13,39 +16,43 @@ from tasks.report.charts.scales import AxisScale, axes, marks, scale_of, spread
 from tasks.report.charts.svg import line, picture, shortened, tag, text, title, width_of
 
 REACH = 8.0
-"""So many margins (or median drops) below the baseline the picture ends; what is worse stands on its edge."""
+"""The chart ends at this multiple of the margin (or of the median drop, if larger) below the baseline; points that are
+worse are drawn on its edge."""
 FONT = 12.5
 
 
 @dataclass(frozen=True)
 class BranchMark:
-    """One branch in the picture."""
+    """One branch or trial in the chart."""
 
     label: str
-    """Stands beside it; empty for most."""
+    """Name beside the mark; empty for most."""
     gain: float
-    """How many times faster or smaller than the baseline; above 0."""
+    """How many times faster or smaller than the reference; above 0."""
     drop: float
-    """Loss against the baseline, in the units of the margin."""
+    """Loss of the metric against the reference, in the units of `Frame.margin`; positive is worse."""
     kind: Literal["own", "finished", "stopped early", "best"]
+    """Decides the mark's shape; `own` is one of the recipe's branches."""
     hint: str
+    """Tooltip of the mark."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What the picture says around its points."""
+    """The titles of the chart, the margin, and its size in pixels."""
 
     name: str
+    """Title for screen readers."""
     x_title: str
     y_title: str
     margin: float
-    """How much the goal lets be lost."""
+    """Largest drop that the goal accepts, in the units of `BranchMark.drop`."""
     width: float = 720
     height: float = 360
 
 
 def tradeoff(tries: Sequence[BranchMark], frame: Frame) -> str:
-    """The picture; empty when there is nothing in it."""
+    """The chart as SVG text; empty without any finite mark. Marks that are not finite are left out."""
     known = [each for each in tries if math.isfinite(each.drop) and math.isfinite(each.gain) and each.gain > 0]
     if not known:
         return ""
@@ -69,7 +76,7 @@ def _scales(tries: Sequence[BranchMark], frame: Frame) -> tuple[AxisScale, AxisS
 
 
 def _margin(x: AxisScale, y: AxisScale, frame: Frame) -> str:
-    """The goal's margin as a band under the level of the baseline, which stands where both lines cross."""
+    """The goal's margin as a band below the level of the reference, which is where the two lines cross."""
     level, edge, one = y(0.0), y(frame.margin), x(1.0)
     parts = [line(x.start, level, x.end, level, "base-line"), line(one, y.start, one, y.end, "base-line")]
     if edge - level > 1:

@@ -1,4 +1,4 @@
-"""What each step did to one quantity: bars from zero with what a step took away, or dots with intervals."""
+"""Waterfall charts: one quantity after each step of a branch, as bars from zero, or as dots with intervals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIDE = 8.0
 
 @dataclass(frozen=True)
 class Bar:
-    """One stage: its name, the quantity after it, and the text of the quantity."""
+    """One stage: its name, the quantity after it, and this quantity as text."""
 
     label: str
     value: Interval
@@ -23,7 +23,10 @@ class Bar:
 
 
 def bars(stages: Sequence[Bar], name: str, *, whiskers: bool = False, width: float = 330) -> str:
-    """Bars from zero; the dashed piece is what the step took away, the solid end piece what it added."""
+    """Bars from zero, as SVG text; a dashed piece shows what a step removed, a solid end piece what it added.
+
+    `name` is the title; `whiskers` draws the intervals; `width` is pixels.
+    """
     largest = max(max(stage.value.high, stage.value.value) for stage in stages) or 1.0
     x = AxisScale(0.0, largest, SIDE, width - SIDE)
     parts = []
@@ -38,7 +41,11 @@ def bars(stages: Sequence[Bar], name: str, *, whiskers: bool = False, width: flo
 
 
 def dots(stages: Sequence[Bar], name: str, *, base: float, edge: float, width: float = 330) -> str:
-    """Dots with intervals on a scale around them; the band goes from the baseline to the goal's edge."""
+    """Dots with intervals, as SVG text, on a scale that need not begin at zero.
+
+    A band extends from the baseline's value `base` to the goal's limit `edge`, both in the units of `stages`. `name` is
+    the title; `width` is pixels.
+    """
     values = [end for stage in stages for end in (stage.value.low, stage.value.high)]
     x = scale_of([*values, base, edge], SIDE, width - SIDE)
     first, last = sorted((x(base), x(edge)))
