@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.compression.measure import examples_of
+from tasks.compression.measure import evaluation_data
 from tasks.core import Estimate, Goal, Prepared, Runtime, Scorecard, SplitName, Workspace
 from tasks.data import preprocessing
 from tasks.evaluation import evaluate as evaluation
@@ -60,7 +60,7 @@ def evaluate(
     entries: Mapping[str, Entry], split: SplitName, prepared: Prepared, workspace: Workspace
 ) -> dict[str, Scorecard]:
     """Scorecards by name against the baseline, timed at batch 1."""
-    examples, spec = examples_of(prepared, split, workspace.store), EvaluationSpec(Goal(), RUNTIME, split)
+    examples, spec = evaluation_data(prepared, split, workspace.store), EvaluationSpec(Goal(), RUNTIME, split)
     return evaluation.evaluate(products(entries), "baseline", examples, spec)
 
 

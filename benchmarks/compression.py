@@ -160,12 +160,12 @@ def ours(outcome: Outcome, workspace: Workspace, minutes: float, budget: float |
     """The files of the branches, of those that a search found within its budget of minutes, and of the dense control,
     which is no tool but what training alone would give."""
     tools = {"baseline": "baseline", "candidate": "Paredown", "control": "dense control"}
-    searched = outcome.findings.searched
+    searched = outcome.findings.found
     found = (
         {branch.name: f"{branch.name}: {describe_steps(branch)}" for branch in searched.branches} if searched else {}
     )
     entries = []
-    for line in (line for line in outcome.findings.lines if line.product):
+    for line in (line for line in outcome.findings.results if line.product):
         path = workspace.store.path(line.product.content)
         if line.name not in found:
             entries.append(Entry(tools[line.role], line.name, path, minutes))
@@ -208,7 +208,7 @@ def task(options: argparse.Namespace, outcome: Outcome, workspace: Workspace) ->
     from peers import Task
 
     store, prepared, asked = workspace.store, outcome.findings.prepared, outcome.findings.recipe
-    network = replay.load_network(outcome.findings.lines[0].stages[0].model, store)
+    network = replay.load_network(outcome.findings.results[0].stages[0].model, store)
     fitted = store.get_json(prepared.fitted)
     inputs = TrainingInputs(prepared, asked.augment, asked.goal.metric)
     data = load_training_data(inputs, Context(workspace))

@@ -32,7 +32,7 @@ from tasks.core import Context, Estimate, PlainRunner, Workspace
 from tasks.kernels.host.machine import host_name
 from tasks.kernels.statistics.intervals import ratio_interval
 from tasks.search.objective import TrialContext
-from tasks.search.results import SearchProgress, Trial, Tuned
+from tasks.search.results import SearchProgress, SearchResult, Trial
 from tasks.search.search_spec import Search
 from tasks.search.space import Point
 from tasks.tracking.live_recorder import SearchRun
@@ -227,7 +227,7 @@ def search(
     at_once: int,
     workspace: Workspace,
     on_progress: Callable[[SearchProgress], None] | None = None,
-) -> Tuned:
+) -> SearchResult:
     """One random search from its beginning; a trial that fails ends the program."""
     spec = Search.model_validate(
         {"algorithm": "random", "scheduler": "none", "trials": trials, "concurrency": at_once, "space": space}

@@ -141,7 +141,7 @@ def normalize(batch: Tensor) -> Tensor:
 def ours(network: nn.Module, shape: tuple[int, ...], device: torch.device) -> Loop:
     """This project's loop."""
     model = copy.deepcopy(network).to(device)
-    loops.arrange(model, channels_last=True)
+    loops.set_memory_layout(model, channels_last=True)
     optimizer = loops.make_optimizer("adamw", model, 1e-3, momentum=0.9, weight_decay=1e-4)
     pixels, targets = (torch.from_numpy(each).to(device) for each in examples(shape))
     augment = compose([Crop(padding=PADDING), Flip()])
@@ -151,7 +151,7 @@ def ours(network: nn.Module, shape: tuple[int, ...], device: torch.device) -> Lo
             order = loops.shuffled_batches(len(pixels), BATCH, generator)
             loops.train_epoch(
                 model,
-                loops.Examples(pixels, targets, normalize, augment, generator),
+                loops.BatchSource(pixels, targets, normalize, augment, generator),
                 (order * math.ceil(images / len(pixels)))[: images // BATCH],
                 optimizer,
                 objective=losses.supervised(),
@@ -164,7 +164,7 @@ def ours(network: nn.Module, shape: tuple[int, ...], device: torch.device) -> Lo
 def bare(network: nn.Module, shape: tuple[int, ...], device: torch.device) -> Loop:
     """The same steps on one ready batch: no shuffling, no augmentation, no normalization."""
     model = copy.deepcopy(network).to(device)
-    loops.arrange(model, channels_last=True)
+    loops.set_memory_layout(model, channels_last=True)
     optimizer = loops.make_optimizer("adamw", model, 1e-3, momentum=0.9, weight_decay=1e-4)
     pixels, targets = (torch.from_numpy(each[:BATCH]).to(device) for each in examples(shape))
     inputs = normalize(pixels)
@@ -188,7 +188,7 @@ def loader(network: nn.Module, shape: tuple[int, ...], device: torch.device, wor
 
     def loop(images: int) -> None:
         model.train()
-        data = Pictures(pixels, targets, images)
+        data = ReportFigures(pixels, targets, images)
         for inputs, classes in DataLoader(data, BATCH, shuffle=True, num_workers=workers):
             optimizer.zero_grad()
             loss = nn.functional.cross_entropy(model(inputs.to(device)), classes.to(device))
@@ -198,7 +198,7 @@ def loader(network: nn.Module, shape: tuple[int, ...], device: torch.device, wor
     return loop
 
 
-class Pictures(Dataset[tuple[Tensor, int]]):
+class ReportFigures(Dataset[tuple[Tensor, int]]):
     """PIL images, each cropped, flipped and normalized on its own; the first `length`, over and over."""
 
     def __init__(self, pixels: np.ndarray, targets: np.ndarray, length: int) -> None:

@@ -12,7 +12,7 @@ from prefect.runtime import flow_run
 from flows.pipeline.pipeline import count_steps
 from flows.recipe.loading import load_recipe
 from flows.recipe.schema import Recipe
-from flows.results.console_tables import screen
+from flows.results.console_tables import make_console
 from flows.results.outcome import Outcome
 from flows.results.run_job import run_job
 from flows.services import environment
@@ -44,7 +44,7 @@ def optimize(recipe: Recipe | str, overrides: list[str] | None = None) -> Outcom
     """
     settled = load_recipe(Path(recipe), overrides) if isinstance(recipe, str) else recipe
     workspace = environment.prepare_environment()
-    runner = PrefectRunner(workspace, screen(), total=count_steps(settled))
+    runner = PrefectRunner(workspace, make_console(), total=count_steps(settled))
     outcome = run_job(settled, workspace, runner)
     file = outcome.folder / "report.html"
     create_markdown_artifact(f"## {outcome.report.answer}\n\nReport: `{file}`", key="answer")

@@ -34,12 +34,12 @@ def plan(conf: Conf, overrides: Overrides = None) -> None:
     """Validates everything, prints the steps and what they will cost; trains nothing."""
     from flows.cli.plan import plan_run, show_plan
     from flows.recipe.loading import load_recipe
-    from flows.results.console_tables import screen
+    from flows.results.console_tables import make_console
     from flows.services import environment
 
-    with naming(conf):
+    with with_recipe_file(conf):
         found = plan_run(load_recipe(conf, overrides), environment.prepare_environment())
-    show_plan(found, screen())
+    show_plan(found, make_console())
 
 
 @app.command(epilog="Example: paredown optimize conf/digits.yaml goal.max_drop=0.02")
@@ -50,11 +50,11 @@ def optimize(conf: Conf, overrides: Overrides = None) -> None:
     product is the baseline. A run that was stopped goes on where it was when the same command is given again.
     """
     from flows.recipe.loading import load_recipe
-    from flows.results.console_tables import screen
+    from flows.results.console_tables import make_console
     from flows.services import environment
 
-    console = screen()
-    with naming(conf):
+    console = make_console()
+    with with_recipe_file(conf):
         recipe = load_recipe(conf, overrides)
         environment.prepare_environment()
         with console.status("starting Prefect"):
@@ -76,14 +76,14 @@ def predict(
     from flows.recipe.loading import load_recipe
     from flows.services import environment
 
-    with naming(conf):
+    with with_recipe_file(conf):
         answers = predict_file(load_recipe(conf), inputs, environment.prepare_environment())
     for answer in answers:
         typer.echo(answer)
 
 
 @contextmanager
-def naming(conf: Path) -> Iterator[None]:
+def with_recipe_file(conf: Path) -> Iterator[None]:
     """Context that adds the recipe's file to InputErrors raised inside, if their path lies in the recipe.
 
     Errors that show only once the data or the model is read do not know the file.
@@ -105,21 +105,21 @@ def up(ray: Annotated[bool, typer.Option(help="Also start Ray.")] = True) -> Non
 
     Given again it starts only what does not run. All listen on 127.0.0.1 only; logs are in the home's services/.
     """
-    from flows.results.console_tables import screen
+    from flows.results.console_tables import make_console
     from flows.services import local_services
 
-    site = local_services.start_services(screen(), with_ray=ray)
-    local_services.show_services(site, screen())
+    site = local_services.start_services(make_console(), with_ray=ray)
+    local_services.show_services(site, make_console())
     raise typer.Exit(1 if site.failures else 0)
 
 
 @app.command(epilog="Example: paredown down")
 def down() -> None:
     """Stops the servers that `paredown up` started, and every process that they started."""
-    from flows.results.console_tables import screen
+    from flows.results.console_tables import make_console
     from flows.services import local_services
 
-    local_services.stop_services(screen())
+    local_services.stop_services(make_console())
 
 
 def main() -> None:

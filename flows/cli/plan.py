@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.tree import Tree
 
-from flows.cli.plan_search import add_search, most_minutes, outlines, whole
-from flows.pipeline.branches import controls
+from flows.cli.plan_search import add_search, full_search, max_minutes, space_lines
+from flows.pipeline.branches import control_branches
 from flows.recipe.data_checks import check_model_file, check_recipe
 from flows.recipe.default_branches import branches_of
 from flows.recipe.schema import Recipe
@@ -134,11 +134,11 @@ def add_branches(tree: Tree, plan: Plan) -> None:
     branches = tree.add("compress" + (" (the default branches)" if default else ""))
     for branch in compress.branches:
         branches.add(f"{branch.name}: " + " → ".join(map(step_title, branch.steps)))
-    for branch in controls(compress.branches):
+    for branch in control_branches(compress.branches):
         branches.add(f"[dim]{branch.name}: " + " → ".join(map(step_title, branch.steps)))
     if compress.search:
-        search = whole(plan.recipe)
-        add_search(branches, "search for more", search, list(outlines(search.space)))
+        search = full_search(plan.recipe)
+        add_search(branches, "search for more", search, list(space_lines(search.space)))
 
 
 def describe_cost(plan: Plan) -> str:
@@ -151,8 +151,8 @@ def describe_cost(plan: Plan) -> str:
     parts.append(epochs_of("recovery", sum(step.most_epochs for step in recovered if not step.minutes), plan))
     parts.append(("", sum(step.minutes or 0 for step in recovered)))
     if compress.search:
-        budget = whole(recipe).budget
-        parts.append((f"a search for branches ({budget})", most_minutes(recipe, plan.epoch_seconds)))
+        budget = full_search(recipe).budget
+        parts.append((f"a search for branches ({budget})", max_minutes(recipe, plan.epoch_seconds)))
     words = ", ".join(said for said, _ in parts if said)
     minutes = sum(each for _, each in parts)
     return f"at most {words or 'no training'}: about {minutes:.1f} minutes of training on this machine"
@@ -180,7 +180,7 @@ def cost_of_search(search: Search, plan: Plan) -> tuple[str, float]:
 
 def recoveries(compress: Compress) -> list[DistillationSpec]:
     """The training steps of the branches and controls; a step after the same steps from the start counts once."""
-    branches = [*compress.branches, *controls(compress.branches)]
+    branches = [*compress.branches, *control_branches(compress.branches)]
     prefixes = {
         canonical_json([step.model_dump(mode="json") for step in branch.steps[: place + 1]]): step
         for branch in branches

@@ -36,7 +36,7 @@ def add_search(tree: Tree, label: str, search: SearchBudget, lines: Sequence[str
         branch.add(escape(line))
 
 
-def whole(recipe: Recipe) -> CompressionSearch:
+def full_search(recipe: Recipe) -> CompressionSearch:
     """The recipe's compression search with its whole space.
 
     A run leaves out the techniques that refuse the baseline; which ones do is known only in the run. The recipe must
@@ -49,7 +49,7 @@ def whole(recipe: Recipe) -> CompressionSearch:
     return compress.search.model_copy(update={"space": space})
 
 
-def outlines(space: Mapping[str, Domain]) -> Iterator[str]:
+def space_lines(space: Mapping[str, Domain]) -> Iterator[str]:
     """The space of a compression search as text, one line for each path.
 
     Where the steps themselves are searched, the first lines say which techniques may be combined.
@@ -72,7 +72,7 @@ def without_condition(domain: Domain, path: str) -> Domain:
     return domain.model_copy(update={"when": {other: value for other, value in domain.when.items() if other != path}})
 
 
-def most_minutes(recipe: Recipe, epoch_seconds: float) -> float:
+def max_minutes(recipe: Recipe, epoch_seconds: float) -> float:
     """Most minutes of training of the recipe's compression search.
 
     The smaller of its time limit and the time of all its trials, one after the other.
@@ -80,7 +80,7 @@ def most_minutes(recipe: Recipe, epoch_seconds: float) -> float:
     Args:
         epoch_seconds: seconds of one epoch of the baseline.
     """
-    search = whole(recipe)
+    search = full_search(recipe)
     bounds = [] if search.minutes is None else [search.minutes]
     if search.count is not None:
         bounds.append(search.count * longest_trial(search.space, branches_of(recipe).branches, epoch_seconds))

@@ -15,19 +15,19 @@ from tasks.training.distillation import DistillationSpec
 from tasks.training.recovery import Recover
 
 
-def controls(branches: Sequence[Branch]) -> list[Branch]:
+def control_branches(branches: Sequence[Branch]) -> list[Branch]:
     """The dense controls: for each different training budget of the branches, the baseline trained with that budget.
 
     A control shows what the extra training gives without compression. A budget is the sequence of a branch's training
     steps; branches without training have none.
     """
-    trained = [tuple(budget(step) for step in branch.steps if is_training(step)) for branch in branches]
+    trained = [tuple(as_recovery(step) for step in branch.steps if is_training(step)) for branch in branches]
     budgets = list(dict.fromkeys(filter(None, trained)))
     names = [CONTROL] if len(budgets) == 1 else [f"{CONTROL} {index + 1}" for index in range(len(budgets))]
     return [Branch(name=name, steps=budget) for name, budget in zip(names, budgets, strict=True)]
 
 
-def budget(step: DistillationSpec) -> Recover:
+def as_recovery(step: DistillationSpec) -> Recover:
     """A training step's settings as a `Recover` step that always trains to the end, for use on the dense baseline."""
     knobs = step.model_fields_set & set(DistillationSpec.model_fields)
     return Recover(**step.model_dump(include=knobs))
@@ -53,11 +53,11 @@ def run_branch(branch: Branch, role: Role, run: RunContext) -> BranchResult:
 
 def run_stage(step: AnyStep, before: Stage, label: str, run: RunContext) -> Stage:
     """Runs one step on the stage before it, and exports the result. Raises Refusal when the step refuses."""
-    model = act(step, before, label, run)
+    model = apply_step(step, before, label, run)
     return Stage(step_title(step), model, export_stage(model, label, run.prepared, run.job))
 
 
-def act(step: AnyStep, before: Stage, label: str, run: RunContext) -> Candidate:
+def apply_step(step: AnyStep, before: Stage, label: str, run: RunContext) -> Candidate:
     """Runs one step on the stage before it: a torch step on its model, an ONNX technique on its exported file.
 
     Raises:

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Any
 
 from flows.pipeline import search_step
-from flows.pipeline.branches import act, export_stage, run_branch
+from flows.pipeline.branches import apply_step, export_stage, run_branch
 from flows.pipeline.findings import BranchResult, FoundBranches, Stage
 from flows.pipeline.run_context import RunContext
 from flows.recipe.default_branches import branches_of
@@ -21,13 +21,13 @@ from tasks.compression.initial_points import initial_points
 from tasks.core import Goal, Refusal, Scorecard, Store
 from tasks.core.candidate import candidate_from
 from tasks.evaluation import ranking
-from tasks.search.results import Known, SearchStart, Trial, Tuned
+from tasks.search.results import KnownTrial, SearchResult, SearchStart, Trial
 from tasks.search.space import Space
 from tasks.techniques import Technique
 
 
 def search_branches(
-    asked: CompressionSearch, lines: Sequence[BranchResult], cards: dict[str, Scorecard], run: RunContext
+    asked: CompressionSearch, results: Sequence[BranchResult], cards: dict[str, Scorecard], run: RunContext
 ) -> FoundBranches:
     """Runs the search and returns its best branches.
 
@@ -37,19 +37,19 @@ def search_branches(
 
     Args:
         asked: the search's settings in the recipe.
-        lines: the results of the recipe's own branches.
-        cards: validation scorecards by candidate digest, of the baseline and of the last stages of `lines`.
+        results: the results of the recipe's own branches.
+        cards: validation scorecards by candidate digest, of the baseline and of the last stages of `results`.
         run: what the branches of the run have in common.
     """
     own = branches_of(run.recipe).branches
-    branches = tuple(freeze_choices(branch, lines, run.job.store) for branch in own)
+    branches = tuple(freeze_choices(branch, results, run.job.store) for branch in own)
     try:
-        without = () if asked.space else tuple(refused(run))
+        without = () if asked.space else tuple(refusing_techniques(run))
         space = branch_space.space_of(asked, branches, run.baseline.model.form, run.recipe.goal.minimize, without)
     except Refusal as refusal:
-        return FoundBranches(Tuned({}, (), broken=str(refusal)), (), ())
+        return FoundBranches(SearchResult({}, (), broken=str(refusal)), (), ())
     score = cards[run.baseline.exported.digest].score.value
-    ranks = ranks_of(lines, cards, score, run.recipe.goal)
+    ranks = ranks_of(results, cards, score, run.recipe.goal)
     longest = branch_space.longest(space, branches)
     objective = objective_of(branches, score, max([0.0, *ranks.values()]), longest, run)
     start = SearchStart(
@@ -60,9 +60,13 @@ def search_branches(
     return collect_best(tuned, objective.reference.bar, asked.keep, branches, run)
 
 
-def ranks_of(lines: Sequence[BranchResult], cards: dict[str, Scorecard], score: float, goal: Goal) -> dict[str, float]:
+def ranks_of(
+    results: Sequence[BranchResult], cards: dict[str, Scorecard], score: float, goal: Goal
+) -> dict[str, float]:
     """Branch name → rank (`ranking.rank`), for branches that were not refused; `score` is the baseline's."""
-    products = {line.name: cards[line.product.digest] for line in lines if line.product and line.role == "candidate"}
+    products = {
+        result.name: cards[result.product.digest] for result in results if result.product and result.role == "candidate"
+    }
     return {name: ranking.rank(ranking.position_of(card, goal), goal, score) for name, card in products.items()}
 
 
@@ -89,15 +93,17 @@ def objective_of(
     return CompressionObjective(reference)
 
 
-def known_points(branches: Sequence[Branch], ranks: dict[str, float], space: Space) -> Iterator[Known]:
+def known_points(branches: Sequence[Branch], ranks: dict[str, float], space: Space) -> Iterator[KnownTrial]:
     """Those of the recipe's own branches that have a rank and are points of the space, with their ranks."""
     for branch in branches:
         point = branch_space.encode(branch, space, branches)
         if branch.name in ranks and point is not None:
-            yield Known(point, ranks[branch.name])
+            yield KnownTrial(point, ranks[branch.name])
 
 
-def collect_best(tuned: Tuned, bar: float, keep: int, branches: Sequence[Branch], run: RunContext) -> FoundBranches:
+def collect_best(
+    tuned: SearchResult, bar: float, keep: int, branches: Sequence[Branch], run: RunContext
+) -> FoundBranches:
     """The result of a search: its `keep` best branches, after the `unfinished_leader` if there is one.
 
     Args:
@@ -118,14 +124,14 @@ def collect_best(tuned: Tuned, bar: float, keep: int, branches: Sequence[Branch]
     return FoundBranches(
         tuned,
         tuple(branch_space.decode(trial.point, found_name(trial), branches) for trial, _ in found),
-        tuple(line for _, line in found),
+        tuple(result for _, result in found),
     )
 
 
-def freeze_choices(branch: Branch, lines: Sequence[BranchResult], store: Store) -> Branch:
+def freeze_choices(branch: Branch, results: Sequence[BranchResult], store: Store) -> Branch:
     """A branch of the recipe whose knobs are fixed to the variants that its steps chose when they ran (`settled`)."""
-    line = next(line for line in lines if line.name == branch.name)
-    made = [stage.model.lineage[-1].plan for stage in line.stages[1:]]
+    result = next(result for result in results if result.name == branch.name)
+    made = [stage.model.lineage[-1].plan for stage in result.stages[1:]]
     plans = [store.get_json(plan) if plan else None for plan in made]
     # A branch that was refused on its way has fewer stages than steps.
     pairs = zip_longest(branch.steps, plans)
@@ -158,14 +164,14 @@ def has_file(trial: Trial) -> bool:
     return bool(trial.answer and "rank" in trial.answer)
 
 
-def refused(run: RunContext) -> Iterator[str]:
+def refusing_techniques(run: RunContext) -> Iterator[str]:
     """Tags of the techniques that refuse the baseline, so that no trial is lost on them.
 
     Each technique that a search may use is applied to the baseline with its default knobs.
     """
     for tag in branch_space.usable(run.baseline.model.form, run.recipe.goal.minimize):
         try:
-            act(techniques.technique_of({"step": tag}), run.baseline, f"try {tag}", run)
+            apply_step(techniques.technique_of({"step": tag}), run.baseline, f"try {tag}", run)
         except Refusal:
             yield tag
 

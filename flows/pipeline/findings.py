@@ -9,7 +9,7 @@ from flows.recipe.schema import Recipe
 from tasks.compression.branch import Branch
 from tasks.core import Candidate, Prepared, Scorecard
 from tasks.evaluation.selection import Selection
-from tasks.search.results import Tuned
+from tasks.search.results import SearchResult
 
 Role = Literal["baseline", "candidate", "control"]
 
@@ -45,11 +45,11 @@ class BranchResult:
 class FoundBranches:
     """The outcome of a search for branches."""
 
-    tuned: Tuned
+    tuned: SearchResult
     branches: tuple[Branch, ...]
     """The branches found with the best scores, best first. A recipe that names them makes the same files without a
     search."""
-    lines: tuple[BranchResult, ...]
+    results: tuple[BranchResult, ...]
     """The results of `branches`, in the same order."""
 
 
@@ -60,9 +60,9 @@ class Findings:
     recipe: Recipe
     """The recipe with the best point of its search, and the branches found, in place of its searches."""
     prepared: Prepared
-    tuned: Tuned | None
+    tuned: SearchResult | None
     """The search over training values; None without one."""
-    lines: tuple[BranchResult, ...]
+    results: tuple[BranchResult, ...]
     """The baseline first, then the recipe's branches and their dense controls, then the branches found and theirs."""
     cards: dict[str, Scorecard]
     """Validation scorecards of every stage, by the digest of its ONNX candidate."""
@@ -76,5 +76,5 @@ class Findings:
     """Whether the chosen candidate meets the goal on validation and its drop is not beyond the goal on test."""
     host: str
     """Name of the host on which latency was measured (`machine.host_name`)."""
-    searched: FoundBranches | None = None
+    found: FoundBranches | None = None
     """The search for branches; None without one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from flows.pipeline import compression_search, search_step
-from flows.pipeline.branches import controls, export_stage, run_branch
+from flows.pipeline.branches import control_branches, export_stage, run_branch
 from flows.pipeline.findings import BranchResult, Findings, FoundBranches, Stage
 from flows.pipeline.run_context import Job, RunContext
 from flows.recipe.data_checks import check_model_file, check_recipe
@@ -24,7 +24,7 @@ from tasks.evaluation.evaluate import EvaluationSpec
 from tasks.evaluation.selection import select
 from tasks.kernels.host.machine import host_name
 from tasks.search.pareto_front import best_tradeoff
-from tasks.search.results import Tuned
+from tasks.search.results import SearchResult
 from tasks.training import baseline
 
 
@@ -41,16 +41,18 @@ def run_pipeline(job: Job) -> Findings:
     check_recipe(job.recipe, prepared, job.store)
     job, tuned = tune_training(job, prepared)
     run = start_branches(job, prepared)
-    lines, cards, searched = run_branches(run)
+    results, cards, searched = run_branches(run)
     recipe, reference = job.recipe, run.baseline.exported
-    selectable = {line.product.digest: line.product for line in lines if line.product and line.role != "control"}
+    selectable = {
+        result.product.digest: result.product for result in results if result.product and result.role != "control"
+    }
     choice = select({digest: cards[digest] for digest in selectable}, reference.digest, recipe.goal)
     chosen = selectable[choice.chosen]
     test = test_once(chosen, cards, run)
     held = choice.meets_goal and test[chosen.digest].drop.verdict != "beyond"
     product = chosen if held else reference
     recipe = with_found(recipe, searched) if searched else recipe
-    return Findings(recipe, prepared, tuned, lines, cards, choice, product, test, held, run.host, searched)
+    return Findings(recipe, prepared, tuned, results, cards, choice, product, test, held, run.host, searched)
 
 
 def with_found(recipe: Recipe, found: FoundBranches) -> Recipe:
@@ -67,33 +69,33 @@ def run_branches(run: RunContext) -> tuple[tuple[BranchResult, ...], dict[str, S
         of the search, None without one.
     """
     compress = branches_of(run.recipe)
-    lines = (
+    results = (
         BranchResult("baseline", "baseline", (run.baseline,)),
         *(run_branch(branch, "candidate", run) for branch in compress.branches),
-        *(run_branch(branch, "control", run) for branch in controls(compress.branches)),
+        *(run_branch(branch, "control", run) for branch in control_branches(compress.branches)),
     )
-    cards = measure_stages("evaluate on validation", lines, run)
+    cards = measure_stages("evaluate on validation", results, run)
     if compress.search is None:
-        return lines, cards, None
-    found = compression_search.search_branches(compress.search, lines, cards, run)
-    more = (*found.lines, *(run_branch(branch, "control", run) for branch in more_controls(found, compress)))
+        return results, cards, None
+    found = compression_search.search_branches(compress.search, results, cards, run)
+    more = (*found.results, *(run_branch(branch, "control", run) for branch in control_of_best(found, compress)))
     if more:
-        cards = measure_stages("evaluate what was found", (lines[0], *more), run) | cards
-    return (*lines, *more), cards, found
+        cards = measure_stages("evaluate what was found", (results[0], *more), run) | cards
+    return (*results, *more), cards, found
 
 
-def more_controls(found: FoundBranches, compress: Compress) -> list[Branch]:
+def control_of_best(found: FoundBranches, compress: Compress) -> list[Branch]:
     """The dense control of the best branch found, as a list; empty if a control with its training budget exists."""
-    known = controls(compress.branches)
+    known = control_branches(compress.branches)
     budgets = [branch.steps for branch in known]
-    best = [branch for branch in controls(found.branches[:1]) if branch.steps not in budgets]
+    best = [branch for branch in control_branches(found.branches[:1]) if branch.steps not in budgets]
     return [branch.model_copy(update={"name": f"{CONTROL} of {found.branches[0].name}"}) for branch in best]
 
 
 def count_steps(recipe: Recipe) -> int:
     """Number of cached steps of a run, for display: exact if no step refuses and the search finds no branch."""
     compress = branches_of(recipe)
-    taken = [step for branch in (*compress.branches, *controls(compress.branches)) for step in branch.steps]
+    taken = [step for branch in (*compress.branches, *control_branches(compress.branches)) for step in branch.steps]
     # A step on the torch model is followed by an export; an ONNX technique's answer is a file already.
     exports = sum(1 for step in taken if form_of(step) == "torch")
     exports += int(recipe.model.file is None)
@@ -114,7 +116,7 @@ def prepare_data(job: Job) -> Prepared:
     return run("preprocess", preprocessing.preprocess, dataset, job.recipe.preprocess, job.store)
 
 
-def tune_training(job: Job, prepared: Prepared) -> tuple[Job, Tuned | None]:
+def tune_training(job: Job, prepared: Prepared) -> tuple[Job, SearchResult | None]:
     """Runs the recipe's search over training values.
 
     Returns:
@@ -153,22 +155,22 @@ def make_baseline(job: Job, prepared: Prepared) -> Candidate:
     return run("train the baseline", baseline.fit, model, recipe.train, job.inputs(prepared), job.context)
 
 
-def measure_stages(label: str, lines: tuple[BranchResult, ...], run: RunContext) -> dict[str, Scorecard]:
+def measure_stages(label: str, results: tuple[BranchResult, ...], run: RunContext) -> dict[str, Scorecard]:
     """Validation scorecards of every different stage, by the digest of its ONNX candidate, all measured side by side.
 
     Args:
         label: the step's label for display.
-        lines: branch results; the baseline's is among them.
+        results: branch results; the baseline's is among them.
         run: what the branches of the run have in common.
     """
     candidates: dict[str, Candidate] = {}
     digests: set[str] = set()
-    for line in lines:
-        for place, stage in enumerate(line.stages):
+    for result in results:
+        for place, stage in enumerate(result.stages):
             if stage.exported.digest not in digests:
                 digests.add(stage.exported.digest)
-                is_last = stage is line.stages[-1] and line.refusal is None
-                name = line.name if is_last else f"{line.name}: {stage.label}"
+                is_last = stage is result.stages[-1] and result.refusal is None
+                name = result.name if is_last else f"{result.name}: {stage.label}"
                 name = f"{name} ({place})" if name in candidates else name
                 candidates[name] = stage.exported
     return _evaluate(label, candidates, "validation", None, run)

@@ -10,11 +10,11 @@ from flows.pipeline.run_context import Job
 from tasks.core import digest_of
 from tasks.search.objective import Objective
 from tasks.search.pareto_front import score_of, trial_front
-from tasks.search.results import COLD, Known, SearchStart, Trial, Tuned
+from tasks.search.results import COLD, KnownTrial, SearchResult, SearchStart, Trial
 from tasks.search.search_spec import SearchBudget
 from tasks.search.space import Point
 from tasks.steps.recorded_search import recall_searches, search_and_record
-from tasks.tracking import Warm
+from tasks.tracking import WarmStart
 
 EARLIER = "known from an earlier search"
 """`Trial.reason` of the trials of `carry_over`."""
@@ -28,7 +28,7 @@ def run_search(
     job: Job,
     own: Point | None = None,
     start: SearchStart = COLD,
-) -> Tuned:
+) -> SearchResult:
     """Runs a search of the job's recipe; the same search with the same inputs is answered from the store.
 
     The best trials of earlier searches of the same role and recipe name whose scores can be compared are appended to
@@ -44,7 +44,7 @@ def run_search(
         start: further points to try first, unless their score is known, and points with known scores.
     """
     run, workspace = job.runner.run, job.context.workspace
-    warm = Warm()
+    warm = WarmStart()
     if spec.warm_start:
         # A cached step: searches that MLflow records later do not change the inputs of this one.
         label, name = f"{objective.role}: remember earlier ones", job.recipe.name
@@ -56,7 +56,7 @@ def run_search(
     return dataclasses.replace(tuned, trials=(*tuned.trials, *carry_over(warm.known, tuned)))
 
 
-def carry_over(known: Sequence[Known], tuned: Tuned) -> list[Trial]:
+def carry_over(known: Sequence[KnownTrial], tuned: SearchResult) -> list[Trial]:
     """The best trials of earlier searches, as finished trials of this one, numbered after its own.
 
     That is the trial with the best score or, for a search with a cost, the Pareto front of score and cost. Points that

@@ -8,7 +8,7 @@ from flows.recipe.points import with_point
 from flows.recipe.schema import Recipe
 from flows.recipe.search_validation import probes
 from tasks.conversion import onnx_import
-from tasks.core import InputError, Prepared, Store, nearest
+from tasks.core import InputError, Prepared, Store, nearest_choice
 from tasks.evaluation import evaluate
 from tasks.models import factory, weight_files
 from tasks.search.space import Point
@@ -119,7 +119,7 @@ def check_operators(recipe: Recipe, product: bytes) -> None:
         for name in ignored:
             if not any(is_under(each, (name,)) for each in known):
                 path = f"compress.branches.{place}.steps.0.ignore"
-                choice = nearest(name, known) or ", ".join(list(layers.values())[:10])
+                choice = nearest_choice(name, known) or ", ".join(list(layers.values())[:10])
                 raise InputError("names no layer of the file", path=path, value=name, nearest=choice)
 
 
@@ -141,5 +141,5 @@ def check_layers(recipe: Recipe, layers: list[str]) -> None:
         for name in getattr(first, "ignore", ()):
             if name not in layers:
                 path = f"compress.branches.{place}.steps.0.ignore"
-                choice = nearest(name, layers) or ", ".join(layers[:10])
+                choice = nearest_choice(name, layers) or ", ".join(layers[:10])
                 raise InputError("names no layer of the model", path=path, value=name, nearest=choice)

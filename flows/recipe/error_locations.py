@@ -50,13 +50,13 @@ def locate(root: type[BaseModel], error: Any, content: Any) -> ErrorLocation:
         elif part != "[key]":
             members = [_settled(model, place.value) for model in place.models if _is_named(model, str(part))]
             keys = set(place.value) if isinstance(place.value, Mapping) else set()
-            if not any(keys & telling(model) for model in members):
+            if not any(keys & identifying_keys(model) for model in members):
                 return ErrorLocation(place.keys, place.value, place.models, unlike=True)
             place.models = members
     return place
 
 
-def telling(model: type[BaseModel]) -> set[str]:
+def identifying_keys(model: type[BaseModel]) -> set[str]:
     """The keys that show that this member of a union is meant: its required ones.
 
     All of its keys if it has no required one, or if a `step` tag identifies it.

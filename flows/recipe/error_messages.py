@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from flows.recipe.error_locations import ErrorLocation, locate, step_tag, telling
-from tasks.core import InputError, nearest
+from flows.recipe.error_locations import ErrorLocation, identifying_keys, locate, step_tag
+from tasks.core import InputError, nearest_choice
 from tasks.techniques.plugin import PLUGIN
 
 LAWS = {
@@ -83,17 +83,19 @@ def translate(error: Any, place: ErrorLocation) -> InputError:
     known = list(dict.fromkeys(name for model in place.models for name in model.model_fields))
     if place.unlike:
         keys = list(map(str, place.value)) if isinstance(place.value, Mapping) else []
-        known = [name for name in known if any(name in telling(model) for model in place.models)]
-        choice = next(filter(None, (nearest(key, known) for key in keys)), None)
+        known = [name for name in known if any(name in identifying_keys(model) for model in place.models)]
+        choice = next(filter(None, (nearest_choice(key, known) for key in keys)), None)
         law = f"must be a mapping with one of the keys {', '.join(known)}"
         return InputError(law, value=place.value, nearest=choice)
     if kind == "extra_forbidden":
-        return InputError("is not a known key", nearest=nearest(str(place.keys[-1]), known) or ", ".join(known))
+        return InputError("is not a known key", nearest=nearest_choice(str(place.keys[-1]), known) or ", ".join(known))
     if kind.startswith("union_tag_") or (kind == "model_attributes_type" and step_tag(place.models[0])):
         return _unknown_step(value, [step_tag(model) for model in place.models])
     if kind == "literal_error":
         choices = re.findall(r"'([^']*)'", context["expected"])
-        return InputError(f"must be one of {', '.join(choices)}", value=value, nearest=nearest(str(value), choices))
+        return InputError(
+            f"must be one of {', '.join(choices)}", value=value, nearest=nearest_choice(str(value), choices)
+        )
     if kind == "string_pattern_mismatch":
         return _unfit_name(context["pattern"], value)
     if kind == "value_error":
@@ -111,11 +113,11 @@ def _unknown_step(value: Any, tags: list[str | None]) -> InputError:
     known = [tag for tag in tags if tag and tag != PLUGIN]
     law = ", ".join(known) + (f", or your own as {PLUGIN}" if PLUGIN in tags else "")
     if not isinstance(value, Mapping):
-        choice = nearest(str(value), known)
+        choice = nearest_choice(str(value), known)
         return InputError("must be a mapping with a step", value=value, nearest=choice and f"{{step: {choice}}}")
     if value.get("step") is None:
         return InputError(f"is required: {law}", path="step")
-    choice = nearest(str(value["step"]), known)
+    choice = nearest_choice(str(value["step"]), known)
     return InputError(f"must be one of {law}", path="step", value=value["step"], nearest=choice)
 
 

@@ -12,7 +12,7 @@ from flows.recipe.error_messages import explain
 from flows.recipe.schema import Recipe
 from flows.recipe.search_validation import check_space
 from flows.recipe.template_validation import check_templates
-from flows.recipe.yaml_files import put, read_yaml
+from flows.recipe.yaml_files import read_yaml, set_value
 from tasks.core import InputError
 
 
@@ -34,7 +34,7 @@ def load_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
             law = "must have the form key=value, with a dotted path into the recipe as key"
             raise InputError(law, path="command line", value=override)
         try:
-            put(content, key, yaml.safe_load(text))
+            set_value(content, key, yaml.safe_load(text))
         except yaml.YAMLError:
             raise InputError("must have a value in YAML after =", path="command line", value=override) from None
     return validate_recipe(content, str(path))

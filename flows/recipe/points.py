@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from flows.recipe.schema import Recipe
-from flows.recipe.yaml_files import put
+from flows.recipe.yaml_files import set_value
 from tasks.search.search_spec import Search
 from tasks.search.space import Point, restrict
 
@@ -63,5 +63,5 @@ def put_point(content: dict[str, Any], point: Point) -> dict[str, Any]:
         InputError: a path runs through something that is neither a mapping nor a list.
     """
     for path in sorted(point, key=lambda path: path.count(".")):
-        put(content, path, copy.deepcopy(point[path]))
+        set_value(content, path, copy.deepcopy(point[path]))
     return content

@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 from flows.recipe.error_messages import explain
 from flows.recipe.points import put_point
-from tasks.core import InputError, nearest
+from tasks.core import InputError, nearest_choice
 from tasks.search.domains import Domain, LogUniform, Quantized, Uniform
 from tasks.search.search_spec import Search
-from tasks.search.space import Point, Space, applies, ordered, settings
+from tasks.search.space import Point, Space, applies, enabling_settings, ordered
 from tasks.training.value_schedule import ValueChange
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def check_path(path: str, search: Search, file: str | None) -> None:
         raise InputError(law, file=file, path=place)
     if not path.startswith(SEARCHABLE):
         first, dot, rest = path.partition(".")
-        near = nearest(first + dot, SEARCHABLE)
+        near = nearest_choice(first + dot, SEARCHABLE)
         law = f"must begin with one of {', '.join(SEARCHABLE)}"
         raise InputError(law, file=file, path=place, nearest=near and rest and near + rest)
     for outer in search.space:
@@ -74,7 +74,7 @@ def check_changeable(path: str, domain: Domain, file: str | None) -> None:
     place = f"search.space.{path}"
     if path not in CHANGEABLE:
         law = f"pbt changes values while a network trains: only {', '.join(CHANGEABLE)} (tpe searches the others)"
-        raise InputError(law, file=file, path=place, nearest=nearest(path, CHANGEABLE))
+        raise InputError(law, file=file, path=place, nearest=nearest_choice(path, CHANGEABLE))
     if domain.when:
         law = "must be left out, since the algorithm is pbt (tpe and nsga2 take conditions)"
         raise InputError(law, file=file, path=f"{place}.when", value=domain.when)
@@ -110,7 +110,12 @@ def probes(space: Space) -> list[Point]:
     combination of values that makes the domain apply. Compatible values share a point, so that there are few.
     """
     paths = ordered(space)
-    due = [{**way, path: value} for path in paths for way in settings(path, space) for value in _tried(space[path])]
+    due = [
+        {**way, path: value}
+        for path in paths
+        for way in enabling_settings(path, space)
+        for value in _tried(space[path])
+    ]
     points = []
     while due:
         point: Point = {}

@@ -15,15 +15,15 @@ def modules_of(recipe: Recipe) -> tuple[str, ...]:
     Looks at the model, the preprocessing, the augmentation and the branches.
     """
     content = recipe.model_dump(mode="json", include={"model", "preprocess", "augment", "compress"})
-    return top_level(texts(content))
+    return top_level(all_texts(content))
 
 
-def texts(content: Any) -> Iterator[str]:
+def all_texts(content: Any) -> Iterator[str]:
     """Every text in nested dictionaries and lists, without dictionary keys."""
     if isinstance(content, str):
         yield content
     elif isinstance(content, dict):
-        yield from texts(list(content.values()))
+        yield from all_texts(list(content.values()))
     elif isinstance(content, list):
         for each in content:
-            yield from texts(each)
+            yield from all_texts(each)

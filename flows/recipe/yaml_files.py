@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from tasks.core import InputError, nearest
+from tasks.core import InputError, nearest_choice
 
 KINDS = {list: "a list", type(None): "empty"}
 
@@ -36,7 +36,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
         beside = sorted(str(found) for found in path.parent.glob("*.y*ml"))
-        choice = nearest(str(path), beside) or ", ".join(beside) or None
+        choice = nearest_choice(str(path), beside) or ", ".join(beside) or None
         raise InputError("does not exist", file=str(path), nearest=choice) from None
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", file=str(path)) from None
@@ -53,7 +53,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def put(content: dict[str, Any], path: str, value: Any) -> None:
+def set_value(content: dict[str, Any], path: str, value: Any) -> None:
     """Sets the value at a dotted path, in place; missing mappings on the path are created.
 
     Raises:

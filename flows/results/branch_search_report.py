@@ -23,10 +23,10 @@ STATES: tuple[TrialOutcome, ...] = ("finished", "stopped early", "given up", "fa
 
 def report_branch_search(findings: Findings) -> BranchSearchReport | None:
     """The report on the search for branches; None when there was none."""
-    found = findings.searched
+    found = findings.found
     if found is None:
         return None
-    baseline = findings.cards[findings.lines[0].stages[0].exported.digest]
+    baseline = findings.cards[findings.results[0].stages[0].exported.digest]
     best = best_trial(found.tuned.trials)
     trials = (branch_row(trial, baseline, findings, trial is best) for trial in found.tuned.trials)
     return BranchSearchReport(search_answer(found, findings), (*own_rows(findings), *trials))
@@ -50,21 +50,21 @@ def describe_steps(branch: Branch) -> str:
     return " → ".join(map(step_title, branch.steps))
 
 
-def own(findings: Findings) -> dict[str, Branch]:
+def own_branches(findings: Findings) -> dict[str, Branch]:
     """The recipe's own branches by name, without those that the search found."""
-    found = {branch.name for branch in findings.searched.branches} if findings.searched else set()
+    found = {branch.name for branch in findings.found.branches} if findings.found else set()
     compress = findings.recipe.compress
     return {branch.name: branch for branch in (compress.branches if compress else ()) if branch.name not in found}
 
 
 def own_rows(findings: Findings) -> Iterator[TrialRow]:
     """One row for each of the recipe's own branches that was measured, the best rank first."""
-    branches = own(findings)
-    for rank, line in ranked_candidates(findings):
-        if line.name in branches and line.product:
-            card = findings.cards[line.product.digest]
+    branches = own_branches(findings)
+    for rank, result in ranked_candidates(findings):
+        if result.name in branches and result.product:
+            card = findings.cards[result.product.digest]
             measured = card.drop.estimate.value, card.latency.ratio.value, card.size.bytes, card.size_ratio
-            yield TrialRow(line.name, describe_steps(branches[line.name]), "own", *measured, rank, None, None, "")
+            yield TrialRow(result.name, describe_steps(branches[result.name]), "own", *measured, rank, None, None, "")
 
 
 def branch_row(trial: Trial, baseline: Scorecard, findings: Findings, is_best: bool) -> TrialRow:
@@ -80,7 +80,9 @@ def branch_row(trial: Trial, baseline: Scorecard, findings: Findings, is_best: b
     epochs = 0 if state == "given up" else len(trial.curve) - has_file
     measured = trial.measured
     size = measured.get("bytes")
-    branch = branch_space.decode(trial.point, compression_search.found_name(trial), tuple(own(findings).values()))
+    branch = branch_space.decode(
+        trial.point, compression_search.found_name(trial), tuple(own_branches(findings).values())
+    )
     return TrialRow(
         name=compression_search.found_name(trial),
         branch=describe_steps(branch),
@@ -103,7 +105,7 @@ def search_answer(found: FoundBranches, findings: Findings) -> str:
     ended = f" It ended before its budget was spent: {found.tuned.broken}." if found.tuned.broken else ""
     if not found.tuned.trials:
         return f"The search ran no trial.{ended}"
-    return f"{counts}.{ended} {result(found, findings)}"
+    return f"{counts}.{ended} {result_text(found, findings)}"
 
 
 def count_states(trials: Sequence[Trial]) -> str:
@@ -113,31 +115,31 @@ def count_states(trials: Sequence[Trial]) -> str:
     return f"{len(trials)} trial{'s' * (len(trials) > 1)}: {ends}"
 
 
-def result(found: FoundBranches, findings: Findings) -> str:
+def result_text(found: FoundBranches, findings: Findings) -> str:
     """Whether the search found a branch with a better rank than the recipe's own, as text.
 
     When nothing it found meets the goal, the nearest miss.
     """
-    names = {line.name for line in found.lines}
+    names = {result.name for result in found.results}
     new = [pair for pair in ranked_candidates(findings) if pair[1].name in names]
     old = [pair for pair in ranked_candidates(findings) if pair[1].name not in names]
     if not new:
-        return nothing(found, findings)
+        return nothing_text(found, findings)
     rank, best = new[0]
     if rank <= 0:
         misses = f"None of them meets the goal; the nearest miss is {describe_miss(best, findings)}."
-        return f"{misses} {no_better(old[0][1])}" if old and old[0][0] > 0 else misses
+        return f"{misses} {not_better_text(old[0][1])}" if old and old[0][0] > 0 else misses
     if old and old[0][0] >= rank:
-        return no_better(old[0][1])
-    return better(best, old[0] if old else None, findings)
+        return not_better_text(old[0][1])
+    return better_text(best, old[0] if old else None, findings)
 
 
-def no_better(line: BranchResult) -> str:
-    """The sentence that no trial has a better rank than the recipe's own branch `line`."""
-    return f"No trial found anything better than the recipe's own {line.name}."
+def not_better_text(result: BranchResult) -> str:
+    """The sentence that no trial has a better rank than the recipe's own branch `result`."""
+    return f"No trial found anything better than the recipe's own {result.name}."
 
 
-def better(best: BranchResult, other: tuple[float, BranchResult] | None, findings: Findings) -> str:
+def better_text(best: BranchResult, other: tuple[float, BranchResult] | None, findings: Findings) -> str:
     """The gains of the best branch found and of the recipe's best branch, as text.
 
     Args:
@@ -145,9 +147,9 @@ def better(best: BranchResult, other: tuple[float, BranchResult] | None, finding
         other: rank and result of the recipe's best branch; None when none was measured.
     """
 
-    def gained(line: BranchResult) -> str:
-        assert line.product is not None
-        return gains(findings.cards[line.product.digest])
+    def gained(result: BranchResult) -> str:
+        assert result.product is not None
+        return gains(findings.cards[result.product.digest])
 
     said = f"The best that was found, {best.name}, meets the goal: {gained(best)}"
     if other is None:
@@ -156,7 +158,7 @@ def better(best: BranchResult, other: tuple[float, BranchResult] | None, finding
     return f"{said}; {own}: {gained(other[1])}{'' if other[0] > 0 else ', which misses the goal'}."
 
 
-def nothing(found: FoundBranches, findings: Findings) -> str:
+def nothing_text(found: FoundBranches, findings: Findings) -> str:
     """The sentence for a search in which no trial made a file: names the trial with the best score, if any has one."""
     scored = [trial for trial in found.tuned.trials if trial.score is not None and state_of(trial) != "given up"]
     if not scored:

@@ -25,7 +25,7 @@ VERDICT_COLOURS = {
 }
 
 
-def screen() -> Console:
+def make_console() -> Console:
     """The console for standard output; 150 columns wide when it is not a terminal, so that the tables fit."""
     console = Console()
     return console if console.is_terminal else Console(width=150)
@@ -37,10 +37,10 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
     console.print()
     console.print(scores_table(report))
     console.print(reasons_table(report))
-    if report.weighed:
-        console.print(f"[bold]search[/] {escape(report.weighed.answer)}", highlight=False)
-    if report.searched:
-        console.print(f"[bold]search for branches[/] {escape(report.searched.answer)}", highlight=False)
+    if report.tradeoff:
+        console.print(f"[bold]search[/] {escape(report.tradeoff.answer)}", highlight=False)
+    if report.branch_search:
+        console.print(f"[bold]search for branches[/] {escape(report.branch_search.answer)}", highlight=False)
     console.print(f"[bold]{report.answer}[/]", highlight=False)
     validation = next(entry.card for entry in report.entries if entry.card)
     runs = report.runtime
@@ -49,10 +49,10 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
         f"{runs.threads} thread(s), {runs.processes} processes, on {validation.host}[/]",
         highlight=False,
     )
-    where(outcome, console)
+    show_locations(outcome, console)
 
 
-def where(outcome: Outcome, console: Console) -> None:
+def show_locations(outcome: Outcome, console: Console) -> None:
     """Prints where the product, the report, the registered model and the servers are."""
     import os
 

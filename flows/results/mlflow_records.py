@@ -14,7 +14,7 @@ from flows.trials.compression_trial import CompressionObjective
 from flows.trials.training_trial import TrainingObjective
 from tasks.core import Runner, Store, Workspace, digest_of, write_atomically
 from tasks.data import preprocessing
-from tasks.search.results import Tuned
+from tasks.search.results import SearchResult
 from tasks.tracking import RunContent, open_run, record_child, record_trials, search_tags
 from tasks.tracking.metric_names import scorecard_metrics, scorecard_tags
 from tasks.tracking.registry import Version, register
@@ -48,43 +48,43 @@ def open_parent(recipe: Recipe, stamp: str, workspace: Workspace, runner: Runner
 
 def record(findings: Findings, workspace: Workspace, runner: Runner) -> None:
     """Records a child run of the workspace's run for each branch and each search, with the search's trials under it."""
-    for line in findings.lines:
-        record_line(line, findings, workspace, runner)
+    for result in findings.results:
+        record_result(result, findings, workspace, runner)
     if findings.tuned is not None:
         record_search(TrainingObjective.role, findings.tuned, workspace, runner)
-    if findings.searched is not None:
-        record_search(CompressionObjective.role, findings.searched.tuned, workspace, runner)
+    if findings.found is not None:
+        record_search(CompressionObjective.role, findings.found.tuned, workspace, runner)
 
 
-def record_line(line: BranchResult, findings: Findings, workspace: Workspace, runner: Runner) -> None:
+def record_result(result: BranchResult, findings: Findings, workspace: Workspace, runner: Runner) -> None:
     """Records a branch as a child run: its steps, plans, learning curves, scorecard and file."""
     store = workspace.store
-    product = line.product
+    product = result.product
     card = findings.cards[product.digest] if product else None
-    reason = line.refusal or (selection_reasons(findings).get(product.digest, line.role) if product else "")
+    reason = result.refusal or (selection_reasons(findings).get(product.digest, result.role) if product else "")
     content = RunContent(
-        parameters={f"step.{index}": stage.label for index, stage in enumerate(line.stages)},
+        parameters={f"step.{index}": stage.label for index, stage in enumerate(result.stages)},
         metrics=scorecard_metrics(card) if card else {},
-        curves=epoch_curves(line, store),
+        curves=epoch_curves(result, store),
         files={"model.onnx": store.path(product.content)} if product else {},
-        texts={f"plans/{name}.json": text for name, text in plans(line, store).items()},
+        texts={f"plans/{name}.json": text for name, text in plans(result, store).items()},
         tags={
-            "paredown.role": line.role,
+            "paredown.role": result.role,
             "paredown.reason": reason,
             "paredown.candidate": product.digest if product else "",
         },
     )
-    key = f"{line.role}:{line.name}"
-    runner.run(f"record {line.name}", record_child, workspace.tracking_uri, workspace.run, line.name, key, content)
+    key = f"{result.role}:{result.name}"
+    runner.run(f"record {result.name}", record_child, workspace.tracking_uri, workspace.run, result.name, key, content)
 
 
-def epoch_curves(line: BranchResult, store: Store) -> dict[str, list[tuple[int, float]]]:
+def epoch_curves(result: BranchResult, store: Store) -> dict[str, list[tuple[int, float]]]:
     """Learning curves of the trained stages, as (epoch, value).
 
     Keys are `INDEX.train_loss`, `INDEX.validation_loss` and `INDEX.validation_score`; INDEX is the stage's index.
     """
     curves: dict[str, list[tuple[int, float]]] = {}
-    for index, stage in enumerate(line.stages):
+    for index, stage in enumerate(result.stages):
         for epoch in record_of(last_step(stage.model), store).get("curve", ()):
             for name in ("train_loss", "validation_loss", "validation_score"):
                 if epoch[name] is not None:
@@ -92,10 +92,10 @@ def epoch_curves(line: BranchResult, store: Store) -> dict[str, list[tuple[int, 
     return curves
 
 
-def plans(line: BranchResult, store: Store) -> dict[str, str]:
+def plans(result: BranchResult, store: Store) -> dict[str, str]:
     """The steps of a branch with plan and record, as JSON text; keys are `INDEX-TECHNIQUE`."""
     found = {}
-    last = line.stages[-1]
+    last = result.stages[-1]
     for index, step in enumerate(last.exported.lineage):
         content = {"technique": step.technique, "version": step.version, "knobs": step.knobs}
         content |= {"plan": store.get_json(step.plan)} if step.plan else {}
@@ -104,7 +104,7 @@ def plans(line: BranchResult, store: Store) -> dict[str, str]:
     return found
 
 
-def record_search(role: str, tuned: Tuned, workspace: Workspace, runner: Runner) -> None:
+def record_search(role: str, tuned: SearchResult, workspace: Workspace, runner: Runner) -> None:
     """Records a search as a child run with its trials, from which later searches of this role can start.
 
     What was written while the search ran is not written again.

@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 
 def ranked_candidates(findings: Findings) -> list[tuple[float, BranchResult]]:
     """(rank, branch result) of each candidate that was not refused, the best first; ranks as `ranking.rank`."""
-    baseline = findings.cards[findings.lines[0].stages[0].exported.digest]
+    baseline = findings.cards[findings.results[0].stages[0].exported.digest]
     goal = findings.recipe.goal
     found = [
-        (ranking.rank(ranking.position_of(findings.cards[line.product.digest], goal), goal, baseline.score.value), line)
-        for line in findings.lines
-        if line.role == "candidate" and line.product
+        (
+            ranking.rank(ranking.position_of(findings.cards[result.product.digest], goal), goal, baseline.score.value),
+            result,
+        )
+        for result in findings.results
+        if result.role == "candidate" and result.product
     ]
     return sorted(found, key=lambda pair: -pair[0])
 
@@ -30,11 +33,11 @@ def nearest_miss(findings: Findings) -> str:
     return f"The nearest miss is {describe_miss(candidates[0][1], findings)}." if candidates else ""
 
 
-def describe_miss(line: BranchResult, findings: Findings) -> str:
+def describe_miss(result: BranchResult, findings: Findings) -> str:
     """A measured candidate as text: its name, its gains, and which rule of the goal it breaks, on validation."""
-    assert line.product is not None
-    digest = line.product.digest
-    return f"{line.name} ({gains(findings.cards[digest])}): {findings.choice.reasons[digest]}"
+    assert result.product is not None
+    digest = result.product.digest
+    return f"{result.name} ({gains(findings.cards[digest])}): {findings.choice.reasons[digest]}"
 
 
 def gains(card: Scorecard) -> str:

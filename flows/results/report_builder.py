@@ -38,14 +38,14 @@ def build_report(findings: Findings, store: Store, seconds: float, links: dict[s
         data=describe_data(findings),
         goal=recipe.goal,
         runtime=recipe.runtime,
-        entries=tuple(candidate_row(line, findings, store) for line in findings.lines),
+        entries=tuple(candidate_row(result, findings, store) for result in findings.results),
         test=tuple(findings.test.values()),
         trials=tuple(trial_rows(findings)),
-        searched=branch_search_report.report_branch_search(findings),
+        branch_search=branch_search_report.report_branch_search(findings),
         metric=recipe.goal.metric,
         links=links,
         notes=notes(findings),
-        weighed=tradeoff_text.describe_tradeoff(findings.tuned, recipe.goal) if findings.tuned else None,
+        tradeoff=tradeoff_text.describe_tradeoff(findings.tuned, recipe.goal) if findings.tuned else None,
     )
 
 
@@ -86,39 +86,39 @@ def selection_reasons(findings: Findings) -> dict[str, str]:
     told = dict(findings.choice.reasons)
     if findings.choice.meets_goal and not findings.meets_goal:
         told[findings.choice.chosen] = "chosen on validation, but refuted on test"
-        baseline = findings.lines[0].stages[0].exported.digest
+        baseline = findings.results[0].stages[0].exported.digest
         told[baseline] = "kept: the choice of validation did not hold on test"
     return told
 
 
-def candidate_row(line: BranchResult, findings: Findings, store: Store) -> CandidateRow:
+def candidate_row(result: BranchResult, findings: Findings, store: Store) -> CandidateRow:
     """The report's row of one branch, with its stages, learning curves and steps."""
-    product = line.product
+    product = result.product
     card = findings.cards[product.digest] if product else None
-    reason = line.refusal or "shows what the same extra training gives without compression; never chosen"
-    if product and line.role != "control":
+    reason = result.refusal or "shows what the same extra training gives without compression; never chosen"
+    if product and result.role != "control":
         reason = selection_reasons(findings)[product.digest]
     stages = tuple(
         MeasuredStage(stage.label, findings.cards[stage.exported.digest])
-        for stage in line.stages
+        for stage in result.stages
         if stage.exported.digest in findings.cards
     )
     return CandidateRow(
-        name=line.name,
-        role=line.role,
-        chosen=bool(product and product.digest == findings.product.digest and line.role != "control"),
+        name=result.name,
+        role=result.role,
+        chosen=bool(product and product.digest == findings.product.digest and result.role != "control"),
         reason=reason,
         card=card,
         stages=stages,
-        curves=learning_curves(line, store),
-        steps=tuple(step_row(stage.label, stage.model, store) for stage in line.stages),
+        curves=learning_curves(result, store),
+        steps=tuple(step_row(stage.label, stage.model, store) for stage in result.stages),
     )
 
 
-def learning_curves(line: BranchResult, store: Store) -> dict[str, tuple[dict[str, Any], ...]]:
+def learning_curves(result: BranchResult, store: Store) -> dict[str, tuple[dict[str, Any], ...]]:
     """The learning curve of each trained stage, one record per epoch, by the stage's label."""
     found = {}
-    for stage in line.stages:
+    for stage in result.stages:
         record = record_of(last_step(stage.model), store)
         if record.get("curve"):
             found[stage.label] = tuple(record["curve"])
@@ -204,7 +204,7 @@ def notes(findings: Findings) -> tuple[str, ...]:
     for card in findings.test.values():
         if card.drop.verdict == "within, not proven":
             found.append(f"{card.name} on test: {describe_verdict(card.drop)}; the goal accepts an estimate.")
-    refused = [line.name for line in findings.lines if line.refusal]
+    refused = [result.name for result in findings.results if result.refusal]
     if refused:
         found.append(f"Refused on the way: {', '.join(refused)}.")
     if findings.tuned is not None and not findings.tuned.best:

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from tasks.core import Goal
 from tasks.kernels.statistics.metrics import METRICS
 from tasks.report.report_data import Tradeoff
-from tasks.search.pareto_front import good, score_of, taken, trial_front
-from tasks.search.results import EXCESS, Trial, Tuned
+from tasks.search.pareto_front import chosen_trial, near_best, score_of, trial_front
+from tasks.search.results import EXCESS, SearchResult, Trial
 
 
-def describe_tradeoff(tuned: Tuned, goal: Goal) -> Tradeoff | None:
+def describe_tradeoff(tuned: SearchResult, goal: Goal) -> Tradeoff | None:
     """The report's record of both objectives; None for a search without a cost or without a trial that has one."""
     cost = tuned.cost
-    trial = taken(tuned.trials, cost, goal.max_drop) if cost else None
+    trial = chosen_trial(tuned.trials, cost, goal.max_drop) if cost else None
     if cost is None or trial is None:
         return None
     numbers = [each.number for each in trial_front(tuned.trials, cost)]
@@ -27,7 +27,7 @@ def tradeoff_answer(trials: Sequence[Trial], cost: str, goal: Goal) -> str:
     Args:
         cost: key in `Trial.measured` of the second objective.
     """
-    near, trial = good(trials, cost, goal.max_drop), taken(trials, cost, goal.max_drop)
+    near, trial = near_best(trials, cost, goal.max_drop), chosen_trial(trials, cost, goal.max_drop)
     if trial is None:
         return ""
     if EXCESS in trial.measured:
@@ -36,10 +36,10 @@ def tradeoff_answer(trials: Sequence[Trial], cost: str, goal: Goal) -> str:
     score = metric.oriented(score_of(best))
     of = f"trial {best.number} has the best {goal.metric}, {score:.4f}, at {format_cost(best, cost)}"
     numbers = ", ".join(str(each.number) for each in trial_front(trials, cost))
-    ends = f"Trials that no other beats in both, the least {noun(cost)} first: {numbers}."
+    ends = f"Trials that no other beats in both, the least {cost_noun(cost)} first: {numbers}."
     if len(near) == 1:
         return f"T{of[1:]}, and is taken: no other is within {goal.max_drop:g} of it. {ends}"
-    least = f"the least {noun(cost)} of the {len(near)} trials within {goal.max_drop:g} of the best {goal.metric}"
+    least = f"the least {cost_noun(cost)} of the {len(near)} trials within {goal.max_drop:g} of the best {goal.metric}"
     if trial is best:
         return f"T{of[1:]}, and is taken: that is {least}. {ends}"
     reached = f"{format_cost(trial, cost)} at {goal.metric} {metric.oriented(score_of(trial)):.4f}"
@@ -52,6 +52,6 @@ def format_cost(trial: Trial, cost: str) -> str:
     return f"{value:,.0f} bytes" if cost == "bytes" else f"{value:.3g} ms"
 
 
-def noun(cost: str) -> str:
+def cost_noun(cost: str) -> str:
     """What a cost measures, as a noun: `size` for `bytes`, otherwise `latency`."""
     return "size" if cost == "bytes" else "latency"

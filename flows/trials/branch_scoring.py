@@ -52,12 +52,12 @@ class BranchEvaluator:
 
     def time(self, product: Candidate) -> Latency:
         """A file's latency, measured side by side with the baseline's; its outputs are not checked."""
-        from tasks.compression.measure import examples_of
+        from tasks.compression.measure import evaluation_data
         from tasks.evaluation import evaluate
         from tasks.kernels.host import measurement_lock
 
         reference = self.reference
-        inputs = examples_of(reference.prepared, "validation", self.store).inputs
+        inputs = evaluation_data(reference.prepared, "validation", self.store).inputs
         files, baseline, runtime = self._products(product), reference.exported.digest, reference.recipe.runtime
         with measurement_lock.shared_use():
             return evaluate.measure_latency(files, baseline, inputs, runtime)[product.digest]
@@ -68,14 +68,14 @@ class BranchEvaluator:
         Raises:
             Refusal: the file's outputs are not finite.
         """
-        from tasks.compression.measure import examples_of
+        from tasks.compression.measure import evaluation_data
         from tasks.evaluation import evaluate
         from tasks.kernels.host import measurement_lock
 
         reference, recipe = self.reference, self.reference.recipe
         files, baseline = self._products(product), reference.exported.digest
         timing = dict.fromkeys(files, latency) if latency else None
-        examples = examples_of(reference.prepared, "validation", self.store)
+        examples = evaluation_data(reference.prepared, "validation", self.store)
         spec = evaluate.EvaluationSpec(recipe.goal, recipe.runtime, "validation")
         known = {baseline: self.answers}
         with measurement_lock.shared_use():

@@ -85,11 +85,11 @@ class CompressionObjective:
         Raises:
             Refusal: the outputs are not finite.
         """
-        from tasks.compression.measure import examples_of, product_of
+        from tasks.compression.measure import evaluation_data, product_of
         from tasks.evaluation import evaluate
 
         product = product_of(self.reference.exported, BASELINE, store)
-        inputs = examples_of(self.reference.prepared, "validation", store).inputs
+        inputs = evaluation_data(self.reference.prepared, "validation", store).inputs
         return {BASELINE: evaluate.run_product(product, inputs, self.reference.recipe.runtime)}
 
     def needs(self) -> Sequence[str]:

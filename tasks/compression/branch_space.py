@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from tasks.compression.branch import AnyStep, Branch, CompressionSearch, is_training, spec_of
-from tasks.core import InputError, Refusal, nearest
+from tasks.core import InputError, Refusal, nearest_choice
 from tasks.search.domains import Choice, Domain
 from tasks.search.space import Point, is_member
 from tasks.techniques import TAGS, Technique
@@ -179,7 +179,9 @@ def owner(path: str, branches: Sequence[Branch]) -> Branch:
     found = [branch for branch in branches if path.startswith(f"{branch.name}.")]
     if not found:
         known = [f"{branch.name}.0" for branch in branches]
-        raise InputError(f"{form} and begin with a branch's name", path=where, nearest=nearest(path, known) or known[0])
+        raise InputError(
+            f"{form} and begin with a branch's name", path=where, nearest=nearest_choice(path, known) or known[0]
+        )
     branch = max(found, key=lambda branch: len(branch.name))
     place, _, knob = path.removeprefix(f"{branch.name}.").partition(".")
     if not place.isdigit() or int(place) >= len(branch.steps):
@@ -188,7 +190,7 @@ def owner(path: str, branches: Sequence[Branch]) -> Branch:
     step = branch.steps[int(place)]
     knobs = [name for name in type(spec_of(step)).model_fields if name != "step"]
     if knob not in knobs:
-        raise InputError(f"names no knob of {_tag(step)}", path=where, value=knob, nearest=nearest(knob, knobs))
+        raise InputError(f"names no knob of {_tag(step)}", path=where, value=knob, nearest=nearest_choice(knob, knobs))
     return branch
 
 

@@ -29,7 +29,7 @@ def costs_kept(home: Path) -> Iterator[None]:
     table = _read(place)
     known = len(table)
     try:
-        with layer_costs.remembered(table):
+        with layer_costs.cost_table(table):
             yield
     finally:
         if len(table) > known:

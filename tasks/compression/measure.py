@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from tasks.core import Candidate, Context, Latency, Prepared, Scorecard, SplitName, Store
 from tasks.data import preprocessing
 from tasks.evaluation import evaluate
-from tasks.evaluation.evaluate import EvaluationSpec, Examples, Product
+from tasks.evaluation.evaluate import EvaluationData, EvaluationSpec, Product
 from tasks.evaluation.parity import parity_of
 
 
@@ -39,7 +39,7 @@ def evaluate_candidates(
         Refusal: a file's outputs are not finite; the message names it.
     """
     products = {each.digest: product_of(each, name, context.store) for name, each in candidates.items()}
-    examples = examples_of(prepared, spec.split, context.store)
+    examples = evaluation_data(prepared, spec.split, context.store)
     return evaluate.evaluate(products, baseline, examples, spec, timing=timing, progress=context.progress)
 
 
@@ -48,7 +48,7 @@ def product_of(candidate: Candidate, name: str, store: Store) -> Product:
     return Product(candidate.digest, name, store.path(candidate.content), parity_of(candidate, store))
 
 
-def examples_of(prepared: Prepared, split: SplitName, store: Store) -> Examples:
+def evaluation_data(prepared: Prepared, split: SplitName, store: Store) -> EvaluationData:
     """The raw inputs and the targets of a split, as products take them."""
     inputs = preprocessing.product_inputs(prepared.dataset, split, store)
-    return Examples(inputs, store.get_array(prepared.dataset.splits[split].targets))
+    return EvaluationData(inputs, store.get_array(prepared.dataset.splits[split].targets))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tasks.core import Dataset, InputError, SplitName, Store, nearest
+from tasks.core import Dataset, InputError, SplitName, Store, nearest_choice
 from tasks.data import preprocessing
 
 if TYPE_CHECKING:
@@ -125,7 +125,9 @@ def _of_table(
     if len(inputs) != 1 or len(tensor.shape) != 2 or tensor.dtype not in FLOATS:
         law = "must take one input, float32 features of shape (batch, features), or one (batch, 1) for each column"
         unknown = next((each.name for each in inputs if each.name not in names), None)
-        raise InputError(law, file=file, path=PATH, value=listed(inputs), nearest=unknown and nearest(unknown, names))
+        raise InputError(
+            law, file=file, path=PATH, value=listed(inputs), nearest=unknown and nearest_choice(unknown, names)
+        )
     return _of_features(tensor, dataset, fitted if asked else None, batch, file)
 
 

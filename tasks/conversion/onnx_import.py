@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.conversion import input_adapter, onnx_export
 from tasks.conversion.input_adapter import PATH, InputAdapter
 from tasks.conversion.onnx_export import Export
-from tasks.core import Candidate, Goal, InputError, Parity, Prepared, Runtime, Step, Store, digest_of, nearest
+from tasks.core import Candidate, Goal, InputError, Parity, Prepared, Runtime, Step, Store, digest_of, nearest_choice
 from tasks.data import preprocessing
 from tasks.evaluation import parity
 
@@ -51,7 +51,7 @@ def read_onnx(file: str) -> bytes:
     path = Path(file)
     if not path.is_file():
         beside = [item.name for item in path.parent.iterdir() if item.is_file()] if path.parent.is_dir() else []
-        near = nearest(path.name, beside)
+        near = nearest_choice(path.name, beside)
         law = "must name a file, not a folder" if path.is_dir() else "names a file that does not exist"
         raise InputError(law, path="model.file", value=file, nearest=near and str(path.parent / near))
     try:

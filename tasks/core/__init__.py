@@ -3,7 +3,7 @@ large data lie in the store, and records hold their digests."""
 
 from tasks.core.candidate import Candidate, Step
 from tasks.core.dataset import Column, Dataset, Prepared, Split, SplitName
-from tasks.core.errors import InputError, Refusal, nearest
+from tasks.core.errors import InputError, Refusal, nearest_choice
 from tasks.core.goal import Goal, Limits, Runtime
 from tasks.core.progress import Progress, Update, silent
 from tasks.core.runner import PlainRunner, Runner
@@ -43,7 +43,7 @@ __all__ = [
     "canonical_json",
     "digest_file",
     "digest_of",
-    "nearest",
+    "nearest_choice",
     "silent",
     "write_atomically",
 ]

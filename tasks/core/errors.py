@@ -45,7 +45,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault
     """A technique cannot handle a model, or a conversion failed its parity check; the message names the place."""
 
 
-def nearest(name: str, choices: Iterable[str]) -> str | None:
+def nearest_choice(name: str, choices: Iterable[str]) -> str | None:
     """The choice most similar in spelling to `name`; None when none is similar."""
     found = difflib.get_close_matches(str(name), [str(choice) for choice in choices], n=1, cutoff=0.5)
     return found[0] if found else None

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tasks.core.errors import InputError, nearest
+from tasks.core.errors import InputError, nearest_choice
 
 ANY_FAILURE = (Exception, SystemExit)
 """Exceptions caught from the import of a user's module, which may fail in any way; the message names the cause."""
@@ -46,7 +46,7 @@ def resolve(target: str, path: str, what: str = "function") -> Callable[..., Any
         raise _failed(error, target, path) from error
     if not callable(found):
         public = (key for key, value in vars(module).items() if callable(value) and not key.startswith("_"))
-        near = nearest(name, public)
+        near = nearest_choice(name, public)
         law = f"must name a {what} of the module {module_name}"
         raise InputError(law, path=path, value=name, nearest=near and f"{module_name}:{near}")
     return found
@@ -83,5 +83,5 @@ def _nearest_module(missing: str, target: str) -> str | None:
     """The target with its missing module replaced by the most similar one of its package (or top level)."""
     parent, dot, last = missing.rpartition(".")
     folders = getattr(sys.modules.get(parent), "__path__", []) if parent else None
-    near = nearest(last, (found.name for found in pkgutil.iter_modules(folders)))
+    near = nearest_choice(last, (found.name for found in pkgutil.iter_modules(folders)))
     return near and f"{parent}{dot}{near}{target.removeprefix(missing)}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.core import Column, InputError, nearest
+from tasks.core import Column, InputError, nearest_choice
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,7 +96,9 @@ def _compare_columns(found: Any, train: Any, columns: tuple[Column, ...]) -> Non
         texts = set(known)
         if len(given) and len(texts) <= CATEGORIES and texts and not texts & set(given):
             law, first = f"calibration data must hold categories of training in {name}", str(given.iloc[0])
-            raise InputError(law, path=FIELD, value=first, nearest=nearest(first, sorted(texts)) or sorted(texts)[0])
+            raise InputError(
+                law, path=FIELD, value=first, nearest=nearest_choice(first, sorted(texts)) or sorted(texts)[0]
+            )
 
 
 def _present(values: Any, column: Column) -> Any:

@@ -47,7 +47,9 @@ def ingest(spec: DataSpec, stamp: str, context: Context) -> Dataset:
     task = spec.task or targets.task_of(rows.train.targets, rows.kind)
     classes = targets.classes_of(rows.train.targets, task, request)
     parts = {
-        name: targets.numbered(part, classes, name, f"data.{name}" if getattr(spec, name, None) else "data.source")
+        name: targets.encode_targets(
+            part, classes, name, f"data.{name}" if getattr(spec, name, None) else "data.source"
+        )
         for name, part in rows.parts.items()
     }
     shares: dict[SplitName, float] = {"validation": spec.split.validation, "test": spec.split.test}
@@ -56,7 +58,7 @@ def ingest(spec: DataSpec, stamp: str, context: Context) -> Dataset:
     pool = parts["train"]
     if spec.calibration is not None:
         own = _separate(rows, columns, replace(request, source=spec.calibration, field="data.calibration"))
-        pool = targets.numbered(own.train, classes, "calibration", "data.calibration")
+        pool = targets.encode_targets(own.train, classes, "calibration", "data.calibration")
         rows = replace(rows, skipped=rows.skipped + own.skipped)
         train = parts["train"]
         calibration.compare_to_train(train.inputs, train.targets, pool.inputs, pool.targets, columns, classes)
@@ -101,7 +103,7 @@ def _usable(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows:
     missing = targets.missing(rows.train.targets)
     rows = leave_out(rows, missing, "targets must be present and finite", request, "data.target")
     if rows.kind == "table":
-        rows = data_frames.conform(rows, columns, request)
+        rows = data_frames.align_columns(rows, columns, request)
     if not len(rows.train):
         raise InputError(f"{request.source} must hold at least one usable example", path=request.field)
     return rows

@@ -66,7 +66,7 @@ def columns(frame: pd.DataFrame, wanted: dict[str, Any], source: Path) -> dict[s
     kinds = tuple(Column(name, kind(tensor)) for name, tensor in wanted.items())
     frame = frame.set_axis([str(name).strip() for name in frame.columns], axis=1)
     rows = Rows("table", Examples(frame, np.zeros(len(frame))))
-    clean: Any = data_frames.conform(rows, kinds, Request(str(source), field="INPUT")).train.inputs
+    clean: Any = data_frames.align_columns(rows, kinds, Request(str(source), field="INPUT")).train.inputs
     types: dict[str, Any] = {"number": "float32", "category": object}
     return {column.name: clean[column.name].to_numpy(dtype=types[column.kind])[:, None] for column in kinds}
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from tasks.core import InputError, nearest
+from tasks.core import InputError, nearest_choice
 from tasks.data.readers.examples import Examples, Kind, Request
 
 Task = Literal["classification", "regression"]
@@ -47,7 +47,7 @@ def classes_of(targets: np.ndarray, task: Task, request: Request) -> tuple[str, 
     return tuple(_name(value) for value in values.tolist()) if task == "classification" else ()
 
 
-def numbered(examples: Examples, classes: tuple[str, ...], part: str, field: str) -> Examples:
+def encode_targets(examples: Examples, classes: tuple[str, ...], part: str, field: str) -> Examples:
     """The examples with targets as int64 class indices, or as float32 numbers when there are no classes.
 
     `part` and `field` are for messages. Raises InputError for a class that is not among `classes`; in a regression,
@@ -67,7 +67,7 @@ def _indices(targets: np.ndarray, classes: tuple[str, ...], part: str, field: st
             f"classes of the {part} part must be among those of train",
             path=field,
             value=unknown[0],
-            nearest=nearest(unknown[0], classes) or ", ".join(classes[:20]),
+            nearest=nearest_choice(unknown[0], classes) or ", ".join(classes[:20]),
         )
     return np.array([place[name] for name in names], dtype=np.int64)[inverse]
 

@@ -46,7 +46,7 @@ class Product:
 
 
 @dataclass(frozen=True)
-class Examples:
+class EvaluationData:
     """The raw inputs and the targets of a split."""
 
     inputs: Mapping[str, np.ndarray]
@@ -67,7 +67,7 @@ class EvaluationSpec:
 def evaluate(
     products: Mapping[str, Product],
     baseline: str,
-    examples: Examples,
+    examples: EvaluationData,
     spec: EvaluationSpec,
     *,
     timing: Mapping[str, Latency] | None = None,

@@ -45,7 +45,7 @@ def _score_accuracy(
         losses, gains = int((right[baseline] & ~hits).sum()), int((hits & ~right[baseline]).sum())
         low, high = intervals.wilson(int(hits.sum()), n)
         drop = Estimate((losses - gains) / n, *intervals.paired_difference(losses, gains, n), n)
-        needed = intervals.needed(losses, gains, n, margin)
+        needed = intervals.examples_needed(losses, gains, n, margin)
         judged = drop_verdict(drop, margin, needed) if digest != baseline else no_drop(n, margin)
         scored[digest] = Estimate(float(hits.mean()), low, high, n), judged
     return scored

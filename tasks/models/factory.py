@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from tasks.core import InputError, Prepared, nearest
+from tasks.core import InputError, Prepared, nearest_choice
 from tasks.core.import_path import resolve
 from tasks.models.model_spec import ModelSpec
 
@@ -35,7 +35,7 @@ def complete_factory(spec: ModelSpec, prepared: Prepared) -> tuple[str, dict[str
             raise InputError(
                 f"is not an argument of {factory}",
                 path=f"model.arguments.{name}",
-                nearest=nearest(name, parameters) or ", ".join(parameters),
+                nearest=nearest_choice(name, parameters) or ", ".join(parameters),
             )
     known = {"input_shape": list(prepared.input_shape), "outputs": prepared.dataset.outputs}
     filled = {name: value for name, value in known.items() if name in parameters}

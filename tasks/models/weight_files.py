@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.core import Candidate, InputError, Step, Store, nearest
+from tasks.core import Candidate, InputError, Step, Store, nearest_choice
 from tasks.models.factory import _first_line
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def read_weights(path: Path) -> dict[str, Any]:
     place = {"file": str(path), "path": "model.weights"}
     if not path.is_file():
         beside = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = nearest(path.name, beside)
+        near = nearest_choice(path.name, beside)
         choice = near and str(path.parent / near)
         raise InputError("names a file that does not exist", path=place["path"], value=str(path), nearest=choice)
     try:
@@ -64,7 +64,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
         if name not in weights:
             raise InputError(
                 f"has no tensor {name!r} of the model",
-                nearest=nearest(name, sorted(weights.keys() - own.keys())),
+                nearest=nearest_choice(name, sorted(weights.keys() - own.keys())),
                 **place,
             )
         if weights[name].shape != tensor.shape:

@@ -20,7 +20,7 @@ Row = tuple[str, Literal["baseline", "candidate", "control"], bool, Scorecard]
 
 
 @dataclass(frozen=True)
-class Pictures:
+class ReportFigures:
     """Draws the report's charts in one unit and for one goal. Every method returns SVG text; all texts are escaped."""
 
     unit: Unit
@@ -169,7 +169,7 @@ class Pictures:
         drawn = [self._try(each, times) for each, times in measured if each.drop is not None and times]
         return charts.tradeoff(drawn, self._frame(gain, "the branches that were tried", narrow))
 
-    def weighed(self, trials: Sequence[dict[str, Any]], weighed: Tradeoff, *, narrow: bool = False) -> str:
+    def trial_tradeoff(self, trials: Sequence[dict[str, Any]], tradeoff: Tradeoff, *, narrow: bool = False) -> str:
         """The trials of a search with two objectives: their drop against their reduction in cost.
 
         Both are relative to the trial with the best score. Empty when no trial has a score and a cost.
@@ -179,14 +179,14 @@ class Pictures:
             return ""
         sign = 1 if self.lower_is_better else -1
         best = min(known, key=lambda trial: sign * trial["score"])
-        gain = f"{'latency' if weighed.cost == 'latency_ms' else 'size'}, trial {best['number']} ÷ this"
+        gain = f"{'latency' if tradeoff.cost == 'latency_ms' else 'size'}, trial {best['number']} ÷ this"
         drawn = []
         for trial in known:
             times, drop = best["cost"] / trial["cost"], sign * (trial["score"] - best["score"])
             name = f"trial {trial['number']}"
-            kind: Any = "best" if trial["number"] == weighed.taken else trial["state"]
+            kind: Any = "best" if trial["number"] == tradeoff.taken else trial["state"]
             hint = f"{name}: {trial['state']}; {self.unit.score(trial['score'])}, {number_format.format_ratio(times)}"
-            label = name if trial["number"] in (weighed.taken, *weighed.front) else ""
+            label = name if trial["number"] in (tradeoff.taken, *tradeoff.front) else ""
             drawn.append(BranchMark(label, times, drop * self.unit.scale, kind, hint))
         return charts.tradeoff(drawn, self._frame(gain, f"{len(known)} trials", narrow))
 

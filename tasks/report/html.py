@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core import Drop, Estimate, Scorecard, number_format
 from tasks.core.number_format import Unit
-from tasks.report.figures import Pictures
+from tasks.report.figures import ReportFigures
 from tasks.report.report_data import CandidateRow, ReportData
 
 if TYPE_CHECKING:
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render_report(story: ReportData) -> str:
+def render_report(report: ReportData) -> str:
     """The report as HTML text; all texts in the data are escaped."""
-    unit = _unit(story)
-    entries = _ordered(story)
+    unit = _unit(report)
+    entries = _ordered(report)
     chosen = next((entry for entry in entries if entry.chosen), None)
-    headline = _on_test(story, chosen) or (chosen.card if chosen else None)
-    pictures = Pictures(unit, story.goal)
+    headline = _on_test(report, chosen) or (chosen.card if chosen else None)
+    figures = ReportFigures(unit, report.goal)
     return (
         _environment(unit)
         .get_template("report.html.j2")
         .render(
-            story=story,
+            report=report,
             style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
             entries=entries,
             measured=[entry for entry in entries if entry.card],
@@ -36,9 +36,9 @@ def render_report(story: ReportData) -> str:
             chosen=chosen,
             headline=headline,
             status=_status(chosen, headline),
-            best=story.weighed.taken if story.weighed else _best(story, pictures.lower_is_better),
-            pictures=pictures,
-            limits=story.goal.limits.model_dump(exclude_none=True),
+            best=report.tradeoff.taken if report.tradeoff else _best(report, figures.lower_is_better),
+            figures=figures,
+            limits=report.goal.limits.model_dump(exclude_none=True),
         )
     )
 
@@ -61,33 +61,33 @@ def _status(chosen: CandidateRow | None, card: Scorecard | None) -> tuple[str, s
     return ("good" if card.drop.verdict == "proven within" else "fair"), f"Goal met; drop {words}"
 
 
-def _unit(story: ReportData) -> Unit:
-    scores = [entry.card.score for entry in story.entries if entry.card]
+def _unit(report: ReportData) -> Unit:
+    scores = [entry.card.score for entry in report.entries if entry.card]
     width = min((score.high - score.low for score in scores), default=0.0)
-    return number_format.unit_of(story.metric, story.goal.max_drop or width)
+    return number_format.unit_of(report.metric, report.goal.max_drop or width)
 
 
-def _ordered(story: ReportData) -> list[CandidateRow]:
+def _ordered(report: ReportData) -> list[CandidateRow]:
     """The rows in this order: baseline, chosen candidate, other candidates by cost, controls, refused branches."""
 
     def rank(entry: CandidateRow) -> tuple[bool, bool, bool, bool, float]:
         cost = 0.0
         if entry.card:
             size, latency = entry.card.size.bytes, entry.card.latency.median_ms
-            cost = latency if story.goal.minimize == "latency" else size
+            cost = latency if report.goal.minimize == "latency" else size
         return entry.card is None, entry.role == "control", entry.role != "baseline", not entry.chosen, cost
 
-    return sorted(story.entries, key=rank)
+    return sorted(report.entries, key=rank)
 
 
-def _on_test(story: ReportData, chosen: CandidateRow | None) -> Scorecard | None:
+def _on_test(report: ReportData, chosen: CandidateRow | None) -> Scorecard | None:
     wanted = chosen.card.candidate if chosen and chosen.card else None
-    return next((card for card in story.test if card.candidate == wanted), None)
+    return next((card for card in report.test if card.candidate == wanted), None)
 
 
-def _best(story: ReportData, lower_is_better: bool) -> int | None:
+def _best(report: ReportData, lower_is_better: bool) -> int | None:
     """The number of the finished trial with the best score; None when there is none."""
-    scored = [trial for trial in story.trials if trial["score"] is not None and trial["state"] == "finished"]
+    scored = [trial for trial in report.trials if trial["score"] is not None and trial["state"] == "finished"]
     sign = 1 if lower_is_better else -1
     return min(scored, key=lambda trial: sign * trial["score"])["number"] if scored else None
 

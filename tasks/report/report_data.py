@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from tasks.core import Goal, Runtime, Scorecard
-
-if TYPE_CHECKING:
-    pass
 
 TrialOutcome = Literal["own", "finished", "stopped early", "given up", "failed"]
 """How the trial of a branch ended; `own` is a branch of the recipe."""
@@ -125,7 +122,7 @@ class ReportData:
     is_stage (whether it is a stage of a population whose values have changed since its start), score (None without
     one), cost (None when not measured), epochs, state (`finished`, `stopped early` or `failed`), seconds, reason (why
     it has no score)."""
-    searched: BranchSearchReport | None
+    branch_search: BranchSearchReport | None
     """The search for branches; None when there was none."""
     metric: str
     """Name of the goal's metric."""
@@ -133,5 +130,5 @@ class ReportData:
     """Text → address of the links."""
     notes: tuple[str, ...]
     """Further remarks, one sentence each."""
-    weighed: Tradeoff | None = None
+    tradeoff: Tradeoff | None = None
     """Present when the trials have two objectives."""

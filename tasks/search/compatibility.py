@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.core import InputError, nearest
+from tasks.core import InputError, nearest_choice
 from tasks.search.domains import Choice, Domain, accepted
 
 
@@ -14,7 +14,9 @@ def wrong_condition(path: str, space: Mapping[str, Domain]) -> InputError | None
     for other, value in space[path].when.items():
         place = f"space.{path}.when.{other}"
         if other not in space:
-            return InputError("is not a path of the space", path=place, nearest=nearest(other, set(space) - {path}))
+            return InputError(
+                "is not a path of the space", path=place, nearest=nearest_choice(other, set(space) - {path})
+            )
         values = space[other].values()
         if values is None:
             law = "must be the path of a choice, integers or quantized, whose values can be named"
@@ -32,10 +34,10 @@ def _closest(value: Any, domain: Domain) -> Any:
     values = domain.values() or ()
     if isinstance(value, (int, float)) and all(isinstance(each, (int, float)) for each in values):
         return min(values, key=lambda each: abs(each - value))
-    return nearest(str(value), map(str, values))
+    return nearest_choice(str(value), map(str, values))
 
 
-def unsuited(path: str, domain: Domain, algorithm: str) -> InputError | None:
+def unsuited_domain(path: str, domain: Domain, algorithm: str) -> InputError | None:
     """The reason why the algorithm cannot search the domain at `path`, or None when it can."""
     got = domain.model_dump(mode="json", exclude_defaults=True)
     place = f"space.{path}"

@@ -33,10 +33,6 @@ class TrialContext(Protocol):
         """The trial's own folder. Its content at the last report is restored when the trial is restarted, on any
         node."""
 
-    @property
-    def curve(self) -> Mapping[int, float]:
-        """Epoch → score, of the reports since the trial was last started."""
-
     def report(self, epoch: int, score: float, measured: Mapping[str, float] = NOTHING) -> None:
         """Reports an epoch. When the search stops the trial here, the call does not return.
 

@@ -9,17 +9,19 @@ from tasks.search.space import Point
 
 
 def best_tradeoff(trials: Sequence[Trial], cost: str | None, margin: float) -> Point:
-    """The best point of a search; with a cost, the point of the trial that `taken` chooses."""
-    trial = taken(trials, cost, margin) if cost else None
+    """The best point of a search; with a cost, the point of the trial that `chosen_trial` gives."""
+    trial = chosen_trial(trials, cost, margin) if cost else None
     return trial.point if trial else best_point(trials)
 
 
-def taken(trials: Sequence[Trial], cost: str, margin: float) -> Trial | None:
-    """The trial with the least cost among the `good` ones; on a tie the better one; None when there is none."""
-    return min(good(trials, cost, margin), key=lambda trial: (trial.measured[cost], -score_of(trial)), default=None)
+def chosen_trial(trials: Sequence[Trial], cost: str, margin: float) -> Trial | None:
+    """The trial with the least cost among the `near_best` ones; on a tie the better one; None when there is none."""
+    return min(
+        near_best(trials, cost, margin), key=lambda trial: (trial.measured[cost], -score_of(trial)), default=None
+    )
 
 
-def good(trials: Sequence[Trial], cost: str, margin: float) -> list[Trial]:
+def near_best(trials: Sequence[Trial], cost: str, margin: float) -> list[Trial]:
     """The trials with a score within `margin` of the best one, the best first; only trials with a known cost."""
     ranked = sorted(with_cost(trials, cost), key=score_of, reverse=True)
     return [trial for trial in ranked if score_of(trial) >= score_of(ranked[0]) - margin]

@@ -45,7 +45,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownTrial:
     """A trial of an earlier search, from which the algorithm learns without running it."""
 
     point: Point
@@ -59,7 +59,7 @@ class SearchStart:
 
     first: tuple[Point, ...] = ()
     """Points to evaluate first, in order; they may lie outside the space. Not used by a grid."""
-    known: tuple[Known, ...] = ()
+    known: tuple[KnownTrial, ...] = ()
     """Trials of earlier searches, from which the algorithm learns without running them. Not used by `pbt`."""
 
 
@@ -68,11 +68,11 @@ COLD = SearchStart()
 
 
 @dataclass(frozen=True)
-class Tuned:
+class SearchResult:
     """The outcome of a search."""
 
     best: Point
-    """The best point, empty when no trial has a score; with a cost, in the end that of `pareto_front.taken`."""
+    """The best point, empty when no trial has a score; with a cost, in the end that of `pareto_front.chosen_trial`."""
     trials: tuple[Trial, ...]
     broken: str = ""
     """Why the search ended before its budget was spent; empty when it did not."""

@@ -7,9 +7,9 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from tasks.core import InputError, Spec
-from tasks.search.compatibility import unsuited, wrong_condition
+from tasks.search.compatibility import unsuited_domain, wrong_condition
 from tasks.search.domains import Domain
-from tasks.search.space import LARGEST, grid, ordered, settings
+from tasks.search.space import LARGEST, enabling_settings, grid, ordered
 
 DEFAULT_TRIALS = 16
 """Trials of a search for which neither trials nor minutes are given."""
@@ -89,7 +89,7 @@ class SearchBudget(Spec):
     @model_validator(mode="after")
     def _space_can_be_searched(self) -> SearchBudget:
         for path, domain in self.space.items():
-            for said in (wrong_condition(path, self.space), unsuited(path, domain, self.algorithm)):
+            for said in (wrong_condition(path, self.space), unsuited_domain(path, domain, self.algorithm)):
                 if said:
                     raise ValueError(said)
         try:
@@ -100,7 +100,7 @@ class SearchBudget(Spec):
             law = circle if isinstance(circle, str) else f"has conditions in a circle: {' → '.join(circle)}"
             raise ValueError(InputError(law, path="space")) from None
         for path in self.space:
-            if not settings(path, self.space):
+            if not enabling_settings(path, self.space):
                 law = "never applies, because its conditions exclude one another"
                 raise ValueError(InputError(law, path=f"space.{path}.when", value=self.space[path].when))
         return self

@@ -81,7 +81,7 @@ def grid(space: Space) -> list[Point]:
     return points
 
 
-def settings(path: str, space: Space) -> list[Point]:
+def enabling_settings(path: str, space: Space) -> list[Point]:
     """All combinations of values of other paths under which `path` applies; empty when it never applies."""
     needed: dict[str, list[Any]] = {}
 

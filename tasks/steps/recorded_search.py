@@ -7,16 +7,16 @@ import dataclasses
 from tasks import tracking, tuning
 from tasks.core import Context, Update, Workspace
 from tasks.search.objective import Objective
-from tasks.search.results import SearchStart, Tuned, summarize_trials
+from tasks.search.results import SearchResult, SearchStart, summarize_trials
 from tasks.search.search_spec import SearchBudget
 from tasks.search.space import Point
-from tasks.tracking import Warm
+from tasks.tracking import WarmStart
 from tasks.tuning.progress_report import ProgressReporter
 
 
 def recall_searches(
     experiment: str, role: str, identity: str, search: SearchBudget, own: Point, workspace: Workspace
-) -> Warm:
+) -> WarmStart:
     """What a new search takes over from earlier searches of the experiment (see `warm_start.warm`).
 
     Args:
@@ -33,7 +33,7 @@ def recall_searches(
 
 def search_and_record(
     objective: Objective, search: SearchBudget, start: SearchStart, epochs: int, host: str, context: Context
-) -> Tuned:
+) -> SearchResult:
     """Runs a search and returns its best point and all trials.
 
     If the workspace names the flow's run, the trials are written to MLflow while the search runs. What could not be

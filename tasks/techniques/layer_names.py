@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tasks.core import InputError, nearest
+from tasks.core import InputError, nearest_choice
 from tasks.techniques.base import Batches
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def check_names(model: nn.Module, names: tuple[str, ...]) -> None:
     for name in names:
         if name not in parts:
             raise InputError(
-                "must name a layer of the network", path="ignore", value=name, nearest=nearest(name, parts)
+                "must name a layer of the network", path="ignore", value=name, nearest=nearest_choice(name, parts)
             )
 
 
@@ -50,5 +50,5 @@ def without_ignored(operators: Mapping[str, str], ignore: tuple[str, ...], kind:
     for name in ignore:
         if not any(is_under(each, (name,)) for each in known):
             law = f"must name a {kind} of the graph"
-            raise InputError(law, path="ignore", value=name, nearest=nearest(name, known))
+            raise InputError(law, path="ignore", value=name, nearest=nearest_choice(name, known))
     return {node: layer for node, layer in operators.items() if node not in ignore and not is_under(layer, ignore)}

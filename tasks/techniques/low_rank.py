@@ -145,7 +145,7 @@ class LowRank(Technique):
         from tasks.kernels.latency import layer_costs
         from tasks.kernels.lowrank import factorization, rank_timing
 
-        block, allowed = layer_costs.block(), {}
+        block, allowed = layer_costs.channel_block(), {}
         for name, (layer, at, least) in candidates.items():
             options = rank_timing.rank_options(least, factorization.full_ranks(layer), block)
             allowed[name] = [each for each in options if factorization.saved_share(layer, each, at) > 0]
@@ -153,7 +153,7 @@ class LowRank(Technique):
                 reason = f"at rank {_shown(least)} it would save none of its multiply-accumulates"
                 left_alone[name] = reason
         timed = rank_timing.measure_ranks(
-            layer_costs.calls(model, example), {name: each for name, each in allowed.items() if each}
+            layer_costs.layer_calls(model, example), {name: each for name, each in allowed.items() if each}
         )
         chosen = []
         for name, found in timed.items():

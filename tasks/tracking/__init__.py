@@ -9,7 +9,7 @@ from tasks.tracking.live_recorder import recording
 from tasks.tracking.run_writer import LONGEST_TAG, Curve, RunContent, Status
 from tasks.tracking.runs import attach, close_run, open_run, record_child
 from tasks.tracking.trial_table import RUNS, TABLE, record_trials
-from tasks.tracking.warm_start import IDENTITY, PastSearch, Warm, past_searches, search_tags, warm
+from tasks.tracking.warm_start import IDENTITY, PastSearch, WarmStart, past_searches, search_tags, warm
 
 __all__ = [
     "IDENTITY",
@@ -21,7 +21,7 @@ __all__ = [
     "PastSearch",
     "RunContent",
     "Status",
-    "Warm",
+    "WarmStart",
     "attach",
     "close_run",
     "database_file",

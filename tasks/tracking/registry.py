@@ -9,7 +9,7 @@ from pathlib import Path
 from shutil import copyfile
 from typing import TYPE_CHECKING, Any, Literal
 
-from tasks.core import InputError, Refusal, digest_file, nearest
+from tasks.core import InputError, Refusal, digest_file, nearest_choice
 from tasks.tracking import open_client, quoted
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def champion(uri: str, name: str, folder: Path | None = None) -> tuple[Version, 
     known = _names(client)
     if name not in known:
         law = "there must be a registered model of this name" + ("" if known else ", but none is registered")
-        raise InputError(law, path="name", value=name, nearest=nearest(name, known))
+        raise InputError(law, path="name", value=name, nearest=nearest_choice(name, known))
     if "champion" not in known[name].aliases:
         raise InputError("the registered model must have a champion", path="name", value=name)
     version = client.get_model_version(name, str(known[name].aliases["champion"]))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.core import digest_of
-from tasks.search.results import Known, Trial
+from tasks.search.results import KnownTrial, Trial
 from tasks.search.space import Point, Space, is_member, restrict
 from tasks.tracking.client import answers, open_client, quoted
 from tasks.tracking.trial_table import TABLE, TABLES, from_table
@@ -38,16 +38,18 @@ class PastSearch:
 
 
 @dataclass(frozen=True)
-class Warm:
+class WarmStart:
     """What a search takes over from earlier ones; both fields are empty when there is nothing to take over."""
 
-    known: tuple[Known, ...] = ()
+    known: tuple[KnownTrial, ...] = ()
     """Trials from which the algorithm learns without running them."""
     first: tuple[Point, ...] = ()
     """Points to try first, the best one first."""
 
 
-def warm(past: Sequence[PastSearch], identity: str, space: Space, own: Mapping[str, Any] = {}, limit: int = 3) -> Warm:
+def warm(
+    past: Sequence[PastSearch], identity: str, space: Space, own: Mapping[str, Any] = {}, limit: int = 3
+) -> WarmStart:
     """What a new search takes over from earlier ones.
 
     From searches with the same identity: every finished trial whose point is in the new space is known, each point once
@@ -62,22 +64,24 @@ def warm(past: Sequence[PastSearch], identity: str, space: Space, own: Mapping[s
         own: the recipe's own values, for paths of the space that an earlier point does not have.
         limit: most points to try first.
     """
-    known: dict[str, Known] = {}
+    known: dict[str, KnownTrial] = {}
     for search in past:
         if search.identity and search.identity == identity:
             for each in _finished(search):
                 if is_member(each.point, space):
                     known.setdefault(digest_of(each.point), each)
     if known:
-        return Warm(known=tuple(known.values())[:MOST_KNOWN])
+        return WarmStart(known=tuple(known.values())[:MOST_KNOWN])
     best = next(filter(None, (_best(search, space, own) for search in past)), ())
-    return Warm(first=best[:limit])
+    return WarmStart(first=best[:limit])
 
 
-def _finished(search: PastSearch) -> list[Known]:
+def _finished(search: PastSearch) -> list[KnownTrial]:
     ended = [trial for trial in search.trials if trial.state == "finished"]
     scored = [(trial.point, trial.reached, trial.measured) for trial in ended]
-    return [Known(point, score, told) for point, score, told in scored if score is not None and math.isfinite(score)]
+    return [
+        KnownTrial(point, score, told) for point, score, told in scored if score is not None and math.isfinite(score)
+    ]
 
 
 def _best(search: PastSearch, space: Space, own: Mapping[str, Any]) -> tuple[Point, ...]:

@@ -101,9 +101,9 @@ def recover_network(
             stages before it are executed again.
         on_epoch: called after every epoch of training; True stops the training.
     """
-    from tasks.kernels.pruning.sparsity import zeros_held
+    from tasks.kernels.pruning.sparsity import keep_zeros
 
-    with zeros_held(student):
+    with keep_zeros(student):
         return run_repairs(student, teacher, data, spec, kept=kept, checkpoint=checkpoint, on_epoch=on_epoch)
 
 

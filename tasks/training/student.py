@@ -85,8 +85,8 @@ def train_student(
     Returns:
         The record of the training, and the names of the student's tensors that were taken from the teacher.
     """
-    from tasks.kernels.training.weight_transfer import inherit
+    from tasks.kernels.training.weight_transfer import inherit_weights
 
-    inherited, kept = inherit(student, teacher)
+    inherited, kept = inherit_weights(student, teacher)
     result = recovery.run_repairs(student, teacher, data, spec, kept=kept, checkpoint=checkpoint, on_epoch=on_epoch)
     return result, inherited

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from tasks.core import Spec
 from tasks.training.value_schedule import ValueChange, held, wrong
-
-if TYPE_CHECKING:
-    pass
 
 Optimizer = Literal["sgd", "adam", "adamw", "adagrad", "rmsprop"]
 Schedule = Literal["constant", "cosine", "one_cycle"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.core import Refusal, digest_of, write_atomically
-from tasks.kernels.training.learning_curve import Curve, Epoch, best_epoch, minutes_of, standstill
+from tasks.kernels.training.learning_curve import Curve, Epoch, best_epoch, epochs_without_improvement, minutes_of
 from tasks.training.validation import validate
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Trainer:
         )
         self.curve: Curve = ()
         self.best: dict[str, Tensor] = {}
-        loops.arrange(model, channels_last=True)
+        loops.set_memory_layout(model, channels_last=True)
 
     def verdict(self) -> Stopped | None:
         """Why the training ends after the last epoch; None when it continues. Depends on the curve and spec alone."""
@@ -49,7 +49,7 @@ class Trainer:
         if self.curve and self.curve[-1].number >= spec.epochs:
             return "epochs"
         if stopping:
-            waited = standstill(self.curve, stopping.min_delta, self.lower_is_better)
+            waited = epochs_without_improvement(self.curve, stopping.min_delta, self.lower_is_better)
             if waited >= stopping.patience:
                 return "early stopping"
         if spec.minutes is not None and minutes_of(self.curve) >= spec.minutes:
@@ -68,10 +68,10 @@ class Trainer:
 
         number, start = self.curve[-1].number + 1 if self.curve else 1, time.monotonic()
         data, spec = self.data, self.spec.at(number)
-        loops.turn(self.optimizer, momentum=spec.momentum, weight_decay=spec.weight_decay)
+        loops.set_hyperparameters(self.optimizer, momentum=spec.momentum, weight_decay=spec.weight_decay)
         with loops.seeded(spec.seed, number, data.inputs.device) as generator:
             batches = loops.shuffled_batches(len(data.inputs), spec.batch_size, generator)
-            examples = loops.Examples(data.inputs, data.targets, data.transform, data.augment, generator)
+            examples = loops.BatchSource(data.inputs, data.targets, data.transform, data.augment, generator)
             loss = loops.train_epoch(
                 self.model,
                 examples,
@@ -141,7 +141,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         self.model.load_state_dict(self.best)
         self.model.eval()
-        loops.arrange(self.model, channels_last=False)
+        loops.set_memory_layout(self.model, channels_last=False)
         return best_epoch(self.curve, self.lower_is_better)
 
     def save(self, path: Path, identity: str) -> None:
@@ -168,7 +168,7 @@ class Trainer:
             return ""
         try:
             content = checkpoints.unpack(identity, path.read_bytes(), self.data.inputs.device)
-        except checkpoints.NotOurs as answer:
+        except checkpoints.CheckpointMismatch as answer:
             return f"training began anew: the checkpoint {path} {answer}"
         self.model.load_state_dict(content["model"])
         self.optimizer.load_state_dict(content["optimizer"])

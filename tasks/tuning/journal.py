@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from tasks.search.results import BOUND, COLD, Known, SearchStart, State, Trial
+from tasks.search.results import BOUND, COLD, KnownTrial, SearchStart, State, Trial
 from tasks.search.space import Point
 
 
@@ -41,18 +41,20 @@ class JournalEntry:
         """
         for epoch, score, measured in told.get("earlier", ()):
             if epoch not in self.curve:
-                self._take(epoch, score, measured, None)
+                self._take(epoch, score, measured)
         self.seconds += told["seconds"]
         self.answer = told["answer"]
         if "reason" in told:
             self.came_to_end, self.reason = True, told["reason"]
             return
-        self._take(told["epoch"], told["score"], told["measured"], told["answer"])
-
-    def _take(self, epoch: int, score: float, measured: Mapping[str, float], answer: dict[str, Any] | None) -> None:
-        self.curve[epoch] = score
+        self._take(told["epoch"], told["score"], told["measured"])
         # The score that is reported with an answer counts, even if an earlier epoch had a better one.
-        if math.isfinite(score) and (self.score is None or score > self.score or answer is not None):
+        if self.answer is not None and math.isfinite(told["score"]):
+            self.score, self.measured = told["score"], told["measured"]
+
+    def _take(self, epoch: int, score: float, measured: Mapping[str, float]) -> None:
+        self.curve[epoch] = score
+        if self.answer is None and math.isfinite(score) and (self.score is None or score > self.score):
             self.score, self.measured = score, measured
 
     @property
@@ -76,7 +78,7 @@ class Journal:
         self.order: list[tuple[Literal["asked", "ended"], int]] = []
         """The calls of the sampler, in order: repeated on a new sampler, they restore its state."""
         self.first: list[Point] = []
-        self.known: list[Known] = []
+        self.known: list[KnownTrial] = []
         self.spent = 0.0
         """Seconds that the search has run, over all its processes, until the last event."""
         whole = _whole_lines(file)
@@ -133,7 +135,7 @@ class Journal:
         self.spent = event["at"]
         if event["event"] == "begun":
             self.first = event["first"]
-            self.known = [Known(*each) for each in event["known"]]
+            self.known = [KnownTrial(*each) for each in event["known"]]
         elif event["event"] == "asked":
             self.entries.append(JournalEntry(len(self.entries), event["point"]))
             self.order.append(("asked", len(self.entries) - 1))

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core import digest_of
 from tasks.search.domains import Choice, Domain, LogUniform, is_same
-from tasks.search.results import EXCESS, Known
+from tasks.search.results import EXCESS, KnownTrial
 from tasks.search.search_spec import SearchBudget
 from tasks.search.space import Point, applies, grid, is_member, ordered
 from tasks.tuning.journal import Journal
@@ -57,7 +57,7 @@ class Sampler:
     waits = False
     """Whether there may be a next point once running trials have ended, although there is none now (see `pbt`)."""
 
-    def __init__(self, search: SearchBudget, first: Sequence[Point] = (), known: Sequence[Known] = ()) -> None:
+    def __init__(self, search: SearchBudget, first: Sequence[Point] = (), known: Sequence[KnownTrial] = ()) -> None:
         """Begins a sampler.
 
         Args:

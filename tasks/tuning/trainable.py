@@ -69,7 +69,7 @@ class RayTrialContext:
         self._reports.append((epoch, float(score), numbers))
         write_atomically(self.folder / REPORTS, json.dumps(self._reports).encode())
         self._site.save()
-        self._send({"measured": numbers})
+        self._send({"epoch": epoch, "score": float(score), "measured": numbers})
 
     def folder_of(self, point: Point) -> Path:
         """The folder of another trial of this search, in its state at that trial's last report; only for reading.
@@ -91,20 +91,20 @@ class RayTrialContext:
         """Sends the trial's last message, with the reason if it failed; the call does not return."""
         if not self.curve and not reason:
             reason = "it reported no score"
-        self._send({"reason": reason}, done=True)
+        # Schedulers need a score; a trial without one reports NaN at epoch 0, which no scheduler compares.
+        epoch = max(self.curve, default=0)
+        self._send({"epoch": epoch, "score": self.curve.get(epoch, math.nan), "reason": reason}, done=True)
 
     def _send(self, told: dict[str, Any], done: bool = False) -> None:
         from ray import tune
 
-        epoch = max(self.curve, default=0)
-        score = self.curve.get(epoch, math.nan)
         now = time.monotonic()
-        told |= {"epoch": epoch, "score": score, "answer": self._made, "seconds": now - self._since}
+        told |= {"answer": self._made, "seconds": now - self._since}
         self._since = now
         # Reports of an earlier start may have been lost with its node; the file REPORTS still contains them.
         told["earlier"], self._earlier_told = ([] if self._earlier_told else self._earlier), True
-        # Schedulers need a score; a trial without one reports NaN at epoch 0, which no scheduler compares.
-        tune.report({"epoch": epoch, "score": score, TOLD: json.dumps(told), **({"done": True} if done else {})})
+        seen = {"epoch": told["epoch"], "score": told["score"], TOLD: json.dumps(told)}
+        tune.report({**seen, "done": True} if done else seen)
 
 
 TrialFunction = Callable[[Point, TrialContext], None]

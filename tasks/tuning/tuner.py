@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tasks.core import InputError, Workspace
 from tasks.core.errors import in_one_line
-from tasks.search.results import COLD, SearchProgress, SearchStart, Trial, Tuned, best_point
+from tasks.search.results import COLD, SearchProgress, SearchResult, SearchStart, Trial, best_point
 from tasks.search.search_spec import Search, SearchBudget
 from tasks.tuning import callbacks, schedulers
 from tasks.tuning.cluster import check_resources, connect
@@ -20,9 +20,6 @@ from tasks.tuning.node_storage import TRIALS, open_storage
 from tasks.tuning.pbt import Population
 from tasks.tuning.samplers import Sampler
 from tasks.tuning.trainable import TrialSetup, trainable
-
-if TYPE_CHECKING:
-    pass
 
 STARTS = 4
 """Most starts of a trial whose worker or node is lost."""
@@ -46,13 +43,13 @@ def tune(
     *,
     on_progress: Callable[[SearchProgress], None] | None = None,
     on_trials: Callable[[Sequence[Trial]], None] | None = None,
-) -> Tuned:
+) -> SearchResult:
     """Searches for the point with the best score.
 
     A search that was killed, at any moment, continues from `folder`: trials that ended are not run again, interrupted
     trials continue from the state in their own folders, and the algorithm has the same state as before. When a trial
     raises an exception, or loses its worker four times, only this trial fails. An error of the search itself is raised
-    only when there is no result yet; otherwise it is named in `Tuned.broken`.
+    only when there is no result yet; otherwise it is named in `SearchResult.broken`.
 
     Args:
         setup: the function that runs a trial, and what it needs.
@@ -104,7 +101,7 @@ def tune(
     finally:
         journal.close()
     trials = journal.trials()
-    return Tuned(best_point(trials), trials, broken, cost=search.cost)
+    return SearchResult(best_point(trials), trials, broken, cost=search.cost)
 
 
 def sampler_of(search: SearchBudget, epochs: int, journal: Journal) -> Sampler | Population:

@@ -152,7 +152,7 @@ def test_templates_are_shown_with_their_domains_and_conditions() -> None:
     sparsity, importance = {"uniform": [0.2, 0.6]}, {"choice": ["magnitude", "taylor"]}
     space = {"narrow.0.sparsity": sparsity, "narrow.0.importance": importance}
     space["narrow.1.epochs"] = {"integers": [1, 6], "when": {"narrow.0.importance": "taylor"}}
-    assert list(plan_search.outlines(plan_search.whole(searching(NARROW, space=space)).space)) == [
+    assert list(plan_search.space_lines(plan_search.full_search(searching(NARROW, space=space)).space)) == [
         "branch: choice ['narrow']",
         "narrow.0.sparsity: uniform [0.2, 0.6]",
         "narrow.0.importance: choice ['magnitude', 'taylor']",
@@ -174,7 +174,7 @@ def test_the_cost_of_the_search_for_branches_worked_by_hand() -> None:
         (searching(NARROW, trials=10, minutes=7), 7),
         (searching(NARROW, trials=2, minutes=7), 2 * 3 * 0.5),
     ):
-        assert plan_search.most_minutes(recipe, 30.0) == minutes
+        assert plan_search.max_minutes(recipe, 30.0) == minutes
 
 
 def test_the_cost_says_what_is_searched(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_the_cost_says_what_is_searched(tmp_path: Path) -> None:
 
 def test_a_file_is_searched_without_training() -> None:
     space = branch_space.space_of(CompressionSearch(), (), "onnx", "bytes")
-    assert next(iter(plan_search.outlines(space))) == "reduced by nothing"
+    assert next(iter(plan_search.space_lines(space))) == "reduced by nothing"
     assert plan_search.longest_trial(space, (), 30.0) == 0
 
 

@@ -16,20 +16,20 @@ LAYER = layer_costs.describe_layer(nn.Conv2d(3, 4, 3), (1, 3, 8, 8))
 
 def test_a_table_comes_back(tmp_path: Path) -> None:
     with costs_kept(tmp_path):
-        measured = layer_costs.times([LAYER])[LAYER]
+        measured = layer_costs.measure_layers([LAYER])[LAYER]
     place = table_of(tmp_path)
     assert json.loads(place.read_text()) == {str(LAYER): measured}
     place.write_text(json.dumps({str(LAYER): 123.0}))
     with costs_kept(tmp_path):
-        assert layer_costs.times([LAYER])[LAYER] == 123.0
+        assert layer_costs.measure_layers([LAYER])[LAYER] == 123.0
     assert json.loads(place.read_text()) == {str(LAYER): 123.0}
-    assert layer_costs.times([LAYER])[LAYER] != 123.0, "nothing is remembered outside"
+    assert layer_costs.measure_layers([LAYER])[LAYER] != 123.0, "nothing is remembered outside"
 
 
 def test_what_was_measured_before_an_error_is_kept(tmp_path: Path) -> None:
     def fail() -> None:
         with costs_kept(tmp_path):
-            layer_costs.times([LAYER])
+            layer_costs.measure_layers([LAYER])
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -43,7 +43,7 @@ def test_an_unreadable_table_is_begun_anew(content: bytes, tmp_path: Path) -> No
     place.parent.mkdir()
     place.write_bytes(content)
     with costs_kept(tmp_path):
-        layer_costs.times([LAYER])
+        layer_costs.measure_layers([LAYER])
     assert json.loads(place.read_text()).keys() == {str(LAYER)}
 
 

@@ -24,7 +24,7 @@ def rows_of(source: Path | str, **settings: Any) -> Rows:
 
 def conformed(rows: Rows) -> pd.DataFrame:
     request = Request("here")
-    frame = data_frames.conform(rows, data_frames.columns_of(rows, request), request).train.inputs
+    frame = data_frames.align_columns(rows, data_frames.columns_of(rows, request), request).train.inputs
     assert isinstance(frame, pd.DataFrame)
     return frame
 
@@ -93,7 +93,7 @@ def test_a_category_that_looks_like_numbers_in_another_file_stays_text() -> None
     )
     batch = pd.DataFrame({"more": [1, 1], "n": [None, None], "zip": [12.0, None], "y": [0, 1]})
     columns = data_frames.columns_of(train, Request("a"))
-    clean: Any = data_frames.conform(
+    clean: Any = data_frames.align_columns(
         data_frames.frame_rows(batch, Request("b", target="y")), columns, Request("b")
     ).train.inputs
     assert list(clean.columns) == ["zip", "n"]

@@ -13,7 +13,7 @@ from support import product_files, timing_noise
 
 from tasks.core import Drop, Estimate, Goal, InputError, Latency, Parity, Refusal, Runtime, Update, canonical_json
 from tasks.evaluation import evaluate
-from tasks.evaluation.evaluate import EvaluationSpec, Examples, Product
+from tasks.evaluation.evaluate import EvaluationData, EvaluationSpec, Product
 from tasks.kernels.host import machine
 from tasks.kernels.onnx import sessions
 from tasks.kernels.statistics import metrics
@@ -54,7 +54,7 @@ def test_scorecards_of_two_files(tmp_path: Path) -> None:
     targets = outputs[BASE].argmax(axis=1)
     targets[:20] = (targets[:20] + 1) % 4  # the baseline is wrong on these
     heard: list[Update] = []
-    examples = Examples(IMAGES, targets)
+    examples = EvaluationData(IMAGES, targets)
     spec = EvaluationSpec(Goal(max_drop=0.05), Runtime(batch=3), "validation")
     cards = evaluate.evaluate(given, BASE, examples, spec, progress=heard.append)
     own, other = cards[BASE], cards[OTHER]

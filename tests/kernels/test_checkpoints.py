@@ -7,7 +7,7 @@ import pickle
 import pytest
 import torch
 
-from tasks.kernels.training.checkpoints import NotOurs, fingerprint, pack_checkpoint, unpack
+from tasks.kernels.training.checkpoints import CheckpointMismatch, fingerprint, pack_checkpoint, unpack
 
 CPU = torch.device("cpu")
 OURS, THEIRS = "a" * 64, "b" * 64
@@ -24,9 +24,9 @@ def test_half_altered_empty_and_foreign_bytes_are_told_apart() -> None:
     data = pack_checkpoint(OURS, {"w": torch.zeros(3)})
     altered = data[:-1] + bytes([data[-1] ^ 1])
     for broken in (data[: len(data) // 2], altered, b"", b"anything at all"):
-        with pytest.raises(NotOurs, match="half-written or altered"):
+        with pytest.raises(CheckpointMismatch, match="half-written or altered"):
             unpack(OURS, broken, CPU)
-    with pytest.raises(NotOurs, match="another training"):
+    with pytest.raises(CheckpointMismatch, match="another training"):
         unpack(THEIRS, data, CPU)
 
 

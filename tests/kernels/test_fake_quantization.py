@@ -17,11 +17,11 @@ from tasks.kernels.quantization.fake_quantization import Quantizer
 
 
 def quantized(model: nn.Module, inputs: Tensor, bits: int = 8) -> fx.GraphModule:
-    traced = quantizer_placement.fold(tracing.trace(model, inputs))
-    names = quantizer_placement.chosen(traced)
-    sites = quantizer_placement.sites(traced, names)
+    traced = quantizer_placement.fold_batch_norms(tracing.trace(model, inputs))
+    names = quantizer_placement.quantizable_layers(traced)
+    sites = quantizer_placement.quantizer_sites(traced, names)
     return quantizer_placement.place_quantizers(
-        traced, names, sites, quantizer_placement.ranges(traced, sites, [inputs]), bits
+        traced, names, sites, quantizer_placement.observe_ranges(traced, sites, [inputs]), bits
     )
 
 
@@ -80,7 +80,7 @@ def test_torch_and_the_runtime_answer_the_same(network: networks.Network) -> Non
     with torch.no_grad():
         for parameter in net.parameters():  # as if trained: scales that are no longer the ranges'
             parameter.mul_(1.02)
-        wanted, still = net(inputs), fake_quantization.frozen(net)(inputs)
+        wanted, still = net(inputs), fake_quantization.to_integer_graph(net)(inputs)
     assert torch.allclose(still, wanted, atol=1e-4)
     data = torch_export.convert(net, tuple(inputs.shape[1:])).SerializeToString()
     for optimized in (False, True):
@@ -99,7 +99,7 @@ def test_the_file_is_in_eight_bits() -> None:
     assert len(floats) == 6
     fused = description.describe(proto.SerializeToString())
     assert fused.parameters == sum(
-        p.numel() for p in quantizer_placement.fold(tracing.trace(model, inputs)).parameters()
+        p.numel() for p in quantizer_placement.fold_batch_norms(tracing.trace(model, inputs)).parameters()
     )
 
 
@@ -120,7 +120,7 @@ def test_a_layer_at_two_places_has_two_biases() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         net = quantized(Twice().eval(), inputs)
-    still = fake_quantization.frozen(net)
+    still = fake_quantization.to_integer_graph(net)
     biases = [tensor for name, tensor in still.named_buffers() if name.endswith(".bias") and "head" not in name]
     assert len(biases) == 2
     assert not torch.equal(*biases)

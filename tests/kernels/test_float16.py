@@ -13,8 +13,14 @@ from tasks.kernels.onnx_passes import float16
 
 def test_half_precision_between_the_products() -> None:
     model = onnx_graphs.ready(product_files.table_file(64))
-    assert list(float16.between(model)) == ["first_layer", "first_relu", "middle_layer", "middle_relu", "last_layer"]
-    data = float16.halve(model, float16.between(model))
+    assert list(float16.float16_candidates(model)) == [
+        "first_layer",
+        "first_relu",
+        "middle_layer",
+        "middle_relu",
+        "last_layer",
+    ]
+    data = float16.convert_to_float16(model, float16.float16_candidates(model))
     assert 0 < onnx_graphs.error(model, data, product_files.rows(64)) < 0.01
     graph = onnx.load_from_string(data).graph
     onnx.checker.check_model(onnx.load_from_string(data))
@@ -31,7 +37,7 @@ def test_half_precision_between_the_products() -> None:
 def test_operators_that_stay_float_are_not_rounded_on_the_way() -> None:
     """Between two of them no value passes through float16: 1e6 would not come out again."""
     model = onnx_graphs.ready(product_files.table_file(64))
-    data = float16.halve(model, ["first_layer"])
+    data = float16.convert_to_float16(model, ["first_layer"])
     columns = product_files.rows(64)
     assert onnx_graphs.error(model, data, columns) < 0.01
     casts = onnx_graphs.kinds(data).count("Cast")

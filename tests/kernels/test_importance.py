@@ -14,7 +14,7 @@ from torch import nn
 from tasks.kernels.graph.channel_groups import Group, Place
 from tasks.kernels.pruning import importance
 from tasks.kernels.pruning.dependency_groups import find_groups
-from tasks.kernels.pruning.surgery import silence
+from tasks.kernels.pruning.surgery import zero_channels
 from tasks.kernels.training.losses import task_loss
 
 TARGETS = torch.tensor([0, 1, 2, 3])
@@ -58,10 +58,10 @@ def test_taylor_is_the_slope_where_channels_leave_together(network: Network) -> 
     step = 1e-6
     for group, score in zip(groups, scores, strict=True):
         keep = {group.id: [channel for channel in range(group.channels) if channel != 1]}
-        ignoring = silence(model, [group], keep)
+        ignoring = zero_channels(model, [group], keep)
         losses = []
         for share in (step, -step):
-            nudged: Any = silence(model, [group], {group.id: range(group.channels)})
+            nudged: Any = zero_channels(model, [group], {group.id: range(group.channels)})
             for layer in group.layers("in"):
                 mine, other = (one.get_submodule(layer).weight for one in (nudged, ignoring))
                 mine.data += share * (other - mine)

@@ -27,7 +27,7 @@ def test_no_discordant_pair_leaves_the_count_in_charge(n: int) -> None:
 
 def test_270_examples_do_not_prove_one_point() -> None:
     assert intervals.paired_difference(0, 0, 270)[1] > 0.01
-    assert intervals.needed(0, 0, 270, 0.01) == math.ceil(Z95**2 * 0.99 / 0.01) == 381
+    assert intervals.examples_needed(0, 0, 270, 0.01) == math.ceil(Z95**2 * 0.99 / 0.01) == 381
 
 
 def test_the_interval_turns_around_with_the_models() -> None:
@@ -56,7 +56,7 @@ def test_coverage_is_near_95_percent() -> None:
 
 
 def test_needed_is_the_smallest_count() -> None:
-    count = intervals.needed(6, 4, 1000, 0.01)
+    count = intervals.examples_needed(6, 4, 1000, 0.01)
     assert count is not None
     assert intervals.paired_difference(6 * count / 1000, 4 * count / 1000, count)[1] <= 0.01
     fewer = count - 1
@@ -64,8 +64,8 @@ def test_needed_is_the_smallest_count() -> None:
 
 
 def test_needed_has_no_answer_beyond_the_margin() -> None:
-    assert intervals.needed(20, 5, 1000, 0.01) is None
-    assert intervals.needed(0, 0, 1000, 0.0) is None
+    assert intervals.examples_needed(20, 5, 1000, 0.01) is None
+    assert intervals.examples_needed(0, 0, 1000, 0.0) is None
     assert intervals.needed_by_width(0.02, 0.03, 100, 0.01) is None
 
 

@@ -18,14 +18,14 @@ def test_the_works_of_a_residual_network() -> None:
     """At every group's widths the sizes are those of the network after the cut."""
     model, inputs = networks.residual(0)
     groups = [group for group in find_groups(model, inputs) if not group.frozen]
-    calls = layer_costs.calls(model, inputs)
+    calls = layer_costs.layer_calls(model, inputs)
     table = {}
     for layers in calls.values():
         for layer in layers:
             for read in (layer.read, 4, 8, 12):
                 for made in (layer.made, 4, 8, 12):
                     table[str(layer_costs.resized(layer, read, made))] = float(read * made)
-    with layer_costs.remembered(table):
+    with layer_costs.cost_table(table):
         works = latency_target.layer_works(groups, calls, [(16, 12, 8, 4)] * len(groups))
     found = {work.name: width_search.total([work], [8, 4, 12], [16] * 3) for work in works}
     inside = {"1.inside.0": 8 * 4, "1.outside.0": 4 * 8, "2.inside.0": 8 * 12, "2.outside.0": 12 * 8}
@@ -36,12 +36,12 @@ def test_only_faster_widths_are_kept() -> None:
     model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2))
     example = torch.zeros(2, 4)
     groups = [group for group in find_groups(model, example) if group.frozen != OUTPUT]
-    calls = layer_costs.calls(model, example)
+    calls = layer_costs.layer_calls(model, example)
     for scale, kept in ((1.0, (16, 8, 4)), (0.001, (16, 12, 8, 4))):  # the second is too fast to tell
         made = {16: 2.0, 12: 2.0, 8: 1.0, 4: 0.5}
         table = {str(Layer(4, width, ())): ms * scale for width, ms in made.items()}
         table |= {str(Layer(width, 2, ())): scale for width in made}
-        with layer_costs.remembered(table):
+        with layer_costs.cost_table(table):
             assert latency_target.faster(groups, calls, [(16, 12, 8, 4)]) == [kept]
 
 
@@ -72,7 +72,7 @@ def test_a_network_is_cut_until_it_is_fast_enough() -> None:
     scores = [importance.magnitude(model, group) for group in groups]
     options = latency_target.width_options(groups, 32)
     assert options == [(96, 64, 32)] * 3
-    works = latency_target.layer_works(groups, layer_costs.calls(model, example), options)
+    works = latency_target.layer_works(groups, layer_costs.layer_calls(model, example), options)
     tried = latency_target.reach_speedup(model, groups, scores, options, works, 1.5, example)
     assert 1 <= len(tried) <= latency_target.TRIES
     assert tried[-1].measured >= latency_target.SHORT * 1.5

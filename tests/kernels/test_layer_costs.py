@@ -12,7 +12,7 @@ from support import timing_noise
 from torch import nn
 
 from tasks.kernels.latency import layer_costs
-from tasks.kernels.lowrank.rank_timing import written
+from tasks.kernels.lowrank.rank_timing import output_size
 from tasks.kernels.onnx import sessions
 from tasks.kernels.onnx.layer_timing import Layer, build_layer_graph, time_layers
 
@@ -34,38 +34,38 @@ def test_the_single_layer_has_the_shapes_of_the_real_one(kind: str) -> None:
     """Two ways to one shape: torch's layer, and the runtime's graph of what is said of it."""
     make, shape = LAYERS[kind]
     layer, example = make(), torch.randn(2, *shape)
-    (said,) = layer_costs.calls(nn.Sequential(layer), example)["0"]
+    (said,) = layer_costs.layer_calls(nn.Sequential(layer), example)["0"]
     session = sessions.open_session(build_layer_graph(said))
     entry = session.get_inputs()[0].shape
     (output,) = session.run(None, {"x": np.ones(entry, np.float32)})
     assert output.shape == (1, *layer(example).shape[1:])
     if said.kernel:
-        assert written(said) == output.shape[2:]
+        assert output_size(said) == output.shape[2:]
 
 
 def test_every_call_counts() -> None:
     layer = nn.Linear(4, 4)
-    found = layer_costs.calls(nn.Sequential(layer, nn.ReLU(), layer), torch.zeros(2, 4))
+    found = layer_costs.layer_calls(nn.Sequential(layer, nn.ReLU(), layer), torch.zeros(2, 4))
     assert found == {"0": [Layer(4, 4, ())] * 2}
 
 
 def test_what_is_remembered_is_not_measured_again() -> None:
     known, new = Layer(8, 8, ()), Layer(8, 4, ())
     table = {str(known): 123.0}
-    with layer_costs.remembered(table):
-        found = layer_costs.times([known, new, known])
+    with layer_costs.cost_table(table):
+        found = layer_costs.measure_layers([known, new, known])
     assert found[known] == 123.0
     assert 0 < found[new] == table[str(new)] < 123.0
-    assert layer_costs.times([known])[known] < 123.0, "outside it is forgotten"
+    assert layer_costs.measure_layers([known])[known] < 123.0, "outside it is forgotten"
 
 
 def test_what_is_measured_beside_other_work_is_not_remembered(tmp_path: Path) -> None:
     layer, table = Layer(8, 8, ()), dict[str, float]()
-    with timing_noise.own_node(tmp_path), layer_costs.remembered(table):
+    with timing_noise.own_node(tmp_path), layer_costs.cost_table(table):
         with timing_noise.other_work():
-            assert layer_costs.times([layer])[layer] > 0
+            assert layer_costs.measure_layers([layer])[layer] > 0
         assert table == {}
-        found = layer_costs.times([layer])
+        found = layer_costs.measure_layers([layer])
     assert table == {str(layer): found[layer]}
 
 
@@ -84,8 +84,8 @@ def test_more_work_takes_longer() -> None:
     ],
 )
 def test_the_block_is_the_first_step_that_is_faster(times: dict[int, float], block: int) -> None:
-    with layer_costs.remembered({PROBE[width]: ms for width, ms in times.items()}):
-        assert layer_costs.block() == block
+    with layer_costs.cost_table({PROBE[width]: ms for width, ms in times.items()}):
+        assert layer_costs.channel_block() == block
 
 
 def test_other_widths_of_a_layer() -> None:

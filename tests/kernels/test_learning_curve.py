@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.kernels.training.learning_curve import Curve, Epoch, best_epoch, minutes_of, standstill
+from tasks.kernels.training.learning_curve import Curve, Epoch, best_epoch, epochs_without_improvement, minutes_of
 
 
 def curve(*points: tuple[float, float]) -> Curve:
@@ -17,20 +17,20 @@ def test_best_is_by_score_then_loss_then_earlier() -> None:
 
 
 def test_a_standstill_counts_from_the_last_improvement() -> None:
-    assert standstill((), 0.0, False) == 0
-    assert standstill(curve((0.5, 1), (0.6, 1), (0.6, 1), (0.55, 0.5)), 0.0, False) == 2
-    assert standstill(curve((0.5, 1), (0.4, 1), (0.45, 1)), 0.0, True) == 1
+    assert epochs_without_improvement((), 0.0, False) == 0
+    assert epochs_without_improvement(curve((0.5, 1), (0.6, 1), (0.6, 1), (0.55, 0.5)), 0.0, False) == 2
+    assert epochs_without_improvement(curve((0.5, 1), (0.4, 1), (0.45, 1)), 0.0, True) == 1
 
 
 def test_an_equal_score_with_a_lower_loss_is_an_improvement() -> None:
     points = curve((1.0, 0.3), (1.0, 0.2), (1.0, 0.1))
-    assert standstill(points, 0.0, False) == 0
-    assert standstill(points, 0.01, False) == 2
+    assert epochs_without_improvement(points, 0.0, False) == 0
+    assert epochs_without_improvement(points, 0.01, False) == 2
 
 
 def test_small_gains_add_up_until_they_exceed_min_delta() -> None:
     points = curve((0.50, 1), (0.51, 1), (0.52, 1), (0.54, 1), (0.55, 1))
-    assert standstill(points, 0.03, False) == 1
+    assert epochs_without_improvement(points, 0.03, False) == 1
 
 
 def test_minutes_are_those_of_all_epochs() -> None:

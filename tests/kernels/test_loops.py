@@ -30,9 +30,9 @@ def pixels(count: int, seed: int = 0) -> Tensor:
     return torch.randn(count, 2, 6, 6, generator=torch.Generator().manual_seed(seed))
 
 
-def plain_examples(inputs: Tensor, targets: Tensor) -> loops.Examples:
+def plain_examples(inputs: Tensor, targets: Tensor) -> loops.BatchSource:
     """Examples that the network sees as they are."""
-    return loops.Examples(inputs, targets, lambda batch: batch, None, torch.Generator())
+    return loops.BatchSource(inputs, targets, lambda batch: batch, None, torch.Generator())
 
 
 def test_seeded_depends_on_seed_and_epoch_alone_and_leaks_nothing() -> None:
@@ -104,7 +104,7 @@ def test_one_epoch_of_sgd_is_the_textbook_loop() -> None:
     batches = [torch.tensor([3, 1, 0]), torch.tensor([2, 6]), torch.tensor([5, 4])]
     loss = loops.train_epoch(
         model,
-        loops.Examples(inputs, targets, lambda batch: batch * 2, lambda batch, _: batch + 1, torch.Generator()),
+        loops.BatchSource(inputs, targets, lambda batch: batch * 2, lambda batch, _: batch + 1, torch.Generator()),
         batches,
         loops.make_optimizer("sgd", model, 1.0, momentum=0.0, weight_decay=0.0),
         objective=losses.supervised(),
@@ -202,18 +202,18 @@ def test_a_measurement_gets_in_between_two_batches(loop: str, tmp_path: Path, mo
 def test_layout_changes_strides_and_no_value() -> None:
     model = network()
     before = model[0].weight.detach().clone()
-    loops.arrange(model, channels_last=True)
+    loops.set_memory_layout(model, channels_last=True)
     assert model[0].weight.is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(model[0].weight, before)
-    loops.arrange(model, channels_last=False)
+    loops.set_memory_layout(model, channels_last=False)
     assert model[0].weight.is_contiguous()
 
 
 def test_layout_reaches_through_a_convolution_of_one_channel() -> None:
     model = nn.Conv2d(1, 4, 3)
-    loops.arrange(model, channels_last=True)
+    loops.set_memory_layout(model, channels_last=True)
     assert model(torch.zeros(2, 1, 8, 8)).is_contiguous(memory_format=torch.channels_last)
-    loops.arrange(model, channels_last=False)
+    loops.set_memory_layout(model, channels_last=False)
     assert model.weight.stride() == (9, 9, 3, 1)
 
 

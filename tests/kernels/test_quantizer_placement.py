@@ -14,7 +14,7 @@ from tasks.kernels.quantization import quantizer_placement
 def test_folding_changes_nothing_but_rounding() -> None:
     for network in (networks.residual_padded, networks.mlp, networks.concatenation):
         model, inputs = network(0)
-        folded = quantizer_placement.fold(tracing.trace(model, inputs))
+        folded = quantizer_placement.fold_batch_norms(tracing.trace(model, inputs))
         assert torch.allclose(folded(inputs), model(inputs), atol=1e-5)
     left = [name for name, module in folded.named_modules() if isinstance(module, nn.BatchNorm2d)]
     assert left == ["norm"], "only the norm behind a concatenation stays"
@@ -22,8 +22,8 @@ def test_folding_changes_nothing_but_rounding() -> None:
 
 def test_quantizers_stand_as_the_runtime_wants_them() -> None:
     model, inputs = networks.residual_padded(0)
-    traced = quantizer_placement.fold(tracing.trace(model, inputs))
-    sites = quantizer_placement.sites(traced, quantizer_placement.chosen(traced))
+    traced = quantizer_placement.fold_batch_norms(tracing.trace(model, inputs))
+    sites = quantizer_placement.quantizer_sites(traced, quantizer_placement.quantizable_layers(traced))
     # Input, the stem behind its ReLU, each block: inside, outside, sum behind its ReLU; the padded way shares.
     assert len(set(sites.values())) == 1 + 1 + 3 + 3 + 1
     shared = {name: owner for name, owner in sites.items() if name != owner}
@@ -38,11 +38,11 @@ def test_a_bounded_relu_leaves_its_bound_to_the_quantizer() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU6(), nn.Conv2d(8, 5, 1)).eval()
-    traced = quantizer_placement.fold(tracing.trace(model, inputs))
-    names = quantizer_placement.chosen(traced)
-    sites = quantizer_placement.sites(traced, names)
+    traced = quantizer_placement.fold_batch_norms(tracing.trace(model, inputs))
+    names = quantizer_placement.quantizable_layers(traced)
+    sites = quantizer_placement.quantizer_sites(traced, names)
     net = quantizer_placement.place_quantizers(
-        traced, names, sites, quantizer_placement.ranges(traced, sites, [inputs]), 8
+        traced, names, sites, quantizer_placement.observe_ranges(traced, sites, [inputs]), 8
     )
     with torch.no_grad():
         assert float((net(inputs) - model(inputs)).abs().max()) < 0.1

@@ -31,9 +31,9 @@ def test_options_are_what_energy_demands_and_whole_blocks_above() -> None:
 )
 def test_pieces_are_what_the_factors_do(layer: nn.Conv2d, shape: tuple[int, ...], chosen: list[int]) -> None:
     example = torch.zeros(shape)
-    done = [call for calls in layer_costs.calls(build_factors(layer, chosen), example).values() for call in calls]
-    (whole,) = layer_costs.calls(nn.Sequential(layer), example)["0"]
-    assert rank_timing.pieces(whole, chosen) == done
+    done = [call for calls in layer_costs.layer_calls(build_factors(layer, chosen), example).values() for call in calls]
+    (whole,) = layer_costs.layer_calls(nn.Sequential(layer), example)["0"]
+    assert rank_timing.factor_layers(whole, chosen) == done
 
 
 def test_the_highest_of_equally_fast_ranks_is_kept() -> None:
@@ -42,8 +42,8 @@ def test_the_highest_of_equally_fast_ranks_is_kept() -> None:
     times = {13: 1.0, 16: 1.01, 32: 2.0}
     table = {str(layer): 3.0}
     for rank, ms in times.items():
-        table |= {str(piece): ms / 2 for piece in rank_timing.pieces(layer, [rank])}
-    with layer_costs.remembered(table):
+        table |= {str(piece): ms / 2 for piece in rank_timing.factor_layers(layer, [rank])}
+    with layer_costs.cost_table(table):
         found = rank_timing.measure_ranks({"a": [layer, layer]}, {"a": [(13,), (16,), (32,)]})["a"]
-    assert found == rank_timing.Timed([16], 6.0, 2.02)
+    assert found == rank_timing.RankTiming([16], 6.0, 2.02)
     assert found.gain == pytest.approx(1 - 2.02 / 6)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from tasks.kernels.pruning.sparsity import is_sparse, zeros_held
+from tasks.kernels.pruning.sparsity import is_sparse, keep_zeros
 from tasks.kernels.training.loops import make_optimizer
 from tasks.training.train_spec import Optimizer
 
@@ -36,7 +36,7 @@ def descend(model: nn.Module, optimizer: torch.optim.Optimizer, steps: int = 5) 
 def test_zeros_stay_zero(name: str) -> None:
     model = pruned()
     start = copy.deepcopy(model.state_dict())
-    with zeros_held(model) as held:
+    with keep_zeros(model) as held:
         descend(model, make_optimizer(name, model, 0.1, momentum=0.9, weight_decay=0.01))
     assert held == ["0.weight"]
     assert (model[0].weight[:, ::2] == 0).all()
@@ -46,7 +46,7 @@ def test_zeros_stay_zero(name: str) -> None:
 
 def test_the_hooks_are_gone_afterwards() -> None:
     model = pruned()
-    with zeros_held(model):
+    with keep_zeros(model):
         pass
     descend(model, make_optimizer("sgd", model, 0.1, momentum=0.0, weight_decay=0.0))
     assert (model[0].weight[:, ::2] != 0).any()

@@ -97,7 +97,7 @@ def test_percentile_leaves_out_a_lone_outlier() -> None:
     values[0] = 50.0
     full = number_formats.extremes([{"x": values}])
     assert full["x"] == (pytest.approx(-1, abs=1e-4), 50.0)
-    low, high = number_formats.clipped([{"x": values}], full, "percentile")["x"]
+    low, high = number_formats.clipped_ranges([{"x": values}], full, "percentile")["x"]
     assert low == pytest.approx(-1, abs=1e-4)
     assert 1 <= high < 1.1
 
@@ -106,10 +106,10 @@ def test_entropy_clips_an_outlier_and_keeps_an_even_spread() -> None:
     generator = np.random.default_rng(0)
     bell = np.append(generator.normal(size=50_000), 60.0)
     full = number_formats.extremes([{"x": bell}])
-    assert 3 < number_formats.clipped([{"x": bell}], full, "entropy")["x"][1] < 30
+    assert 3 < number_formats.clipped_ranges([{"x": bell}], full, "entropy")["x"][1] < 30
     even = np.append(generator.uniform(0, 1, size=50_000), np.zeros(200_000))
     full = number_formats.extremes([{"x": even}])
-    assert number_formats.clipped([{"x": even}], full, "entropy")["x"][1] > 0.9
+    assert number_formats.clipped_ranges([{"x": even}], full, "entropy")["x"][1] > 0.9
 
 
 def test_the_root_logger_is_left_as_it_was(caplog: pytest.LogCaptureFixture) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tasks.kernels.graph.attention import expand_attention
 from tasks.kernels.graph.channel_groups import Group, Place
-from tasks.kernels.graph.layers import axis_of_tensor, filters
+from tasks.kernels.graph.layers import axis_of_tensor, output_filters
 from tasks.kernels.pruning.dependency_groups import find_groups
 from tasks.kernels.pruning.surgery import cut_channels, difference
 
@@ -28,7 +28,7 @@ def _made(model: nn.Module, place: Place) -> list[Tensor]:
         return [tensor.movedim(axis_of_tensor(tensor.shape), 0)]
     layer: Any = model.get_submodule(place.layer)
     bias = getattr(layer, "bias", None)
-    return [] if place.side == "in" else [filters(layer), *([] if bias is None else [bias.data])]
+    return [] if place.side == "in" else [output_filters(layer), *([] if bias is None else [bias.data])]
 
 
 def _normed(norm: Any, inputs: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ def test_the_example_stays_as_it_is() -> None:
     model, example = Overwriting(), torch.rand(6, 4)
     before = example.clone()
     tracing.trace(model, example)
-    layer_costs.calls(model, example)
+    layer_costs.layer_calls(model, example)
     groups = dependency_groups.find_groups(model, example)
     assert [group.frozen for group in groups] == [None, "its channels are the network's output"]
     assert surgery.difference(model, groups, {groups[0].id: range(0, 8, 2)}, example) < surgery.TOLERANCE

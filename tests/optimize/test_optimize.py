@@ -117,7 +117,7 @@ def test_mlflow_has_one_parent_with_a_child_for_each_row_and_trials_under_the_se
     children = {child.info.run_name: child for child in ran.runs("child", parent.info.run_id)}
     assert set(children) == {"baseline", "narrow", "narrow-int8", "backwards", "dense control", "search"}
     assert all(child.info.status == "FINISHED" for child in children.values())
-    for line in ran.first.findings.lines:
+    for line in ran.first.findings.results:
         metrics = children[line.name].data.metrics
         if line.product is not None:
             card = ran.first.findings.cards[line.product.digest]

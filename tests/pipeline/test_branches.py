@@ -10,7 +10,7 @@ import pytest
 from support import runs
 
 from flows.pipeline import branches
-from flows.pipeline.branches import controls, run_branch, run_stage
+from flows.pipeline.branches import control_branches, run_branch, run_stage
 from flows.pipeline.findings import Stage
 from flows.pipeline.run_context import Job, RunContext
 from flows.recipe.default_branches import default_branches
@@ -46,10 +46,10 @@ def test_a_title_is_the_tag_and_the_knobs_that_the_recipe_names() -> None:
 
 
 def test_every_budget_of_recovery_has_its_dense_control() -> None:
-    assert controls(compress([INT8])) == []
-    (only,) = controls(compress([CUT, recover(2)], [CUT, recover(2), INT8], [INT8]))
+    assert control_branches(compress([INT8])) == []
+    (only,) = control_branches(compress([CUT, recover(2)], [CUT, recover(2), INT8], [INT8]))
     assert (only.name, only.steps) == ("dense control", (Recover(epochs=2),))
-    several = controls(
+    several = control_branches(
         compress([CUT, recover(2)], [CUT, recover(5)], [CUT, recover(2), {"step": "low_rank"}, recover(5)])
     )
     assert [control.steps for control in several] == [
@@ -62,14 +62,14 @@ def test_every_budget_of_recovery_has_its_dense_control() -> None:
 
 def test_what_trains_nothing_needs_no_control() -> None:
     free = {"step": "recover", "until": "reconstruct"}
-    assert controls(compress([CUT, free])) == []
-    (only,) = controls(compress([CUT, free, INT8], [CUT, {**free, "until": "train", "epochs": 2}, free]))
+    assert control_branches(compress([CUT, free])) == []
+    (only,) = control_branches(compress([CUT, free, INT8], [CUT, {**free, "until": "train", "epochs": 2}, free]))
     assert only.steps == (Recover(epochs=2),)
 
 
 def test_the_control_spends_the_whole_budget() -> None:
     """The dense baseline is within any margin of itself, and would not be trained at all."""
-    (only,) = controls(compress([CUT, {**recover(2), "stop_when_within": 0.01, "learning_rate": 0.1}]))
+    (only,) = control_branches(compress([CUT, {**recover(2), "stop_when_within": 0.01, "learning_rate": 0.1}]))
     assert only.steps == (Recover(epochs=2, learning_rate=0.1),)
 
 
@@ -77,14 +77,14 @@ STUDENT = {"step": "distill", "factory": "tasks.architectures:convnet", "argumen
 
 
 def test_a_student_s_budget_has_its_control_too() -> None:
-    (only,) = controls(compress([STUDENT, INT8], [CUT, recover(2)]))
+    (only,) = control_branches(compress([STUDENT, INT8], [CUT, recover(2)]))
     assert only.steps == (Recover(epochs=2),), "the same as that of a recovery with the same knobs"
-    several = controls(compress([STUDENT, recover(3)]))
+    several = control_branches(compress([STUDENT, recover(3)]))
     assert [control.steps for control in several] == [(Recover(epochs=2), Recover(epochs=3))]
 
 
 def test_two_budgets_have_two_names() -> None:
-    found = controls(compress([CUT, recover(2)], [CUT, recover(5)]))
+    found = control_branches(compress([CUT, recover(2)], [CUT, recover(5)]))
     assert len({control.name for control in found}) == 2
 
 
@@ -109,7 +109,7 @@ def test_the_default_branches_try_every_technique_alone_and_together() -> None:
         "low-rank": [LowRank, Recover],
         "narrow-int8": [Channels, Recover, Int8],
     }
-    (control,) = controls(default_branches().branches)
+    (control,) = control_branches(default_branches().branches)
     assert control.steps == (Recover(),)
 
 

@@ -21,7 +21,7 @@ from tasks.core import Candidate, Context, Goal, InputError, Limits, PlainRunner
 from tasks.data import preprocessing
 from tasks.kernels.host.machine import host_name
 from tasks.kernels.onnx import sessions
-from tasks.search.results import SearchStart, Trial, Tuned
+from tasks.search.results import SearchResult, SearchStart, Trial
 from tasks.steps.definitions import STEPS
 from tasks.training.recovery import Recover
 
@@ -34,7 +34,7 @@ def named(plain: PlainRun, step: str) -> list[Any]:
 
 
 def test_the_baseline_comes_first_then_the_branches_then_the_controls(plain: PlainRun) -> None:
-    assert [(line.name, line.role) for line in plain.findings.lines] == [
+    assert [(line.name, line.role) for line in plain.findings.results] == [
         ("baseline", "baseline"),
         ("narrow", "candidate"),
         ("narrow-int8", "candidate"),
@@ -45,7 +45,7 @@ def test_the_baseline_comes_first_then_the_branches_then_the_controls(plain: Pla
 
 
 def test_a_branch_that_refuses_is_a_row_with_a_reason_and_the_others_go_on(plain: PlainRun) -> None:
-    lines = {line.name: line for line in plain.findings.lines}
+    lines = {line.name: line for line in plain.findings.results}
     refused = lines["backwards"]
     assert refused.refusal is not None
     assert refused.refusal.startswith("channels sparsity 0.5: channels acts on torch models")
@@ -64,23 +64,23 @@ def test_prefixes_that_branches_share_are_computed_once(plain: PlainRun) -> None
         "narrow-int8: recover epochs 1",
         "narrow-int8: recover epochs 1 → ONNX",
     ]
-    lines = {line.name: line for line in plain.findings.lines}
+    lines = {line.name: line for line in plain.findings.results}
     assert [stage.model for stage in lines["narrow"].stages] == [
         stage.model for stage in lines["narrow-int8"].stages[:3]
     ]
 
 
 def test_the_dense_control_recovers_the_baseline_with_the_same_budget(plain: PlainRun) -> None:
-    control = plain.findings.lines[-1]
+    control = plain.findings.results[-1]
     assert [stage.label for stage in control.stages] == ["baseline", "recover epochs 1"]
-    assert control.stages[1].model.lineage[-1].parent == plain.findings.lines[0].stages[0].model.digest
+    assert control.stages[1].model.lineage[-1].parent == plain.findings.results[0].stages[0].model.digest
     assert control.product is not None
     assert control.product.digest in plain.findings.cards, "measured"
     assert control.product.digest not in plain.findings.choice.reasons, "but never to be chosen"
 
 
 def test_every_stage_that_is_a_file_has_a_validation_card(plain: PlainRun) -> None:
-    stages = {stage.exported.digest for line in plain.findings.lines for stage in line.stages}
+    stages = {stage.exported.digest for line in plain.findings.results for stage in line.stages}
     assert plain.findings.cards.keys() == stages
     assert {card.split for card in plain.findings.cards.values()} == {"validation"}
     assert len({card.host for card in plain.findings.cards.values()}) == 1
@@ -95,7 +95,7 @@ def test_the_test_split_is_opened_once_after_the_choice_for_the_two_that_matter(
     assert [split for split, _ in asked] == ["validation", "test"]
     assert plain.runner.calls[-1][1] == "evaluate"
     chosen = plain.findings.choice.chosen
-    baseline = plain.findings.lines[0].stages[0].exported.digest
+    baseline = plain.findings.results[0].stages[0].exported.digest
     assert plain.findings.test.keys() == {baseline, chosen}
     assert {card.split for card in plain.findings.test.values()} == {"test"}
     for digest, card in plain.findings.test.items():
@@ -105,7 +105,7 @@ def test_the_test_split_is_opened_once_after_the_choice_for_the_two_that_matter(
 
 def test_the_product_is_the_chosen_file_and_takes_raw_digits(plain: PlainRun) -> None:
     findings, store = plain.findings, plain.workspace.store
-    expected = findings.choice.chosen if findings.meets_goal else findings.lines[0].stages[0].exported.digest
+    expected = findings.choice.chosen if findings.meets_goal else findings.results[0].stages[0].exported.digest
     assert findings.product.digest == expected
     assert findings.product.form == "onnx"
     inputs = preprocessing.product_inputs(findings.prepared.dataset, "test", store)
@@ -134,7 +134,7 @@ def test_an_impossible_goal_keeps_the_baseline(plain: PlainRun) -> None:
     worked = len(plain.runner.worked)
     goal = Goal(max_drop=1.0, minimize="bytes", limits=Limits(speedup=1000))
     found = pipeline.run_pipeline(dataclasses.replace(plain.job, recipe=plain.recipe.model_copy(update={"goal": goal})))
-    baseline = found.lines[0].stages[0].exported
+    baseline = found.results[0].stages[0].exported
     assert (found.meets_goal, found.choice.meets_goal) == (False, False)
     assert found.product == baseline
     assert found.choice.chosen == baseline.digest
@@ -168,7 +168,7 @@ def test_a_choice_that_the_test_refutes_is_not_the_product(plain: PlainRun) -> N
     found = pipeline.run_pipeline(dataclasses.replace(plain.job, runner=Refuting()))
     assert found.choice.meets_goal
     assert not found.meets_goal
-    assert found.product == found.lines[0].stages[0].exported
+    assert found.product == found.results[0].stages[0].exported
 
 
 def test_a_mistake_is_found_before_anything_is_trained(plain: PlainRun, tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ class Answering:
         return self.answer
 
 
-def tune(plain: PlainRun, recipe: Recipe, runner: Runner) -> tuple[Recipe, Tuned | None]:
+def tune(plain: PlainRun, recipe: Recipe, runner: Runner) -> tuple[Recipe, SearchResult | None]:
     """The recipe after its search, and what was found."""
     job = Job(recipe, Context(plain.workspace), runner)
     settled, tuned = pipeline.tune_training(job, plain.findings.prepared)
@@ -213,7 +213,7 @@ def tune(plain: PlainRun, recipe: Recipe, runner: Runner) -> tuple[Recipe, Tuned
 def test_the_best_point_of_a_search_goes_into_the_recipe(plain: PlainRun) -> None:
     recipe = runs.tiny_recipe(search={"space": SPACE, "epochs": 9, "warm_start": False})
     point = {"train.learning_rate": 0.02, "model.arguments.width": 8}
-    tuned = Tuned(point, (Trial(0, point, 0.9, ((1, 0.9),), "finished", 1.0),))
+    tuned = SearchResult(point, (Trial(0, point, 0.9, ((1, 0.9),), "finished", 1.0),))
     runner = Answering(tuned)
     settled, found = tune(plain, recipe, runner)
     assert found == tuned
@@ -235,7 +235,7 @@ def test_with_a_cost_the_least_of_it_within_the_margin_goes_into_the_recipe(plai
     points = [{"train.learning_rate": rate, "model.arguments.width": 8} for rate in (0.01, 0.02, 0.03)]
     outcomes = zip(points, (0.9, 0.8, 0.6), (3.0, 2.0, 1.0), strict=True)
     trials = [Trial(0, point, score, (), "finished", 1.0, {"latency_ms": cost}) for point, score, cost in outcomes]
-    runner = Answering(Tuned(points[0], tuple(trials), cost="latency_ms"))
+    runner = Answering(SearchResult(points[0], tuple(trials), cost="latency_ms"))
     settled, found = tune(plain, recipe, runner)
     assert settled.train.learning_rate == 0.02
     assert found is not None
@@ -245,14 +245,14 @@ def test_with_a_cost_the_least_of_it_within_the_margin_goes_into_the_recipe(plai
 
 def test_a_search_without_a_result_leaves_the_recipe_as_it_is(plain: PlainRun) -> None:
     recipe = runs.tiny_recipe(search={"space": SPACE, "warm_start": False})
-    settled, found = tune(plain, recipe, Answering(Tuned({}, ())))
-    assert found == Tuned({}, ())
+    settled, found = tune(plain, recipe, Answering(SearchResult({}, ())))
+    assert found == SearchResult({}, ())
     assert settled == runs.tiny_recipe(), "its own values, and no search that would run again"
 
 
 def test_no_first_point_where_the_recipe_says_nothing(plain: PlainRun) -> None:
     recipe = runs.tiny_recipe(search={"space": {"train.minutes": {"uniform": [1, 2]}}, "warm_start": False})
-    runner = Answering(Tuned({}, ()))
+    runner = Answering(SearchResult({}, ()))
     tune(plain, recipe, runner)
     assert runner.asked[0][4] == SearchStart()
 
@@ -298,7 +298,7 @@ def test_every_label_of_a_run_is_its_own(plain: PlainRun) -> None:
 
 
 def test_candidates_know_their_whole_way(plain: PlainRun) -> None:
-    product: Candidate | None = plain.findings.lines[2].product
+    product: Candidate | None = plain.findings.results[2].product
     assert product is not None
     assert [step.technique for step in product.lineage] == ["train", "channels", "recover", "export", "int8"]
     assert product.name == "narrow-int8"
@@ -306,9 +306,9 @@ def test_candidates_know_their_whole_way(plain: PlainRun) -> None:
 
 def test_stages_of_the_same_words_are_measured_both(plain: PlainRun) -> None:
     """A branch that recovers twice in the same way has two stages with one label."""
-    first, second = (dataclasses.replace(plain.findings.lines[0].stages[0].exported, content=f"{n}") for n in (1, 2))
+    first, second = (dataclasses.replace(plain.findings.results[0].stages[0].exported, content=f"{n}") for n in (1, 2))
     stages = [Stage("recover", first, first), Stage("recover", second, second)]
-    baseline = plain.findings.lines[0].stages[0]
+    baseline = plain.findings.results[0].stages[0]
     lines = (
         BranchResult("baseline", "baseline", (baseline,)),
         BranchResult("a", "candidate", (baseline, *stages), "refused"),

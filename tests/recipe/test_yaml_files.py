@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from flows.recipe.yaml_files import put, read_yaml
+from flows.recipe.yaml_files import read_yaml, set_value
 from tasks.core import InputError
 
 
 def test_put_makes_mappings_but_no_list_places() -> None:
     content: dict[str, Any] = {"a": [1, {"b": 2}], "c": None}
-    put(content, "a.1.b", 3)
-    put(content, "c.d.e", 4)
+    set_value(content, "a.1.b", 3)
+    set_value(content, "c.d.e", 4)
     assert content == {"a": [1, {"b": 3}], "c": {"d": {"e": 4}}}
     for path in ("a.2", "a.-1", "a.x.b", "a.0.b"):
         with pytest.raises(InputError, match="goes through a"):
-            put(content, path, 5)
+            set_value(content, path, 5)
     assert content == {"a": [1, {"b": 3}], "c": {"d": {"e": 4}}}
 
 

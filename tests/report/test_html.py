@@ -21,7 +21,7 @@ ALL = (
     report_data.bare,
     report_data.regression,
     report_data.crowded,
-    report_data.weighed,
+    report_data.tradeoff,
 )
 VOID = {"meta", "br", "line", "circle", "rect", "path"}
 
@@ -211,7 +211,7 @@ def test_best_trial_follows_the_metric() -> None:
 
 
 def test_trials_with_two_objectives_show_their_front_and_what_was_taken() -> None:
-    page = render_report(report_data.weighed())
+    page = render_report(report_data.tradeoff())
     said = words(page)
     assert "Trial 4 is taken, <as> told." in said
     assert "The best is" not in said
@@ -234,7 +234,7 @@ def test_stages_of_a_population_say_whose_values_they_show() -> None:
 
 
 def test_trials_that_were_not_trained_are_in_the_table_alone() -> None:
-    report = report_data.weighed()
+    report = report_data.tradeoff()
     beyond = tuple(row | {"score": None, "reason": "beyond the limits by 20%"} for row in report.trials)
     page = render_report(dataclasses.replace(report, trials=beyond))
     assert "beyond the limits by 20%" in words(page)
@@ -269,21 +269,21 @@ def test_the_search_for_branches_shows_every_trial_and_how_it_ended() -> None:
 def test_a_search_that_found_no_file_has_a_table_and_no_picture() -> None:
     lost = tuple(each for each in report_data.tried() if each.state in ("given up", "failed", "stopped early"))
     report = dataclasses.replace(
-        report_data.sample(), trials=(), searched=BranchSearchReport("None came to a file.", lost)
+        report_data.sample(), trials=(), branch_search=BranchSearchReport("None came to a file.", lost)
     )
     said = section(report)
     assert "None came to a file." in said
     assert "All 13 trials" in said
     assert "recipe's own" not in said
     assert "Drop of accuracy against" not in render_report(report)
-    empty = dataclasses.replace(report, searched=BranchSearchReport("The search ran no trial.", ()))
+    empty = dataclasses.replace(report, branch_search=BranchSearchReport("The search ran no trial.", ()))
     assert "The search ran no trial." in section(empty)
     assert "Nothing was searched" not in words(render_report(empty))
 
 
 def test_what_is_wanted_small_is_drawn_by_its_size() -> None:
     page = render_report(
-        dataclasses.replace(report_data.regression(), searched=BranchSearchReport("Done.", report_data.tried()))
+        dataclasses.replace(report_data.regression(), branch_search=BranchSearchReport("Done.", report_data.tried()))
     )
     assert "Drop of mae against size, baseline ÷ this" in page
     assert "share of bytes that is saved" in words(page)

@@ -13,7 +13,7 @@ from flows.results import branch_search_report, near_misses, report_builder
 from tasks.compression.branch import Branch, Compress
 from tasks.core import Candidate, Scorecard
 from tasks.evaluation.selection import select
-from tasks.search.results import Trial, Tuned
+from tasks.search.results import SearchResult, Trial
 
 CUT, REPAIR = runs.CUT, runs.REPAIR
 POINT = {"reduce": "channels", "finish": "int8", "channels.sparsity": 0.25, "recover.epochs": 2}
@@ -51,7 +51,7 @@ def findings(trials: tuple[Trial, ...], **found: Scorecard) -> Findings:
     new = tuple(branch for branch in branches if branch.name in names)
     recipe = recipe.model_copy(update={"compress": Compress(branches=tuple(branches))})
     choice = select(cards, next(iter(cards)), recipe.goal)
-    searched = FoundBranches(Tuned(trials[0].point if trials else {}, trials), new, tuple(rows[len(own) + 1 :]))
+    searched = FoundBranches(SearchResult(trials[0].point if trials else {}, trials), new, tuple(rows[len(own) + 1 :]))
     nothing: Any = None
     return Findings(recipe, nothing, None, tuple(rows), cards, choice, nothing, {}, choice.meets_goal, "host", searched)
 
@@ -62,7 +62,7 @@ BAD = report_data.card("found 1", 0.8942, 0.03, 0.71, 100_000)
 
 
 def test_no_search_is_not_told_of() -> None:
-    assert branch_search_report.report_branch_search(dataclasses.replace(findings(()), searched=None)) is None
+    assert branch_search_report.report_branch_search(dataclasses.replace(findings(()), branch_search=None)) is None
 
 
 def test_every_trial_is_told_after_the_recipe_s_own_branches() -> None:
@@ -150,9 +150,9 @@ def test_a_search_in_which_all_failed_says_how_near_it_came() -> None:
 def test_an_empty_search_says_so() -> None:
     assert answer(()) == "The search ran no trial."
     found = findings(())
-    assert found.searched is not None
-    broken = dataclasses.replace(found.searched, tuned=Tuned({}, (), "RuntimeError: no cluster"))
-    again = branch_search_report.report_branch_search(dataclasses.replace(found, searched=broken))
+    assert found.found is not None
+    broken = dataclasses.replace(found.found, tuned=SearchResult({}, (), "RuntimeError: no cluster"))
+    again = branch_search_report.report_branch_search(dataclasses.replace(found, found=broken))
     assert again is not None
     assert again.answer.endswith("It ended before its budget was spent: RuntimeError: no cluster.")
     assert [each.name for each in again.tried] == ["narrow"]

@@ -34,13 +34,13 @@ def test_the_search_is_told_before_the_answer() -> None:
 
 
 def test_without_a_search_nothing_is_said_of_it() -> None:
-    assert "search for branches" not in shown(dataclasses.replace(report_data.sample(), searched=None))
+    assert "search for branches" not in shown(dataclasses.replace(report_data.sample(), branch_search=None))
 
 
 def test_what_was_taken_of_two_objectives_is_told() -> None:
-    assert "search Trial 4 is taken, <as> told. search for branches" in shown(report_data.weighed())
+    assert "search Trial 4 is taken, <as> told. search for branches" in shown(report_data.tradeoff())
 
 
 def test_brackets_in_what_broke_a_search_are_shown() -> None:
     broken = BranchSearchReport("It ended before its budget was spent: OSError: [Errno 28] [/] full.", ())
-    assert "OSError: [Errno 28] [/] full." in shown(dataclasses.replace(report_data.sample(), searched=broken))
+    assert "OSError: [Errno 28] [/] full." in shown(dataclasses.replace(report_data.sample(), branch_search=broken))

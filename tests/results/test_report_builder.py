@@ -19,7 +19,7 @@ from tasks.evaluation.selection import select
 from tasks.kernels.statistics.metrics import METRICS
 from tasks.report.html import render_report
 from tasks.report.report_data import ReportData
-from tasks.search.results import EXCESS, Trial, Tuned
+from tasks.search.results import EXCESS, SearchResult, Trial
 
 if TYPE_CHECKING:
     from support.plain_run import PlainRun
@@ -31,7 +31,7 @@ def told(plain: PlainRun) -> ReportData:
 
 
 def baseline_of(findings: Findings) -> str:
-    return findings.lines[0].stages[0].exported.digest
+    return findings.results[0].stages[0].exported.digest
 
 
 def with_test(findings: Findings, **changes: Any) -> Findings:
@@ -45,13 +45,13 @@ def refuted(findings: Findings) -> Findings:
     card = findings.test[findings.choice.chosen]
     estimate = dataclasses.replace(card.drop.estimate, value=0.0312)
     found = with_test(findings, drop=dataclasses.replace(card.drop, estimate=estimate, verdict="beyond"))
-    return dataclasses.replace(found, meets_goal=False, product=found.lines[0].stages[0].exported)
+    return dataclasses.replace(found, meets_goal=False, product=found.results[0].stages[0].exported)
 
 
 def nothing_chosen(findings: Findings) -> Findings:
     """The same findings under a goal that no file can meet."""
     goal = Goal(max_drop=1.0, minimize="latency", limits=Limits(bytes=1))
-    products = [line.product.digest for line in findings.lines if line.product and line.role != "control"]
+    products = [line.product.digest for line in findings.results if line.product and line.role != "control"]
     choice = select({digest: findings.cards[digest] for digest in products}, baseline_of(findings), goal)
     recipe = findings.recipe.model_copy(update={"goal": goal})
     return dataclasses.replace(findings, recipe=recipe, choice=choice, meets_goal=False)
@@ -96,15 +96,15 @@ def test_the_answer_when_nothing_suits_or_the_test_refutes(plain: PlainRun) -> N
 
 def test_one_row_for_every_line_with_its_reason(told: ReportData, plain: PlainRun) -> None:
     assert [(entry.name, entry.role) for entry in told.entries] == [
-        (line.name, line.role) for line in plain.findings.lines
+        (line.name, line.role) for line in plain.findings.results
     ]
     rows = {entry.name: entry for entry in told.entries}
     assert rows["backwards"].card is None
-    assert rows["backwards"].reason == plain.findings.lines[3].refusal
+    assert rows["backwards"].reason == plain.findings.results[3].refusal
     assert "never chosen" in rows["dense control"].reason
     chosen = [entry.name for entry in told.entries if entry.chosen]
     assert chosen == [plain.findings.product.name]
-    for line, entry in zip(plain.findings.lines, told.entries, strict=True):
+    for line, entry in zip(plain.findings.results, told.entries, strict=True):
         if entry.card is not None:
             assert line.product is not None
             assert entry.card == plain.findings.cards[line.product.digest]
@@ -142,7 +142,7 @@ def test_the_test_cards_and_the_frame_are_those_of_the_run(told: ReportData, pla
     assert told.data["classes"] == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
     assert "Refused on the way: backwards." in told.notes
     assert told.trials == ()
-    assert told.searched is None
+    assert told.branch_search is None
 
 
 def test_the_recipe_in_the_report_runs_again(told: ReportData, plain: PlainRun) -> None:
@@ -164,7 +164,7 @@ def test_trials_are_told_in_the_metric_s_own_sign(metric: Any, score: float, pla
         Trial(1, {"train.epochs": 2}, None, (), "failed", 1.0, reason="OSError: gone"),
     )
     recipe = plain.recipe.model_copy(update={"goal": Goal(metric=metric)})
-    found = dataclasses.replace(plain.findings, recipe=recipe, tuned=Tuned({"train.epochs": 1}, trials))
+    found = dataclasses.replace(plain.findings, recipe=recipe, tuned=SearchResult({"train.epochs": 1}, trials))
     first, failed = report_builder.trial_rows(found)
     assert (first["score"], first["epochs"], first["state"]) == (score, 2, "stopped early")
     assert (failed["score"], failed["epochs"], failed["reason"]) == (None, 0, "OSError: gone")
@@ -172,10 +172,10 @@ def test_trials_are_told_in_the_metric_s_own_sign(metric: Any, score: float, pla
 
 
 def test_a_search_that_found_nothing_is_noted(plain: PlainRun) -> None:
-    found = dataclasses.replace(plain.findings, tuned=Tuned({}, ()))
+    found = dataclasses.replace(plain.findings, tuned=SearchResult({}, ()))
     assert any(note.startswith("No trial of the search finished an epoch") for note in report_builder.notes(found))
     assert not any("No trial" in note for note in report_builder.notes(plain.findings))
-    broken = dataclasses.replace(found, tuned=Tuned({}, (), "RuntimeError: no cluster"))
+    broken = dataclasses.replace(found, tuned=SearchResult({}, (), "RuntimeError: no cluster"))
     (note,) = [note for note in report_builder.notes(broken) if "no cluster" in note]
     assert note == "The search ended before its budget was spent: RuntimeError: no cluster."
 

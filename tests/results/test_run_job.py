@@ -86,9 +86,9 @@ def job(tmp_path_factory: pytest.TempPathFactory, short_timing: None) -> Job:
 
 
 def test_the_baseline_is_the_file_and_nothing_is_trained(job: Job) -> None:
-    baseline, clean, eight = job.findings.lines
+    baseline, clean, eight = job.findings.results
     assert (baseline.name, clean.name, eight.name) == ("baseline", "clean", "eight")
-    assert {line.refusal for line in job.findings.lines} == {None}
+    assert {line.refusal for line in job.findings.results} == {None}
     assert job.runner.worked == [
         *("ingest sklearn:digits", "preprocess", "load the baseline", "clean: clean"),
         *("eight: int8 variants ['u8s8_reduced']", "evaluate on validation", "test once"),
@@ -100,7 +100,7 @@ def test_the_baseline_is_the_file_and_nothing_is_trained(job: Job) -> None:
 
 
 def test_every_hop_of_a_branch_is_in_its_card(job: Job) -> None:
-    product = job.findings.lines[2].product
+    product = job.findings.results[2].product
     assert product is not None
     card = job.findings.cards[product.digest]
     hops = ["file → product", "ONNX → fused", "float → clean", "float → int8"]
@@ -135,7 +135,7 @@ def test_predictions_for_a_file_of_pictures(job: Job, tmp_path: Path) -> None:
 def test_the_report_and_the_records_tell_of_the_file(job: Job) -> None:
     report = (job.outcome.folder / "report.html").read_text()
     assert "theirs.onnx" in report
-    (name, text), *_ = mlflow_records.plans(job.findings.lines[0], job.workspace.store).items()
+    (name, text), *_ = mlflow_records.plans(job.findings.results[0], job.workspace.store).items()
     assert name == "0-load"
     assert json.loads(text)["record"]["parity"][0]["hop"] == "file → product"
 

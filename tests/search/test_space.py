@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.search_specs import search_of
 
-from tasks.search.space import applies, grid, is_member, ordered, restrict, settings
+from tasks.search.space import applies, enabling_settings, grid, is_member, ordered, restrict
 
 
 def test_a_domain_applies_where_all_its_conditions_hold() -> None:
@@ -29,10 +29,10 @@ def test_conditions_come_before_what_depends_on_them() -> None:
 
 
 def test_the_settings_under_which_a_path_applies() -> None:
-    assert settings("width", search_of().space) == [{}]
-    assert settings("nesterov", search_of().space) == [{"optimizer": "sgd", "momentum": 0.9}]
+    assert enabling_settings("width", search_of().space) == [{}]
+    assert enabling_settings("nesterov", search_of().space) == [{"optimizer": "sgd", "momentum": 0.9}]
     either = {"a": {"choice": [1, 2, 3]}, "b": {"integers": [0, 1], "when": {"a": [1, 3]}}}
-    assert settings("b", search_of(either).space) == [{"a": 1}, {"a": 3}]
+    assert enabling_settings("b", search_of(either).space) == [{"a": 1}, {"a": 3}]
 
 
 def test_a_point_is_restricted_to_what_applies() -> None:

@@ -269,7 +269,7 @@ def sample() -> ReportData:
         entries=entries(),
         test=test,
         trials=trials(),
-        searched=BranchSearchReport(FOUND, tried()),
+        branch_search=BranchSearchReport(FOUND, tried()),
         metric="accuracy",
         links={
             "MLflow run": "http://127.0.0.1:5000/#/experiments/1",
@@ -279,11 +279,11 @@ def sample() -> ReportData:
     )
 
 
-def weighed() -> ReportData:
+def tradeoff() -> ReportData:
     """A search with two objectives."""
     rows = tuple(row | {"cost": 0.02 * (row["point"]["train.batch"] / 32) + 0.001 * row["number"]} for row in trials())
     return dataclasses.replace(
-        sample(), trials=rows, weighed=Tradeoff("latency_ms", 4, (0, 4, 6, 14), "Trial 4 is taken, <as> told.")
+        sample(), trials=rows, tradeoff=Tradeoff("latency_ms", 4, (0, 4, 6, 14), "Trial 4 is taken, <as> told.")
     )
 
 
@@ -301,7 +301,7 @@ def bare() -> ReportData:
     report = sample()
     rows = (entry("int8", dataclasses.replace(NARROW, parity=()), "The only one.", chosen=True),)
     return dataclasses.replace(
-        report, entries=rows, test=(), trials=(), searched=None, links={}, notes=(), host={}, data={}
+        report, entries=rows, test=(), trials=(), branch_search=None, links={}, notes=(), host={}, data={}
     )
 
 

@@ -95,6 +95,7 @@ def floors(graph: Graph) -> dict[str, int]:
 
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def functions() -> Iterator[tuple[str, Function]]:
@@ -108,6 +109,6 @@ def public_names() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, file in modules().items():
         for node in tree_of(file).body:
-            if isinstance(node, (*Function.__args__, ast.ClassDef)) and not node.name.startswith("_"):
+            if isinstance(node, Definition) and not node.name.startswith("_"):
                 found.setdefault(node.name, []).append(name)
     return found

@@ -11,7 +11,7 @@ from torch import nn
 
 import tasks.core
 from tasks import techniques
-from tasks.core import Step
+from tasks.core import Step, errors
 from tasks.kernels.reconstruction.layerwise import kept_outputs
 from tasks.techniques import TAGS, Batches, Channels, Technique, general_summary, technique_of_step
 from tasks.techniques.pruning.gradual import Gradual
@@ -110,13 +110,13 @@ def test_the_technique_of_a_step() -> None:
     assert technique_of_step(step) == Channels(sparsity=0.25)
     with pytest.raises(ValidationError):
         technique_of_step(Step("channels", 2, {"width": 3}, "plan", None, None))
-    with pytest.raises(techniques.InputError):
+    with pytest.raises(errors.InputError):
         technique_of_step(Step("train", 1, {}, None, None, None))
 
 
 def test_what_the_author_of_a_plug_in_needs_is_in_one_place() -> None:
-    assert techniques.Refusal is tasks.core.Refusal
-    assert techniques.InputError is tasks.core.InputError
+    assert errors.Refusal is tasks.core.Refusal
+    assert errors.InputError is tasks.core.InputError
     assert {"Technique", "Batches", "Refusal", "InputError"} <= set(techniques.__all__)
 
 

@@ -213,7 +213,7 @@ def test_without_a_block_of_the_user_the_hosts_own_decides() -> None:
     table |= {str(Layer(width, 24, ())): 1.0 for width in widths}
     table |= {str(Layer(24, width, ())): 0.5 if width <= 16 else 1.0 for width in widths}
     table |= {str(Layer(width, 2, ())): 0.5 for width in widths}
-    with layer_costs.remembered(table):
+    with layer_costs.cost_table(table):
         plan = Channels().plan(model, _batches(torch.randn(3, 4)))
     assert _cuts(plan) == {("0",): (12, 24), ("2",): (16, 24)}
     assert plan["measured"] == {"block": 16, "options": [[*widths], [24, 16]]}
@@ -260,7 +260,7 @@ def test_a_speedup_is_kept_to_or_refused() -> None:
     batches = _batches(torch.randn(2, 3, 16, 16))
     technique = Channels(speedup=1.3, multiple=32)
     table: dict[str, float] = {}
-    with layer_costs.remembered(table):
+    with layer_costs.cost_table(table):
         plan = contract.check(technique, _wide, batches)
         assert plan is not None
         assert plan["measured"]["measured"] >= 1.3 * latency_target.SHORT

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tasks.core import InputError, Refusal
 from tasks.kernels.latency import layer_costs
-from tasks.kernels.lowrank.rank_timing import pieces
+from tasks.kernels.lowrank.rank_timing import factor_layers
 from tasks.kernels.onnx.layer_timing import Layer
 from tasks.techniques import LowRank
 
@@ -143,8 +143,8 @@ def test_by_time_only_what_gets_faster_is_factorized() -> None:
 def test_by_time_what_takes_longer_is_left_alone_with_both_times() -> None:
     model = _large(0)
     whole = Layer(512, 512, ())
-    table = {str(whole): 0.05, **{str(piece): 0.03 for rank in (8, 16, 32) for piece in pieces(whole, [rank])}}
-    with layer_costs.remembered(table), pytest.raises(Refusal) as refused:
+    table = {str(whole): 0.05, **{str(piece): 0.03 for rank in (8, 16, 32) for piece in factor_layers(whole, [rank])}}
+    with layer_costs.cost_table(table), pytest.raises(Refusal) as refused:
         LowRank(energy=0.999).plan(model, _batches(torch.zeros(2, 512)))
     assert "low_rank: no layer gets faster on this host" in str(refused.value)
     assert "0: at rank 32 it would take 0.0600 ms instead of 0.0500" in str(refused.value)

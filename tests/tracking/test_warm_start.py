@@ -15,9 +15,9 @@ import pytest
 
 from tasks import tracking
 from tasks.search.domains import Choice, Integers, LogUniform, Uniform
-from tasks.search.results import Known, Trial
+from tasks.search.results import KnownTrial, Trial
 from tasks.search.space import Space
-from tasks.tracking import PastSearch, Warm, past_searches, warm
+from tasks.tracking import PastSearch, WarmStart, past_searches, warm
 from tasks.tracking.live_recorder import SearchRun
 from tasks.tracking.warm_start import MOST_KNOWN
 
@@ -38,12 +38,12 @@ def past(identity: str, *points: tuple[dict[str, Any], float | None], state: Any
 
 
 def test_without_a_past_a_search_starts_cold() -> None:
-    assert warm((), "a", SPACE) == Warm() == Warm(known=(), first=())
+    assert warm((), "a", SPACE) == WarmStart() == WarmStart(known=(), first=())
 
 
 def test_the_finished_trials_of_the_same_search_are_known() -> None:
     one, two = (point(0.01), 0.8), (point(0.02, "adam"), 0.7)
-    assert warm([past("a", one, two)], "a", SPACE) == Warm(known=(Known(*one), Known(*two)))
+    assert warm([past("a", one, two)], "a", SPACE) == WarmStart(known=(KnownTrial(*one), KnownTrial(*two)))
 
 
 @pytest.mark.parametrize(
@@ -51,27 +51,27 @@ def test_the_finished_trials_of_the_same_search_are_known() -> None:
     [((point(0.01), 0.9), "stopped early"), ((point(0.01), None), "failed"), ((point(0.01), math.nan), "finished")],
 )
 def test_what_cannot_be_compared_is_not_known(changed: tuple[dict[str, Any], float | None], state: str) -> None:
-    assert warm([past("a", changed, state=state)], "a", SPACE) == Warm()
+    assert warm([past("a", changed, state=state)], "a", SPACE) == WarmStart()
 
 
 def test_what_a_trial_measured_is_known_with_it() -> None:
     trial = Trial(0, point(0.01), 0.8, (), "finished", 1.0, {"latency_ms": 0.5})
-    assert warm([PastSearch("a", (trial,))], "a", SPACE).known == (Known(point(0.01), 0.8, {"latency_ms": 0.5}),)
+    assert warm([PastSearch("a", (trial,))], "a", SPACE).known == (KnownTrial(point(0.01), 0.8, {"latency_ms": 0.5}),)
 
 
 def test_trials_outside_a_changed_space_are_not_known() -> None:
     wider = SPACE | {"rate": LogUniform(loguniform=(1e-5, 1.0))}
     inside, outside, other = (point(0.01), 0.8), (point(0.5), 0.9), (point(0.01) | {"depth": 3}, 0.9)
     before = [past("a", inside, outside, other)]
-    assert warm(before, "a", SPACE).known == (Known(*inside),)
-    assert warm(before, "a", wider).known == (Known(*inside), Known(*outside))
-    assert warm(before, "a", SPACE | {"depth": Integers(integers=(1, 4))}).known == (Known(*other),)
+    assert warm(before, "a", SPACE).known == (KnownTrial(*inside),)
+    assert warm(before, "a", wider).known == (KnownTrial(*inside), KnownTrial(*outside))
+    assert warm(before, "a", SPACE | {"depth": Integers(integers=(1, 4))}).known == (KnownTrial(*other),)
 
 
 def test_a_point_that_was_tried_twice_has_its_latest_score() -> None:
     latest, earlier = past("a", (point(0.01), 0.8)), past("a", (point(0.01), 0.3), (point(0.02), 0.4))
     assert set(map(str, warm([latest, earlier], "a", SPACE).known)) == {
-        str(Known(point(0.01), 0.8)), str(Known(point(0.02), 0.4))
+        str(KnownTrial(point(0.01), 0.8)), str(KnownTrial(point(0.02), 0.4))
     }  # fmt: skip
 
 
@@ -80,12 +80,12 @@ def test_no_more_is_known_than_an_algorithm_can_use() -> None:
     latest, earlier = past("a", (point(0.05), 0.9)), past("a", *trials)
     known = warm([latest, earlier], "a", SPACE).known
     assert len(known) == MOST_KNOWN
-    assert known[0] == Known(point(0.05), 0.9), "the latest search is not cut off"
+    assert known[0] == KnownTrial(point(0.05), 0.9), "the latest search is not cut off"
 
 
 def test_the_best_points_on_other_data_are_tried_first() -> None:
     trials = [(point(0.01), 0.1), (point(0.02), 0.4), (point(0.03), 0.3), (point(0.02), 0.2), (point(9.0), 0.9)]
-    assert warm([past("b", *trials)], "a", SPACE, limit=2) == Warm(first=(point(0.02), point(0.03)))
+    assert warm([past("b", *trials)], "a", SPACE, limit=2) == WarmStart(first=(point(0.02), point(0.03)))
     assert warm([past("b", *trials)], "a", SPACE, limit=9).first == (point(0.02), point(0.03), point(0.01))
 
 
@@ -93,9 +93,9 @@ def test_a_path_that_is_new_to_the_space_gets_the_recipe_s_own_value() -> None:
     space = SPACE | {"depth": Integers(integers=(1, 4)), "beta": Uniform(uniform=(0, 1), when={"kind": "adam"})}
     before, own = [past("a", (point(0.01), 0.1), (point(0.02, "adam"), 0.2))], {"rate": 0.05, "depth": 3, "beta": 0.9}
     completed = (point(0.02, "adam") | {"depth": 3, "beta": 0.9}, point(0.01) | {"depth": 3})
-    assert warm(before, "a", space, own) == Warm(first=completed), "another space: scores are not known"
-    assert warm(before, "a", space) == Warm()
-    assert warm(before, "b", {"rate": SPACE["rate"]}, own) == Warm(), "a path that is gone from the space"
+    assert warm(before, "a", space, own) == WarmStart(first=completed), "another space: scores are not known"
+    assert warm(before, "a", space) == WarmStart()
+    assert warm(before, "b", {"rate": SPACE["rate"]}, own) == WarmStart(), "a path that is gone from the space"
 
 
 def test_scores_on_different_data_are_not_mixed() -> None:
@@ -106,11 +106,11 @@ def test_scores_on_different_data_are_not_mixed() -> None:
 
 def test_what_is_known_needs_no_first_points() -> None:
     other, same = past("b", (point(0.02), 0.9)), past("a", (point(0.01), 0.1))
-    assert warm([other, same], "a", SPACE) == Warm(known=(Known(point(0.01), 0.1),))
+    assert warm([other, same], "a", SPACE) == WarmStart(known=(KnownTrial(point(0.01), 0.1),))
 
 
 def test_searches_without_an_identity_are_never_the_same() -> None:
-    assert warm([past("", (point(0.01), 0.5))], "", SPACE) == Warm(first=(point(0.01),))
+    assert warm([past("", (point(0.01), 0.5))], "", SPACE) == WarmStart(first=(point(0.01),))
 
 
 def test_a_conditional_path_counts_where_it_applies() -> None:
@@ -125,9 +125,11 @@ def test_values_of_every_type_are_known_again(value: Any) -> None:
     from tasks.tracking.trial_table import as_table, from_table
 
     trials = from_table(as_table(past("a", ({"x": value}, 0.5)).trials))
-    assert warm([PastSearch("a", trials)], "a", {"x": Choice(choice=(value,))}).known == (Known({"x": value}, 0.5),)
+    assert warm([PastSearch("a", trials)], "a", {"x": Choice(choice=(value,))}).known == (
+        KnownTrial({"x": value}, 0.5),
+    )
     others = {"x": Choice(choice=tuple(each for each in VALUES if each is not value))}
-    assert warm([PastSearch("a", trials)], "a", others) == Warm()
+    assert warm([PastSearch("a", trials)], "a", others) == WarmStart()
 
 
 # --- the store ------------------------------------------------------------------------------------------------
@@ -171,7 +173,7 @@ def test_what_a_killed_search_had_finished_is_known_to_others_but_not_to_itself(
     trials = past("a", (point(0.01), 0.8)).trials + past("a", (point(0.02), 0.9), state="stopped early").trials
     SearchRun(uri, parent, "search", "a").add(dataclasses.replace(each, number=n) for n, each in enumerate(trials))
     found = past_searches(uri, "killed", "search")
-    assert warm(found, "a", SPACE) == Warm(known=(Known(point(0.01), 0.8),))
+    assert warm(found, "a", SPACE) == WarmStart(known=(KnownTrial(point(0.01), 0.8),))
     assert past_searches(uri, "killed", "search", but="another flow's run") == found
     assert past_searches(uri, "killed", "search", but=parent) == (), "it goes on, and has this from its own journal"
 

@@ -13,7 +13,7 @@ from support.trial_context import FakeTrialContext
 from flows.recipe.schema import Recipe
 from flows.trials.branch_scoring import Reference
 from flows.trials.compression_trial import CompressionObjective
-from tasks.compression import run_step
+from tasks.compression import compress, run_step
 from tasks.core import Refusal
 from tasks.core.candidate import candidate_from
 from tasks.kernels.onnx import description
@@ -30,7 +30,7 @@ def context(plain: PlainRun, tmp_path: Path) -> Any:
 def objective_of(plain: PlainRun, **changes: Any) -> CompressionObjective:
     """The tiny recipe's: it wants few bytes and may lose anything."""
     findings = plain.findings
-    baseline = findings.lines[0].stages[0]
+    baseline = findings.results[0].stages[0]
     score = findings.cards[baseline.exported.digest].score.value
     recipe = runs.tiny_recipe()
     reference = Reference(recipe, findings.prepared, baseline.model, baseline.exported, score, 0.0, 2)
@@ -59,7 +59,7 @@ def test_a_branch_is_run_recovered_and_ranked(plain: PlainRun, context: Any) -> 
     candidates = [candidate_from(fields) for _, fields in answer["stages"]]
     product = plain.workspace.store.path(candidates[-1].content)
     assert description.describe(product).bytes == measured["bytes"]
-    baseline = plain.findings.cards[plain.findings.lines[0].stages[0].exported.digest]
+    baseline = plain.findings.cards[plain.findings.results[0].stages[0].exported.digest]
     # Bytes are what the goal wants least of: the rank is the share of them that is saved.
     assert rank == pytest.approx(1 - measured["bytes"] / baseline.size.bytes)
     assert {candidate.content for candidate in candidates} <= context.needed
@@ -101,7 +101,7 @@ def test_a_branch_without_training_reports_its_file_alone(plain: PlainRun, conte
 def test_what_cannot_be_finished_ahead_is_recovered_all_the_same(
     plain: PlainRun, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, asked = run_step.compress, list[str]()
+    real, asked = compress.compress, list[str]()
 
     def refuse_once(candidate: Any, technique: Any, *others: Any) -> Any:
         asked.append(technique.step)
@@ -123,7 +123,7 @@ def test_a_template_of_the_recipe_is_filled(plain: PlainRun, context: Any) -> No
 
 
 def test_the_baseline_s_answers_are_those_of_its_file(plain: PlainRun) -> None:
-    card = plain.findings.cards[plain.findings.lines[0].stages[0].exported.digest]
+    card = plain.findings.cards[plain.findings.results[0].stages[0].exported.digest]
     (answers,) = objective_of(plain).arrays(plain.workspace.store).values()
     targets = plain.workspace.store.get_array(plain.findings.prepared.dataset.splits["validation"].targets)
     assert (answers.argmax(axis=1) == targets).mean() == pytest.approx(card.score.value)

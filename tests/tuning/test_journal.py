@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tasks.search.results import Known, SearchStart
+from tasks.search.results import KnownTrial, SearchStart
 from tasks.tuning.journal import Journal
 
 
@@ -41,12 +41,14 @@ def fill(journal: Journal) -> None:
 
 
 def test_a_journal_is_the_same_when_it_is_read_again(file: Path) -> None:
-    first = Journal(file, SearchStart(({"x": 0},), (Known({"x": 9}, 0.5), Known({"x": 8}, 0.4, {"bytes": 7.0}))))
+    first = Journal(
+        file, SearchStart(({"x": 0},), (KnownTrial({"x": 9}, 0.5), KnownTrial({"x": 8}, 0.4, {"bytes": 7.0})))
+    )
     fill(first)
     first.close()
     again = Journal(file, SearchStart(({"x": 7},)))
     assert again.first == [{"x": 0}]
-    assert again.known == [Known({"x": 9}, 0.5), Known({"x": 8}, 0.4, {"bytes": 7.0})]
+    assert again.known == [KnownTrial({"x": 9}, 0.5), KnownTrial({"x": 8}, 0.4, {"bytes": 7.0})]
     assert again.trials() == first.trials()
     assert again.order == first.order == [*(("asked", n) for n in range(4)), *(("ended", n) for n in range(3))]
     assert [entry.number for entry in again.under_way()] == [3]
@@ -57,7 +59,7 @@ def test_a_journal_from_before_known_points_had_numbers_is_read(file: Path) -> N
     file.write_text('{"event": "begun", "first": [], "known": [[{"x": 9}, 0.5]], "at": 0.0}\n')
     journal = Journal(file)
     journal.close()
-    assert journal.known == [Known({"x": 9}, 0.5)]
+    assert journal.known == [KnownTrial({"x": 9}, 0.5)]
 
 
 def test_the_clock_counts_only_while_a_search_runs(file: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from support import searches
 
 from tasks.search.domains import Quantized
-from tasks.search.results import COLD, EXCESS, Known, SearchStart
+from tasks.search.results import COLD, EXCESS, KnownTrial, SearchStart
 from tasks.search.search_spec import Search
 from tasks.search.space import Point, is_member
 from tasks.tuning.journal import Journal
@@ -122,8 +122,8 @@ def told(sampler: Sampler) -> list[tuple[Point, float]]:
 
 def test_known_points_are_told_and_never_asked_for() -> None:
     space = {"x": {"choice": ["a", "b", "c"]}, "y": {"integers": [1, 2]}}
-    known = [Known({"x": x, "y": 1}, score) for x, score in (("a", 0.1), ("b", 0.2), ("c", 0.3))]
-    sampler = Sampler(spec(space=space), known=[*known, Known({"z": 1}, 9.0)])
+    known = [KnownTrial({"x": x, "y": 1}, score) for x, score in (("a", 0.1), ("b", 0.2), ("c", 0.3))]
+    sampler = Sampler(spec(space=space), known=[*known, KnownTrial({"z": 1}, 9.0)])
     assert told(sampler) == [(each.point, each.score) for each in known]
     points = ask_all(sampler)
     assert sorted(point["x"] for point in points) == ["a", "b", "c"]
@@ -160,7 +160,7 @@ def test_an_interrupted_search_goes_on_with_the_same_points(tmp_path: Path, algo
     search = spec(algorithm=algorithm, trials=16)
     start = SearchStart(
         first=({"kind": "adam", "rate": 0.05, "depth": 1, "width": 16},),
-        known=(Known({"kind": "adam", "rate": 0.02, "depth": 2, "width": 32}, 0.05),),
+        known=(KnownTrial({"kind": "adam", "rate": 0.02, "depth": 2, "width": 32}, 0.05),),
     )
     whole = lived(tmp_path / "whole", search, 14, start)
     lived(tmp_path / "cut", search, 5, start)
@@ -321,7 +321,7 @@ def test_what_is_beyond_the_limits_is_told_by_how_far_and_not_by_a_score_that_it
 
 def test_known_points_are_told_with_their_cost_and_may_be_tried_without_it() -> None:
     space = {"x": {"choice": ["a", "b", "c"]}}
-    known = [Known({"x": "a"}, 0.5, {"bytes": 3.0}), Known({"x": "b"}, 0.6)]
+    known = [KnownTrial({"x": "a"}, 0.5, {"bytes": 3.0}), KnownTrial({"x": "b"}, 0.6)]
     sampler = Sampler(weighed_spec(space=space), known=known)
     assert told_outcomes(sampler) == [([0.5, 3.0], 0.0)]
     asked = [sampler.ask(), sampler.ask(), sampler.ask()]
@@ -339,7 +339,7 @@ def test_first_points_are_told_with_their_cost() -> None:
 @pytest.mark.parametrize("minimize", ["bytes", None])
 def test_nsga2_breeds_from_known_points(minimize: str | None) -> None:
     space = {path: {"integers": [0, 999]} for path in "abcdef"}
-    known = [Known(dict.fromkeys("abcdef", n), float(n), {"bytes": float(n)}) for n in range(4)]
+    known = [KnownTrial(dict.fromkeys("abcdef", n), float(n), {"bytes": float(n)}) for n in range(4)]
     child = Sampler(weighed_spec(algorithm="nsga2", space=space, minimize=minimize, trials=16), known=known).ask()
     assert child is not None
     assert sum(value < 4 for value in child.values()) >= 4, "of six, where chance would give none"
@@ -361,7 +361,7 @@ def lived_weighed(file: Path, search: Search, count: int, start: SearchStart = C
 def test_an_interrupted_search_with_two_objectives_goes_on_with_the_same_points(tmp_path: Path, algorithm: str) -> None:
     search = weighed_spec(algorithm=algorithm, trials=8)
     point = dict.fromkeys(NETWORK, 0.5)
-    start = SearchStart(({**point, "depth": 0.1},), (Known(point, weighed_score(point), measured_size(point)),))
+    start = SearchStart(({**point, "depth": 0.1},), (KnownTrial(point, weighed_score(point), measured_size(point)),))
     whole = lived_weighed(tmp_path / "whole", search, 8, start)
     lived_weighed(tmp_path / "cut", search, 5, start)
     lived_weighed(tmp_path / "cut", search, 1)

@@ -153,6 +153,16 @@ def test_an_answer_is_sent_with_an_epoch_that_was_reported_before(storage: FakeN
     assert storage.handed_over == ["digest"]
 
 
+def test_a_report_at_epoch_0_is_sent_as_such_also_after_a_restart(storage: FakeNodeStorage, sent: Sent) -> None:
+    """A branch that was in training may be given up when its time is measured anew."""
+    context = start(storage)
+    context.answer({"refusal": "given up"})
+    context.report(0, -0.5, {"bound": 0.25})
+    (told,) = sent
+    assert (told["epoch"], told["score"], told["measured"]) == (0, -0.5, {"bound": 0.25})
+    assert [(result["epoch"], result["score"]) for result in sent.results] == [(0, -0.5)]
+
+
 def test_every_start_knows_the_reports_of_all_before_it(storage: FakeNodeStorage, sent: Sent) -> None:
     start(storage).report(3, 0.75)
     third = start(storage)

@@ -19,7 +19,7 @@ from tasks import tuning
 from tasks.core import InputError, Refusal, Workspace
 from tasks.core.env_defaults import apply_env_defaults
 from tasks.search.objective import TrialContext
-from tasks.search.results import COLD, Known, SearchProgress, SearchStart, Trial, Tuned
+from tasks.search.results import COLD, KnownTrial, SearchProgress, SearchResult, SearchStart, Trial
 from tasks.search.search_spec import Search
 from tasks.search.space import Point
 from tasks.tuning import TrialFunction, TrialSetup
@@ -59,7 +59,7 @@ def parabola(epochs: int = 2) -> TrialFunction:
 
 def tune(
     trial: TrialFunction, spec: Search, folder: Path, *, epochs: int = 2, start: SearchStart = COLD, **more: Any
-) -> Tuned:
+) -> SearchResult:
     home, setup = Workspace(folder / "home", "sqlite:///none"), TrialSetup(trial, {"offset": np.array([10.0])})
     return tuning.tune(setup, spec, home, folder / "search", epochs, start, **more)
 
@@ -293,7 +293,9 @@ def test_an_interrupt_reaches_the_caller(tmp_path: Path) -> None:
 
 def test_known_trials_are_not_run(tmp_path: Path) -> None:
     spec = search(algorithm="tpe", trials=3, space={"x": {"choice": [1, 2, 3]}})
-    found = tune(parabola(), spec, tmp_path, start=SearchStart(known=(Known({"x": 1}, 0.0), Known({"x": 2}, 0.5))))
+    found = tune(
+        parabola(), spec, tmp_path, start=SearchStart(known=(KnownTrial({"x": 1}, 0.0), KnownTrial({"x": 2}, 0.5)))
+    )
     assert [each.point for each in found.trials] == [{"x": 3}]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.core import InputError, nearest
+from tasks.core import InputError, nearest_choice
 from tasks.core.import_path import is_import_path
 from tasks.data.readers import csv_table, idx, image_folder, npz, parquet, python_function, sklearn_datasets
 from tasks.data.readers.examples import Examples, Kind, Request, Rows
@@ -81,12 +81,12 @@ def reader_of(source: str, field: str = "data.source") -> Reader:
             f"must be a folder, an import path, sklearn:NAME, or a file that ends with {', '.join(SUFFIXES)}",
             path=field,
             value=source,
-            nearest=nearest(path.suffix, SUFFIXES),
+            nearest=nearest_choice(path.suffix, SUFFIXES),
         )
     return SUFFIXES[suffix]
 
 
 def _nearest_path(path: Path) -> str | None:
     parent = path.parent
-    name = nearest(path.name, sorted(item.name for item in parent.iterdir())) if parent.is_dir() else None
+    name = nearest_choice(path.name, sorted(item.name for item in parent.iterdir())) if parent.is_dir() else None
     return name and str(parent / name)

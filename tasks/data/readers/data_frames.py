@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.core import Column, InputError, nearest
+from tasks.core import Column, InputError, nearest_choice
 from tasks.data.readers.examples import Examples, Request, Rows, leave_out
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ def frame_rows(frame: pd.DataFrame, request: Request) -> Rows:
     """
     frame = frame.set_axis([str(name).strip() for name in frame.columns], axis=1)
     refuse_duplicates(list(frame.columns), request)
-    target = known(request.target, "data.target", frame, request)
+    target = check_column(request.target, "data.target", frame, request)
     if request.order is not None:
-        known(request.order, "data.split.column", frame, request)
+        check_column(request.order, "data.split.column", frame, request)
     for name in request.drop:
-        known(name, "data.drop", frame, request)
+        check_column(name, "data.drop", frame, request)
     away = {target, request.order, *request.drop}
     inputs = frame[[name for name in frame.columns if name not in away]]
     if inputs.empty:
@@ -42,7 +42,7 @@ def frame_rows(frame: pd.DataFrame, request: Request) -> Rows:
     return Rows("table", Examples(inputs, series_targets(frame[target]), order))
 
 
-def known(name: str | None, field: str, frame: pd.DataFrame, request: Request) -> str:
+def check_column(name: str | None, field: str, frame: pd.DataFrame, request: Request) -> str:
     """Returns `name` if the frame has that column; otherwise raises InputError with the nearest name, or with all."""
     columns = [str(column) for column in frame.columns]
     if name is None:
@@ -51,7 +51,7 @@ def known(name: str | None, field: str, frame: pd.DataFrame, request: Request) -
             path=field,
         )
     if name not in columns:
-        near = nearest(name, columns) or ", ".join(columns)
+        near = nearest_choice(name, columns) or ", ".join(columns)
         raise InputError(f"must name a column of {request.source}", path=field, value=name, nearest=near)
     return name
 
@@ -90,7 +90,7 @@ def _column(series: pd.Series, request: Request) -> Column:
     return Column(name, "number" if is_number(series) else "category")
 
 
-def conform(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows:
+def align_columns(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows:
     """`rows` with exactly these columns in `train`, as float32 (NaN where missing) or text (empty where missing).
 
     Other columns are dropped. Raises InputError for a column that is missing or of another kind, and for numbers
@@ -102,7 +102,7 @@ def conform(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows:
     clean: dict[str, Any] = {}
     bad = np.zeros(len(frame), dtype=bool)
     for column in columns:
-        known(column.name, request.field, frame, request)
+        check_column(column.name, request.field, frame, request)
         series = frame[column.name]
         if column.kind == "category":
             clean[column.name] = text_of(series).astype(object)

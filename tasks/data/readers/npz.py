@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 
-from tasks.core import InputError, nearest
+from tasks.core import InputError, nearest_choice
 from tasks.data.readers import arrays
 from tasks.data.readers.examples import Request, Rows
 
@@ -47,7 +47,7 @@ def _pick(name: str | None, field: str, usual: tuple[str, ...], held: list[str],
             f"must name an array of {request.source}",
             path=field,
             value=name,
-            nearest=nearest(name, held) or ", ".join(held),
+            nearest=nearest_choice(name, held) or ", ".join(held),
         )
     return name
 

@@ -40,7 +40,7 @@ def _image_column(schema: pa.Schema, request: Request) -> str | None:
         return None
     if request.inputs is None:
         return next((field.name for field in schema if _holds_bytes(field.type)), None)
-    data_frames.known(request.inputs, "data.inputs", schema.empty_table().to_pandas(), request)
+    data_frames.check_column(request.inputs, "data.inputs", schema.empty_table().to_pandas(), request)
     if not _holds_bytes(schema.field(request.inputs).type):
         raise InputError(
             f"must name a column of {request.source} that holds encoded images",
@@ -60,9 +60,9 @@ def _holds_bytes(kind: Any) -> bool:
 
 def _images(table: pa.Table, column: str, schema: pa.Schema, request: Request) -> Rows:
     labels = schema.remove(schema.get_field_index(column)).empty_table().to_pandas()
-    target = data_frames.known(request.target, "data.target", labels, request)
+    target = data_frames.check_column(request.target, "data.target", labels, request)
     if request.order is not None:
-        data_frames.known(request.order, "data.split.column", labels, request)
+        data_frames.check_column(request.order, "data.split.column", labels, request)
     encoded = [item["bytes"] if isinstance(item, dict) else item for item in table.column(column).to_pylist()]
     if not encoded:
         raise InputError(f"{request.source} must hold at least one row", path=request.field)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.core import InputError, nearest
+from tasks.core import InputError, nearest_choice
 from tasks.data.readers import data_frames
 from tasks.data.readers.examples import Examples, Request, Rows
 
@@ -45,7 +45,7 @@ def read_sklearn(request: Request) -> Rows:
             "must be a data set that scikit-learn ships",
             path=request.field,
             value=request.source,
-            nearest=PREFIX + (nearest(name, READERS) or "digits"),
+            nearest=PREFIX + (nearest_choice(name, READERS) or "digits"),
         )
     spec = importlib.util.find_spec("sklearn")
     if spec is None or not spec.submodule_search_locations:

@@ -30,7 +30,7 @@ class ChannelFlow:
         self.sets = ChannelSets()
         self.slots: dict[tuple[str, Side], list[int]] = {}
         self.flows: dict[fx.Node, Flow] = {}
-        self.unsafe, self.shared = layers.unsafe(traced), layers.shared(traced)
+        self.unsafe, self.shared = layers.not_prunable(traced), layers.shared(traced)
 
     def visit(self, node: fx.Node) -> None:
         """Follows the channels through one node; call it for every node, in the order of the graph."""
@@ -60,8 +60,8 @@ class ChannelFlow:
         return self.slots[layer, side]
 
     def _divide(self, module: nn.Module, inside: list[int], outside: list[int]) -> None:
-        """Joins the channels that a layer with groups can only lose together (`layers.division`)."""
-        groups, whole = layers.division(module)
+        """Joins the channels that a layer with groups can only lose together (`layers.channel_groups_in`)."""
+        groups, whole = layers.channel_groups_in(module)
         read, made = len(inside) // groups, len(outside) // groups
         for group in range(groups if whole else 0):
             together = inside[group * read : (group + 1) * read] + outside[group * made : (group + 1) * made]

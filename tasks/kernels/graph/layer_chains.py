@@ -38,7 +38,7 @@ def find_chains(traced: fx.GraphModule) -> dict[str, Chain]:
     """
     calls = [node for node in traced.graph.nodes if node.op == "call_module"]
     names = [str(node.target) for node in calls]
-    barred = layers.unsafe(traced)
+    barred = layers.not_prunable(traced)
     found: dict[str, Chain] = {}
     owners: dict[fx.Node, Chain] = {}
     for node, name in zip(calls, names, strict=True):

@@ -47,13 +47,13 @@ def widths(module: Any, dims: int) -> tuple[int, int, int]:
     return width, width, 1 - dims
 
 
-def filters(module: Any) -> Tensor:
+def output_filters(module: Any) -> Tensor:
     """The layer's weights, detached, with its output channels on the first axis: (out, …)."""
     weight: Tensor = module.weight.detach()
     return weight.transpose(0, 1) if isinstance(module, TRANSPOSED) else weight
 
 
-def division(module: Any) -> tuple[int, bool]:
+def channel_groups_in(module: Any) -> tuple[int, bool]:
     """(number of groups, whether pruning removes whole groups); (1, False) for a layer without groups.
 
     Many small groups are removed as wholes; of a few large groups, each loses the channels at the same positions.
@@ -106,7 +106,7 @@ def shared(model: nn.Module) -> dict[str, str]:
     }
 
 
-def unsafe(traced: fx.GraphModule) -> dict[str, str]:
+def not_prunable(traced: fx.GraphModule) -> dict[str, str]:
     """Layers whose weights cannot be cut, by name, each with the reason."""
     found = shared(traced)
     for name, module in traced.named_modules():

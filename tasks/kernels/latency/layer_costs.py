@@ -28,7 +28,7 @@ _table: ContextVar[dict[str, float] | None] = ContextVar("table", default=None)
 
 
 @contextmanager
-def remembered(table: dict[str, float]) -> Iterator[None]:
+def cost_table(table: dict[str, float]) -> Iterator[None]:
     """Inside the context, layers in `table` are not measured again, and undisturbed measurements are added to it.
 
     The table maps `str(Layer)` to milliseconds (JSON); it is valid for one host and one version of the runtime.
@@ -40,7 +40,7 @@ def remembered(table: dict[str, float]) -> Iterator[None]:
         _table.reset(token)
 
 
-def times(layers: Iterable[Layer]) -> dict[Layer, float]:
+def measure_layers(layers: Iterable[Layer]) -> dict[Layer, float]:
     """Milliseconds of each distinct layer in ONNX Runtime with one example and one thread (see `time_layers`)."""
     known = _table.get()
     known = {} if known is None else known
@@ -56,12 +56,12 @@ def times(layers: Iterable[Layer]) -> dict[Layer, float]:
     return {layer: table[str(layer)] for layer in wanted}
 
 
-def block() -> int:
+def channel_block() -> int:
     """The runtime's channel block on this host: the smallest number of channels whose removal saves time.
 
     It must save at least half of the share of multiply-accumulates removed. The largest of BLOCKS when none does.
     """
-    rows = times(_probe(PROBE - size) for size in (0, *BLOCKS))
+    rows = measure_layers(_probe(PROBE - size) for size in (0, *BLOCKS))
     whole = rows[_probe(PROBE)]
     for size in BLOCKS:
         left = PROBE - size
@@ -74,7 +74,7 @@ def _probe(width: int) -> Layer:
     return Layer(width, width, (16, 16), (3, 3), (1, 1), (1, 1), (1, 1, 1, 1))
 
 
-def calls(model: nn.Module, example: torch.Tensor, layers: Iterable[str] = ()) -> dict[str, list[Layer]]:
+def layer_calls(model: nn.Module, example: torch.Tensor, layers: Iterable[str] = ()) -> dict[str, list[Layer]]:
     """The calls of each linear layer and convolution, by its name, in one run of a copy on the batch `example`.
 
     `layers` names layers to include from inside torch's attention layers (see `attention.expand_attention`).

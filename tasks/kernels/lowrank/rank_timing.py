@@ -14,7 +14,7 @@ TIE = 1.03
 
 
 @dataclass(frozen=True)
-class Timed:
+class RankTiming:
     """The chosen ranks, with the milliseconds of the whole layer and of its factors."""
 
     ranks: list[int]
@@ -36,17 +36,17 @@ def rank_options(least: Sequence[int], full: Sequence[int], block: int) -> list[
     return list(product(*each))
 
 
-def pieces(layer: Layer, ranks: Sequence[int]) -> list[Layer]:
+def factor_layers(layer: Layer, ranks: Sequence[int]) -> list[Layer]:
     """The layers that `factorization.build_factors` would make: two, or three with two ranks."""
     if not layer.kernel:
         return [replace(layer, made=ranks[0]), replace(layer, read=ranks[0])]
-    last = _pointwise(ranks[-1], layer.made, written(layer))
+    last = _pointwise(ranks[-1], layer.made, output_size(layer))
     if len(ranks) == 1:
         return [replace(layer, made=ranks[0]), last]
     return [_pointwise(layer.read, ranks[0], layer.positions), replace(layer, read=ranks[0], made=ranks[1]), last]
 
 
-def written(layer: Layer) -> tuple[int, ...]:
+def output_size(layer: Layer) -> tuple[int, ...]:
     """The size of a convolution's output without its channels: (height, width) for 2-D."""
     axes = len(layer.kernel)
     sides = zip(layer.pads[:axes], layer.pads[axes:], strict=True)
@@ -61,24 +61,26 @@ def _pointwise(read: int, made: int, positions: tuple[int, ...]) -> Layer:
 
 def measure_ranks(
     calls: Mapping[str, Sequence[Layer]], allowed: Mapping[str, Sequence[tuple[int, ...]]]
-) -> dict[str, Timed]:
+) -> dict[str, RankTiming]:
     """For each layer in `allowed`, the highest of its allowed ranks that are as fast as the fastest ones (`TIE`).
 
-    `calls` describes each layer's calls (`layer_costs.calls`). Every distinct layer is measured once.
+    `calls` describes each layer's calls (`layer_costs.layer_calls`). Every distinct layer is measured once.
     """
     wanted = {
-        name: {ranks: [piece for call in calls[name] for piece in pieces(call, ranks)] for ranks in each}
+        name: {ranks: [piece for call in calls[name] for piece in factor_layers(call, ranks)] for ranks in each}
         for name, each in allowed.items()
     }
     whole = [call for name in allowed for call in calls[name]]
-    table = layer_costs.times(
+    table = layer_costs.measure_layers(
         [*whole, *(piece for each in wanted.values() for some in each.values() for piece in some)]
     )
     return {name: _best(each, [table[call] for call in calls[name]], table) for name, each in wanted.items()}
 
 
-def _best(each: Mapping[tuple[int, ...], Sequence[Layer]], whole: Sequence[float], table: dict[Layer, float]) -> Timed:
+def _best(
+    each: Mapping[tuple[int, ...], Sequence[Layer]], whole: Sequence[float], table: dict[Layer, float]
+) -> RankTiming:
     times = {ranks: sum(table[piece] for piece in some) for ranks, some in each.items()}
     fastest = min(times.values())
     best = max((ranks for ranks, ms in times.items() if ms <= TIE * fastest), key=sum)
-    return Timed(list(best), sum(whole), times[best])
+    return RankTiming(list(best), sum(whole), times[best])

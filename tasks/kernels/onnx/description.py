@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 
 from tasks.kernels.onnx import graph_reading
-from tasks.kernels.onnx.serialization import constants, exposed, load_proto
+from tasks.kernels.onnx.serialization import constants, load_proto, session_with_outputs
 from tasks.kernels.onnx.sessions import Array, open_session
 
 
@@ -101,7 +101,7 @@ def _macs(proto: onnx.ModelProto, example: Mapping[str, Array]) -> int:
     known = {name: array.shape for name, array in {**constants(proto), **example}.items()}
     names = sorted({name for _, around in wanted for name in around} - known.keys())
     if names:
-        outputs = exposed(proto, names).run(names, dict(example))
+        outputs = session_with_outputs(proto, names).run(names, dict(example))
         known |= {name: array.shape for name, array in zip(names, outputs, strict=True)}
     examples = int(next(iter(example.values())).shape[0])
     return (

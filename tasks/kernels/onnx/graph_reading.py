@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.kernels.quantization.number_formats import along
+from tasks.kernels.quantization.number_formats import broadcast_along
 
 Array = NDArray[Any]
 Shape = Sequence[int]
@@ -79,7 +79,7 @@ def count_parameters(
             helpers.update(node.input[1:])
             if len(node.input) == 3 and node.input[0] in constants:
                 stored, zero = constants[node.input[0]], constants[node.input[2]]
-                zeros[node.input[0]] = along(zero, stored, axis_of(node))
+                zeros[node.input[0]] = broadcast_along(zero, stored, axis_of(node))
     kept = {
         name: array
         for name, array in constants.items()
@@ -94,7 +94,7 @@ def quantizable_nodes(nodes: Sequence[Node], constants: Collection[str]) -> list
     return [node.name for node in nodes if node.op_type in QUANTIZED and node.input[1] in constants]
 
 
-def riding(nodes: Sequence[Node], chosen: Collection[str], constants: Collection[str]) -> list[str]:
+def with_followers(nodes: Sequence[Node], chosen: Collection[str], constants: Collection[str]) -> list[str]:
     """Names of the nodes to quantize: `chosen` and the operators of RIDERS after them, in the order of the graph.
 
     Such an operator follows when all of its inputs that are not constants (at least one) come from quantized nodes.
@@ -116,7 +116,7 @@ def activations_of(nodes: Sequence[Node], names: Collection[str], constants: Col
     return sorted(name for name in around if name and name not in constants)
 
 
-def needless(nodes: Sequence[Node], names: Collection[str]) -> list[tuple[Node, Node]]:
+def redundant_rounding(nodes: Sequence[Node], names: Collection[str]) -> list[tuple[Node, Node]]:
     """The needless pairs (QuantizeLinear, DequantizeLinear): after a matrix product, and read by no node in `names`.
 
     The runtime's 8-bit products can return float directly, so that an output keeps its precision: 256 levels are

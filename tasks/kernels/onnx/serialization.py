@@ -38,7 +38,7 @@ def constants(proto: onnx.ModelProto) -> dict[str, Array]:
     return found
 
 
-def exposed(proto: onnx.ModelProto, names: Sequence[str]) -> Any:
+def session_with_outputs(proto: onnx.ModelProto, names: Sequence[str]) -> Any:
     """A session of the unoptimized graph that has the named tensors among its outputs."""
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)

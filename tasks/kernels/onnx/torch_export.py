@@ -39,7 +39,7 @@ def convert(model: nn.Module, shape: tuple[int, ...]) -> onnx.ModelProto:
     ):
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            fake_quantization.frozen(model) if quantized else model,
+            fake_quantization.to_integer_graph(model) if quantized else model,
             (example,),
             dynamo=True,
             opset_version=OPSET,

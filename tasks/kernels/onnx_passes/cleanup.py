@@ -6,7 +6,7 @@ import onnx
 
 from tasks.kernels.onnx.serialization import dump, load_proto
 from tasks.kernels.onnx_passes import fusion_patterns
-from tasks.kernels.onnx_passes.finalize import drop_unused, tidy
+from tasks.kernels.onnx_passes.finalize import drop_unused, finalize_graph
 from tasks.kernels.onnx_passes.static_quantization import fuse
 
 IMPROVEMENTS = (
@@ -28,7 +28,7 @@ def clean(model: bytes) -> bytes:
         improve(fusion_patterns.view(proto))
     drop_unused(proto.graph)
     del proto.graph.value_info[:]
-    return dump(tidy(proto, origin))
+    return dump(finalize_graph(proto, origin))
 
 
 def _freed(proto: onnx.ModelProto) -> onnx.ModelProto:

@@ -9,7 +9,7 @@ import onnx
 from tasks.kernels.onnx import graph_reading
 from tasks.kernels.onnx.serialization import constants, dump, load_proto
 from tasks.kernels.onnx_passes import fusion_patterns
-from tasks.kernels.onnx_passes.finalize import drop_unused, quiet, tidy
+from tasks.kernels.onnx_passes.finalize import drop_unused, finalize_graph, quiet
 
 
 def quantize_dynamic(fused: bytes, nodes: Collection[str], per_channel: bool = True) -> bytes:
@@ -43,7 +43,7 @@ def quantize_dynamic(fused: bytes, nodes: Collection[str], per_channel: bool = T
     written = quantizer.model.model
     drop_unused(written.graph)
     del written.graph.value_info[:]
-    return dump(tidy(written, load_proto(fused)))
+    return dump(finalize_graph(written, load_proto(fused)))
 
 
 def split_linear(proto: onnx.ModelProto) -> onnx.ModelProto:

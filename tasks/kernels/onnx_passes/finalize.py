@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import onnx
 
 
-def tidy(written: onnx.ModelProto, origin: onnx.ModelProto) -> onnx.ModelProto:
+def finalize_graph(written: onnx.ModelProto, origin: onnx.ModelProto) -> onnx.ModelProto:
     """Gives `written` the metadata and producer of `origin`, and drops operator sets that it does not use."""
     written.producer_name, written.producer_version = origin.producer_name, origin.producer_version
     del written.metadata_props[:]

@@ -8,9 +8,9 @@ import numpy as np
 import onnx
 
 from tasks.kernels.onnx import graph_reading
-from tasks.kernels.onnx.serialization import constants, dump, exposed, load_proto
+from tasks.kernels.onnx.serialization import constants, dump, load_proto, session_with_outputs
 from tasks.kernels.onnx.sessions import Array
-from tasks.kernels.onnx_passes.finalize import tidy
+from tasks.kernels.onnx_passes.finalize import finalize_graph
 from tasks.kernels.onnx_passes.static_quantization import record_activations, session_batch
 from tasks.kernels.quantization.number_formats import Range, extremes
 
@@ -19,7 +19,7 @@ STEP = 16
 LARGEST = float(np.finfo(np.float16).max)
 
 
-def between(fused: bytes) -> dict[str, str]:
+def float16_candidates(fused: bytes) -> dict[str, str]:
     """The convolutions, matrix products and all operators between them: name → type, in the order of the graph.
 
     Operators before the first product preprocess the user's numbers, and those after the last one restore the unit
@@ -41,13 +41,13 @@ def magnitudes(fused: bytes, names: Collection[str], batches: Sequence[Mapping[s
     floats = {item.name for item in (*proto.graph.value_info, *proto.graph.output)
               if item.type.tensor_type.elem_type == onnx.TensorProto.FLOAT}  # fmt: skip
     wanted = [name for name in dict.fromkeys(around) if name in floats and name not in fixed]
-    session = exposed(proto, wanted)
+    session = session_with_outputs(proto, wanted)
     found: dict[str, Range] = {name: (float(array.min()), float(array.max())) for name, array in fixed.items()}
     found |= extremes(record_activations(session, wanted, batches, session_batch(session, STEP)))
     return {name: max(abs(low), abs(high)) for name, (low, high) in found.items()}
 
 
-def halve(fused: bytes, names: Collection[str]) -> bytes:
+def convert_to_float16(fused: bytes, names: Collection[str]) -> bytes:
     """The fused file with the named operators, and the weights that only they read, in float16.
 
     The file's inputs and outputs keep their types; other operators stay float32, with casts between. Deterministic.
@@ -63,7 +63,7 @@ def halve(fused: bytes, names: Collection[str]) -> bytes:
     _drop_round_trips(written.graph)
     ONNXModel(written).topological_sort()
     del written.graph.value_info[:]
-    return dump(tidy(written, origin))
+    return dump(finalize_graph(written, origin))
 
 
 def _drop_round_trips(graph: onnx.GraphProto) -> None:

@@ -9,7 +9,7 @@ from onnx import helper
 from tasks.kernels.onnx.serialization import dump, load_proto
 from tasks.kernels.onnx.sessions import Array
 from tasks.kernels.onnx_passes import fusion_patterns
-from tasks.kernels.onnx_passes.finalize import drop_unused, tidy
+from tasks.kernels.onnx_passes.finalize import drop_unused, finalize_graph
 from tasks.kernels.quantization.number_formats import Range
 
 
@@ -51,7 +51,7 @@ def fold_pixels(cleaned: bytes) -> tuple[bytes, dict[str, Range]] | None:
     del proto.graph.value_info[:]
     written = onnx.shape_inference.infer_shapes(proto)
     limits = (float(-zero), float(255 - zero))
-    return dump(tidy(written, proto)), dict.fromkeys((cast.output[0], planes), limits)
+    return dump(finalize_graph(written, proto)), dict.fromkeys((cast.output[0], planes), limits)
 
 
 def _chain(found: fusion_patterns.GraphView) -> list[onnx.NodeProto] | None:

@@ -12,10 +12,10 @@ import onnx
 import onnxruntime
 
 from tasks.kernels.onnx import graph_reading
-from tasks.kernels.onnx.serialization import constants, dump, exposed, load_proto
+from tasks.kernels.onnx.serialization import constants, dump, load_proto, session_with_outputs
 from tasks.kernels.onnx.sessions import Array
-from tasks.kernels.onnx_passes.finalize import drop_unused, quiet, tidy
-from tasks.kernels.quantization.number_formats import FORMATS, Calibration, Range, Variant, clipped, extremes
+from tasks.kernels.onnx_passes.finalize import drop_unused, finalize_graph, quiet
+from tasks.kernels.quantization.number_formats import FORMATS, Calibration, Range, Variant, clipped_ranges, extremes
 
 HISTOGRAM = 128
 """Examples that histograms are made from: some hundred thousand values of each tensor are enough."""
@@ -43,7 +43,7 @@ def fuse(model: bytes) -> bytes:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.optimized_model_filepath = str(path)
         onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        return dump(tidy(onnx.shape_inference.infer_shapes(onnx.load(path)), load_proto(model)))
+        return dump(finalize_graph(onnx.shape_inference.infer_shapes(onnx.load(path)), load_proto(model)))
 
 
 def collect_ranges(
@@ -53,26 +53,28 @@ def collect_ranges(
     method: Calibration,
     step: int = 8,
 ) -> dict[str, Range]:
-    """Ranges of the activations that `nodes` (names in the fused graph) and their riders read or make, by name.
+    """Ranges of the activations that `nodes` (names in the fused graph) and their followers read or make, by name.
 
-    For the riders see `graph_reading.riding`. `batches` holds inputs by name; `step` examples run at a time, to bound
-    the memory of the activations. A NaN among the values makes the range NaN. The histograms of `entropy` and
-    `percentile` use the first HISTOGRAM examples only.
+    For the followers see `graph_reading.with_followers`. `batches` holds inputs by name; `step` examples run at a
+    time, to bound the memory of the activations. A NaN among the values makes the range NaN. The histograms of
+    `entropy` and `percentile` use the first HISTOGRAM examples only.
     """
     proto = load_proto(fused)
     known = constants(proto)
-    names = graph_reading.activations_of(proto.graph.node, graph_reading.riding(proto.graph.node, nodes, known), known)
+    names = graph_reading.activations_of(
+        proto.graph.node, graph_reading.with_followers(proto.graph.node, nodes, known), known
+    )
     floats = {item.name for item in (*proto.graph.value_info, *proto.graph.input, *proto.graph.output)
               if item.type.tensor_type.elem_type == onnx.TensorProto.FLOAT}  # fmt: skip
     names = [name for name in names if name in floats]
-    session = exposed(proto, names)
+    session = session_with_outputs(proto, names)
 
     step = session_batch(session, step)
     full = extremes(record_activations(session, names, batches, step))
     if method == "minmax" or not all(np.isfinite(limits).all() for limits in full.values()):
         return full
     parts = record_activations(session, names, batches, step)
-    return clipped(islice(parts, HISTOGRAM // step), full, method)
+    return clipped_ranges(islice(parts, HISTOGRAM // step), full, method)
 
 
 def session_batch(session: onnxruntime.InferenceSession, usual: int) -> int:
@@ -98,7 +100,7 @@ def quantize(
     variant: Variant,
     per_channel: bool = True,
 ) -> bytes:
-    """The fused file with `nodes` and their riders (`graph_reading.riding`) in 8 bits (QDQ). Deterministic.
+    """The fused file with `nodes` and their riders (`graph_reading.with_followers`) in 8 bits (QDQ). Deterministic.
 
     `ranges` is the result of `collect_ranges`; KeyError with the tensor's name when one is missing.
     """
@@ -107,7 +109,7 @@ def quantize(
     from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
     proto = load_proto(fused)
-    names = graph_reading.riding(proto.graph.node, nodes, constants(proto))
+    names = graph_reading.with_followers(proto.graph.node, nodes, constants(proto))
     known = {
         name: TensorData(lowest=np.array(low, np.float32), highest=np.array(high, np.float32))
         for name, (low, high) in ranges.items()
@@ -131,13 +133,13 @@ def quantize(
     written = quantizer.model.model
     _keep_answers_float(written, names)
     del written.graph.value_info[:]
-    return dump(tidy(written, load_proto(fused)))
+    return dump(finalize_graph(written, load_proto(fused)))
 
 
 def _keep_answers_float(proto: onnx.ModelProto, names: Collection[str]) -> None:
     """Removes the rounding after matrix products that no quantized operator reads."""
     graph = proto.graph
-    for before, after in graph_reading.needless(graph.node, names):
+    for before, after in graph_reading.redundant_rounding(graph.node, names):
         exact, rounded = before.input[0], after.output[0]
         graph.node.remove(before)
         graph.node.remove(after)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tasks.kernels.onnx.serialization import constants, dump, load_proto
 from tasks.kernels.onnx_passes.dynamic_quantization import split_linear
-from tasks.kernels.onnx_passes.finalize import drop_unused, quiet, tidy
+from tasks.kernels.onnx_passes.finalize import drop_unused, finalize_graph, quiet
 
 Bits = Literal[4, 8]
 FLOATS, INTEGERS = 1, 4
@@ -68,4 +68,4 @@ def quantize_weights(fused: bytes, names: Collection[str], bits: Bits, block_siz
     written = quantizer.model.model
     drop_unused(written.graph)
     del written.graph.value_info[:]
-    return dump(tidy(written, origin))
+    return dump(finalize_graph(written, origin))

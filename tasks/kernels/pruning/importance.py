@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from tasks.kernels.graph.attention import expand_attention, layer_of
 from tasks.kernels.graph.channel_groups import Group, Place, Side
-from tasks.kernels.graph.layers import BATCH_NORMS, division, filters
+from tasks.kernels.graph.layers import BATCH_NORMS, channel_groups_in, output_filters
 from tasks.kernels.graph.tracing import to_device_of
 from tasks.kernels.pruning.layer_slicing import width
 from tasks.kernels.training.losses import task_loss
@@ -20,7 +20,8 @@ from tasks.kernels.training.losses import task_loss
 def magnitude(model: nn.Module, group: Group) -> Tensor:
     """L2 norm of each channel's filters over all layers that make the group (Li et al. 2017 use L1)."""
     squares = [
-        _rows(filters(layer), place, group.channels).square().sum(1) for place, layer in _places(model, group, "out")
+        _rows(output_filters(layer), place, group.channels).square().sum(1)
+        for place, layer in _places(model, group, "out")
     ]
     return torch.stack(squares).sum(0).sqrt()
 
@@ -33,7 +34,7 @@ def fpgm(model: nn.Module, group: Group) -> Tensor:
     """
     distances = []
     for place, layer in _places(model, group, "out"):
-        weight = filters(layer)
+        weight = output_filters(layer)
         first = place.start % place.width
         count = (len(weight) - first) // place.width
         everything = _rows(weight, replace(place, start=first), count)
@@ -114,7 +115,7 @@ def _change(effect: dict[str, Tensor], group: Group) -> Tensor:
 
 def _readers(model: nn.Module, group: Group) -> list[str]:
     """The layers that read the group, without those that lose whole groups: their own output is removed as well."""
-    return [layer for layer in group.layers("in") if not division(model.get_submodule(layer))[1]]
+    return [layer for layer in group.layers("in") if not channel_groups_in(model.get_submodule(layer))[1]]
 
 
 def _places(model: nn.Module, group: Group, side: Side) -> Iterator[tuple[Place, Any]]:

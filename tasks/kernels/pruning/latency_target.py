@@ -31,7 +31,7 @@ REST = 0.15
 TELLING = 0.02
 """Below this many milliseconds, a layer is too fast for small gains to be measured."""
 Calls = Mapping[str, Sequence[Layer]]
-"""The result of `layer_costs.calls`: each layer's calls, by the layer's name."""
+"""The result of `layer_costs.layer_calls`: each layer's calls, by the layer's name."""
 
 
 class OutOfReachError(Exception):
@@ -73,7 +73,7 @@ def layer_works(groups: Sequence[Group], calls: Calls, options: Sequence[Sequenc
                 reads, mades = (_points(axis, full, options) for axis in (read, made))
                 found.append((name, layer, read, made, reads, mades))
     grid = [layer_costs.resized(layer, r, m) for _, layer, _, _, reads, mades in found for r in reads for m in mades]
-    table = layer_costs.times(grid)
+    table = layer_costs.measure_layers(grid)
     return [
         LayerCost(name, read, made, layer_costs.surface(layer, reads, mades, table).at)
         for name, layer, read, made, reads, mades in found

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from tasks.kernels.graph.channel_groups import Side
-from tasks.kernels.graph.layers import CONVOLUTIONS, LAYER_NORMS, TRANSPOSED, axis_of_tensor, division, widths
+from tasks.kernels.graph.layers import CONVOLUTIONS, LAYER_NORMS, TRANSPOSED, axis_of_tensor, channel_groups_in, widths
 
 _AXES: dict[Side, dict[str, int]] = {
     "out": {"weight": 0, "bias": 0},
@@ -20,14 +20,14 @@ _AXES: dict[Side, dict[str, int]] = {
 _TRANSPOSED: dict[Side, dict[str, int]] = {"out": {"weight": 1, "bias": 0}, "in": {"weight": 0}}
 
 
-def trim(module: Any, side: Side, gone: Collection[int]) -> None:
+def slice_layer(module: Any, side: Side, gone: Collection[int]) -> None:
     """Removes the positions `gone` from one side of the layer, in place.
 
-    Where whole groups are removed (`layers.division`), trim the side `out` before `in`, which changes the number
-    of groups. Raises ValueError when no position would stay, or the groups would become unequal.
+    Where whole groups are removed (`layers.channel_groups_in`), slice the side `out` before `in`, which changes the
+    number of groups. Raises ValueError when no position would stay, or the groups would become unequal.
     """
     stay = kept(module, side, gone)
-    groups, whole = division(module)
+    groups, whole = channel_groups_in(module)
     share = width(module, side) // groups
     left = [sum(position // share == group for position in stay) for group in range(groups)]
     if not (set(left) <= {0, share} if whole else len(set(left)) == 1):

@@ -20,7 +20,7 @@ def is_sparse(weight: Tensor) -> bool:
 
 
 @contextmanager
-def zeros_held(model: nn.Module) -> Iterator[list[str]]:
+def keep_zeros(model: nn.Module) -> Iterator[list[str]]:
     """Inside the context, the zeros of sparse weights get a gradient of 0; yields the names of these weights.
 
     An optimizer that is created inside then leaves them at exactly zero: their momentum stays zero, and weight

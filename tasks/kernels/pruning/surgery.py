@@ -10,9 +10,9 @@ from torch import nn
 
 from tasks.kernels.graph.attention import expand_attention
 from tasks.kernels.graph.channel_groups import Group, Side
-from tasks.kernels.graph.layers import LAYER_NORMS, NORMS_OVER_CHANNELS, TRANSPOSED, division
+from tasks.kernels.graph.layers import LAYER_NORMS, NORMS_OVER_CHANNELS, TRANSPOSED, channel_groups_in
 from tasks.kernels.graph.tracing import to_device_of
-from tasks.kernels.pruning.layer_slicing import kept, trim, trim_tensor, width
+from tasks.kernels.pruning.layer_slicing import kept, slice_layer, trim_tensor, width
 
 TOLERANCE = 1e-3
 """Largest relative difference between a pruned network and its reference that counts as rounding."""
@@ -31,13 +31,13 @@ def cut_channels(model: nn.Module, groups: Sequence[Group], keep: Mapping[int, S
             if side == "tensor":
                 trim_tensor(pared, layer, positions)
             else:
-                trim(pared.get_submodule(layer), side, positions)
+                slice_layer(pared.get_submodule(layer), side, positions)
         except ValueError as error:
             raise ValueError(f"layer {layer}: {error}") from None
     return pared
 
 
-def silence(model: nn.Module, groups: Sequence[Group], keep: Mapping[int, Sequence[int]]) -> nn.Module:
+def zero_channels(model: nn.Module, groups: Sequence[Group], keep: Mapping[int, Sequence[int]]) -> nn.Module:
     """The reference for `cut_channels`: a copy of full size whose layers ignore the removed channels.
 
     Layers that read them get zero weights. Norms over channels compute their statistics without them, because a
@@ -63,7 +63,7 @@ def difference(
     About 0 for a correct cut, infinite when the shapes differ. Torch's RuntimeError when the cut network fails.
     """
     with torch.no_grad():
-        wanted = silence(model, groups, keep).eval()(to_device_of(model, example))
+        wanted = zero_channels(model, groups, keep).eval()(to_device_of(model, example))
         got = cut_channels(model, groups, keep).eval()(to_device_of(model, example))
     if got.shape != wanted.shape:
         return float("inf")
@@ -77,7 +77,7 @@ class _Reduced(nn.Module):
         super().__init__()
         self.stay = kept(norm, "through", gone)
         self.last, self.norm = isinstance(norm, LAYER_NORMS), norm
-        trim(norm, "through", gone)
+        slice_layer(norm, "through", gone)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         axis, outputs = -1 if self.last else 1, torch.zeros_like(inputs)
@@ -100,7 +100,7 @@ def _lost(groups: Sequence[Group], keep: Mapping[int, Sequence[int]]) -> dict[tu
 
 def _ignore(module: Any, gone: set[int]) -> None:
     """Zeroes the weights of these input channels; whole groups that go are ignored by their own readers."""
-    groups, whole = division(module)
+    groups, whole = channel_groups_in(module)
     if not whole:
         share = width(module, "in") // groups
         with torch.no_grad():

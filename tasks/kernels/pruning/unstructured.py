@@ -16,7 +16,7 @@ def smallest(weight: Tensor, count: int) -> Tensor:
     return chosen.view(weight.shape)
 
 
-def beyond(weight: Tensor, kept: int, group: int) -> Tensor:
+def n_m_mask(weight: Tensor, kept: int, group: int) -> Tensor:
     """A mask, True at all but the `kept` largest magnitudes of each `group` consecutive inputs (N:M sparsity).
 
     `weight` is (outputs, inputs, …), as in linear layers and convolutions; each output and each position of a
@@ -30,7 +30,7 @@ def beyond(weight: Tensor, kept: int, group: int) -> Tensor:
     return chosen.reshape(last.shape).movedim(-1, 1)
 
 
-def share_out(weights: Sequence[Tensor], total: int, most: Sequence[int]) -> list[int]:
+def distribute_sparsity(weights: Sequence[Tensor], total: int, most: Sequence[int]) -> list[int]:
     """How many weights each tensor loses when the `total` smallest magnitudes of all tensors are removed.
 
     Tensor i loses at most `most[i]`; the others make up for the rest. Raises ValueError when `total` exceeds the

@@ -218,7 +218,7 @@ class FrozenLayer(nn.Module):
         return answer
 
 
-def frozen(model: nn.Module) -> fx.GraphModule:
+def to_integer_graph(model: nn.Module) -> fx.GraphModule:
     """A copy of a fake-quantized network for export: integers and scales as buffers, no parameters, equal outputs.
 
     `model` must itself be the traced network (`fx.GraphModule`), not contain it: TypeError otherwise.

@@ -53,7 +53,9 @@ def extremes(parts: Iterable[Mapping[str, Array]]) -> dict[str, Range]:
     return found
 
 
-def clipped(parts: Iterable[Mapping[str, Array]], full: Mapping[str, Range], method: Calibration) -> dict[str, Range]:
+def clipped_ranges(
+    parts: Iterable[Mapping[str, Array]], full: Mapping[str, Range], method: Calibration
+) -> dict[str, Range]:
     """Ranges that clip outliers, at most as wide as `full` (the extremes), from histograms of `parts`.
 
     `method` is `entropy` or `percentile`; `parts` yields arrays by tensor name and is read once.
@@ -108,7 +110,7 @@ def _divergence(counts: Array, end: int) -> float:
     return float((p * np.log(p / q)).sum())
 
 
-def along(values: Array, shaped: Array, axis: int) -> Array:
+def broadcast_along(values: Array, shaped: Array, axis: int) -> Array:
     """`values`, one number or one for each slice of `shaped` along `axis`, reshaped to broadcast against it."""
     if values.size == 1:
         return values.reshape(())

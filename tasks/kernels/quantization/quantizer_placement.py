@@ -37,7 +37,7 @@ _NOTHING = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, f
 """Layers that are absent from the exported graph."""
 
 
-def chosen(traced: fx.GraphModule) -> list[str]:
+def quantizable_layers(traced: fx.GraphModule) -> list[str]:
     """Names of the linear layers and convolutions that can run in 8 bits, in the order of the graph.
 
     Only layers that the graph calls directly: no parts of composite layers, and no subclasses.
@@ -47,7 +47,7 @@ def chosen(traced: fx.GraphModule) -> list[str]:
     return list(dict.fromkeys(name for name in names if type(traced.get_submodule(name)) in kinds))
 
 
-def fold(traced: fx.GraphModule) -> fx.GraphModule:
+def fold_batch_norms(traced: fx.GraphModule) -> fx.GraphModule:
     """Folds each batch norm into the convolution or linear layer before it, in place, and returns `traced`.
 
     The norm must be the only reader of the layer's output, and neither may be shared or called twice.
@@ -78,7 +78,7 @@ def _folds(layer: nn.Module, norm: Any, node: fx.Node) -> bool:
     return type(layer) in layers.CONVOLUTIONS or (type(layer) is nn.Linear and len(node.meta["shape"]) == 2)
 
 
-def sites(traced: fx.GraphModule, names: Collection[str]) -> dict[str, str]:
+def quantizer_sites(traced: fx.GraphModule, names: Collection[str]) -> dict[str, str]:
     """The values to quantize when the layers `names` run in 8 bits: node name → name of its quantizer.
 
     A quantizer is named after the node whose range it has. Operators that only rearrange values share the quantizer
@@ -128,10 +128,10 @@ def _pads_zeros(node: fx.Node) -> bool:
     return mode in (None, "constant") and not value
 
 
-def ranges(traced: fx.GraphModule, found: Mapping[str, str], batches: Iterable[Tensor]) -> dict[str, Range]:
+def observe_ranges(traced: fx.GraphModule, found: Mapping[str, str], batches: Iterable[Tensor]) -> dict[str, Range]:
     """Lowest and highest value of each quantizer's tensor over all batches; NaN when it holds a NaN.
 
-    `found` is the result of `sites`; `batches` yields network inputs.
+    `found` is the result of `quantizer_sites`; `batches` yields network inputs.
     """
     wanted = set(found.values())
 
@@ -158,7 +158,8 @@ def place_quantizers(
 ) -> fx.GraphModule:
     """Inserts the quantizers and makes the layers `names` fake-quantized, in place; returns `traced`.
 
-    `found` is the result of `sites`, `limits` that of `ranges`; `bits` (7 or 8) are those of the weights.
+    `found` is the result of `quantizer_sites`, `limits` that of `observe_ranges`; `bits` (7 or 8) are those of the
+    weights.
     """
     device = next(traced.parameters()).device
     for node in list(traced.graph.nodes):

@@ -54,7 +54,7 @@ def paired_difference(losses: float, gains: float, n: float, z: float = Z95) -> 
     return _bisect(holds, estimate, -1.0), _bisect(holds, estimate, 1.0)
 
 
-def needed(losses: float, gains: float, n: int, margin: float, z: float = Z95) -> int | None:
+def examples_needed(losses: float, gains: float, n: int, margin: float, z: float = Z95) -> int | None:
     """The smallest number of examples at which the interval's upper end would be within `margin`.
 
     Assumes the same rates of losses and gains. None when the estimate itself is not below the margin, or when a
@@ -79,7 +79,7 @@ def needed(losses: float, gains: float, n: int, margin: float, z: float = Z95) -
 
 
 def needed_by_width(estimate: float, high: float, n: int, margin: float) -> int | None:
-    """As `needed`, for any metric: assumes that an interval's width shrinks with the root of the count `n`.
+    """As `examples_needed`, for any metric: assumes that an interval's width shrinks with the root of the count `n`.
 
     `estimate` and `high` are the present estimate and the upper end of its interval.
     """

@@ -12,7 +12,7 @@ _DIGITS = 64
 """Hexadecimal digits of a SHA-256. A checkpoint begins with two: the training's identity and the content's digest."""
 
 
-class NotOurs(Exception):  # noqa: N818 - it is an answer, not a fault
+class CheckpointMismatch(Exception):  # noqa: N818 - it is an answer, not a fault
     """The bytes are incomplete, altered, or from another training; the message says which."""
 
 
@@ -31,9 +31,9 @@ def unpack(identity: str, data: bytes, device: torch.device) -> dict[str, Any]:
     """
     owner, digest, body = data[:_DIGITS], data[_DIGITS : 2 * _DIGITS], data[2 * _DIGITS :]
     if hashlib.sha256(body).hexdigest().encode() != digest:
-        raise NotOurs("is half-written or altered")
+        raise CheckpointMismatch("is half-written or altered")
     if owner != identity.encode():
-        raise NotOurs("belongs to another training")
+        raise CheckpointMismatch("belongs to another training")
     content: dict[str, Any] = torch.load(io.BytesIO(body), map_location=device, weights_only=True)
     return content
 

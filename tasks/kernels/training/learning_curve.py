@@ -36,7 +36,7 @@ def minutes_of(curve: Curve) -> float:
     return sum(epoch.seconds for epoch in curve) / 60
 
 
-def standstill(curve: Curve, min_delta: float, lower_is_better: bool) -> int:
+def epochs_without_improvement(curve: Curve, min_delta: float, lower_is_better: bool) -> int:
     """Epochs since the last improvement of the score by more than `min_delta`; 0 for an empty curve.
 
     With `min_delta` 0, an equal score with a lower validation loss is an improvement, too: accuracy moves in steps.

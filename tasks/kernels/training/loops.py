@@ -89,7 +89,7 @@ def make_optimizer(
     raise ValueError(f"no optimizer is called {name!r}")
 
 
-def turn(optimizer: torch.optim.Optimizer, *, momentum: float, weight_decay: float) -> None:
+def set_hyperparameters(optimizer: torch.optim.Optimizer, *, momentum: float, weight_decay: float) -> None:
     """Changes these values of an optimizer from `make_optimizer` during training; `momentum` applies to SGD only."""
     for group in optimizer.param_groups:
         group["weight_decay"] = weight_decay
@@ -97,7 +97,7 @@ def turn(optimizer: torch.optim.Optimizer, *, momentum: float, weight_decay: flo
             group["momentum"] = momentum
 
 
-def arrange(model: nn.Module, *, channels_last: bool) -> None:
+def set_memory_layout(model: nn.Module, *, channels_last: bool) -> None:
     """Sets the memory layout of 2-D convolution weights, in place: channels-last (trains faster) or contiguous."""
     layout = torch.channels_last if channels_last else torch.contiguous_format
     for parameter in model.parameters():
@@ -107,7 +107,7 @@ def arrange(model: nn.Module, *, channels_last: bool) -> None:
 
 
 @dataclass(frozen=True)
-class Examples:
+class BatchSource:
     """Training examples as tensors on one device, with the augmentation and preprocessing of each batch."""
 
     inputs: Tensor
@@ -127,7 +127,7 @@ class Examples:
 
 def train_epoch(
     model: nn.Module,
-    examples: Examples,
+    examples: BatchSource,
     batches: Sequence[Tensor],
     optimizer: torch.optim.Optimizer,
     *,

@@ -7,7 +7,7 @@ from torch import nn
 
 
 @torch.no_grad()
-def inherit(student: nn.Module, teacher: nn.Module) -> tuple[list[str], dict[str, list[int]]]:
+def inherit_weights(student: nn.Module, teacher: nn.Module) -> tuple[list[str], dict[str, list[int]]]:
     """Copies the leading part of each teacher tensor into the student's tensor of the same name, in place.
 
     Tensors that the teacher lacks, or that are larger in the student, stay as they are.

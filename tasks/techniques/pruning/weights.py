@@ -110,7 +110,7 @@ class Weights(Technique):
                 raise Refusal(f"weights: the plan was made for another network: layer {layer['name']} is not the same")
             if plan["pattern"]:
                 kept, group = _parse(plan["pattern"])
-                gone = unstructured.beyond(weight, kept, group)
+                gone = unstructured.n_m_mask(weight, kept, group)
             else:
                 gone = unstructured.smallest(weight, layer["zeros"])
             with torch.no_grad():
@@ -160,7 +160,7 @@ class Weights(Technique):
             counts = [min(round(share * size), limit) for size, limit in zip(sizes, most, strict=True)]
         else:
             total = min(round(share * sum(sizes)), sum(most))
-            counts = unstructured.share_out(list(weights.values()), total, most)
+            counts = unstructured.distribute_sparsity(list(weights.values()), total, most)
         for name, count, size in zip(weights, counts, sizes, strict=True):
             if count == size:
                 law = f"must leave every layer a weight, but {name} would keep none of its {size}"

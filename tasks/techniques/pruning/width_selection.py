@@ -74,9 +74,9 @@ def by_share_measured(
     from tasks.kernels.latency import layer_costs
     from tasks.kernels.pruning import latency_target
 
-    groups, block = [group for group, _ in scored], layer_costs.block()
+    groups, block = [group for group, _ in scored], layer_costs.channel_block()
     options = latency_target.faster(
-        groups, layer_costs.calls(model, example, _names(groups)), latency_target.width_options(groups, block)
+        groups, layer_costs.layer_calls(model, example, _names(groups)), latency_target.width_options(groups, block)
     )
     chosen = [min(each, key=lambda width: abs(width - target)) for each, target in zip(options, targets, strict=True)]
     return chosen, {"block": block, "options": [list(each) for each in options]}
@@ -104,9 +104,9 @@ def by_speed(
     from tasks.kernels.latency.network_timer import NotConvertibleError
     from tasks.kernels.pruning import latency_target
 
-    (groups, scores), block = zip(*scored, strict=True), multiple or layer_costs.block()
+    (groups, scores), block = zip(*scored, strict=True), multiple or layer_costs.channel_block()
     options = latency_target.width_options(groups, block)
-    works = latency_target.layer_works(groups, layer_costs.calls(model, example, _names(groups)), options)
+    works = latency_target.layer_works(groups, layer_costs.layer_calls(model, example, _names(groups)), options)
     try:
         tried = latency_target.reach_speedup(model, groups, scores, options, works, goal, example)
     except latency_target.OutOfReachError as error:

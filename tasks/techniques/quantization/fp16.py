@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from tasks.core import InputError, Refusal, nearest
+from tasks.core import InputError, Refusal, nearest_choice
 from tasks.techniques.base import Batches, Lowers, Searched, Technique
 from tasks.techniques.quantization import variant_comparison
 
@@ -57,7 +57,7 @@ class Fp16(Technique):
             if not largest <= float16.LARGEST:
                 law = f"float16 ends at {float16.LARGEST:g}"
                 raise Refusal(f"fp16: {tensor} reaches {largest:.3g} on calibration examples, and {law}")
-        data = float16.halve(fused, names)
+        data = float16.convert_to_float16(fused, names)
         if len(data) >= len(model):
             raise Refusal(f"fp16: {names[0]} and others: {len(model)} bytes would become {len(data)}")
         reference = variant_comparison.measure_reference(model, batches)
@@ -75,10 +75,10 @@ class Fp16(Technique):
         from tasks.kernels.onnx_passes import cleanup, float16, static_quantization
 
         fused = static_quantization.fuse(cleanup.clean(model))
-        unknown = sorted(set(plan["nodes"]) - set(float16.between(fused)))
+        unknown = sorted(set(plan["nodes"]) - set(float16.float16_candidates(fused)))
         if unknown:
             raise Refusal(f"fp16: the plan was made for another graph: operator {unknown[0]} is not in this one")
-        return float16.halve(fused, plan["nodes"])
+        return float16.convert_to_float16(fused, plan["nodes"])
 
     def own_words(self, plan: dict[str, Any]) -> str:
         """How many operators run in float16."""
@@ -91,12 +91,12 @@ class Fp16(Technique):
         """
         from tasks.kernels.onnx_passes import float16
 
-        kinds = float16.between(fused)
+        kinds = float16.float16_candidates(fused)
         known = [*kinds, *kinds.values()]
         for name in self.keep:
             if name not in known:
                 law = "must name an operator of the network, or a kind of operators"
-                raise InputError(law, path="keep", value=name, nearest=nearest(name, known))
+                raise InputError(law, path="keep", value=name, nearest=nearest_choice(name, known))
         names = [name for name, kind in kinds.items() if name not in self.keep and kind not in self.keep]
         if not names:
             raise Refusal(f"fp16: no product is left to halve: {', '.join(kinds) or 'the graph has none'}")

@@ -63,13 +63,13 @@ class QuantizeAware(Technique):
         if fake_quantization.is_quantized(model):
             raise Refusal(f"quantize_aware: the network {type(model).__name__} has quantizers already")
         traced = _folded(model, example)
-        layers = [name for name in quantizer_placement.chosen(traced) if not is_under(name, self.ignore)]
+        layers = [name for name in quantizer_placement.quantizable_layers(traced) if not is_under(name, self.ignore)]
         if not layers:
             kept = f", as {', '.join(self.ignore)} stay float" if self.ignore else ""
             network = f"the network {type(model).__name__}"
             raise Refusal(f"quantize_aware: {network} has no convolution or linear layer for eight bits{kept}")
-        sites = quantizer_placement.sites(traced, layers)
-        ranges = quantizer_placement.ranges(traced, sites, [inputs for inputs, _ in batches])
+        sites = quantizer_placement.quantizer_sites(traced, layers)
+        ranges = quantizer_placement.observe_ranges(traced, sites, [inputs for inputs, _ in batches])
         _check_ranges(ranges)
         return {
             "shape": list(example.shape),
@@ -90,7 +90,7 @@ class QuantizeAware(Technique):
         from tasks.kernels.quantization import quantizer_placement
 
         traced = _folded(model, torch.zeros(plan["shape"]))
-        names = {node.name for node in traced.graph.nodes} | set(quantizer_placement.chosen(traced))
+        names = {node.name for node in traced.graph.nodes} | set(quantizer_placement.quantizable_layers(traced))
         unknown = sorted({*plan["sites"], *plan["layers"]} - names)
         if unknown:
             raise Refusal(f"quantize_aware: the plan was made for another network: {unknown[0]} is not in this one")
@@ -108,7 +108,7 @@ def _folded(model: nn.Module, example: Tensor) -> fx.GraphModule:
     from tasks.kernels.quantization import quantizer_placement
 
     try:
-        return quantizer_placement.fold(tracing.trace(model, example))
+        return quantizer_placement.fold_batch_norms(tracing.trace(model, example))
     except tracing.TraceError as error:
         raise Refusal(f"quantize_aware: {error}") from error
 
