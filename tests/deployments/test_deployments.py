@@ -145,6 +145,7 @@ def until(answer: Callable[[], Any], seconds: float = 120) -> Any:
     return found
 
 
+@pytest.mark.e2e
 def test_up_serves_deployments_schedules_and_runs(api: Callable[..., Any]) -> None:
     """The slowest test of the project, about a minute: the servers start once for all that is looked at."""
     deployed = {each["name"]: each for each in api("/deployments/filter", {})}

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from flows.results.outcome import Outcome
 
+pytestmark = pytest.mark.e2e
+
 SEARCH = {
     "algorithm": "random",
     "scheduler": "none",

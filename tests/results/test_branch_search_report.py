@@ -62,7 +62,7 @@ BAD = report_data.card("found 1", 0.8942, 0.03, 0.71, 100_000)
 
 
 def test_no_search_is_not_told_of() -> None:
-    assert branch_search_report.report_branch_search(dataclasses.replace(findings(()), branch_search=None)) is None
+    assert branch_search_report.report_branch_search(dataclasses.replace(findings(()), found=None)) is None
 
 
 def test_every_trial_is_told_after_the_recipe_s_own_branches() -> None:

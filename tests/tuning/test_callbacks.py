@@ -69,6 +69,7 @@ def uninterrupted(search: Search) -> list[Point]:
     return points
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("name", ["grid", "tpe"])
 def test_a_search_whose_driver_was_killed_goes_on_where_it_was(tmp_path: Path, name: str) -> None:
     search = Search.model_validate({"scheduler": "none", **SEARCHES[name]})

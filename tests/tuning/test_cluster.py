@@ -150,6 +150,7 @@ def grid(resources: dict[str, float], *values: int) -> Search:
     return Search.model_validate({"algorithm": "grid", "scheduler": "none", "space": space, "resources": resources})
 
 
+@pytest.mark.e2e
 @pytest.mark.usefixtures("nodes")
 @pytest.mark.parametrize("resources", [{"cpus": 1.0, "gpus": 0.5}, {"cpus": 2.0, "gpus": 0.0}])
 def test_a_trial_that_asks_for_more_than_a_node_has_is_refused(home: Path, resources: dict[str, float]) -> None:
@@ -188,6 +189,7 @@ def has_come_from(away: Path, kept: Path) -> bool:
     return starts.exists() and str(away) in starts.read_text() and (kept / "epoch").exists()
 
 
+@pytest.mark.e2e
 def test_a_node_that_is_killed_costs_its_trials_last_epochs_only(
     home: Path, nodes: ThreeNodeCluster, mine: Path
 ) -> None:

@@ -135,6 +135,7 @@ def run_on(node: str, task: Callable[..., Any], *arguments: Any) -> Any:
     return ray.get(ray.remote(task).options(resources={node: 1}).remote(*arguments))
 
 
+@pytest.mark.e2e
 def test_a_node_without_the_home_has_what_the_trial_needs_and_its_answer_comes_back(home: Path, away: Path) -> None:
     workspace = Workspace(home, "sqlite:///x")
     given = workspace.store.put_array(np.arange(300_000))
@@ -167,6 +168,7 @@ def test_a_node_without_the_home_has_what_the_trial_needs_and_its_answer_comes_b
     assert found == ["last", "True"]
 
 
+@pytest.mark.e2e
 def test_a_trial_moves_between_nodes_with_its_files(home: Path, away: Path) -> None:
     storage = open_storage(Workspace(home, "sqlite:///x"), home / "moves")
 
@@ -197,6 +199,7 @@ def test_a_trial_moves_between_nodes_with_its_files(home: Path, away: Path) -> N
     ]
 
 
+@pytest.mark.e2e
 def test_a_trial_reads_the_folder_of_another_on_any_node(home: Path, away: Path) -> None:
     storage = open_storage(Workspace(home, "sqlite:///x"), home / "visits")
 
@@ -225,6 +228,7 @@ def test_a_trial_reads_the_folder_of_another_on_any_node(home: Path, away: Path)
     assert names(home / "visits" / "trials") == ["parent/checkpoint"]
 
 
+@pytest.mark.e2e
 def test_a_search_uses_both_kinds_of_nodes_alike(home: Path, away: Path) -> None:
     workspace = Workspace(home, "sqlite:///x")
     given = workspace.store.put_json({"factor": 2})
@@ -252,6 +256,7 @@ def test_a_search_uses_both_kinds_of_nodes_alike(home: Path, away: Path) -> None
     assert names(home / "both" / "trials") == [], "what is over leaves nothing behind"
 
 
+@pytest.mark.e2e
 def test_an_entry_that_the_driver_lacks_is_named(home: Path, away: Path) -> None:
     missing = digest_of(b"nobody has it")
     storage = open_storage(Workspace(home, "sqlite:///x"), home / "lacking", [missing])
