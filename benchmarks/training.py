@@ -188,7 +188,7 @@ def loader(network: nn.Module, shape: tuple[int, ...], device: torch.device, wor
 
     def loop(images: int) -> None:
         model.train()
-        data = ReportFigures(pixels, targets, images)
+        data = Pictures(pixels, targets, images)
         for inputs, classes in DataLoader(data, BATCH, shuffle=True, num_workers=workers):
             optimizer.zero_grad()
             loss = nn.functional.cross_entropy(model(inputs.to(device)), classes.to(device))
@@ -198,7 +198,7 @@ def loader(network: nn.Module, shape: tuple[int, ...], device: torch.device, wor
     return loop
 
 
-class ReportFigures(Dataset[tuple[Tensor, int]]):
+class Pictures(Dataset[tuple[Tensor, int]]):
     """PIL images, each cropped, flipped and normalized on its own; the first `length`, over and over."""
 
     def __init__(self, pixels: np.ndarray, targets: np.ndarray, length: int) -> None:

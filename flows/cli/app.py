@@ -59,6 +59,9 @@ def optimize(conf: Conf, overrides: Overrides = None) -> None:
         environment.prepare_environment()
         with console.status("starting Prefect"):
             from flows.optimize import optimize as flow
+            from tasks.steps.temporary_server import start_temporary_server
+
+            start_temporary_server()
         from flows.results.console_tables import show_outcome
 
         outcome = flow(recipe)
@@ -82,6 +85,10 @@ def predict(
         typer.echo(answer)
 
 
+class Stopped(Exception):  # noqa: N818 - it is what the user wants
+    """Ctrl-C was pressed. Typer would turn a KeyboardInterrupt into an exit of its own, without our sentence."""
+
+
 @contextmanager
 def with_recipe_file(conf: Path) -> Iterator[None]:
     """Context that adds the recipe's file to InputErrors raised inside, if their path lies in the recipe.
@@ -97,6 +104,8 @@ def with_recipe_file(conf: Path) -> Iterator[None]:
         if (error.path or "").partition(".")[0] in Recipe.model_fields:
             raise error.at(file=str(conf)) from error
         raise
+    except KeyboardInterrupt:
+        raise Stopped from None
 
 
 @app.command(epilog="Example: paredown up --no-ray")
@@ -135,7 +144,7 @@ def main() -> None:
     except InputError as error:
         typer.echo(f"paredown: {error}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except (Stopped, KeyboardInterrupt):
         typer.echo("paredown: stopped; the same command goes on where it was", err=True)
         sys.exit(130)
     except Exception as error:

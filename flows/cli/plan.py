@@ -49,7 +49,7 @@ def plan_run(recipe: Recipe, workspace: Workspace) -> Plan:
     check_model_file(recipe)
     store = workspace.store
     dataset = ingestion.ingest(recipe.data, ingestion.source_stamp(recipe.data), Context(workspace))
-    prepared = preprocessing.preprocess(dataset, recipe.preprocess, store)
+    prepared = preprocessing.preprocess(dataset, recipe.preprocess, store, recipe.target_unit)
     check_recipe(recipe, prepared, store)
     if recipe.model.file is not None:
         return plan_file(recipe, prepared, store)

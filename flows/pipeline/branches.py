@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import errno
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from flows.pipeline.findings import BranchResult, Role, Stage
 from flows.pipeline.run_context import Job, RunContext
 from tasks.compression.branch import CONTROL, AnyStep, Branch, form_of, is_training, step_title
 from tasks.compression.run_step import run_step
 from tasks.conversion.onnx_export import export
-from tasks.core import Candidate, Prepared, Refusal
+from tasks.core import Candidate, InputError, Prepared, Refusal, write_atomically
+from tasks.core.errors import in_one_line
 from tasks.training.distillation import DistillationSpec
 from tasks.training.recovery import Recover
 
@@ -36,7 +40,7 @@ def as_recovery(step: DistillationSpec) -> Recover:
 def run_branch(branch: Branch, role: Role, run: RunContext) -> BranchResult:
     """Runs the steps of a branch in order. Each stage is also exported to ONNX, so that it can be measured.
 
-    When a step refuses, the result has the stages before it and the reason; no `Refusal` is raised.
+    When a step refuses or breaks, the result has the stages before it and the reason; no `Refusal` is raised.
     """
     stages = [run.baseline]
     for step in branch.steps:
@@ -52,19 +56,57 @@ def run_branch(branch: Branch, role: Role, run: RunContext) -> BranchResult:
 
 
 def run_stage(step: AnyStep, before: Stage, label: str, run: RunContext) -> Stage:
-    """Runs one step on the stage before it, and exports the result. Raises Refusal when the step refuses."""
+    """Runs one step on the stage before it, and exports the result. Raises as `apply_step` does."""
     model = apply_step(step, before, label, run)
-    return Stage(step_title(step), model, export_stage(model, label, run.prepared, run.job))
+    with breakage(label, run):
+        exported = export_stage(model, label, run.prepared, run.job)
+    return Stage(step_title(step), model, exported)
 
 
 def apply_step(step: AnyStep, before: Stage, label: str, run: RunContext) -> Candidate:
     """Runs one step on the stage before it: a torch step on its model, an ONNX technique on its exported file.
 
     Raises:
-        Refusal: the step cannot handle the model.
+        Refusal: the step cannot handle the model, or it broke (`breakage`).
+        InputError: a knob is wrong.
     """
     model = before.exported if form_of(step) == "onnx" else before.model
-    return run_step(step, model, run.step_inputs, run.job.context, run.job.runner, label)
+    with breakage(label, run):
+        return run_step(step, model, run.step_inputs, run.job.context, run.job.runner, label)
+
+
+@contextmanager
+def breakage(label: str, run: RunContext) -> Iterator[None]:
+    """Turns an unexpected error into a Refusal that says "broke", so that it ends its branch and not the run.
+
+    The traceback is written to `errors/RECIPE-BRANCH.txt` in the home. Refusals and input errors stay as they are, and
+    so do errors for want of memory or of disk space, which the other branches would meet too.
+
+    Args:
+        label: the step in a few words; the branch's name comes before the first colon.
+        run: what the branches of the run have in common.
+    """
+    try:
+        yield
+    except (Refusal, InputError):
+        raise
+    except Exception as error:
+        if _is_exhausted(error):
+            raise
+        branch = label.partition(":")[0].replace("/", "-")
+        place = run.job.context.workspace.home / "errors" / f"{run.recipe.name}-{branch}.txt"
+        write_atomically(place, "".join(traceback.format_exception(error)).encode(errors="backslashreplace"))
+        raise Refusal(f"broke: {in_one_line(error)}; the details are in {place}") from error
+
+
+def _is_exhausted(error: BaseException | None) -> bool:
+    """Whether the error, or one that led to it, is that memory or disk space ran out."""
+    while error is not None:
+        is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if is_full or isinstance(error, MemoryError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def export_stage(model: Candidate, label: str, prepared: Prepared, job: Job) -> Candidate:

@@ -33,11 +33,11 @@ class BranchResult:
     stages: tuple[Stage, ...]
     """The baseline first, then one stage for each step that succeeded."""
     refusal: str | None = None
-    """Which step refused, and why; None when none did."""
+    """Which step refused or broke, and why; None when none did."""
 
     @property
     def product(self) -> Candidate | None:
-        """The ONNX candidate at the end; None when a step refused."""
+        """The ONNX candidate at the end; None when a step refused or broke."""
         return None if self.refusal else self.stages[-1].exported
 
 

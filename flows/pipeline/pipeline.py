@@ -113,7 +113,8 @@ def prepare_data(job: Job) -> Prepared:
     """Reads the data and fits the preprocessing. Raises InputError when the data is wrong."""
     spec, run = job.recipe.data, job.runner.run
     dataset = run(f"ingest {spec.source}", ingestion.ingest, spec, ingestion.source_stamp(spec), job.context)
-    return run("preprocess", preprocessing.preprocess, dataset, job.recipe.preprocess, job.store)
+    recipe = job.recipe
+    return run("preprocess", preprocessing.preprocess, dataset, recipe.preprocess, job.store, recipe.target_unit)
 
 
 def tune_training(job: Job, prepared: Prepared) -> tuple[Job, SearchResult | None]:

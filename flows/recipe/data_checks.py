@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flows.recipe.points import with_point
 from flows.recipe.schema import Recipe
 from flows.recipe.search_validation import probes
-from tasks.conversion import onnx_import
+from tasks.conversion import network_checks, network_probes, onnx_import
 from tasks.core import InputError, Prepared, Store, nearest_choice
 from tasks.evaluation import evaluate
 from tasks.models import factory, weight_files
@@ -15,6 +17,9 @@ from tasks.search.space import Point
 from tasks.techniques.layer_names import is_under
 from tasks.training import student
 from tasks.training.student import Distill
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def check_model_file(recipe: Recipe) -> None:
@@ -49,25 +54,43 @@ def check_recipe(recipe: Recipe, prepared: Prepared, store: Store) -> None:
         found = onnx_import.check_onnx_model(recipe.model.file, prepared, asked, recipe.goal, recipe.runtime, store)
         check_operators(recipe, onnx_import.serialize_product(found, prepared))
     else:
-        check_network(recipe, prepared)
+        with network_probes.seeded(recipe.train.seed):
+            check_network(recipe, prepared, store)
 
 
-def check_network(recipe: Recipe, prepared: Prepared) -> None:
+def check_network(recipe: Recipe, prepared: Prepared, store: Store) -> None:
     """Builds the network, loads its weights, and runs it on zeros of the data's shape; then the same for its variants.
 
-    The variants are the networks of a search and the students of `distill`.
+    The variants are the networks of a search and the students of `distill`. At last the network itself, not its
+    variants, is tried on examples and exported.
 
     Raises:
-        InputError: a network cannot be built or does not fit the data, the weights do not fit the network, or a step
-            names a layer that does not exist.
+        InputError: a network cannot be built or does not fit the data, the weights do not fit the network, nothing says
+            what stands in front of them, a step names a layer that does not exist, or the network would fail after
+            the training.
     """
-    network = factory.build_network(*factory.complete_factory(recipe.model, prepared))
-    if recipe.model.weights is not None:
-        weight_files.load_weights(network, Path(recipe.model.weights))
+    network = initial_network(recipe, prepared, 0)
     factory.check_shapes(network, prepared)
+    if recipe.model.weights is not None and not recipe.preprocess:
+        law = "must say what the weights of model.weights were trained behind: its steps, or none for raw values"
+        raise InputError(law, path="preprocess", nearest="none")
     check_searched_models(recipe, prepared)
     check_students(recipe, prepared)
     check_layers(recipe, [name for name, _ in network.named_modules() if name])
+    build = partial(initial_network, recipe, prepared)
+    network_checks.check_untrained(build, recipe.train.seed, prepared, recipe.export.tolerance, store)
+
+
+def initial_network(recipe: Recipe, prepared: Prepared, seed: int) -> nn.Module:
+    """The network of a seed with the recipe's weights, if there are any, in evaluation mode.
+
+    Raises:
+        InputError: the factory or an argument is wrong, or the weights do not fit the network.
+    """
+    network = factory.build_network(*factory.complete_factory(recipe.model, prepared), seed=seed)
+    if recipe.model.weights is not None:
+        weight_files.load_weights(network, Path(recipe.model.weights), recipe.model.key)
+    return network
 
 
 def check_searched_models(recipe: Recipe, prepared: Prepared) -> None:

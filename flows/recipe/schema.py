@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field, model_validator
 
 from tasks.compression.branch import Compress, form_of
@@ -9,7 +11,7 @@ from tasks.conversion.onnx_export import Export
 from tasks.core import Goal, InputError, Runtime, Spec
 from tasks.data.augmentation import AugmentStep
 from tasks.data.data_spec import DataSpec
-from tasks.data.preprocessing import PreprocessStep
+from tasks.data.preprocessing import PreprocessStep, TargetUnit
 from tasks.models.model_spec import ModelSpec
 from tasks.search.search_spec import Search
 from tasks.techniques import TAGS
@@ -42,6 +44,21 @@ class Recipe(Spec):
     """How good the product must be, and whether to minimize its latency or its bytes."""
     runtime: Runtime = Runtime()
     """How the product will run; latency is measured under these settings."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _none_is_a_step(cls, content: Any) -> Any:
+        """`preprocess: none` in words; an ONNX file gets raw values anyway."""
+        if not isinstance(content, dict) or content.get("preprocess") != "none":
+            return content
+        model = content.get("model")
+        has_file = isinstance(model, dict) and model.get("file") is not None
+        return {**content, "preprocess": [] if has_file else [{"step": "none"}]}
+
+    @property
+    def target_unit(self) -> TargetUnit:
+        """The unit of a regression network's answers: what others trained answers in the data's own."""
+        return "data" if self.model.is_trained else "standardized"
 
     @model_validator(mode="after")
     def _file_is_not_trained(self) -> Recipe:

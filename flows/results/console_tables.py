@@ -112,7 +112,7 @@ def reasons_table(report: ReportData) -> Table:
     """A table with the reason why each branch was chosen or rejected, the chosen one first."""
     table = Table(show_header=False, box=None, padding=(0, 1))
     for entry in sorted(report.entries, key=lambda entry: not entry.chosen):
-        table.add_row(_mark(entry), entry.name, f"[dim]{entry.reason}[/]")
+        table.add_row(_mark(entry), entry.name, f"[dim]{escape(entry.reason)}[/]")
     return table
 
 

@@ -74,7 +74,7 @@ def serialize_network(model: nn.Module, dataset: Dataset, fitted: dict[str, Any]
         "output",
         "prediction" if target else "logits",
         dataset.outputs,
-        unit=(target["std"], target["mean"]) if target else None,
+        unit=(target["std"], target["mean"]) if target and target != {"mean": 0.0, "std": 1.0} else None,
     )
     core = torch_export.convert(model, shape)
     return compose.join(prefix, core, "input", input_names(fitted), answer, remarks(dataset))

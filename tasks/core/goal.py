@@ -10,6 +10,8 @@ from tasks.core.scorecard import Estimate
 from tasks.core.spec import Spec
 
 MetricName = Literal["accuracy", "f1", "log_loss", "roc_auc", "mae", "rmse"]
+TIE = 0.1
+"""Default of `Goal.tie`."""
 SHARES = {"estimate": 0.0, "likely": 0.8416 / 1.96, "proven": 1.0}
 """For each kind of proof, the share of the way from an estimate to the upper end of its 95 % interval (ratio of the
 normal quantiles 0.8 and 0.975 for `likely`)."""
@@ -51,6 +53,11 @@ class Goal(Spec):
     proof: Literal["estimate", "likely", "proven"] = "estimate"
     """`estimate` accepts a drop whose estimate is within `max_drop`; near this margin, the drop on new data exceeds it
     about half of the time. `likely` requires that it holds in four of five cases, `proven` the whole 95 % interval."""
+    # Left out where it is the default: what was stored under a goal without it stays valid.
+    tie: float = Field(default=TIE, ge=0, lt=1, exclude_if=lambda tie: bool(tie == TIE))
+    """Share of the least latency or bytes (as `minimize` says) by which a candidate may be above it and yet be chosen:
+    if the least one's other cost, bytes or latency, is higher than its own by at least twice this share. `0`: bytes
+    decide only between latencies whose intervals overlap. Searches rank without it."""
 
     def judged(self, drop: Estimate) -> float:
         """The number that `proof` requires to be within `max_drop`: the drop's estimate, 80 % bound or upper end."""

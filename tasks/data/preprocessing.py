@@ -51,23 +51,36 @@ class OneHot(Spec):
     """Most categories of a column; the most frequent ones are kept."""
 
 
-IMAGES = (Normalize,)
-TABLES = (Impute, Scale, OneHot)
+class Unscaled(Spec):
+    """Images and tables: raw values as float32, neither shifted nor scaled. It stands alone, and takes no text."""
+
+    step: Literal["none"] = "none"
+
+
+IMAGES = (Normalize, Unscaled)
+TABLES = (Impute, Scale, OneHot, Unscaled)
 Kind = TypeVar("Kind", Normalize, Impute, Scale, OneHot)
-PreprocessStep = Annotated[Normalize | Impute | Scale | OneHot, Field(discriminator="step")]
+PreprocessStep = Annotated[Normalize | Impute | Scale | OneHot | Unscaled, Field(discriminator="step")]
 Fitted = dict[str, Any]
 """Fitted preprocessing as JSON. Images: {kind, gain, shift}, with one number for each channel: pixel * gain + shift.
 Tables: {kind, numbers: [{name, fill, gain, shift}], categories: [{name, values}]}. Regression adds `target`: {mean,
-std} of the train targets."""
+std}, which turn a network's answer into the data's unit: answer * std + mean."""
+TargetUnit = Literal["standardized", "data"]
+"""The unit of a regression network's answers: deviations from the train targets' mean, or the data's own unit."""
 
 
-def preprocess(dataset: Dataset, steps: tuple[PreprocessStep, ...], store: Store) -> Prepared:
+def preprocess(
+    dataset: Dataset, steps: tuple[PreprocessStep, ...], store: Store, target_unit: TargetUnit = "standardized"
+) -> Prepared:
     """Fits the steps on the train split and prepares every split's compact inputs (see `Prepared.inputs`).
+
+    Args:
+        target_unit: what the network answers in. A network that others trained answers in the data's own unit.
 
     Raises:
         InputError: a step does not suit the kind of data or stands twice, or its numbers do not match the channels.
     """
-    fitted = fit_preprocessing(dataset, steps, store)
+    fitted = fit_preprocessing(dataset, steps, store, target_unit)
     if dataset.kind == "images":
         inputs = {name: split.inputs for name, split in dataset.splits.items()}
         height, width, channels = dataset.input_shape
@@ -79,17 +92,20 @@ def preprocess(dataset: Dataset, steps: tuple[PreprocessStep, ...], store: Store
     return Prepared(dataset=dataset, fitted=store.put_json(fitted), inputs=inputs, input_shape=shape)
 
 
-def fit_preprocessing(dataset: Dataset, steps: tuple[PreprocessStep, ...], store: Store) -> Fitted:
+def fit_preprocessing(
+    dataset: Dataset, steps: tuple[PreprocessStep, ...], store: Store, target_unit: TargetUnit = "standardized"
+) -> Fitted:
     """Fits the steps on the train split; a kind of step that the recipe leaves out has its defaults."""
     _check_steps(dataset, steps)
     train = dataset.splits["train"]
     if dataset.kind == "images":
-        fitted = _fit_images(_pick(Normalize, steps), dataset, store.get_array(train.inputs))
+        fitted = _fit_images(steps, dataset, store.get_array(train.inputs))
     else:
         fitted = _fit_table(steps, dataset, store.get_frame(train.inputs))
     if dataset.task == "regression":
         targets = store.get_array(train.targets).astype("float64")
-        fitted["target"] = {"mean": float(targets.mean()), "std": float(targets.std()) or 1.0}
+        measured = {"mean": float(targets.mean()), "std": float(targets.std()) or 1.0}
+        fitted["target"] = measured if target_unit == "standardized" else {"mean": 0.0, "std": 1.0}
     return fitted
 
 
@@ -99,8 +115,11 @@ def _check_steps(dataset: Dataset, steps: tuple[PreprocessStep, ...]) -> None:
     for index, step in enumerate(steps):
         path = f"preprocess.{index}"
         if not isinstance(step, suited):
-            names = ", ".join(str(kind.model_fields["step"].default) for kind in suited)
+            names = ", ".join(str(kind.model_fields["step"].default) for kind in suited if kind is not Unscaled)
             raise InputError(f"does not suit {kinds}", path=f"{path}.step", value=step.step, nearest=names)
+        if step.step == "none" and len(steps) > 1:
+            others = ", ".join(tag for tag in tags if tag != "none")
+            raise InputError(f"must stand alone, but {others} stands beside it", path=f"{path}.step", value="none")
         if step.step in tags[:index]:
             raise InputError("must not stand twice", path=f"{path}.step", value=step.step)
         for name in ("mean", "std") if isinstance(step, Normalize) else ():
@@ -115,8 +134,15 @@ def _pick(kind: type[Kind], steps: tuple[PreprocessStep, ...]) -> Kind:
     return next((step for step in steps if isinstance(step, kind)), kind())
 
 
-def _fit_images(spec: Normalize, dataset: Dataset, pixels: np.ndarray) -> Fitted:
+def _is_unscaled(steps: tuple[PreprocessStep, ...]) -> bool:
+    return any(isinstance(step, Unscaled) for step in steps)
+
+
+def _fit_images(steps: tuple[PreprocessStep, ...], dataset: Dataset, pixels: np.ndarray) -> Fitted:
     channels = dataset.input_shape[2]
+    if _is_unscaled(steps):
+        return {"kind": "images", "gain": [1.0] * channels, "shift": [0.0] * channels}
+    spec = _pick(Normalize, steps)
     scale = spec.scale or (255.0 if dataset.input_dtype == "uint8" else 1.0)
     mean, std = spec.mean, spec.std
     if mean is None or std is None:
@@ -130,9 +156,15 @@ def _fit_images(spec: Normalize, dataset: Dataset, pixels: np.ndarray) -> Fitted
 
 def _fit_table(steps: tuple[PreprocessStep, ...], dataset: Dataset, frame: pd.DataFrame) -> Fitted:
     impute, scale, one_hot = _pick(Impute, steps), _pick(Scale, steps), _pick(OneHot, steps)
+    unscaled = _is_unscaled(steps)
+    scale = Scale(method="none") if unscaled else scale
     numbers, categories = [], []
     for column in dataset.columns:
         values = frame[column.name]
+        if unscaled and (column.kind == "category" or values.isna().any()):
+            what, step = ("text", "one_hot") if column.kind == "category" else ("missing numbers", "impute")
+            law = f"passes numbers on as they are, but column {column.name!r} holds {what}"
+            raise InputError(law, path="preprocess.0.step", value="none", nearest=f"[{{step: {step}}}]")
         if column.kind == "category":
             frequent = values[values != ""].value_counts().head(one_hot.max_categories).index
             categories.append({"name": column.name, "values": sorted(map(str, frequent))})

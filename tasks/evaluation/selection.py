@@ -1,4 +1,4 @@
-"""Selection: chooses the product: the candidate that meets the goal with the least cost, otherwise the baseline."""
+"""Selection: chooses the product among the candidates that meet the goal by their costs, otherwise the baseline."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tasks.core import Goal, Scorecard
+from tasks.core.goal import TIE
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Selection:
 
 
 def select(cards: Mapping[str, Scorecard], baseline: str, goal: Goal) -> Selection:
-    """Chooses the product from validation scorecards alone.
+    """Chooses the product from validation scorecards alone: the least cost, or one that is a tie and clearly better.
 
     Args:
         cards: validation scorecards by candidate digest, including the baseline's, without dense controls.
@@ -37,13 +38,9 @@ def select(cards: Mapping[str, Scorecard], baseline: str, goal: Goal) -> Selecti
         reasons = {digest: sentence or "" for digest, sentence in flaws.items()}
         reasons[baseline] = "kept: no candidate meets the goal"
         return Selection(baseline, False, reasons, front)
-    best = pick(feasible, goal)
+    best = break_tie(feasible, pick(feasible, goal), goal)
     reasons = {digest: sentence or _behind(cards[digest], best, goal) for digest, sentence in flaws.items()}
-    reasons[best.candidate] = f"chosen: least {goal.minimize} among the {len(feasible)} that meet the goal"
-    if goal_cost(best, goal) > min(goal_cost(card, goal) for card in feasible):
-        reasons[best.candidate] = (
-            f"chosen: none of the {len(feasible)} that meet the goal is measurably faster, and it is smaller"
-        )
+    reasons[best.candidate] = _chosen(best, feasible, goal)
     reasons[baseline] = "what the others are measured against"
     return Selection(best.candidate, True, reasons, front)
 
@@ -60,9 +57,35 @@ def pick(feasible: Sequence[Scorecard], goal: Goal) -> Scorecard:
     return min(tied, key=lambda card: (card.size.bytes, goal_cost(card, goal)))
 
 
+def break_tie(feasible: Sequence[Scorecard], least: Scorecard, goal: Goal) -> Scorecard:
+    """The scorecard `least`, or one that costs at most `goal.tie` more than the least cost and is clearly better.
+
+    Clearly better: its other cost is so low that the other's is higher by at least twice `goal.tie`. No scorecard
+    within the tie is clearly better than the one returned. With a tie of 0 it is `least`.
+    """
+    if goal.tie == 0:
+        return least
+    best = least
+    lowest = min(goal_cost(card, goal) for card in feasible)
+    for card in sorted(feasible, key=lambda card: goal_cost(card, goal)):
+        if goal_cost(card, goal) <= (1 + goal.tie) * lowest and _is_clear(best, card, goal):
+            best = card
+    return best
+
+
+def _is_clear(worse: Scorecard, better: Scorecard, goal: Goal) -> bool:
+    """Whether the other cost of `worse` is higher than that of `better` by at least twice the goal's tie."""
+    return other_cost(worse, goal) >= (1 + 2 * goal.tie) * other_cost(better, goal)
+
+
 def goal_cost(card: Scorecard, goal: Goal) -> float:
     """The quantity that the goal minimizes: the latency as a share of the baseline's, or the bytes."""
     return 1 / card.latency.ratio.value if goal.minimize == "latency" else float(card.size.bytes)
+
+
+def other_cost(card: Scorecard, goal: Goal) -> float:
+    """The cost that the goal does not minimize: the bytes, or the latency as a share of the baseline's."""
+    return float(card.size.bytes) if goal.minimize == "latency" else 1 / card.latency.ratio.value
 
 
 def flaw(card: Scorecard, goal: Goal) -> str | None:
@@ -89,7 +112,44 @@ def flaw(card: Scorecard, goal: Goal) -> str | None:
     return None
 
 
+def _chosen(best: Scorecard, feasible: Sequence[Scorecard], goal: Goal) -> str:
+    """Why the scorecard was chosen, in one sentence."""
+    least = min(feasible, key=lambda card: (goal_cost(card, goal), card.drop.estimate.value))
+    if goal_cost(best, goal) == goal_cost(least, goal):
+        return f"chosen: least {goal.minimize} among the {len(feasible)} that meet the goal"
+    if _overlaps(least, best, goal):
+        return f"chosen: none of the {len(feasible)} that meet the goal is measurably faster, and it is smaller"
+    return f"chosen: {_tied(best, least, goal, f' as {least.name}')}"
+
+
+def _overlaps(least: Scorecard, best: Scorecard, goal: Goal) -> bool:
+    """Whether the latency of `best`, which is minimized, is not measurably higher than that of `least`."""
+    return goal.minimize == "latency" and best.latency.ratio.high >= least.latency.ratio.low
+
+
+def _is_beaten_by_tie(card: Scorecard, best: Scorecard, goal: Goal) -> bool:
+    """Whether `best` was chosen before the scorecard for its other cost, though it does not cost less."""
+    cost, more = goal_cost(card, goal), goal_cost(best, goal)
+    if goal.tie == 0 or _overlaps(card, best, goal) or more > (1 + goal.tie) * cost:
+        return False
+    return cost < more or (cost == more and _is_clear(card, best, goal))
+
+
+def _tied(best: Scorecard, least: Scorecard, goal: Goal, name: str = "") -> str:
+    """What `best` gains where its cost is close to that of `least`, which costs no more; `name` says as what."""
+    share = "a tenth" if goal.tie == TIE else f"{100 * goal.tie:.3g} %"
+    gain = other_cost(least, goal) / other_cost(best, goal)
+    if goal.minimize == "latency":
+        ratios = f"{best.latency.ratio.value:.2f}× against {least.latency.ratio.value:.2f}×"
+        return f"as fast{name} within {share} and {gain:.1f}× smaller ({ratios})"
+    sizes = f"{best.size.bytes:,} bytes against {least.size.bytes:,}"
+    return f"as small{name} within {share} and {gain:.1f}× as fast ({sizes})"
+
+
 def _behind(card: Scorecard, best: Scorecard, goal: Goal) -> str:
+    """Why `best` was chosen and not the scorecard, which meets the goal too."""
+    if _is_beaten_by_tie(card, best, goal):
+        return f"meets the goal, but {best.name} is {_tied(best, card, goal)}"
     if goal.minimize == "bytes":
         is_smaller = best.size.bytes < card.size.bytes
         return f"meets the goal, but {best.name} is {'smaller' if is_smaller else 'as small and loses no more'}"

@@ -2,80 +2,39 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.core import Candidate, InputError, Step, Store, nearest_choice
-from tasks.models.factory import _first_line
+from tasks.core import Candidate, Step, Store
+from tasks.models.checkpoint_files import read_checkpoint
+from tasks.models.checkpoint_forms import find_state
+from tasks.models.state_fit import Target, check_fit, check_values
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-def read_weights(path: Path) -> dict[str, Any]:
-    """The state dict in a file, without wrappers (`state_dict`, `model`) and without the prefix `module.` of its keys.
-
-    Raises:
-        InputError: the file is missing, is not a torch file, contains code, or contains no tensors.
-    """
-    import pickle
-
-    import torch
-
-    place = {"file": str(path), "path": "model.weights"}
-    if not path.is_file():
-        beside = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = nearest_choice(path.name, beside)
-        choice = near and str(path.parent / near)
-        raise InputError("names a file that does not exist", path=place["path"], value=str(path), nearest=choice)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns of what the errors below report
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            "must hold tensors only, but it is a pickle with code (or no torch file), which is never executed",
-            **place,
-        ) from error
-    except Exception as error:  # torch's reader fails in any way on a file that is not its own
-        raise InputError(f"is not a readable torch file ({_first_line(error)})", **place) from error
-    for wrapper in ("state_dict", "model"):
-        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
-            content = content[wrapper]
-    if not (isinstance(content, dict) and content and all(torch.is_tensor(value) for value in content.values())):
-        raise InputError("must hold a state dict (names to tensors)", **place)
-    return {name.removeprefix("module."): value for name, value in content.items()}
-
-
-def load_weights(model: nn.Module, path: Path) -> None:
+def load_weights(model: nn.Module, path: Path, key: str | None = None) -> None:
     """Loads a file of weights into `model`, in place; on an error, nothing is loaded.
 
+    The state dict may lie in dictionaries, and its names may have a prefix (`checkpoint_forms`); masks and norms that
+    the network lacks are worked out (`folding`).
+
+    Args:
+        model: the network.
+        path: a file of torch or safetensors.
+        key: dotted path of the state dict in the file; None: that which fits the network best.
+
     Raises:
-        InputError: as `read_weights`; or a tensor is missing, superfluous, or of another shape (the message names
-            the first).
+        InputError: the file cannot be read or holds code; it holds no state dict, or several that fit equally; the
+            tensors do not fit the network; or they are not real, finite numbers where the network needs such.
     """
-    weights, own = read_weights(path), model.state_dict()
-    # Checkpoints from before torch 0.4.1 lack this counter, and evaluation does not use it.
-    counters = {name: value for name, value in own.items() if name.endswith("num_batches_tracked")}
-    weights = {**counters, **weights}
     place = {"file": str(path), "path": "model.weights"}
-    for name, tensor in own.items():
-        if name not in weights:
-            raise InputError(
-                f"has no tensor {name!r} of the model",
-                nearest=nearest_choice(name, sorted(weights.keys() - own.keys())),
-                **place,
-            )
-        if weights[name].shape != tensor.shape:
-            raise InputError(
-                f"tensor {name!r} must have shape {tuple(tensor.shape)}",
-                value=tuple(weights[name].shape),
-                **place,
-            )
-    if extra := [name for name in weights if name not in own]:
-        raise InputError(f"has a tensor {extra[0]!r} that the model lacks", **place)
-    model.load_state_dict(weights)
+    target = Target.of(model)
+    found = find_state(read_checkpoint(path), target, key, str(path))
+    check_fit(found.fit, found.state, target, place)
+    check_values(found.state, target, place)
+    model.load_state_dict(found.state)
 
 
 def save_network(model: nn.Module, store: Store) -> str:

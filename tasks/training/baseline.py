@@ -66,7 +66,7 @@ def load_pretrained(prepared: Prepared, model: ModelSpec, stamp: str, store: Sto
     assert model.weights is not None
     factory, arguments = complete_factory(model, prepared)
     network = build_network(factory, arguments)
-    weight_files.load_weights(network, Path(model.weights))
+    weight_files.load_weights(network, Path(model.weights), model.key)
     check_shapes(network, prepared)
     step = Step("load", 1, {"weights": stamp}, None, None, None)
     return weight_files.begin_candidate("baseline", factory, arguments, step, weight_files.save_network(network, store))

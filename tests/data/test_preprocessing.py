@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tasks.conversion import onnx_export
 from tasks.core import Dataset, InputError, Prepared, SplitName, Store
 from tasks.data import preprocessing
-from tasks.data.preprocessing import Impute, Normalize, OneHot, Scale, preprocess
+from tasks.data.preprocessing import Impute, Normalize, OneHot, Scale, Unscaled, preprocess
 from tasks.kernels.onnx import sessions
 
 
@@ -247,6 +247,30 @@ def test_constant_regression_targets_stay_finite(store: Store) -> None:
     dataset = datasets.table_set(store, {"train": (rows()[["age"]], [2, 2, 2, 2])})
     prepared = preprocess(dataset, (), store)
     np.testing.assert_array_equal(preprocessing.targets(prepared, "train", store), 0)
+
+
+def test_what_answers_in_the_data_s_unit_is_not_scaled(store: Store) -> None:
+    frame = rows()[["age"]]
+    dataset = datasets.table_set(store, {"train": (frame, [1, 3, 5, 7]), "validation": (frame, [4, 4, 9, -1])})
+    prepared = preprocess(dataset, (Unscaled(),), store, target_unit="data")
+    np.testing.assert_array_equal(preprocessing.targets(prepared, "validation", store), [4, 4, 9, -1])
+    np.testing.assert_array_equal(through_product(prepared, store), frame)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "float32"])
+def test_unscaled_pixels_reach_the_network_as_they_are(kind: str, store: Store) -> None:
+    prepared = preprocess(pictures(store, kind, 3), (Unscaled(),), store)
+    raw = pixels(kind, 3, 7, seed=1).astype(np.float32).transpose(0, 3, 1, 2).reshape(7, -1)
+    np.testing.assert_array_equal(through_product(prepared, store), raw)
+
+
+def test_unscaled_values_are_numbers_and_stand_alone(store: Store) -> None:
+    with pytest.raises(InputError, match=r"preprocess\.0\.step: passes numbers on .* 'town' holds text.*one_hot"):
+        preprocess(table(store, rows()[["town"]], unseen()[["town"]]), (Unscaled(),), store)
+    with pytest.raises(InputError, match=r"'rooms' holds missing numbers, but got 'none'.*impute"):
+        preprocess(table(store, rows()[["rooms"]], unseen()[["rooms"]]), (Unscaled(),), store)
+    with pytest.raises(InputError, match=r"preprocess\.1\.step: must stand alone, but scale stands beside it"):
+        preprocess(table(store, rows()[["age"]], unseen()[["age"]]), (Scale(), Unscaled()), store)
 
 
 def test_classes_stay_class_indices(store: Store) -> None:

@@ -96,10 +96,71 @@ def test_speeds_whose_intervals_overlap_are_a_tie_that_bytes_decide() -> None:
         choice.reasons["fastest"] == "meets the goal and is about as fast (2.00× against 2.08×), but NEARLY is smaller"
     )
     clear = card("clear", ratio=2.2, size=500)
-    assert select(cards(clear, nearly), "base", Goal()).chosen == "clear"
+    assert select(cards(clear, nearly), "base", Goal(tie=0)).chosen == "clear"
     twins = select(cards(fastest, card("twin", ratio=2.0, size=500)), "base", Goal())
     assert twins.chosen == "fastest"
     assert twins.reasons["twin"] == "meets the goal, but FASTEST is faster (2.08× against 2.00×)"
+
+
+QUICK, SLIM = card("quick", ratio=2.23, size=288), card("slim", ratio=2.10, size=86)
+
+
+def test_within_a_tenth_of_the_least_latency_the_clearly_smaller_one_is_chosen() -> None:
+    choice = select(cards(QUICK, SLIM), "base", Goal())
+    assert choice.chosen == "slim"
+    assert choice.reasons["slim"] == "chosen: as fast as QUICK within a tenth and 3.3× smaller (2.10× against 2.23×)"
+    assert choice.reasons["quick"] == (
+        "meets the goal, but SLIM is as fast within a tenth and 3.3× smaller (2.10× against 2.23×)"
+    )
+    exact = select(cards(QUICK, SLIM), "base", Goal(tie=0))
+    assert exact.chosen == "quick"
+    assert exact.reasons["slim"] == "meets the goal, but QUICK is faster (2.23× against 2.10×)"
+    narrow = select(cards(QUICK, SLIM), "base", Goal(tie=0.07))
+    assert narrow.reasons["slim"] == "chosen: as fast as QUICK within 7 % and 3.3× smaller (2.10× against 2.23×)"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "size", "chosen"),
+    [(2.0, 86, "quick"), (2.10, 245, "quick"), (2.10, 239, "other"), (2.04, 86, "other"), (2.5, 400, "other")],
+    ids=["more than a tenth slower", "hardly smaller", "a sixth smaller", "nearly a tenth slower", "faster and larger"],
+)
+def test_a_tie_is_a_tenth_of_the_cost_against_a_fifth_of_the_other(ratio: float, size: int, chosen: str) -> None:
+    assert select(cards(QUICK, card("other", ratio=ratio, size=size)), "base", Goal()).chosen == chosen
+
+
+def test_within_a_tenth_of_the_least_bytes_the_clearly_faster_one_is_chosen() -> None:
+    least, swift = card("least", drop=0.001, ratio=1.5, size=1000), card("swift", drop=0.008, ratio=3.0, size=1080)
+    goal = Goal(minimize="bytes")
+    large = {"base": dataclasses.replace(card("base"), size_ratio=1.0)}
+    small = {each.candidate: dataclasses.replace(each, size_ratio=4.0) for each in (least, swift)}
+    choice = select(large | small, "base", goal)
+    assert choice.chosen == "swift"
+    words = "within a tenth and 2.0× as fast (1,080 bytes against 1,000)"
+    assert choice.reasons["swift"] == f"chosen: as small as LEAST {words}"
+    assert choice.reasons["least"] == f"meets the goal, but SWIFT is as small {words}"
+    twin = dataclasses.replace(small["swift"], candidate="twin", name="TWIN", size=small["least"].size)
+    equal = select(large | {"least": small["least"], "twin": twin}, "base", goal)
+    assert equal.chosen == "twin"
+    assert equal.reasons["twin"] == "chosen: least bytes among the 2 that meet the goal"
+    assert "as small within a tenth and 2.0× as fast" in equal.reasons["least"]
+    assert select(large | small, "base", Goal(minimize="bytes", tie=0)).chosen == "least"
+
+
+def test_a_tie_is_broken_in_favour_of_the_cheapest_that_is_clearly_better() -> None:
+    """The third is smaller still, but not clearly smaller than the second, which is faster."""
+    second, third = card("second", ratio=2.14, size=100), card("third", ratio=2.06, size=90)
+    choice = select(cards(QUICK, third, second), "base", Goal())
+    assert choice.chosen == "second"
+    assert choice.reasons["third"].startswith("meets the goal, but SECOND is faster")
+    beyond = card("beyond", drop=0.02, ratio=2.2, size=10)
+    assert select(cards(QUICK, beyond), "base", Goal()).chosen == "quick"
+
+
+def test_a_goal_that_sets_no_tie_is_dumped_as_before_there_was_one() -> None:
+    assert "tie" not in Goal().model_dump(mode="json")
+    assert Goal(tie=0).model_dump(mode="json")["tie"] == 0
+    assert Goal.model_validate(Goal(tie=0.3).model_dump()) == Goal(tie=0.3)
+    assert Goal.model_validate(Goal().model_dump()).tie == 0.1
 
 
 def test_between_equally_small_ones_the_smaller_drop_decides_then_the_order() -> None:

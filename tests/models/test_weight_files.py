@@ -1,9 +1,7 @@
-"""Weight files: nothing from outside is executed, and a candidate is loaded by replaying its plans."""
+"""Weight files: they are loaded whole or not at all, and a candidate is loaded by replaying its plans."""
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -19,64 +17,14 @@ from tasks.training.recovery import Recover
 from tasks.training.training_data import TrainingInputs
 
 
-@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"state_dict": s, "epoch": 3}, lambda s: {"model": s}])
-def test_weights_are_found_in_their_wrappers(wrap: Any, tmp_path: Path) -> None:
-    trained, fresh = models.build(seed=1), models.build(seed=2)
-    file = tmp_path / "weights.pt"
-    torch.save(wrap({f"module.{name}": tensor for name, tensor in trained.state_dict().items()}), file)
-    weight_files.load_weights(fresh, file)
-    assert models.same(trained, fresh)
-
-
-class Trap:
-    """A pickle that leaves a file behind when it is opened."""
-
-    def __init__(self, place: Path) -> None:
-        self.place = place
-
-    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        return Path.touch, (self.place,)
-
-
-@pytest.mark.parametrize("form", ["plain pickle", "torch", "old torch"])
-def test_code_in_a_weights_file_never_runs(form: str, tmp_path: Path) -> None:
-    sprung, file = tmp_path / "sprung", tmp_path / "weights.pt"
-    content = {"weight": torch.zeros(2), "extra": Trap(sprung)}
-    if form == "plain pickle":
-        file.write_bytes(pickle.dumps(content))
-    else:
-        torch.save(content, file, _use_new_zipfile_serialization=form == "torch")
-    with pytest.raises(InputError, match=r"weights\.pt: model\.weights: must hold tensors only.*never executed"):
-        weight_files.read_weights(file)
-    assert not sprung.exists()
-
-
-def test_files_that_are_no_weights(tmp_path: Path) -> None:
-    file = tmp_path / "weights.pt"
-    with pytest.raises(InputError, match="names a file that does not exist"):
-        weight_files.read_weights(file)
-    torch.save(models.build().state_dict(), file)
-    whole = file.read_bytes()
-    for content in (b"", b"hello, these are no weights", whole[: len(whole) // 2]):
-        file.write_bytes(content)
-        with pytest.raises(InputError, match=r"model\.weights: "):
-            weight_files.read_weights(file)
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("readme.txt", "no weights")
-    with pytest.raises(InputError, match="is not a readable torch file"):
-        weight_files.read_weights(file)
-    for value in ([torch.zeros(1)], {}, {"epoch": 3}, torch.zeros(1)):
-        torch.save(value, file)
-        with pytest.raises(InputError, match="must hold a state dict"):
-            weight_files.read_weights(file)
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda s: {**s, "0.weight": torch.zeros(1)}, r"tensor '0\.weight' must have shape \(4, 1, 3, 3\), but got"),
-        (lambda s: {name.replace("0.", "O."): t for name, t in s.items()}, r"no tensor '0\.weight'.*O\.weight"),
+        (lambda s: {name.replace("0.", "O."): t for name, t in s.items()}, r"the file lacks '0\.weight'.*O\.weight"),
         (lambda s: {**s, "head.weight": torch.zeros(1)}, r"a tensor 'head\.weight' that the model lacks"),
+        (lambda s: {**s, "0.weight": s["0.weight"] / 0}, r"must hold finite numbers.* in '0\.weight'"),
+        (lambda s: {**s, "0.weight": s["0.weight"].to(torch.int8)}, r"tensor '0\.weight' must hold real numbers"),
     ],
 )
 def test_weights_are_loaded_whole_or_not_at_all(change: Any, message: str, tmp_path: Path) -> None:
@@ -85,6 +33,28 @@ def test_weights_are_loaded_whole_or_not_at_all(change: Any, message: str, tmp_p
     with pytest.raises(InputError, match=message):
         weight_files.load_weights(model, file)
     assert models.same(model, models.build(seed=1))
+
+
+def test_half_precision_is_cast(tmp_path: Path) -> None:
+    model, file = models.build(seed=1), tmp_path / "weights.pt"
+    torch.save(
+        {name: t.half() if t.is_floating_point() else t for name, t in models.build(seed=2).state_dict().items()}, file
+    )
+    weight_files.load_weights(model, file)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    assert torch.allclose(model.state_dict()["0.weight"], models.build(seed=2).state_dict()["0.weight"], atol=1e-3)
+
+
+def test_a_key_names_the_state_dict(tmp_path: Path) -> None:
+    plain, averaged, file = models.build(seed=1), models.build(seed=2), tmp_path / "weights.pt"
+    torch.save({"state_dict": plain.state_dict(), "state_dict_ema": averaged.state_dict()}, file)
+    model = models.build()
+    weight_files.load_weights(model, file, "state_dict_ema")
+    assert models.same(model, averaged)
+    weight_files.load_weights(model, file)
+    assert models.same(model, plain)
+    with pytest.raises(InputError, match=r"model\.key: .*'state_dict_emma'; nearest valid choice: state_dict_ema"):
+        weight_files.load_weights(model, file, "state_dict_emma")
 
 
 @pytest.mark.parametrize(

@@ -267,6 +267,25 @@ def test_a_run_killed_in_training_goes_on_where_it_was(long_recipe: Path, tmp_pa
     assert [run.info.status for run in parents] == ["FINISHED"], "the killed run was taken up, not begun anew"
 
 
+def test_ctrl_c_ends_a_run_with_its_sentence_and_the_next_one_goes_on(long_recipe: Path, tmp_path: Path) -> None:
+    """A terminal sends the signal to the whole process group; here the command leads one."""
+    home = tmp_path / "home"
+    workspace = runs.workspace(home)
+    with contextlib.ExitStack() as stack:
+        first = paredown("optimize", str(long_recipe), home=home)
+        stack.callback(end, first.pid)
+        checkpoint = wait_for_epochs(first, workspace, 2)
+        started = time.monotonic()
+        os.killpg(first.pid, signal.SIGINT)
+        said, _ = first.communicate(timeout=60)
+        seconds = time.monotonic() - started
+    assert first.returncode == 130, said
+    assert said.rstrip().endswith("paredown: stopped; the same command goes on where it was")
+    assert "Traceback" not in said
+    assert seconds < 30, "Prefect's retries against a server that is gone take minutes"
+    assert len(curve_in(checkpoint)) >= 2
+
+
 def wait_for_epochs(process: subprocess.Popen[str], workspace: Workspace, epochs: int) -> Path:
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 import pytest
 from support import runs
 
-from flows.pipeline import branches
-from flows.pipeline.branches import control_branches, run_branch, run_stage
+from flows.pipeline.branches import control_branches, run_branch
+from flows.pipeline.compression_search import refusing_techniques
 from flows.pipeline.findings import Stage
 from flows.pipeline.run_context import Job, RunContext
 from flows.recipe.default_branches import default_branches
@@ -178,44 +179,74 @@ def test_a_refusal_ends_the_branch_and_keeps_what_came_before(tmp_path: Path) ->
     assert [kind for _, kind, _, _ in runner.asked] == ["channels", "export"]
 
 
-def test_only_refusals_are_rows_errors_go_through(tmp_path: Path) -> None:
-    class Failing:
-        def run(self, label: str, verb: Any, *args: Any, **kwargs: Any) -> Any:
-            raise ZeroDivisionError(label)
+class Failing(Pretending):
+    """A `Pretending` that fails with an error at the step of this label."""
 
-    with pytest.raises(ZeroDivisionError):
-        run_branch(branch(CUT), "candidate", run_of(Failing(), tmp_path))
+    def __init__(self, error: BaseException, at: str) -> None:
+        super().__init__()
+        self.error, self.at = error, at
 
-
-def test_recovery_is_taught_by_the_baseline(tmp_path: Path) -> None:
-    asked: list[Any] = []
-
-    class Asked:
-        def run(self, label: str, verb: Any, *args: Any, **kwargs: Any) -> Any:
-            asked.append((STEPS[verb].name, args))
-            return candidate("torch", STEPS[verb].name)
-
-    pared = Stage("channels", candidate("torch", "channels"), candidate("onnx", "channels", "export"))
-    at = run_of(Asked(), tmp_path)
-    run_stage(Recover(epochs=1), pared, "x", at)
-    name, arguments = asked[0]
-    assert name == "recover"
-    assert arguments[:3] == (pared.model, at.baseline.model, Recover(epochs=1))
+    def run(self, label: str, verb: Any, *args: Any, **kwargs: Any) -> Any:
+        if label == self.at:
+            raise self.error
+        return super().run(label, verb, *args, **kwargs)
 
 
-def test_a_student_is_taught_by_the_baseline(tmp_path: Path) -> None:
-    runner = Pretending()
-    line = run_branch(branch(STUDENT, INT8), "candidate", run_of(runner, tmp_path))
-    title = "distill epochs 2 factory tasks.architectures:convnet width 4"
-    assert runner.asked[0] == (f"mine: {title}", "distill", "torch", "")
-    assert [stage.label for stage in line.stages] == ["baseline", title, "int8"]
+@pytest.mark.parametrize("at", ["mine: low_rank", "mine: low_rank → ONNX"])
+def test_an_error_ends_its_branch_and_its_traceback_is_kept(at: str, tmp_path: Path) -> None:
+    error = RuntimeError("mat1 and mat2 shapes cannot be multiplied\n(64x16 and 32x10)")
+    run = run_of(Failing(error, at), tmp_path)
+    line = run_branch(branch(CUT, {"step": "low_rank"}, INT8), "candidate", run)
+    place = tmp_path / "errors" / "tiny-mine.txt"
+    assert line.refusal == (
+        "low_rank: broke: RuntimeError: mat1 and mat2 shapes cannot be multiplied (64x16 and 32x10); "
+        f"the details are in {place}"
+    )
+    assert line.product is None
+    assert [stage.label for stage in line.stages] == ["baseline", "channels"]
+    kept = place.read_text()
+    assert kept.startswith("Traceback")
+    assert kept.endswith("(64x16 and 32x10)\n")
+    assert [file.name for file in place.parent.iterdir()] == ["tiny-mine.txt"]
+    assert run_branch(branch(INT8), "candidate", run).refusal is None, "the others go on"
 
 
-def test_a_plug_in_is_taken_as_the_technique_that_it_names(tmp_path: Path) -> None:
-    runner = Pretending()
-    plugin = Plugin.model_validate({"step": "tasks.techniques:LowRank", "energy": 0.8})
-    at = run_of(runner, tmp_path)
-    stage = run_stage(plugin, at.baseline, "x", at)
-    assert stage.label == "tasks.techniques:LowRank energy 0.8"
-    assert runner.asked[0][1] == "low_rank"
-    assert branches.export_stage(stage.exported, "x", at.prepared, at.job) is stage.exported
+def test_an_error_in_other_words_than_ascii_is_kept(tmp_path: Path) -> None:
+    line = run_branch(branch(CUT), "control", run_of(Failing(ValueError("naïve \udcff"), "mine: channels"), tmp_path))
+    assert "broke: ValueError: naïve" in str(line.refusal)
+    assert "naïve" in (tmp_path / "errors" / "tiny-mine.txt").read_text()
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InputError("must be a layer", path="ignore"),
+        MemoryError(),
+        OSError(errno.ENOSPC, "No space left on device"),
+        caused(RuntimeError("PytorchStreamWriter failed"), OSError(errno.ENOSPC, "No space left on device")),
+        KeyboardInterrupt(),
+        SystemExit(1),
+    ],
+    ids=repr,
+)
+def test_what_the_other_branches_would_meet_too_stops_the_run(error: BaseException, tmp_path: Path) -> None:
+    with pytest.raises(type(error)) as caught:
+        run_branch(branch(CUT), "candidate", run_of(Failing(error, "mine: channels"), tmp_path))
+    assert caught.value is error
+    assert not (tmp_path / "errors").exists()
+
+
+def test_any_other_error_of_the_disk_ends_its_branch_only(tmp_path: Path) -> None:
+    run = run_of(Failing(OSError(errno.ENOENT, "No such file", "x.pt"), "mine: channels"), tmp_path)
+    assert "broke: FileNotFoundError: [Errno 2]" in str(run_branch(branch(CUT), "candidate", run).refusal)
+
+
+def test_a_technique_that_breaks_on_the_baseline_is_not_searched(tmp_path: Path) -> None:
+    run = run_of(Failing(RuntimeError("no kernel"), "try channels"), tmp_path)
+    assert list(refusing_techniques(run)) == ["channels"]
+    assert (tmp_path / "errors" / "tiny-try channels.txt").exists()

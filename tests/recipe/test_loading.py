@@ -83,3 +83,18 @@ def test_what_depends_on_another_is_tried_only_where_it_applies() -> None:
     space["augment.0.padding"] = {"integers": [0, 4], "when": {"augment.0.step": "crop"}}
     with pytest.raises(InputError, match=r"search\.space\.augment\.0\.padding: must be at least 1, but got 0"):
         validate_recipe(recipe)
+
+
+def test_no_preprocessing_is_said_in_one_word(tmp_path: Path) -> None:
+    own = load_recipe(write_recipe(tmp_path, preprocess="none"))
+    assert [step.step for step in own.preprocess] == ["none"]
+    assert validate_recipe(own.model_dump(mode="json")) == own
+    model = {"model": {"file": "model.onnx"}, "preprocess": "none"}
+    assert load_recipe(write_recipe(tmp_path, **model)).preprocess == ()
+
+
+@pytest.mark.parametrize(
+    ("model", "unit"), [({}, "standardized"), ({"weights": "a.pt"}, "data"), ({"file": "a.onnx"}, "data")]
+)
+def test_what_others_trained_answers_in_the_data_s_unit(model: dict[str, str], unit: str, tmp_path: Path) -> None:
+    assert load_recipe(write_recipe(tmp_path, model=model)).target_unit == unit

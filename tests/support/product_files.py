@@ -49,7 +49,7 @@ def image_file() -> bytes:
 
 
 def images(count: int, seed: int = 0) -> dict[str, np.ndarray]:
-    """ReportFigures that differ in brightness, so that their answers differ."""
+    """Pictures that differ in brightness, so that their answers differ."""
     generator = np.random.default_rng(seed)
     light = generator.uniform(0.1, 1.0, size=(count, 1, 1, 3))
     return {"image": (light * generator.integers(0, 256, size=(count, 8, 8, 3))).astype(np.uint8)}

@@ -9,7 +9,7 @@ from support.wrong_input import Row, check_plan
 
 ROWS = {
     "key unknown, nothing like it": Row(
-        "a.yaml: goal.zzz: is not a known key; nearest valid choice: metric, max_drop, minimize, limits, proof",
+        "a.yaml: goal.zzz: is not a known key; nearest valid choice: metric, max_drop, minimize, limits, proof, tie",
         recipe={"goal": {"zzz": 1}},
     ),
     "key unknown in goal": Row(

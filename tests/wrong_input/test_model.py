@@ -70,12 +70,15 @@ ROWS = {
         make=saved(lambda state: dict(list(state.items())[1:])),
     ),
     "weights: tensor renamed": Row(
-        "a.yaml: model.weights: trained.pt: has no tensor '0.weight' of the model; nearest valid choice: net.0.weight",
+        "a.yaml: model.weights: trained.pt: must have the tensors of the model, but the file lacks '0.weight'; the "
+        "network lacks 'net.0.weight'; nearest valid choice: net.0.weight",
         recipe=model(weights="trained.pt"),
-        make=saved(lambda state: {f"net.{name}": value for name, value in state.items()}),
+        make=saved(lambda state: {f"net.{name}" if name == "0.weight" else name: state[name] for name in state}),
     ),
     "weights: wrong shape": Row(
-        "a.yaml: model.weights: trained.pt: tensor '0.weight' must have shape (16, 2), but got (64, 2)",
+        "a.yaml: model.weights: trained.pt: must have the tensors of the model, but by shape '0.weight' is (64, 2) and "
+        "not (16, 2), '0.bias' is (64,) and not (16,), '2.weight' is (64, 64) and not (16, 16), '2.bias' is (64,) and "
+        "not (16,), '4.weight' is (2, 64) and not (2, 16)",
         recipe=model(weights="trained.pt", arguments={"width": 16}),
         make=saved(dict),
     ),

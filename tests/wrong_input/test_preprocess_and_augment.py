@@ -9,7 +9,7 @@ from support.wrong_input import IMAGES, Row, check_plan
 
 ROWS = {
     "step unknown in preprocess": Row(
-        "a.yaml: preprocess.0.step: must be one of normalize, impute, scale, one_hot, but got 'onehot'; "
+        "a.yaml: preprocess.0.step: must be one of normalize, impute, scale, one_hot, none, but got 'onehot'; "
         "nearest valid choice: one_hot",
         recipe={"preprocess": [{"step": "onehot"}]},
     ),
