@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from support import runs
 
-from flows.pipeline.branches import control_branches, run_branch
+from flows.pipeline import branches
+from flows.pipeline.branches import control_branches, run_branch, run_stage
 from flows.pipeline.compression_search import refusing_techniques
 from flows.pipeline.findings import Stage
 from flows.pipeline.run_context import Job, RunContext
@@ -250,3 +251,37 @@ def test_a_technique_that_breaks_on_the_baseline_is_not_searched(tmp_path: Path)
     run = run_of(Failing(RuntimeError("no kernel"), "try channels"), tmp_path)
     assert list(refusing_techniques(run)) == ["channels"]
     assert (tmp_path / "errors" / "tiny-try channels.txt").exists()
+
+
+def test_recovery_is_taught_by_the_baseline(tmp_path: Path) -> None:
+    asked: list[Any] = []
+
+    class Asked:
+        def run(self, label: str, verb: Any, *args: Any, **kwargs: Any) -> Any:
+            asked.append((STEPS[verb].name, args))
+            return candidate("torch", STEPS[verb].name)
+
+    pared = Stage("channels", candidate("torch", "channels"), candidate("onnx", "channels", "export"))
+    at = run_of(Asked(), tmp_path)
+    run_stage(Recover(epochs=1), pared, "x", at)
+    name, arguments = asked[0]
+    assert name == "recover"
+    assert arguments[:3] == (pared.model, at.baseline.model, Recover(epochs=1))
+
+
+def test_a_student_is_taught_by_the_baseline(tmp_path: Path) -> None:
+    runner = Pretending()
+    line = run_branch(branch(STUDENT, INT8), "candidate", run_of(runner, tmp_path))
+    title = "distill epochs 2 factory tasks.architectures:convnet width 4"
+    assert runner.asked[0] == (f"mine: {title}", "distill", "torch", "")
+    assert [stage.label for stage in line.stages] == ["baseline", title, "int8"]
+
+
+def test_a_plug_in_is_taken_as_the_technique_that_it_names(tmp_path: Path) -> None:
+    runner = Pretending()
+    plugin = Plugin.model_validate({"step": "tasks.techniques:LowRank", "energy": 0.8})
+    at = run_of(runner, tmp_path)
+    stage = run_stage(plugin, at.baseline, "x", at)
+    assert stage.label == "tasks.techniques:LowRank energy 0.8"
+    assert runner.asked[0][1] == "low_rank"
+    assert branches.export_stage(stage.exported, "x", at.prepared, at.job) is stage.exported
