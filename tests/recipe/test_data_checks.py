@@ -67,9 +67,18 @@ def test_weights_do_not_hold_what_is_not_in_the_state_dict(prepared: Prepared, s
     weights = str(tmp_path / "trained.pt")
     torch.save(Draw(4).state_dict(), weights)
     with pytest.raises(InputError, match=r"draws 'draw' of Draw when it is built"):
-        check_recipe(recipe("draw", {}, model={"weights": weights}), prepared, store)
+        check_recipe(recipe("draw", {}, model={"weights": weights}, preprocess="none"), prepared, store)
     torch.save(Draw(4, kept=True).state_dict(), weights)
-    check_recipe(recipe("draw", {"kept": True}, model={"weights": weights}), prepared, store)
+    check_recipe(recipe("draw", {"kept": True}, model={"weights": weights}, preprocess="none"), prepared, store)
+
+
+def test_trained_weights_say_what_stands_in_front_of_them(prepared: Prepared, store: Store, tmp_path: Path) -> None:
+    weights = str(tmp_path / "trained.pt")
+    torch.save(network(4, 4).state_dict(), weights)
+    model = {"model": {"weights": weights}}
+    with pytest.raises(InputError, match=r"^preprocess: must say what the weights .* nearest valid choice: none$"):
+        check_recipe(recipe("network", {"width": 4}, **model), prepared, store)
+    check_recipe(recipe("network", {"width": 4}, **model, preprocess=[{"step": "normalize"}]), prepared, store)
 
 
 def test_the_network_is_exported_once_however_many_are_searched(
