@@ -208,10 +208,17 @@ def paredown(*arguments: str, home: Path) -> subprocess.Popen[str]:
         command,
         env=environment,
         start_new_session=True,
+        preexec_fn=heed_interrupts,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def heed_interrupts() -> None:
+    """As in a terminal: a shell has what it starts in the background ignore Ctrl-C, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def end(group: int) -> None:
