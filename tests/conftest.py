@@ -19,6 +19,8 @@ from tasks.core.env_defaults import apply_env_defaults
 if TYPE_CHECKING:
     from support.plain_run import PlainRun
 
+    from tasks.kernels.training.learning_curve import Epoch
+
 _folder = tempfile.mkdtemp(prefix="paredown-tests-")
 atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 Path(_folder, "ray-token").write_text(token_hex(32))
@@ -71,3 +73,21 @@ def plain(tmp_path_factory: pytest.TempPathFactory, short_timing: None) -> Plain
     from support.plain_run import run_plainly
 
     return run_plainly(tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The number of each epoch that is trained, over all trainings of the test."""
+    from tasks.training.trainer import Trainer
+
+    epochs: list[int] = []
+    train_epoch = Trainer.train_epoch
+
+    def count(self: Trainer) -> Epoch | None:
+        epoch = train_epoch(self)
+        assert epoch is not None
+        epochs.append(epoch.number)
+        return epoch
+
+    monkeypatch.setattr(Trainer, "train_epoch", count)
+    return epochs

@@ -83,7 +83,7 @@ def _compress_onnx(candidate: Candidate, technique: Technique, prepared: Prepare
         law=f"same answer on at least {AGREEMENT:.0%} of the examples",
     )
     if not hop.passed:
-        way_out = "; max_loss puts layers back to float" if hasattr(technique, "max_loss") else ""
+        way_out = f"; {technique.way_out}" if technique.way_out else ""
         raise Refusal(f"{hop.hop}: only {hop.agreement:.1%} of {hop.n} examples keep their answer ({hop.law}){way_out}")
     record = store.put_json({"parity": [vars(hop)]})
     step = _step(candidate, technique, store.put_json(plan), record)

@@ -31,6 +31,8 @@ class Technique(Spec, ABC):
     """What the technique promises to lower."""
     asks_host: ClassVar[bool] = False
     """Whether `plan` measures on this host: then the host is part of the plan's cache key."""
+    way_out: ClassVar[str] = ""
+    """What a user may do when the technique's file answers unlike its parent; the refusal ends with it."""
     searched: ClassVar[Searched | None] = None
     """The knobs, each with its domain, that a search varies by default; None: no search uses the technique."""
 

@@ -11,23 +11,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from support.bad_data import ROWS, csv, folder
 from support.datasets import ingested
 
 from tasks.core import Dataset, SplitName, Store
 from tasks.data.data_spec import DataSpec
 from tasks.data.ingestion import source_stamp
 
-ROWS = [f"{age},{job},{left}" for age, job, left in zip(range(20), "ab" * 10, ["yes", "no"] * 10, strict=True)]
-
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
-
-
-def csv(folder: Path, *lines: str, header: str = "age,job,left", name: str = "a.csv") -> str:
-    (folder / name).write_text("\n".join((header, *(lines or ROWS))) + "\n")
-    return str(folder / name)
 
 
 def counts(dataset: Dataset) -> dict[str, int]:
@@ -117,17 +111,6 @@ def test_skip_counts_and_names_what_is_left_out(tmp_path: Path, store: Store) ->
     dataset = ingested(DataSpec(source=source, target="left", on_bad="skip"), store)
     assert sum(counts(dataset)[name] for name in ("train", "validation", "test")) == 20
     assert dataset.skipped == (f"{source} row 20", f"{source} row 21")
-
-
-def folder(tmp_path: Path, *broken: str) -> str:
-    for label in ("ant", "bee"):
-        for number in range(6):
-            file = tmp_path / "photos" / label / f"{number}.png"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            Image.new("RGB", (4, 3 + number % 2), (number, 0, 0)).save(file)
-    for name in broken:
-        (tmp_path / "photos" / name).write_bytes(b"\x89PNG broken")
-    return str(tmp_path / "photos")
 
 
 def test_images_that_do_not_decode_are_skipped_by_name(tmp_path: Path, store: Store) -> None:

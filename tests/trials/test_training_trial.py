@@ -17,7 +17,6 @@ from flows.recipe.schema import Recipe
 from flows.trials.training_trial import TrainingObjective
 from tasks.core import Refusal, Workspace, digest_of
 from tasks.evaluation import evaluate
-from tasks.kernels.training.learning_curve import Epoch
 from tasks.search.results import EXCESS
 from tasks.search.space import Point
 from tasks.training.trainer import Trainer
@@ -38,22 +37,6 @@ def trial(workspace: Workspace, **changes: Any) -> tuple[TrainingObjective, dict
     for array in shared.values():
         array.flags.writeable = False  # as Ray maps them
     return run, shared
-
-
-@pytest.fixture
-def trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The number of each epoch that is trained."""
-    epochs: list[int] = []
-    train_epoch = Trainer.train_epoch
-
-    def count(self: Trainer) -> Epoch | None:
-        epoch = train_epoch(self)
-        assert epoch is not None
-        epochs.append(epoch.number)
-        return epoch
-
-    monkeypatch.setattr(Trainer, "train_epoch", count)
-    return epochs
 
 
 def ran(folder: Path, point: Point, **changes: Any) -> FakeTrialContext:

@@ -40,6 +40,7 @@ class Int8(Technique):
     form: ClassVar[Literal["torch", "onnx"]] = "onnx"
     lowers: ClassVar[tuple[Lowers, ...]] = ("bytes", "latency")
     asks_host: ClassVar[bool] = True
+    way_out: ClassVar[str] = "max_loss puts layers back to float"
     searched: ClassVar[Searched | None] = {}
 
     step: Literal["int8"] = "int8"
