@@ -9,20 +9,18 @@ from typing import TYPE_CHECKING
 from tasks import techniques
 from tasks.compression.host_costs import costs_kept
 from tasks.core import Candidate, Prepared, Refusal, Step, Store, Workspace
-from tasks.data import preprocessing
+from tasks.data import input_layout, preprocessing
 from tasks.evaluation import parity
 from tasks.kernels.host.measurement_lock import shared_use
 from tasks.models import weight_files
 from tasks.techniques import Technique, replay
+from tasks.techniques.quantization.variant_comparison import AGREEMENT
 
 if TYPE_CHECKING:
     from tasks.techniques import Batches
 
 BATCH = 64
 """Calibration examples in one batch, unless the ONNX file has a fixed batch."""
-AGREEMENT = 0.9
-"""Smallest share of validation examples for which the new ONNX file must give the same answer as the one before: the
-same class, or in regression a number within a tenth of the largest output."""
 
 
 @shared_use()
@@ -73,7 +71,7 @@ def _compress_onnx(candidate: Candidate, technique: Technique, prepared: Prepare
     batches = _onnx_batches(before, prepared, store)
     plan = technique.plan(before, batches)
     after: bytes = technique.apply(before, plan)
-    inputs = preprocessing.product_inputs(prepared.dataset, "validation", store)
+    inputs = input_layout.product_inputs(prepared, "validation", store)
     inputs = {name: array[: parity.EXAMPLES] for name, array in inputs.items()}
     outputs = [sessions.predict(data, inputs) for data in (before, after)]
     hop = parity.compare_outputs(f"float → {_tag(technique)}", outputs[0], outputs[1], tolerance=0.1)
@@ -114,7 +112,7 @@ def _onnx_batches(model: bytes, prepared: Prepared, store: Store) -> Batches:
     from tasks.kernels.onnx import description
 
     size = description.fixed_batch(model) or BATCH
-    inputs = preprocessing.product_inputs(prepared.dataset, "calibration", store)
+    inputs = input_layout.product_inputs(prepared, "calibration", store)
     targets = store.get_array(prepared.dataset.splits["calibration"].targets)
     parts = range(0, len(targets), size)
     return [({name: array[at : at + size] for name, array in inputs.items()}, targets[at : at + size]) for at in parts]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tasks.compression.branch import AnyStep, spec_of
 from tasks.compression.compress import compress
 from tasks.compression.fine_tuning import distill, recover
-from tasks.core import Candidate, Context, Runner
+from tasks.core import Candidate, Context, Goal, Runner
 from tasks.training.recovery import Recover
 from tasks.training.student import Distill
 from tasks.training.training_data import TrainingInputs
@@ -22,6 +22,8 @@ class StepInputs:
     training: TrainingInputs
     host: str
     """This host's name: results that depend on the host are cached for this host alone."""
+    goal: Goal
+    """Completes the knobs that a technique leaves to the goal."""
 
 
 def run_step(
@@ -34,7 +36,7 @@ def run_step(
     Args:
         step: the step.
         model: the candidate to which it is applied, of the form `branch.form_of(step)`. `distill` does not use it.
-        inputs: the baseline, the data and the host.
+        inputs: the baseline, the data, the host and the goal.
         context: the workspace, the checkpoint and the progress callback.
         runner: calls the verb.
         label: the step in a few words, for display.
@@ -49,4 +51,6 @@ def run_step(
     if isinstance(spec, Recover):
         return runner.run(label, recover, model, inputs.baseline, spec, inputs.training, context)
     host = inputs.host if spec.asks_host else ""
-    return runner.run(label, compress, model, spec, inputs.training.prepared, host, context.workspace)
+    return runner.run(
+        label, compress, model, spec.for_goal(inputs.goal), inputs.training.prepared, host, context.workspace
+    )

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
-from tasks.core import Spec
+from tasks.core import Goal, Spec
 
 Lowers = Literal["macs", "nonzero", "bytes", "latency"]
 Batches = Sequence[tuple[Any, Any]]
@@ -54,6 +54,10 @@ class Technique(Spec, ABC):
 
         `plan` may come from a model of the same structure with other weights.
         """
+
+    def for_goal(self, goal: Goal) -> Self:
+        """This technique with the knobs that were left to the recipe's goal. By default the technique itself."""
+        return self
 
     def settled(self, plan: dict[str, Any]) -> Self:
         """This technique with its knobs fixed to the variants that the plan chose.

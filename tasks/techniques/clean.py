@@ -23,7 +23,7 @@ class Clean(Technique):
     Card: docs/techniques/clean.md.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     form: ClassVar[Literal["torch", "onnx"]] = "onnx"
     lowers: ClassVar[tuple[Lowers, ...]] = ("latency",)
     searched: ClassVar[Searched | None] = {}

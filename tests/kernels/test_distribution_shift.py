@@ -67,7 +67,7 @@ def test_a_mild_drift_is_believed() -> None:
 def test_images_are_summed_up_one_by_one() -> None:
     """Channel 0 is 3 everywhere; channel 1 is 0 and 2 in turn: mean 1, spread 1."""
     image = np.stack([np.full((2, 2), 3), np.array([[0, 2], [2, 0]])], axis=-1)[None]
-    found = distribution_shift.by_image(image)
+    found = distribution_shift.by_channel(image)
     assert {name: values.tolist() for name, values in found.items()} == {
         "mean of channel 0 over an image": [3.0],
         "mean of channel 1 over an image": [1.0],

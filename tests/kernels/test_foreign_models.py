@@ -10,7 +10,16 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from support import onnx_files
 
-from tasks.kernels.onnx import compose, description, external_data, foreign_models, preprocessing_graph, sessions
+from tasks.kernels.onnx import (
+    compose,
+    description,
+    external_data,
+    foreign_models,
+    graph_reading,
+    preprocessing_graph,
+    sessions,
+    subgraphs,
+)
 
 
 def outside(array: np.ndarray, folder: Path, offset: int = 0, name: str = "data.bin") -> onnx.TensorProto:
@@ -102,12 +111,51 @@ def test_what_computes_in_fewer_bits_is_known() -> None:
     assert foreign_models.is_rounded(eight.SerializeToString())
 
 
+def test_an_unknown_operator_in_a_branch_is_named(tmp_path: Path) -> None:
+    made = branching(numpy_helper.from_array(np.ones(3, np.float32), "near"))
+    made.graph.node[0].attribute[0].g.node[0].CopyFrom(helper.make_node("Konstant", [], ["found"]))
+    with pytest.raises(foreign_models.Unusable, match="must hold only operators that ONNX Runtime") as said:
+        foreign_models.read_foreign(onnx_files.write(made, tmp_path / "model.onnx"))
+    assert (said.value.value, said.value.nearest) == ("Konstant", "Constant")
+
+
+def test_operators_of_branches_are_raised_and_named_too() -> None:
+    """Up to operator set 12 the axes of a Squeeze were an attribute."""
+    made = branching(numpy_helper.from_array(np.ones((1, 3), np.float32), "near"))
+    inside = made.graph.node[0].attribute[0].g
+    inside.node[0].output[0] = "flat"
+    inside.node.append(helper.make_node("Squeeze", ["flat"], ["found"], axes=[0]))
+    inside.node[0].attribute[0].t.CopyFrom(numpy_helper.from_array(np.array([[1, 2, 3]], np.float32), "far"))
+    made.opset_import[0].version = 11
+    raised = foreign_models.normalize_graph(made.SerializeToString())
+    nodes = list(subgraphs.nodes_of(onnx.load_from_string(raised)))
+    assert len({node.name for node in nodes} - {""}) == len(nodes) == 5
+    taken = made.graph.node[0].attribute[0].name == "then_branch"
+    (found,) = sessions.open_session(raised).run(None, {"which": np.array(taken)})
+    np.testing.assert_array_equal(found, [1, 2, 3])
+
+
+def test_operators_of_another_domain_are_not_onnx_own() -> None:
+    """A file's own function may be called Conv, or QLinearConv, and do anything."""
+    for name in ("Conv", "QLinearConv"):
+        node = onnx_files.one_node(name, domain="my.domain").graph.node[0]
+        assert graph_reading.operator_of(node) == f"my.domain.{name}"
+        assert not graph_reading.is_rounding(node)
+    assert graph_reading.operator_of(onnx_files.one_node("Conv", domain="ai.onnx").graph.node[0]) == "Conv"
+    nodes = [onnx_files.one_node(*each).graph.node[0] for each in (
+        ("Conv", "com.microsoft.nchwc"), ("FusedConv", "com.microsoft"), ("MatMulNBits", "com.microsoft"))]  # fmt: skip
+    for node in nodes:
+        node.name = node.op_type
+    assert (graph_reading.laid_out(nodes), graph_reading.fused(nodes)) == (["Conv"], ["FusedConv"])
+    assert [graph_reading.is_rounding(node) for node in nodes] == [False, False, True]
+
+
 def test_a_joined_graph_has_the_unit_of_its_answer_and_names_of_its_own() -> None:
     core = onnx_files.table({"x": onnx_files.FLOAT, "y": onnx_files.FLOAT}, classes=1, given="rows")
     answer = compose.Answer("scores", "scores", 1, unit=(10.0, 3.0))
-    data = compose.join(
-        preprocessing_graph.stack_prefix(2), core, "rows", ["scores", "weight"], answer, {"task": "regression"}
-    )
+    numbers = [{"name": name, "fill": 0.0, "gain": 1.0, "shift": 0.0} for name in ("scores", "weight")]
+    prefix = preprocessing_graph.table_prefix({"numbers": numbers, "categories": []})
+    data = compose.join(prefix, core, "rows", ["scores", "weight"], answer, {"task": "regression"})
     rows = np.array([[1.0, 2.0], [0.5, -1.0]], np.float32)
     alone = sessions.predict(core.SerializeToString(), {"rows": rows})
     found = sessions.predict(data, {"scores": rows[:, :1], "weight": rows[:, 1:]})

@@ -109,3 +109,24 @@ def test_ratio_interval_by_hand() -> None:
 def test_ratio_interval_needs_two() -> None:
     with pytest.raises(ValueError, match="at least two"):
         intervals.ratio_interval([1.2])
+
+
+def test_what_n_examples_need_not_show() -> None:
+    """The upper end of 0 of n by Wilson, and the half width of a difference without any disagreement."""
+    for n in (5, 12, 270):
+        assert intervals.unseen_share(n) == pytest.approx(intervals.wilson(0, n)[1])
+        assert intervals.unseen_share(n) == pytest.approx(intervals.paired_difference(0, 0, n)[1])
+
+
+def test_an_interval_is_only_widened() -> None:
+    assert intervals.at_least((0.1, 0.4), 0.3, 0.15) == pytest.approx((0.1, 0.45))
+    assert intervals.at_least((0.1, 0.5), 0.3, 0.05) == (0.1, 0.5)
+
+
+@pytest.mark.parametrize(("estimate", "scale", "margin"), [(0.0, 1.0, 0.01), (-0.02, 3.0, 0.05), (0.001, 0.2, 0.002)])
+def test_needed_by_share_is_the_first_count_that_proves(estimate: float, scale: float, margin: float) -> None:
+    count = intervals.needed_by_share(estimate, scale, margin)
+    assert count is not None
+    assert estimate + scale * intervals.unseen_share(count) <= margin + 1e-9
+    assert estimate + scale * intervals.unseen_share(count - 1) > margin
+    assert intervals.needed_by_share(margin, scale, margin) is None

@@ -10,7 +10,8 @@ import pytest
 from sklearn import metrics
 
 from tasks.core.goal import MetricName
-from tasks.kernels.statistics.metrics import METRICS, compute_metric, log_softmax
+from tasks.kernels.statistics.class_metrics import log_softmax
+from tasks.kernels.statistics.metrics import METRICS, compute_metric
 
 
 def classified(classes: int, n: int = 300) -> tuple[np.ndarray, np.ndarray]:
@@ -38,6 +39,15 @@ def test_regression_by_hand() -> None:
     predictions, targets = np.array([[1.0], [2.0], [6.0]]), np.array([1.0, 4.0, 5.0])
     assert compute_metric("mae", predictions, targets) == pytest.approx(1.0)
     assert compute_metric("rmse", predictions[:, 0], targets) == pytest.approx(math.sqrt(5 / 3))
+    assert compute_metric("r2", predictions, targets) == pytest.approx(metrics.r2_score(targets, predictions[:, 0]))
+    assert math.isnan(compute_metric("r2", predictions, np.full(3, 1e6)))
+
+
+def test_calibration_by_hand() -> None:
+    logits = np.log(np.array([[0.75, 0.25], [0.25, 0.75], [0.95, 0.05], [0.04, 0.96]]))
+    # Confidences 0.75 of which one half is right, and 0.955 of which both are.
+    expected = (2 * abs(0.75 - 0.5) + 2 * abs(0.955 - 1)) / 4
+    assert compute_metric("calibration_error", logits, np.array([0, 0, 0, 1])) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("classes", [2, 5])
@@ -50,6 +60,10 @@ def test_agrees_with_scikit_learn(classes: int) -> None:
         "f1": metrics.f1_score(targets, logits.argmax(1), average="macro"),
         "log_loss": metrics.log_loss(targets, probabilities),
         "roc_auc": metrics.roc_auc_score(targets, scores, multi_class="ovr"),
+        "balanced_accuracy": metrics.balanced_accuracy_score(targets, logits.argmax(1)),
+        "average_precision": metrics.average_precision_score(
+            targets if classes == 2 else np.eye(classes)[targets], scores, average="macro"
+        ),
     }
     for metric, value in expected.items():
         assert compute_metric(metric, logits, targets) == pytest.approx(value, rel=1e-9), metric
@@ -58,7 +72,7 @@ def test_agrees_with_scikit_learn(classes: int) -> None:
 @pytest.mark.parametrize("metric", get_args(MetricName))
 def test_weights_are_repetition(metric: str) -> None:
     logits, targets = classified(3)
-    outputs = logits[:, 0] if metric in ("mae", "rmse") else logits
+    outputs = logits[:, 0] if METRICS[metric].task == "regression" else logits
     counts = np.random.default_rng(0).integers(0, 4, len(targets))
     repeated = compute_metric(metric, np.repeat(outputs, counts, axis=0), np.repeat(targets, counts))
     weighted = METRICS[metric].weighted(outputs, targets)(np.stack([counts, np.ones_like(counts)], axis=1))
@@ -77,7 +91,9 @@ def test_log_loss_of_huge_logits_is_finite() -> None:
 def test_every_metric_of_a_recipe_has_its_record() -> None:
     assert set(METRICS) == set(get_args(MetricName))
     assert all(name == metric.name for name, metric in METRICS.items())
-    assert {name for name, metric in METRICS.items() if metric.lower_is_better} == {"log_loss", "mae", "rmse"}
+    assert {name for name, metric in METRICS.items() if metric.lower_is_better} == {
+        *("log_loss", "calibration_error", "mae", "rmse")
+    }
 
 
 @pytest.mark.parametrize(("metric", "loss"), [("accuracy", 0.25), ("rmse", -0.25)])
@@ -102,5 +118,6 @@ def test_the_mean_of_the_losses_determines_the_metric(metric: str) -> None:
     losses = METRICS[metric].losses
     assert losses is not None
     mean = losses(outputs, targets).mean()
-    expected = {"accuracy": 1 - mean, "rmse": math.sqrt(mean)}.get(metric, mean)
+    r2 = 1 - mean / targets.var()
+    expected = {"accuracy": 1 - mean, "rmse": math.sqrt(mean), "r2": r2}.get(metric, mean)
     assert compute_metric(metric, outputs, targets) == pytest.approx(expected)

@@ -8,11 +8,11 @@ from collections import Counter
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, numpy_helper
-from support import product_files
+from onnx import TensorProto, helper, numpy_helper
+from support import onnx_files, product_files
 
 from tasks.kernels.onnx import description, sessions
-from tasks.kernels.onnx_passes import static_quantization
+from tasks.kernels.onnx_passes import dynamic_quantization, static_quantization
 from tasks.kernels.quantization import number_formats
 
 IMAGES = product_files.images(40)
@@ -90,6 +90,52 @@ def test_ranges_are_those_of_the_data() -> None:
     assert (low, high) == (min(columns["rooms"].min(), 0), max(columns["rooms"].max(), 1))
     narrow = static_quantization.collect_ranges(fused, ["first_layer"], [columns], "entropy")
     assert all(low <= narrow[name][0] < narrow[name][1] <= high for name, (low, high) in ranges.items())
+
+
+def test_a_relu_behind_the_last_product_stays() -> None:
+    """The quantizer lets the rounding stand for the Relu; what no quantized operator reads is else not rounded."""
+    weight = np.random.default_rng(0).normal(size=(32, 32)).astype(np.float32)
+    nodes = [
+        helper.make_node("MatMul", ["x", "weight"], ["a"], "product"),
+        helper.make_node("Relu", ["a"], ["b"], "relu"),
+        helper.make_node("CumSum", ["b", "axis"], ["y"], "sum"),
+    ]
+    ends = [helper.make_tensor_value_info(name, onnx_files.FLOAT, ["n", 32]) for name in ("x", "y")]
+    constants = [numpy_helper.from_array(weight, "weight"), numpy_helper.from_array(np.int64(1), "axis")]
+    model = onnx_files.model(helper.make_graph(nodes, "net", ends[:1], ends[1:], constants), 17, 8).SerializeToString()
+    rows, fused = (
+        {"x": np.random.default_rng(1).normal(size=(16, 32)).astype(np.float32)},
+        static_quantization.fuse(model),
+    )
+    ranges = static_quantization.collect_ranges(fused, ["product"], [rows], "minmax")
+    data = static_quantization.quantize(fused, ["product"], ranges, "u8s8_reduced")
+    before, after = (sessions.predict(each, rows) for each in (model, data))
+    assert np.sqrt(np.mean((after - before) ** 2)) < 0.05 * before.std()
+
+
+def test_types_behind_operators_of_the_runtime_are_known() -> None:
+    """A Gelu of ONNX Runtime's own, between two products."""
+    weight = np.random.default_rng(0).normal(size=(8, 8)).astype(np.float32)
+    nodes = [
+        helper.make_node("MatMul", ["x", "weight"], ["a"], "first"),
+        helper.make_node("Gelu", ["a"], ["b"], "gelu", domain="com.microsoft"),
+        helper.make_node("Abs", ["b"], ["c"], "abs"),
+        helper.make_node("Gemm", ["c", "weight", "bias"], ["y"], "second"),
+    ]
+    ends = [helper.make_tensor_value_info(name, onnx_files.FLOAT, ["n", 8]) for name in ("x", "y")]
+    graph = helper.make_graph(nodes, "net", ends[:1], ends[1:], [
+        numpy_helper.from_array(weight, "weight"), numpy_helper.from_array(weight[0], "bias")
+    ])  # fmt: skip
+    made = onnx_files.model(graph, 17, 8)
+    made.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    fused = onnx.load_from_string(static_quantization.fuse(made.SerializeToString()))
+    found = {item.name: item.type.tensor_type for item in fused.graph.value_info}
+    assert {name: each.elem_type for name, each in found.items()} == dict.fromkeys("abc", TensorProto.FLOAT)
+    assert [size.dim_value or size.dim_param for size in found["c"].shape.dim] == ["n", 8]
+    rows = {"x": np.random.default_rng(1).normal(size=(16, 8)).astype(np.float32)}
+    eight = dynamic_quantization.quantize_dynamic(fused.SerializeToString(), ["first", "second"])
+    before, after = (sessions.predict(each, rows) for each in (made.SerializeToString(), eight))
+    assert 0 < np.sqrt(np.mean((after - before) ** 2)) < 0.05 * before.std()
 
 
 def test_percentile_leaves_out_a_lone_outlier() -> None:

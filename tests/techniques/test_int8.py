@@ -11,9 +11,9 @@ import pytest
 from pydantic import ValidationError
 from support import onnx_graphs, product_files
 
-from tasks.core import InputError, Refusal
+from tasks.core import Goal, InputError, Refusal
 from tasks.kernels.onnx_passes import cleanup, static_quantization
-from tasks.techniques import Batches, Fp16
+from tasks.techniques import Batches, Fp16, WeightOnly
 from tasks.techniques.quantization import int8_search, variant_comparison
 from tasks.techniques.quantization.int8 import Int8
 
@@ -28,8 +28,15 @@ def batches(count: int = 64) -> Batches:
     return [({"image": images[at : at + 16]}, np.zeros(16)) for at in range(0, count, 16)]
 
 
-def row(variant: str, error: float, speedup: float, loss: float = 0.0) -> dict[str, Any]:
-    return {"variant": variant, "error": error, "speedup": speedup, "loss": loss}
+def row(
+    variant: str, error: float, speedup: float, loss: float = 0.0, size: int = 100, agreement: float | None = 1.0
+) -> dict[str, Any]:
+    cost = {"speedup": speedup, "bytes": size}
+    return {"variant": variant, "error": error, "loss": loss, "agreement": agreement, **cost}
+
+
+def chosen(*tried: dict[str, Any], limits: tuple[float, ...] = (), prefer: Any = "latency") -> str:
+    return str(variant_comparison.choose_variant(tried, limits, prefer)["variant"])
 
 
 def test_choose_the_fastest_within_one_bit() -> None:
@@ -41,32 +48,54 @@ def test_choose_the_fastest_within_one_bit() -> None:
         row("s8s8", 0.2, 0.6),
         row("dynamic", 0.03, 0.4),
     ]
-    assert variant_comparison.choose_variant(tried)["variant"] == "u8s8_reduced"
+    assert chosen(*tried) == "u8s8_reduced"
 
 
 def test_choose_the_most_exact_of_equally_fast_ones() -> None:
-    assert (
-        variant_comparison.choose_variant([row("u8s8_reduced", 0.042, 1.40), row("u8s8", 0.03, 1.36)])["variant"]
-        == "u8s8"
-    )
-    assert (
-        variant_comparison.choose_variant([row("u8s8_reduced", 0.042, 1.40), row("u8s8", 0.03, 1.1)])["variant"]
-        == "u8s8_reduced"
-    )
+    assert chosen(row("u8s8_reduced", 0.042, 1.40), row("u8s8", 0.03, 1.36)) == "u8s8"
+    assert chosen(row("u8s8_reduced", 0.042, 1.40), row("u8s8", 0.03, 1.1)) == "u8s8_reduced"
 
 
 def test_choose_by_loss_too() -> None:
     """The fastest one loses 1.5 points more than the other; or 0.8, which is noise unless a limit is given."""
-    assert (
-        variant_comparison.choose_variant([row("u8s8", 0.03, 1.4, loss=0.016), row("u8u8", 0.03, 1.1, loss=0.001)])[
-            "variant"
-        ]
-        == "u8u8"
-    )
+    assert chosen(row("u8s8", 0.03, 1.4, loss=0.016), row("u8u8", 0.03, 1.1, loss=0.001)) == "u8u8"
     tried = [row("u8s8", 0.03, 1.4, loss=0.009), row("u8u8", 0.03, 1.1, loss=0.001)]
-    assert variant_comparison.choose_variant(tried)["variant"] == "u8s8"
-    assert variant_comparison.choose_variant(tried, max_loss=0.005)["variant"] == "u8u8"
-    assert variant_comparison.choose_variant(tried, max_loss=0.0)["variant"] == "u8s8"
+    assert chosen(*tried) == "u8s8"
+    assert chosen(*tried, limits=(0.005,)) == "u8u8"
+    assert chosen(*tried, limits=(0.0,)) == "u8s8"
+    assert chosen(*tried, limits=(0.0, 0.005)) == "u8u8", "the first limit that a variant keeps"
+
+
+def test_choose_the_smallest_where_bytes_are_preferred() -> None:
+    fast, small = row("u8s8", 0.03, 1.4, size=200), row("u8u8", 0.03, 0.8, size=150)
+    assert [chosen(fast, small, prefer=each) for each in ("latency", "bytes")] == ["u8s8", "u8u8"]
+    assert chosen(fast, small | {"bytes": 199}, prefer="bytes") == "u8s8", "a difference below a hundredth"
+
+
+def test_choose_none_that_is_slower_and_larger() -> None:
+    """The first is as fast within the noise and more exact, but the second loses no more answers."""
+    one, two = row("u8s8_reduced", 0.03, 1.38, size=200), row("u8s8", 0.04, 1.4, size=150)
+    assert chosen(one, two) == "u8s8"
+    assert chosen(one, two | {"loss": 0.005}) == "u8s8_reduced"
+
+
+def test_dynamic_is_not_the_bar_for_variants_that_quantize_more() -> None:
+    exact, usual = row("dynamic", 0.005, 0.4), row("u8s8", 0.04, 1.4, loss=0.004)
+    assert chosen(exact, usual) == "u8s8"
+    assert chosen(exact, usual | {"loss": 0.03}) == "dynamic"
+    assert chosen(exact, usual | {"loss": 0.03}, limits=(0.05,)) == "u8s8", "the goal accepts five points"
+
+
+def test_none_that_answers_unlike_the_float_file_is_preferred_to_one_that_does_not() -> None:
+    """The calibration targets may even be met more often: the answers still differ too much to be taken."""
+    assert chosen(row("dynamic", 0.01, 0.4), row("u8s8", 0.5, 1.4, loss=-0.1, agreement=0.85)) == "dynamic"
+    assert chosen(row("u8u8", 0.6, 0.9, 0.2, agreement=0.7), row("u8s8", 0.5, 1.4, 0.1, agreement=0.85)) == "u8s8"
+
+
+def test_a_regression_has_a_limit_of_its_own() -> None:
+    near, far = (row("u8s8", error, 1.4, loss=error, agreement=None) for error in (0.04, 0.2))
+    exact = row("dynamic", 0.01, 0.4, loss=0.01, agreement=None)
+    assert [chosen(exact, each) for each in (near, far)] == ["u8s8", "dynamic"]
 
 
 def test_judge_by_hand() -> None:
@@ -235,8 +264,12 @@ def test_a_file_that_would_grow_is_refused() -> None:
 def test_a_file_that_is_in_eight_bits_already_is_refused() -> None:
     technique = Int8(variants=("u8s8",))
     model = technique.apply(product_files.image_file(), technique.plan(product_files.image_file(), batches()))
-    with pytest.raises(Refusal, match="constant float weights"):
+    with pytest.raises(Refusal, match=r"int8: the file is quantized already: \d+ of its operators are Deq"):
         technique.plan(model, batches())
+    with pytest.raises(Refusal, match="weight_only: the file is quantized already"):
+        WeightOnly().plan(model, batches())
+    with pytest.raises(Refusal, match="fp16: the file is quantized already"):
+        Fp16().plan(model, batches())
 
 
 def test_a_plan_of_another_graph_is_refused() -> None:
@@ -244,6 +277,14 @@ def test_a_plan_of_another_graph_is_refused() -> None:
     plan = technique.plan(product_files.image_file(), batches())
     with pytest.raises(Refusal, match="another graph"):
         technique.apply(product_files.table_file(), plan)
+
+
+def test_the_goal_says_what_a_user_does_not() -> None:
+    goal = Goal(minimize="bytes", max_drop=0.03)
+    assert Int8().for_goal(goal) == Int8(prefer="bytes", max_drop=0.03)
+    assert Int8(prefer="latency", max_drop=0.0).for_goal(goal) == Int8(prefer="latency", max_drop=0.0)
+    assert Int8().for_goal(Goal(metric="roc_auc")) == Int8(prefer="latency"), "a loss of accuracy is something else"
+    assert Fp16().for_goal(goal) == Fp16()
 
 
 def test_no_variants_is_no_choice() -> None:
@@ -259,3 +300,21 @@ def test_a_file_with_a_fixed_batch_of_one() -> None:
     model = proto.SerializeToString()
     for technique in (Int8(variants=("u8s8",), calibration="percentile"), Fp16()):
         assert contract.check(technique, lambda seed: model, batches(32)) is not None
+
+
+def test_a_product_with_a_vector_stays_in_float() -> None:
+    """The runtime's integer products take matrices only."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    weight = numpy_helper.from_array(np.arange(64, dtype=np.float32), "w")
+    given, answer = (
+        helper.make_tensor_value_info(*each)
+        for each in (("x", TensorProto.FLOAT, ["n", 64]), ("y", TensorProto.FLOAT, ["n"]))
+    )
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"], name="dot")], "g", [given], [answer], [weight]
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    rows = {"x": np.random.default_rng(0).normal(size=(40, 64)).astype(np.float32)}
+    with pytest.raises(Refusal, match="no convolution or matrix product"):
+        Int8().plan(made.SerializeToString(), [(rows, None)])

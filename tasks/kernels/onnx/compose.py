@@ -16,18 +16,15 @@ FRONT, CORE = "preprocess/", "network/"
 
 @dataclass(frozen=True)
 class Answer:
-    """The single output of a product, float32 (batch, width)."""
+    """The single output of an exported network, float32 (batch, width)."""
 
     source: str
     """Name of the network's output."""
     name: str
     """Its name in the product; an underscore is appended where an input has that name."""
     width: int
-    batch: int | str = "batch"
     unit: tuple[float, float] | None = None
     """(standard deviation, mean) of the targets: the output is `network's output * deviation + mean`."""
-    cast: bool = False
-    """Whether the network's output has another type and must be cast to float32."""
 
 
 def join(
@@ -52,18 +49,52 @@ def join(
     _give(merged.graph, f"{CORE}{answer.source}", answer)
     _list_once(merged)
     merged.producer_name = "paredown"
-    return _finish(merged, remarks)
+    return label(merged, remarks)
 
 
-def dress(core: onnx.ModelProto, answer: Answer, remarks: Mapping[str, str]) -> bytes:
-    """A network without preprocessing as a product: `answer` is its only output, `remarks` are its metadata."""
-    dressed = onnx.ModelProto()
-    dressed.CopyFrom(core)
-    _give(dressed.graph, answer.source, answer)
-    return _finish(dressed, remarks)
+def put_before(
+    prefix: onnx.ModelProto, core: onnx.ModelProto, given: str, inputs: Sequence[str], remarks: Mapping[str, str]
+) -> bytes:
+    """A network of others behind a preprocessing; its outputs keep their names, types and shapes.
+
+    The output `features` of `prefix` becomes the input `given` of `core`, and the inputs of `prefix` get the names
+    `inputs`. A tensor of `core` that has one of these names gets another; an output gets an underscore.
+    """
+    merged, behind = onnx.ModelProto(), onnx.GraphProto()
+    merged.CopyFrom(core)
+    behind.CopyFrom(core.graph)
+    _agree(prefix, core)
+    front = compose.add_prefix(prefix, FRONT)
+    outputs, features = {tensor.name for tensor in behind.output}, f"{FRONT}features"
+    clash = {name: f"{name}_" if name in outputs else f"{CORE}{name}" for name in inputs}
+    _rename(behind, {**clash, given: features})
+    _name_inputs(front.graph, inputs)
+    graph = merged.graph
+    del graph.node[:], graph.initializer[:], graph.input[:]
+    graph.node.extend([*front.graph.node, *behind.node])
+    graph.initializer.extend([*front.graph.initializer, *behind.initializer])
+    graph.input.extend([*front.graph.input, *(tensor for tensor in behind.input if tensor.name != features)])
+    merged.opset_import.extend(front.opset_import)
+    _list_once(merged)
+    return label(merged, remarks)
 
 
-def _finish(model: onnx.ModelProto, remarks: Mapping[str, str]) -> bytes:
+def _rename(graph: onnx.GraphProto, new: Mapping[str, str]) -> None:
+    """Gives tensors other names, in the graph and in all graphs inside its operators."""
+    for node in graph.node:
+        node.input[:] = [new.get(name, name) for name in node.input]
+        node.output[:] = [new.get(name, name) for name in node.output]
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                _rename(inner, new)
+    for tensor in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        tensor.name = new.get(tensor.name, tensor.name)
+    for sparse in graph.sparse_initializer:
+        sparse.values.name = new.get(sparse.values.name, sparse.values.name)
+
+
+def label(model: onnx.ModelProto, remarks: Mapping[str, str]) -> bytes:
+    """The file (bytes) with `remarks` as its metadata, after ONNX's checker has seen it."""
     helper.set_model_props(model, dict(remarks))
     checker.check_model(model)
     return dump(model)
@@ -91,9 +122,6 @@ def _give(graph: onnx.GraphProto, source: str, answer: Answer) -> None:
     name = answer.name
     while name in {tensor.name for tensor in graph.input}:
         name += "_"
-    if answer.cast:
-        graph.node.append(helper.make_node("Cast", [source], [f"{CORE}in_float"], to=TensorProto.FLOAT))
-        source = f"{CORE}in_float"
     if answer.unit is not None:
         for key, value in zip(("std", "mean"), answer.unit, strict=True):
             graph.initializer.append(helper.make_tensor(f"{CORE}target_{key}", TensorProto.FLOAT, (1, 1), [value]))
@@ -102,7 +130,7 @@ def _give(graph: onnx.GraphProto, source: str, answer: Answer) -> None:
     elif source != name:
         graph.node.append(helper.make_node("Identity", [source], [name]))
     del graph.output[:]
-    graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [answer.batch, answer.width]))
+    graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", answer.width]))
 
 
 def _list_once(model: onnx.ModelProto) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
+
+from tasks.kernels.onnx.subgraphs import graphs_of, inner_graphs, nodes_of
 
 LARGEST = 2**31 - 1
 """Bytes of one ONNX file, at most: protobuf's own limit."""
@@ -33,23 +35,14 @@ def embed(proto: onnx.ModelProto, folder: Path) -> int:
 
 def constants_of(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
     """Every constant tensor of a model: initializers and attributes, including inner graphs and functions."""
-    yield from _of_graph(proto.graph)
-    for function in proto.functions:
-        yield from _of_nodes(function.node)
-
-
-def _of_graph(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    yield from _of_nodes(graph.node)
-
-
-def _of_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
-    for attribute in (attribute for node in nodes for attribute in node.attribute):
+    inside = (graph for function in proto.functions for node in function.node for graph in inner_graphs(node))
+    for outermost in (proto.graph, *inside):
+        for graph in graphs_of(outermost):
+            yield from graph.initializer
+            for sparse in graph.sparse_initializer:
+                yield from (sparse.values, sparse.indices)
+    for attribute in (attribute for node in nodes_of(proto) for attribute in node.attribute):
         yield from (attribute.t, *attribute.tensors)
-        for graph in (attribute.g, *attribute.graphs):
-            yield from _of_graph(graph)
 
 
 def _read(tensor: onnx.TensorProto, folder: Path, room: int) -> bytes:

@@ -6,7 +6,6 @@ A problem with a file is raised as `Unusable`.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -16,9 +15,10 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import checker, helper, version_converter
 from onnxruntime.capi import onnxruntime_pybind11_state as engine
 
-from tasks.kernels.onnx import external_data
+from tasks.kernels.onnx import external_data, graph_reading
 from tasks.kernels.onnx.serialization import dump, load_proto
 from tasks.kernels.onnx.sessions import open_session
+from tasks.kernels.onnx.subgraphs import graphs_of, name_operators, nodes_of
 
 OLDEST, COMMON = 7, 13
 """The oldest operator set that the runtime supports; and the one that older files are converted to, because
@@ -119,18 +119,16 @@ def first_line(error: Exception) -> str:
 def is_rounded(data: bytes) -> bool:
     """Whether the file computes with fewer than 32 bits, so that reordering operators changes its rounding."""
     proto = load_proto(data)
-    kinds = {node.op_type for node in proto.graph.node}
-    eight = any("quantize" in kind.lower() or kind.endswith(("Integer", "NBits")) for kind in kinds)
-    eight = eight or any(kind.startswith(("QLinear", "QGemm")) for kind in kinds)
+    eight = any(map(graph_reading.is_rounding, nodes_of(proto)))
     return eight or any(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in external_data.constants_of(proto))
 
 
 def normalize_graph(data: bytes) -> bytes:
     """The same graph in the form that the later steps expect.
 
-    Every operator has a unique name, and the operator set is 13 or newer. In files older than IR version 4, where
-    all initializers must be listed as inputs, they are removed from the inputs. In newer files this would make the
-    graph faster, so it is left to the technique `clean`.
+    Every operator has a name that is unique over all graphs, and the operator set is 13 or newer. In files older than
+    IR version 4, where all initializers must be listed as inputs, they are removed from the inputs. In newer files
+    this would make the graph faster, so it is left to the technique `clean`.
 
     Raises:
         Unusable: an operator has no counterpart in operator set 13.
@@ -145,8 +143,9 @@ def normalize_graph(data: bytes) -> bytes:
         del graph.input[:]
         graph.input.extend(inputs)
     settled.ir_version = max(settled.ir_version, IR)
-    del graph.value_info[:]  # these shapes need not be right, and are inferred again where they are needed
-    _name(graph)
+    for each in graphs_of(graph):
+        del each.value_info[:]  # these shapes need not be right, and are inferred again where they are needed
+    name_operators(settled)
     return dump(settled)
 
 
@@ -163,16 +162,3 @@ def _raise(proto: onnx.ModelProto) -> onnx.ModelProto:
     del raised.metadata_props[:]
     raised.metadata_props.extend(proto.metadata_props)
     return raised
-
-
-def _name(graph: onnx.GraphProto) -> None:
-    """Gives unique names to operators without a name or with a shared one: plans refer to operators by name."""
-    seen = Counter(node.name for node in graph.node)
-    taken = set(seen)
-    for index, node in enumerate(graph.node):
-        if not node.name or seen[node.name] > 1:
-            name = f"{node.op_type}_{index}"
-            while name in taken:
-                name += "_"
-            taken.add(name)
-            node.name = name

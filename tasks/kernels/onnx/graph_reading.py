@@ -1,4 +1,7 @@
-"""Graph reading: an ONNX graph's parameters, multiply-accumulates, and the operators that can run in 8 bits."""
+"""Graph reading: an ONNX graph's parameters, multiply-accumulates, and the operators that can run in 8 bits.
+
+Operators are recognized by their domain and type: another domain may call an operator of its own `Conv`.
+"""
 
 from __future__ import annotations
 
@@ -21,17 +24,26 @@ OPERANDS: Mapping[str, tuple[int, int]] = {
     "Gemm": (0, 1),
     "MatMul": (0, 1),
     "MatMulInteger": (0, 1),
-    "QGemm": (0, 3),
     "QLinearConv": (0, 3),
     "QLinearMatMul": (0, 3),
+    "com.microsoft.FusedConv": (0, 1),
+    "com.microsoft.FusedGemm": (0, 1),
+    "com.microsoft.FusedMatMul": (0, 1),
+    "com.microsoft.QGemm": (0, 3),
+    "com.microsoft.nchwc.Conv": (0, 1),
 }
-"""Operators with multiply-accumulates, and the indices of their data and weight inputs."""
+"""Operators with multiply-accumulates (`operator_of`), and the indices of their data and weight inputs."""
 QUANTIZED = ("Conv", "Gemm", "MatMul")
 RIDERS = (
     *("Add", "AveragePool", "Clip", "Concat", "Flatten", "GlobalAveragePool", "LeakyRelu", "MaxPool", "Pad"),
     *("Relu", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"),
 )
 """Operators that are quantized, too, when all of their data are: converting to float and back would cost more."""
+OWN = ("", "ai.onnx")
+"""Names of the operator domain that is ONNX's own."""
+LAYOUTS = ("com.microsoft.nchwc", "com.ms.internal.nhwc")
+"""Operator domains of ONNX Runtime for the layouts that it chooses for one host."""
+_MICROSOFT = "com.microsoft"
 
 
 class Node(Protocol):
@@ -40,6 +52,8 @@ class Node(Protocol):
     @property
     def name(self) -> str: ...
     @property
+    def domain(self) -> str: ...
+    @property
     def op_type(self) -> str: ...
     @property
     def input(self) -> Sequence[str]: ...
@@ -47,9 +61,32 @@ class Node(Protocol):
     def output(self) -> Sequence[str]: ...
 
 
+def operator_of(node: Node) -> str:
+    """The operator's type where it is ONNX's own, such as `Conv`; else `domain.type`, such as `my.domain.Conv`."""
+    return node.op_type if node.domain in OWN else f"{node.domain}.{node.op_type}"
+
+
+def is_rounding(node: Node) -> bool:
+    """Whether the operator quantizes, dequantizes, or computes with quantized numbers, in ONNX or ONNX Runtime."""
+    if node.domain not in (*OWN, _MICROSOFT):
+        return False
+    kind = node.op_type
+    return "quantize" in kind.lower() or kind.endswith(("Integer", "NBits")) or kind.startswith(("QLinear", "QGemm"))
+
+
+def laid_out(nodes: Sequence[Node]) -> list[str]:
+    """Names of the operators that ONNX Runtime put into a layout for the host on which it optimized the file."""
+    return [node.name for node in nodes if node.domain in LAYOUTS]
+
+
+def fused(nodes: Sequence[Node]) -> list[str]:
+    """Names of the operators that ONNX Runtime made of several when it optimized the file, such as FusedConv."""
+    return [node.name for node in nodes if node.domain == _MICROSOFT and not is_rounding(node)]
+
+
 def operands(node: Node) -> tuple[str, str, str]:
     """Names of the data, weight and output tensors of an operator in OPERANDS."""
-    data, weight = OPERANDS[node.op_type]
+    data, weight = OPERANDS[operator_of(node)]
     return node.input[data], node.input[weight], node.output[0]
 
 
@@ -75,7 +112,7 @@ def count_parameters(
     zeros: dict[str, Array] = {}
     helpers: set[str] = set()
     for node in nodes:
-        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+        if operator_of(node).removeprefix(f"{_MICROSOFT}.") in ("QuantizeLinear", "DequantizeLinear"):
             helpers.update(node.input[1:])
             if len(node.input) == 3 and node.input[0] in constants:
                 stored, zero = constants[node.input[0]], constants[node.input[2]]
@@ -89,9 +126,13 @@ def count_parameters(
     return sum(array.size for array in kept.values()), nonzero
 
 
-def quantizable_nodes(nodes: Sequence[Node], constants: Collection[str]) -> list[str]:
-    """Names of the convolutions and matrix products with constant weights, in the order of the graph."""
-    return [node.name for node in nodes if node.op_type in QUANTIZED and node.input[1] in constants]
+def quantizable_nodes(nodes: Sequence[Node], constants: Mapping[str, Array]) -> list[str]:
+    """Names of the convolutions and matrix products with constant weights, in the order of the graph.
+
+    A product with a vector is none of them: the runtime has no integer operator for it.
+    """
+    found = [node for node in nodes if operator_of(node) in QUANTIZED and node.input[1] in constants]
+    return [node.name for node in found if constants[node.input[1]].ndim > 1]
 
 
 def with_followers(nodes: Sequence[Node], chosen: Collection[str], constants: Collection[str]) -> list[str]:
@@ -103,7 +144,7 @@ def with_followers(nodes: Sequence[Node], chosen: Collection[str], constants: Co
     found = []
     for node in nodes:
         data = [name for name in node.input if name and name not in constants]
-        rides = node.op_type in RIDERS and bool(data) and quantized.issuperset(data)
+        rides = operator_of(node) in RIDERS and bool(data) and quantized.issuperset(data)
         if rides or node.name in chosen:
             quantized.update(node.output)
             found.append(node.name)
@@ -116,11 +157,19 @@ def activations_of(nodes: Sequence[Node], names: Collection[str], constants: Col
     return sorted(name for name in around if name and name not in constants)
 
 
-def redundant_rounding(nodes: Sequence[Node], names: Collection[str]) -> list[tuple[Node, Node]]:
+def matrix_products(nodes: Sequence[Node]) -> set[str]:
+    """Names of what the matrix products make."""
+    return {node.output[0] for node in nodes if operator_of(node) in ("Gemm", "MatMul")}
+
+
+def redundant_rounding(
+    nodes: Sequence[Node], names: Collection[str], products: Collection[str]
+) -> list[tuple[Node, Node]]:
     """The needless pairs (QuantizeLinear, DequantizeLinear): after a matrix product, and read by no node in `names`.
 
-    The runtime's 8-bit products can return float directly, so that an output keeps its precision: 256 levels are
-    few for a prediction in dollars.
+    `products` are the `matrix_products` before the quantization: where the quantizer took out a Relu behind the
+    product, the rounding stands for it and is needed. The runtime's 8-bit products can return float directly, so that
+    an output keeps its precision: 256 levels are few for a prediction in dollars.
     """
     producers = {name: node for node in nodes for name in node.output}
     readers: dict[str, list[Node]] = {}
@@ -129,9 +178,9 @@ def redundant_rounding(nodes: Sequence[Node], names: Collection[str]) -> list[tu
             readers.setdefault(name, []).append(node)
     pairs = []
     for node in nodes:
-        before = producers.get(node.input[0]) if node.op_type == "DequantizeLinear" else None
-        source = producers.get(before.input[0]) if before is not None else None
-        if before is None or source is None or source.op_type not in ("Gemm", "MatMul"):
+        before = producers.get(node.input[0]) if operator_of(node) == "DequantizeLinear" else None
+        # The quantizer renames what it rounds where that is an output of the graph.
+        if before is None or not {before.input[0], node.output[0]} & set(products):
             continue
         if not any(reader.name in names for reader in readers.get(node.output[0], ())):
             pairs.append((before, node))

@@ -20,6 +20,7 @@ TYPES = {
     "float16": TensorProto.FLOAT16,
     "float32": TensorProto.FLOAT,
     "float64": TensorProto.DOUBLE,
+    "int64": TensorProto.INT64,
     "uint8": TensorProto.UINT8,
 }
 """ONNX types of pixels and features, by NumPy name."""
@@ -28,62 +29,79 @@ TYPES = {
 def image_prefix(
     shape: Sequence[int],
     dtype: str,
-    fitted: Mapping[str, Any] | None,
+    fitted: Mapping[str, Any],
     wanted: str = "float32",
-    planes: bool = True,
+    axes: tuple[str, str] = ("NHWC", "NCHW"),
     batch: int | str = "batch",
 ) -> onnx.ModelProto:
-    """A graph from raw pixels (batch, height, width, channels) to the network's input.
+    """A graph from raw pixels to the network's input.
 
     Args:
         shape: (height, width, channels) of one image.
         dtype: type of the raw pixels, a key of TYPES.
-        fitted: the normalization; None keeps the pixels' values.
+        fitted: the normalization.
         wanted: type of the output, a key of TYPES.
-        planes: whether the output is (batch, channels, height, width); otherwise the axes stay.
+        axes: order of the axes of the pixels and of the output, as in `InputLayout.axes`: they are the same, or NHWC
+            becomes NCHW.
         batch: a fixed batch size, or the name of a free axis.
     """
-    height, width, channels = shape
-    axes, order = ((1, channels, 1, 1), (channels, height, width)) if planes else ((1, 1, 1, channels), shape)
-    chain: list[tuple[str, str, dict[str, Any]]] = []
-    if fitted is not None:
-        chain.append(("Cast", "", {"to": TensorProto.FLOAT}))
-    if planes:
-        chain.append(("Transpose", "", {"perm": [0, 3, 1, 2]}))
-    if fitted is not None:
-        chain += [("Mul", "gain", {}), ("Add", "shift", {})]
-    if wanted != (dtype if fitted is None else "float32"):
-        chain.append(("Cast", "", {"to": TYPES[wanted]}))
-    keys = ("gain", "shift") if fitted is not None else ()
-    constants = [helper.make_tensor(key, TensorProto.FLOAT, axes, (fitted or {})[key]) for key in keys]
-    inputs = [helper.make_tensor_value_info("input_0", TYPES[dtype], [batch, height, width, channels])]
-    outputs = [helper.make_tensor_value_info("features", TYPES[wanted], [batch, *order])]
-    return _model(_chain("input_0", chain or [("Identity", "", {})]), inputs, outputs, constants)
+    taken, given = axes
+    sizes = dict(zip("HWC", shape, strict=True))
+    middle = [("Transpose", "", {"perm": [0, 3, 1, 2]})] if taken != given else []
+    ones = [shape[2] if axis == "C" else 1 for axis in given]
+    inputs, outputs = ([batch, *(sizes[axis] for axis in order[1:])] for order in axes)
+    return _affine_prefix(dtype, wanted, fitted, ones, middle, inputs, outputs)
 
 
-def stack_prefix(columns: int, wanted: str = "float32", batch: int | str = "batch") -> onnx.ModelProto:
-    """A graph from one (batch, 1) float32 input for each column to (batch, columns), values unchanged.
+def array_prefix(
+    shape: Sequence[int], dtype: str, fitted: Mapping[str, Any], wanted: str = "float32", batch: int | str = "batch"
+) -> onnx.ModelProto:
+    """A graph from a raw array (batch, *shape) to the network's input of the same shape.
 
-    `wanted` and `batch` are as in `image_prefix`.
+    The other arguments are those of `image_prefix`.
     """
-    names = [f"input_{index}" for index in range(columns)]
-    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, 1]) for name in names]
-    outputs = [helper.make_tensor_value_info("features", TYPES[wanted], [batch, columns])]
-    nodes = [helper.make_node("Concat", names, ["raw"], axis=1)]
-    nodes.append(helper.make_node("Cast", ["raw"], ["features"], to=TYPES[wanted]))
-    return _model(nodes, inputs, outputs, [])
+    return _affine_prefix(dtype, wanted, fitted, [shape[-1]], [], [batch, *shape], [batch, *shape])
+
+
+def _affine_prefix(
+    dtype: str,
+    wanted: str,
+    fitted: Mapping[str, Any],
+    ones: Sequence[int],
+    middle: Sequence[tuple[str, str, dict[str, Any]]],
+    taken: Sequence[int | str],
+    given: Sequence[int | str],
+) -> onnx.ModelProto:
+    """A graph that casts to float32, takes the steps `middle`, and gives value * gain + shift as `wanted`.
+
+    `ones` is the shape of gain and shift; `taken` and `given` are those of the input and the output.
+    """
+    raw = bool(fitted.get("raw"))
+    chain = [("Cast", "", {"to": TensorProto.FLOAT}), *middle]
+    chain += [] if raw else [("Mul", "gain", {}), ("Add", "shift", {})]
+    if wanted != "float32":
+        chain.append(("Cast", "", {"to": TYPES[wanted]}))
+    keys = () if raw else ("gain", "shift")
+    constants = [helper.make_tensor(key, TensorProto.FLOAT, ones, fitted[key]) for key in keys]
+    inputs = [helper.make_tensor_value_info("input_0", TYPES[dtype], taken)]
+    outputs = [helper.make_tensor_value_info("features", TYPES[wanted], given)]
+    return _model(_chain("input_0", chain), inputs, outputs, constants)
 
 
 def table_prefix(fitted: Mapping[str, Any], wanted: str = "float32", batch: int | str = "batch") -> onnx.ModelProto:
     """A graph from one (batch, 1) input for each raw column to (batch, features): imputed, scaled, one-hot encoded.
+
+    Where `fitted` has a `matrix`, all columns are one input (batch, columns).
 
     `wanted` and `batch` are as in `image_prefix`.
     """
     nodes, inputs, constants, blocks = [], [], [], []
     numbers, categories = fitted["numbers"], fitted["categories"]
     if numbers:
-        names = [f"input_{index}" for index in range(len(numbers))]
-        inputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, 1]) for name in names]
+        names, width = [f"input_{index}" for index in range(len(numbers))], 1
+        if "matrix" in fitted:
+            names, width = names[:1], len(numbers)
+        inputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, width]) for name in names]
         constants += [
             helper.make_tensor(key, TensorProto.FLOAT, (1, len(numbers)), [n[key] for n in numbers])
             for key in ("fill", "gain", "shift")

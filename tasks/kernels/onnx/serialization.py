@@ -10,6 +10,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from tasks.kernels.onnx import bitmasks
+from tasks.kernels.onnx.graph_reading import operator_of
 from tasks.kernels.onnx.sessions import Array, open_session
 
 MASKED = "paredown.storage"
@@ -27,10 +28,15 @@ def dump(proto: onnx.ModelProto) -> bytes:
 
 
 def constants(proto: onnx.ModelProto) -> dict[str, Array]:
+    """`graph_constants` of the model's own graph, without the graphs inside its operators."""
+    return graph_constants(proto.graph)
+
+
+def graph_constants(graph: onnx.GraphProto) -> dict[str, Array]:
     """Initializers and constant nodes, by tensor name; constants stored as bit masks are restored."""
-    found = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
-    for node in proto.graph.node:
-        if node.op_type == "Constant" and node.attribute[0].name == "value":
+    found = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for node in graph.node:
+        if operator_of(node) == "Constant" and node.attribute[0].name == "value":
             found[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
         elif node.domain == MASKED:
             bits, values = (found.pop(name) for name in node.input)

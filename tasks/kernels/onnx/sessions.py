@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,10 +16,41 @@ from tasks.kernels.host.measurement_lock import shared_use
 
 Array = NDArray[Any]
 Provider = Literal["cpu", "cuda"]
+LEAST = np.float32(1e-30)
+"""Probabilities below this count as this much, so that their logarithms are finite."""
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 onnxruntime.disable_telemetry_events()
 onnxruntime.set_default_logger_severity(3)
+
+
+MEASURED = "measured"
+"""Key of the metadata in which a product says which of its outputs is measured, and how it is read."""
+
+
+@dataclass(frozen=True)
+class MeasuredOutput:
+    """Which output of a file is measured, and how it becomes one row of numbers for each example."""
+
+    name: str
+    form: Literal["rows", "probabilities", "logit", "probability"] = "rows"
+    """`rows`: (count, outputs), or (count,) for a single number. `probabilities` of all classes. Of two classes: one
+    `logit`, or the `probability` of the second class, (count, 1) or (count,)."""
+
+    @property
+    def remark(self) -> dict[str, str]:
+        """The entry of a product's metadata."""
+        return {MEASURED: json.dumps(asdict(self))}
+
+    def rows(self, found: Array) -> Array:
+        """The output as (count, outputs): floating-point numbers as float32, probabilities as their logarithms."""
+        found = found.astype(np.float32) if found.dtype.kind == "f" else found
+        found = found[:, None] if found.ndim == 1 else found
+        if self.form == "logit":
+            return np.concatenate([np.zeros_like(found), found], axis=1)
+        if self.form == "probability":
+            found = np.concatenate([1 - found, found], axis=1)
+        return found if self.form == "rows" else np.log(np.maximum(found, LEAST))
 
 
 def available(provider: Provider) -> bool:
@@ -59,6 +92,31 @@ def open_session(
     return session
 
 
+def measured_output(session: onnxruntime.InferenceSession) -> MeasuredOutput:
+    """The output that the file's metadata name; without them the first, as it is."""
+    said = session.get_modelmeta().custom_metadata_map.get(MEASURED)
+    return MeasuredOutput(**json.loads(said)) if said else MeasuredOutput(session.get_outputs()[0].name)
+
+
+def run_all(model: Path | bytes, inputs: Mapping[str, Array]) -> dict[str, Any]:
+    """All outputs by name for some examples, on the CPU, in one batch or in the file's fixed batches.
+
+    Outputs that are no tensors are what the runtime gives for the first batch.
+    """
+    session = open_session(model)
+    fixed, count = session.get_inputs()[0].shape[:1], len(next(iter(inputs.values())))
+    step = fixed[0] if fixed and isinstance(fixed[0], int) else count
+    found = [
+        session.run(None, {name: np.asarray(array[at : at + step]) for name, array in inputs.items()})
+        for at in range(0, count, step)
+    ]
+    names = [output.name for output in session.get_outputs()]
+    return {
+        name: np.concatenate(parts) if isinstance(parts[0], np.ndarray) else parts[0]
+        for name, parts in zip(names, zip(*found, strict=True), strict=True)
+    }
+
+
 def predict(
     model: Path | bytes,
     inputs: Mapping[str, Array],
@@ -66,19 +124,23 @@ def predict(
     threads: int = 1,
     provider: Provider = "cpu",
     optimized: bool = True,
+    output: MeasuredOutput | None = None,
 ) -> Array:
-    """The first output for all examples, (count, …), run `batch` at a time (or the file's fixed batch).
+    """The measured output for all examples, (count, outputs), run `batch` at a time (or the file's fixed batch).
 
-    `inputs` maps input names to arrays with the examples on the first axis; text is an array of str objects.
+    Args:
+        inputs: input names → arrays with the examples on the first axis; text is an array of str objects.
+        output: the output; absent: `measured_output`.
     """
     session = open_session(model, threads, provider, optimized)
     fixed = session.get_inputs()[0].shape[:1]
     step = fixed[0] if fixed and isinstance(fixed[0], int) else batch
-    first = [session.get_outputs()[0].name]
+    output = output or measured_output(session)
     parts = (slice(at, at + step) for at in range(0, len(next(iter(inputs.values()))), step))
     outputs = []
     with shared_use() as rest:
         for part in parts:
-            outputs.append(session.run(first, {name: np.asarray(array[part]) for name, array in inputs.items()})[0])
+            fed = {name: np.asarray(array[part]) for name, array in inputs.items()}
+            outputs.append(session.run([output.name], fed)[0])
             rest()
-    return np.concatenate(outputs)
+    return output.rows(np.concatenate(outputs))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import onnx
 
 from tasks.kernels.onnx.serialization import dump, load_proto
+from tasks.kernels.onnx.subgraphs import graphs_of, hide_subgraphs, name_operators, restore_subgraphs
 from tasks.kernels.onnx_passes import fusion_patterns
 from tasks.kernels.onnx_passes.finalize import drop_unused, finalize_graph
 from tasks.kernels.onnx_passes.static_quantization import fuse
@@ -19,15 +20,17 @@ def clean(model: bytes) -> bytes:
     """The file fused, without unused parts, and with faster operators for the same arithmetic.
 
     Initializers listed among the inputs become constants, and every operator gets a unique name. Outputs differ by
-    float rounding only. Cleaning a cleaned file removes no further operator.
+    float rounding only. Cleaning a cleaned file removes no further operator. Graphs inside operators keep theirs.
     """
     origin = load_proto(model)
     proto = load_proto(fuse(dump(_freed(origin))))
-    _name(proto.graph)
+    name_operators(proto)
+    bodies = hide_subgraphs(proto)
     for improve in IMPROVEMENTS:
         improve(fusion_patterns.view(proto))
     drop_unused(proto.graph)
     del proto.graph.value_info[:]
+    restore_subgraphs(proto, bodies)
     return dump(finalize_graph(proto, origin))
 
 
@@ -44,17 +47,9 @@ def _freed(proto: onnx.ModelProto) -> onnx.ModelProto:
     return copy
 
 
-def _name(graph: onnx.GraphProto) -> None:
-    """Renames operators without a name, or with one already taken, after their outputs, which are unique."""
-    taken: set[str] = set()
-    for node in graph.node:
-        if not node.name or node.name in taken:
-            node.name = f"{node.op_type} {node.output[0]}"
-        taken.add(node.name)
-
-
 def without_shapes(model: bytes) -> bytes:
     """The file without the types and shapes of inner values, which every runtime infers itself."""
     proto = load_proto(model)
-    del proto.graph.value_info[:]
+    for graph in graphs_of(proto.graph):
+        del graph.value_info[:]
     return dump(proto)

@@ -8,13 +8,15 @@ from collections.abc import Iterator
 
 import onnx
 
+from tasks.kernels.onnx.subgraphs import names_read, nodes_of
+
 
 def finalize_graph(written: onnx.ModelProto, origin: onnx.ModelProto) -> onnx.ModelProto:
     """Gives `written` the metadata and producer of `origin`, and drops operator sets that it does not use."""
     written.producer_name, written.producer_version = origin.producer_name, origin.producer_version
     del written.metadata_props[:]
     written.metadata_props.extend(origin.metadata_props)
-    used = {"", *(node.domain for node in written.graph.node)}
+    used = {"", *(node.domain for node in nodes_of(written))}
     kept = [entry for entry in written.opset_import if entry.domain in used]
     del written.opset_import[:]
     written.opset_import.extend(kept)
@@ -22,8 +24,8 @@ def finalize_graph(written: onnx.ModelProto, origin: onnx.ModelProto) -> onnx.Mo
 
 
 def drop_unused(graph: onnx.GraphProto) -> None:
-    """Removes initializers that no operator and no output uses."""
-    used = {name for node in graph.node for name in node.input} | {item.name for item in graph.output}
+    """Removes initializers that no operator, no graph inside an operator and no output uses."""
+    used = {name for node in graph.node for name in names_read(node)} | {item.name for item in graph.output}
     for tensor in [tensor for tensor in graph.initializer if tensor.name not in used]:
         graph.initializer.remove(tensor)
 

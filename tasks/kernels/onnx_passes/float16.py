@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import numpy as np
 import onnx
 
-from tasks.kernels.onnx import graph_reading
+from tasks.kernels.onnx.graph_reading import OPERANDS, OWN, operator_of
 from tasks.kernels.onnx.serialization import constants, dump, load_proto, session_with_outputs
 from tasks.kernels.onnx.sessions import Array
+from tasks.kernels.onnx.subgraphs import hide_subgraphs, restore_subgraphs
 from tasks.kernels.onnx_passes.finalize import finalize_graph
 from tasks.kernels.onnx_passes.static_quantization import record_activations, session_batch
 from tasks.kernels.quantization.number_formats import Range, extremes
@@ -23,12 +24,14 @@ def float16_candidates(fused: bytes) -> dict[str, str]:
     """The convolutions, matrix products and all operators between them: name → type, in the order of the graph.
 
     Operators before the first product preprocess the user's numbers, and those after the last one restore the unit
-    of the output; both may exceed the range of float16.
+    of the output; both may exceed the range of float16. Operators with graphs inside and those of other domains than
+    ONNX's own stay float32, too.
     """
-    nodes = load_proto(fused).graph.node
-    ahead = _reached(nodes)
-    behind = _reached(nodes, backwards=True)
-    return {node.name: node.op_type for node in nodes if node.name in ahead and node.name in behind}
+    proto = load_proto(fused)
+    hide_subgraphs(proto)
+    nodes = proto.graph.node
+    both = _reached(nodes) & _reached(nodes, backwards=True)
+    return {node.name: operator_of(node) for node in nodes if node.name in both and node.domain in OWN}
 
 
 def magnitudes(fused: bytes, names: Collection[str], batches: Sequence[Mapping[str, Array]]) -> dict[str, float]:
@@ -55,15 +58,27 @@ def convert_to_float16(fused: bytes, names: Collection[str]) -> bytes:
     from onnxruntime.quantization.onnx_model import ONNXModel
     from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
-    origin = load_proto(fused)
+    origin, proto = load_proto(fused), load_proto(fused)
+    bodies = hide_subgraphs(proto)
     kept = [node.name for node in origin.graph.node if node.name not in names]
     written = convert_float_to_float16(
-        load_proto(fused), keep_io_types=True, node_block_list=kept, op_block_list=DEFAULT_OP_BLOCK_LIST
+        proto, keep_io_types=True, node_block_list=kept, op_block_list=DEFAULT_OP_BLOCK_LIST
     )
+    _drop_twins(written.graph)
     _drop_round_trips(written.graph)
     ONNXModel(written).topological_sort()
     del written.graph.value_info[:]
+    restore_subgraphs(written, bodies)
     return dump(finalize_graph(written, origin))
+
+
+def _drop_twins(graph: onnx.GraphProto) -> None:
+    """Removes repeated casts: the converter adds one for each float32 reader of a tensor, all of one name."""
+    made: set[str] = set()
+    for node in list(graph.node):
+        if _casts_to(node, onnx.TensorProto.FLOAT) and node.output[0] in made:
+            graph.node.remove(node)
+        made.update(node.output)
 
 
 def _drop_round_trips(graph: onnx.GraphProto) -> None:
@@ -88,7 +103,7 @@ def _drop_round_trips(graph: onnx.GraphProto) -> None:
 
 
 def _casts_to(node: onnx.NodeProto, kind: int) -> bool:
-    return node.op_type == "Cast" and any(item.name == "to" and item.i == kind for item in node.attribute)
+    return operator_of(node) == "Cast" and any(item.name == "to" and item.i == kind for item in node.attribute)
 
 
 def _reached(nodes: Iterable[onnx.NodeProto], backwards: bool = False) -> set[str]:
@@ -97,7 +112,7 @@ def _reached(nodes: Iterable[onnx.NodeProto], backwards: bool = False) -> set[st
     found = set()
     for node in reversed(list(nodes)) if backwards else nodes:
         near, far = (node.output, node.input) if backwards else (node.input, node.output)
-        if node.op_type in graph_reading.OPERANDS or not tensors.isdisjoint(near):
+        if operator_of(node) in OPERANDS or not tensors.isdisjoint(near):
             tensors.update(far)
             found.add(node.name)
     return found

@@ -1,6 +1,7 @@
 """Fusion patterns: replaces groups of ONNX operators by fewer or faster ones with the same result.
 
-Graphs are changed in place; they must be fused and have inferred shapes (`static_quantization.fuse`).
+Graphs are changed in place; they must be fused and have inferred shapes (`static_quantization.fuse`), and graphs
+inside their operators must be hidden (`subgraphs.hide_subgraphs`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from tasks.kernels.onnx.graph_reading import operator_of
 from tasks.kernels.onnx.serialization import constants
 from tasks.kernels.onnx.sessions import Array
 
@@ -34,7 +36,7 @@ class GraphView:
     def before(self, name: str, operator: str) -> onnx.NodeProto | None:
         """The node that makes the tensor `name`, if it is of type `operator` and the tensor has only one reader."""
         node = self.producers.get(name)
-        return node if node is not None and node.op_type == operator and name not in self.shared else None
+        return node if node is not None and operator_of(node) == operator and name not in self.shared else None
 
     def add(self, name: str, array: Array) -> str:
         """Adds a constant to the graph, unless there is one of this name, and returns its name."""
@@ -62,7 +64,7 @@ def view(proto: onnx.ModelProto) -> GraphView:
 def merge_slices(found: GraphView) -> None:
     """Merges a Slice of a Slice on other axes into one Slice. Exact."""
     for node in list(found.graph.node):
-        first, *between = _slices(found, node) if node.op_type == "Slice" else (None,)
+        first, *between = _slices(found, node) if operator_of(node) == "Slice" else (None,)
         if first is None:
             continue
         cuts = [_cut(found, each) for each in (first, node)]
@@ -82,7 +84,7 @@ def convolve_shortcuts(found: GraphView) -> None:
     Pad it returns to the plain layout.
     """
     for node in list(found.graph.node):
-        slices, *between = _slices(found, node) if node.op_type == "Pad" else (None,)
+        slices, *between = _slices(found, node) if operator_of(node) == "Pad" else (None,)
         if slices is None:
             continue
         steps, pads = _steps(found, slices), _channel_pads(found, node)
@@ -101,7 +103,7 @@ def convolve_shortcuts(found: GraphView) -> None:
 def pool_means(found: GraphView) -> None:
     """Replaces a mean over height and width by GlobalAveragePool. Exact but for rounding."""
     for node in list(found.graph.node):
-        shape = found.shapes.get(node.input[0], ()) if node.op_type == "ReduceMean" else ()
+        shape = found.shapes.get(node.input[0], ()) if operator_of(node) == "ReduceMean" else ()
         if len(shape) != 4 or not shape[1]:
             continue
         attributes = {item.name: helper.get_attribute_value(item) for item in node.attribute}
@@ -124,7 +126,7 @@ def pool_means(found: GraphView) -> None:
 def split_products(found: GraphView) -> None:
     """Replaces a Gemm with constant weights, without scaling or transA, by a MatMul (same name) and an Add. Exact."""
     for node in list(found.graph.node):
-        weight = _constant(found, node, 1) if node.op_type == "Gemm" else None
+        weight = _constant(found, node, 1) if operator_of(node) == "Gemm" else None
         attributes = {item.name: helper.get_attribute_value(item) for item in node.attribute}
         if (
             weight is None
@@ -147,7 +149,7 @@ def share_decoding(found: GraphView) -> None:
     outputs = {item.name for item in found.graph.output}
     first: dict[tuple[str, ...], str] = {}
     same: dict[str, str] = {}
-    for node in [node for node in found.graph.node if node.op_type == "DequantizeLinear"]:
+    for node in [node for node in found.graph.node if operator_of(node) == "DequantizeLinear"]:
         key = (*node.input, str(sorted(str(item) for item in node.attribute)))
         name = first.setdefault(key, node.output[0])
         if name != node.output[0] and node.output[0] not in outputs:
@@ -184,7 +186,7 @@ def _slices(found: GraphView, node: onnx.NodeProto) -> tuple[onnx.NodeProto | No
     encode = found.before(decode.input[0], "QuantizeLinear") if decode is not None else None
     slices = found.before(encode.input[0], "Slice") if encode is not None else None
     first = found.producers.get(slices.input[0]) if slices is not None else None
-    if decode is None or encode is None or first is None or first.op_type != "DequantizeLinear":
+    if decode is None or encode is None or first is None or operator_of(first) != "DequantizeLinear":
         return (direct,)
     grids = {tuple(str(found.constants.get(name)) for name in each.input[1:]) for each in (first, encode, decode)}
     return (slices, encode, decode) if len(grids) == 1 else (None,)
@@ -193,7 +195,7 @@ def _slices(found: GraphView, node: onnx.NodeProto) -> tuple[onnx.NodeProto | No
 def _put_weight(found: GraphView, node: onnx.NodeProto, name: str, weight: Array, source: onnx.NodeProto) -> str:
     """Adds a weight of zeros and ones to the graph, in 8 bits where the input of `source` is; returns its name."""
     before = found.producers.get(source.input[0])
-    if before is None or before.op_type != "DequantizeLinear":
+    if before is None or operator_of(before) != "DequantizeLinear":
         return found.add(name, weight)
     integers, one = found.add(name, weight.astype(np.int8)), found.add(f"{name}_scale", np.array(1, np.float32))
     zero, decoded = found.add(f"{name}_zero", np.array(0, np.int8)), f"{name}_decoded"
@@ -208,7 +210,7 @@ def _rounding(found: GraphView, output: str, pooled: str) -> list[onnx.NodeProto
     Empty when the output is not quantized.
     """
     readers = [node for node in found.graph.node if output in node.input]
-    if len(readers) != 1 or readers[0].op_type != "QuantizeLinear":
+    if len(readers) != 1 or operator_of(readers[0]) != "QuantizeLinear":
         return []
     names, grid = [f"{pooled}_rounded", f"{pooled}_decoded"], list(readers[0].input[1:])
     encode = helper.make_node("QuantizeLinear", [pooled, *grid], names[:1], names[0])

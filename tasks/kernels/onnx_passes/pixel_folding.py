@@ -6,8 +6,10 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from tasks.kernels.onnx.graph_reading import operator_of
 from tasks.kernels.onnx.serialization import dump, load_proto
 from tasks.kernels.onnx.sessions import Array
+from tasks.kernels.onnx.subgraphs import hide_subgraphs, restore_subgraphs
 from tasks.kernels.onnx_passes import fusion_patterns
 from tasks.kernels.onnx_passes.finalize import drop_unused, finalize_graph
 from tasks.kernels.quantization.number_formats import Range
@@ -25,6 +27,7 @@ def fold_pixels(cleaned: bytes) -> tuple[bytes, dict[str, Range]] | None:
     graph does not begin with these operators.
     """
     proto = load_proto(cleaned)
+    bodies = hide_subgraphs(proto)
     found = fusion_patterns.view(proto)
     chain = _chain(found)
     if chain is None:
@@ -49,6 +52,7 @@ def fold_pixels(cleaned: bytes) -> tuple[bytes, dict[str, Range]] | None:
         proto.graph.node.remove(node)
     drop_unused(proto.graph)
     del proto.graph.value_info[:]
+    restore_subgraphs(proto, bodies)
     written = onnx.shape_inference.infer_shapes(proto)
     limits = (float(-zero), float(255 - zero))
     return dump(finalize_graph(written, proto)), dict.fromkeys((cast.output[0], planes), limits)
@@ -58,7 +62,7 @@ def _chain(found: fusion_patterns.GraphView) -> list[onnx.NodeProto] | None:
     """The nodes Conv, Add, Mul, Transpose and Cast, where the Cast reads a uint8 input; None without such a chain."""
     pixels = {item.name for item in found.graph.input if item.type.tensor_type.elem_type == onnx.TensorProto.UINT8}
     for conv in found.graph.node:
-        if conv.op_type != "Conv" or conv.input[1] not in found.constants:
+        if operator_of(conv) != "Conv" or conv.input[1] not in found.constants:
             continue
         chain = [conv]
         for operator in ("Add", "Mul", "Transpose", "Cast"):

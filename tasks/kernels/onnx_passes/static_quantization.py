@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
+from onnx import helper
 
 from tasks.kernels.onnx import graph_reading
 from tasks.kernels.onnx.serialization import constants, dump, load_proto, session_with_outputs
 from tasks.kernels.onnx.sessions import Array
+from tasks.kernels.onnx.subgraphs import flatten, hide_subgraphs, restore_subgraphs
 from tasks.kernels.onnx_passes.finalize import drop_unused, finalize_graph, quiet
 from tasks.kernels.quantization.number_formats import FORMATS, Calibration, Range, Variant, clipped_ranges, extremes
 
@@ -26,12 +28,23 @@ def quantizable(model: bytes) -> list[str]:
     return list(layer_names(model))
 
 
+FOLDED = "ConvBnFusion_W_"
+"""What the runtime puts before the name of a weight into which it folds a batch norm."""
+
+
 def layer_names(model: bytes) -> dict[str, str]:
     """The names of `quantizable`, each with the layer's name in the network, as far as the weight's name shows it."""
     proto = load_proto(model)
     names = graph_reading.quantizable_nodes(proto.graph.node, constants(proto))
     weights = {node.name: node.input[1] for node in proto.graph.node if node.name in names}
-    return {name: weights[name].rpartition("/")[2].removesuffix(".weight") for name in names}
+    return {name: weights[name].rpartition("/")[2].removeprefix(FOLDED).removesuffix(".weight") for name in names}
+
+
+def inner_products(model: bytes) -> list[str]:
+    """Names of the convolutions and matrix products with constant weights inside If, Loop and Scan: all stay float."""
+    proto = load_proto(model)
+    outside = {node.name for node in proto.graph.node}
+    return [name for name in graph_reading.quantizable_nodes(*flatten(proto)) if name not in outside]
 
 
 def fuse(model: bytes) -> bytes:
@@ -43,7 +56,23 @@ def fuse(model: bytes) -> bytes:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.optimized_model_filepath = str(path)
         onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        return dump(finalize_graph(onnx.shape_inference.infer_shapes(onnx.load(path)), load_proto(model)))
+        proto = onnx.shape_inference.infer_shapes(onnx.load(path))
+    _complete_types(proto)
+    return dump(finalize_graph(proto, load_proto(model)))
+
+
+def _complete_types(proto: onnx.ModelProto) -> None:
+    """Adds the types of inner values behind operators that ONNX does not know, as the runtime infers them."""
+    known = {item.name for item in (*proto.graph.value_info, *proto.graph.output)}
+    missing = {name for node in proto.graph.node for name in node.output if name and name not in known}
+    if not missing:
+        return
+    for item in session_with_outputs(proto, sorted(missing)).get_outputs():
+        if item.name in missing and item.type.startswith("tensor("):
+            kind = onnx.TensorProto.DataType.Value(item.type.removeprefix("tensor(").removesuffix(")").upper())
+            # The runtime says [] for a shape that it does not know.
+            info = helper.make_tensor_value_info(item.name, kind, item.shape or None)
+            proto.graph.value_info.append(info)
 
 
 def collect_ranges(
@@ -102,14 +131,17 @@ def quantize(
 ) -> bytes:
     """The fused file with `nodes` and their riders (`graph_reading.with_followers`) in 8 bits (QDQ). Deterministic.
 
-    `ranges` is the result of `collect_ranges`; KeyError with the tensor's name when one is missing.
+    `ranges` is the result of `collect_ranges`; KeyError with the tensor's name when one is missing. Graphs inside
+    operators stay as they are.
     """
     from onnxruntime.quantization import CalibrationMethod, QuantType
     from onnxruntime.quantization.calibrate import TensorData, TensorsData
     from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
     proto = load_proto(fused)
+    bodies = hide_subgraphs(proto)
     names = graph_reading.with_followers(proto.graph.node, nodes, constants(proto))
+    products = graph_reading.matrix_products(proto.graph.node)
     known = {
         name: TensorData(lowest=np.array(low, np.float32), highest=np.array(high, np.float32))
         for name, (low, high) in ranges.items()
@@ -131,15 +163,16 @@ def quantize(
         quantizer.quantize_model()
         quantizer.model.topological_sort()
     written = quantizer.model.model
-    _keep_answers_float(written, names)
+    _keep_answers_float(written, names, products)
     del written.graph.value_info[:]
+    restore_subgraphs(written, bodies)
     return dump(finalize_graph(written, load_proto(fused)))
 
 
-def _keep_answers_float(proto: onnx.ModelProto, names: Collection[str]) -> None:
+def _keep_answers_float(proto: onnx.ModelProto, names: Collection[str], products: Collection[str]) -> None:
     """Removes the rounding after matrix products that no quantized operator reads."""
     graph = proto.graph
-    for before, after in graph_reading.redundant_rounding(graph.node, names):
+    for before, after in graph_reading.redundant_rounding(graph.node, names, products):
         exact, rounded = before.input[0], after.output[0]
         graph.node.remove(before)
         graph.node.remove(after)

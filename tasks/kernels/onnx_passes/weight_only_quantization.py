@@ -6,8 +6,11 @@ from collections.abc import Collection
 from typing import Literal
 
 import numpy as np
+import onnx
 
+from tasks.kernels.onnx.graph_reading import operator_of
 from tasks.kernels.onnx.serialization import constants, dump, load_proto
+from tasks.kernels.onnx.subgraphs import hide_subgraphs, restore_subgraphs
 from tasks.kernels.onnx_passes.dynamic_quantization import split_linear
 from tasks.kernels.onnx_passes.finalize import drop_unused, finalize_graph, quiet
 
@@ -18,9 +21,10 @@ FLOATS, INTEGERS = 1, 4
 
 def shrinking(fused: bytes, bits: Bits, block_size: int) -> dict[str, str]:
     """Those of `products` that become smaller with these settings; short ones may not, as blocks have a fixed size."""
-    known = constants(split_linear(load_proto(fused)))
+    proto, _ = _split(fused)
+    known = constants(proto)
     layers, weights = products(fused), {}
-    for node in split_linear(load_proto(fused)).graph.node:
+    for node in proto.graph.node:
         if node.name in layers:
             inputs, outputs = known[node.input[1]].shape
             # Each block has its weights, a float scale and a zero point of the same bits.
@@ -31,12 +35,12 @@ def shrinking(fused: bytes, bits: Bits, block_size: int) -> dict[str, str]:
 
 def products(fused: bytes) -> dict[str, str]:
     """The matrix products (also linear layers) with constant float32 weights: operator's name → layer's name."""
-    proto = split_linear(load_proto(fused))
+    proto, _ = _split(fused)
     known = constants(proto)
     return {
         node.name: node.input[1].rpartition("/")[2].removesuffix("_transposed").removesuffix(".weight")
         for node in proto.graph.node
-        if node.op_type == "MatMul"
+        if operator_of(node) == "MatMul"
         and (weight := known.get(node.input[1])) is not None
         and weight.ndim == 2
         and weight.dtype == np.float32
@@ -48,17 +52,18 @@ def quantize_weights(fused: bytes, names: Collection[str], bits: Bits, block_siz
 
     A block is `block_size` weights of one output; it has a scale and a zero point. With `integers`, the runtime
     rounds each block of activations to 8 bits and multiplies integers; otherwise it unpacks the weights and
-    multiplies floats. Deterministic; needs no data.
+    multiplies floats. Deterministic; needs no data. Graphs inside operators stay as they are.
     """
     origin = load_proto(fused)
+    proto, bodies = _split(fused)
     with quiet():
         # Imported here, because on import it configures the caller's log.
         from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
-        others = [name for name in products(fused) if name not in names]
+        others = [node.name for node in proto.graph.node if node.name not in names]
         level = INTEGERS if integers else FLOATS
         quantizer = MatMulNBitsQuantizer(
-            split_linear(load_proto(fused)),
+            proto,
             bits=bits,
             block_size=block_size,
             accuracy_level=level,
@@ -68,4 +73,12 @@ def quantize_weights(fused: bytes, names: Collection[str], bits: Bits, block_siz
     written = quantizer.model.model
     drop_unused(written.graph)
     del written.graph.value_info[:]
+    restore_subgraphs(written, bodies)
     return dump(finalize_graph(written, origin))
+
+
+def _split(fused: bytes) -> tuple[onnx.ModelProto, list[onnx.NodeProto]]:
+    """The graph with hidden subgraphs and each Gemm as MatMul and Add; and what `restore_subgraphs` needs."""
+    proto = load_proto(fused)
+    bodies = hide_subgraphs(proto)
+    return split_linear(proto), bodies

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from tasks.core import InputError, Refusal, nearest_choice
 from tasks.techniques.base import Batches, Lowers, Searched, Technique
-from tasks.techniques.quantization import variant_comparison
+from tasks.techniques.quantization import admission, variant_comparison
 
 
 class Fp16(Technique):
@@ -16,13 +16,14 @@ class Fp16(Technique):
     Micikevicius et al. 2018 "Mixed Precision Training".
 
     Needs calibration examples. Leaves inputs, outputs, preprocessing, the answer's unit and what `keep` names in
-    float32. Refuses when a weight or an activation exceeds float16, when the file would not get smaller, and when
-    ONNX Runtime does not run it. Promises fewer bytes; time is measured and recorded only.
+    float32, and operators with graphs inside (If, Loop, Scan). Refuses a file that is quantized or laid out for one
+    host, when a weight or an activation exceeds float16, when the file would not get smaller, and when ONNX Runtime
+    does not run it. Promises fewer bytes; time is measured and recorded only.
 
     Card: docs/techniques/fp16.md.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     form: ClassVar[Literal["torch", "onnx"]] = "onnx"
     lowers: ClassVar[tuple[Lowers, ...]] = ("bytes",)
     asks_host: ClassVar[bool] = True
@@ -33,7 +34,7 @@ class Fp16(Technique):
     """Operators that stay float32, by name or by kind, such as Softmax."""
 
     def plan(self, model: bytes, batches: Batches) -> dict[str, Any]:
-        """The operators to convert: `{"nodes": [name], "largest", "tried": [row]}`.
+        """The operators to convert: `{"nodes": [name], "largest", "stays_float": {name: why}, "tried": [row]}`.
 
         `largest` is the largest magnitude of an activation on the calibration examples; `tried` has one row with the
         answers, the time and the bytes beside the float file's (see `variant_comparison`).
@@ -44,11 +45,14 @@ class Fp16(Technique):
 
         Raises:
             InputError: there are no examples; `keep` names no operator.
-            Refusal: a weight or an activation overflows, the file would not get smaller, or the runtime fails on it.
+            Refusal: the file is quantized or laid out for one host, a weight or an activation overflows, the file
+                would not get smaller, or the runtime fails on it.
         """
         from tasks.kernels.latency import benchmark
         from tasks.kernels.onnx_passes import cleanup, float16, static_quantization
 
+        admission.check_layout("fp16", model)
+        admission.check_unquantized("fp16", model)
         batches = variant_comparison.nonempty_batches(batches)
         fused = static_quantization.fuse(cleanup.clean(model))
         names = self._names(fused)
@@ -64,7 +68,8 @@ class Fp16(Technique):
         if reason := benchmark.failure(data, {name: array[:1] for name, array in reference.inputs.items()}):
             raise Refusal(f"fp16: ONNX Runtime does not run {names[0]} and what follows in float16 ({reason})")
         tried = reference.compare({"fp16": data}, "variant")
-        return {"nodes": names, "largest": max(found.values(), default=0.0), "tried": tried}
+        stays = admission.in_float(model)
+        return {"nodes": names, "largest": max(found.values(), default=0.0), "stays_float": stays, "tried": tried}
 
     def apply(self, model: bytes, plan: dict[str, Any]) -> bytes:
         """The file in half precision.
@@ -82,7 +87,7 @@ class Fp16(Technique):
 
     def own_words(self, plan: dict[str, Any]) -> str:
         """How many operators run in float16."""
-        return f"{len(plan['nodes'])} operators in float16"
+        return f"{len(plan['nodes'])} operators in float16{admission.words(plan)}"
 
     def _names(self, fused: bytes) -> list[str]:
         """The operators of the cleaned and fused file to convert, by name.

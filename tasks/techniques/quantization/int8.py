@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from tasks.core import InputError, Refusal
+from tasks.core import Goal, InputError, Refusal
 from tasks.techniques.base import Batches, Lowers, Searched, Technique
 from tasks.techniques.layer_names import without_ignored
-from tasks.techniques.quantization import variant_comparison
+from tasks.techniques.quantization import admission, variant_comparison
 from tasks.techniques.quantization.int8_search import Int8Search, setting_of
 
 if TYPE_CHECKING:
@@ -25,18 +25,18 @@ METHODS = ("minmax", "entropy", "percentile")
 class Int8(Technique):
     """Post-training quantization of convolutions and matrix products to eight bits (QDQ or dynamic).
 
-    Number formats, calibrations and granularities are built and measured on this host, on calibration examples; the
-    fastest of the exact ones is taken. Papers: Jacob et al. 2018 "Quantization and Training of Neural Networks for
+    Number formats, calibrations and granularities are measured on this host, on calibration examples; the fastest or
+    smallest of the exact ones is taken. Papers: Jacob et al. 2018 "Quantization and Training of Neural Networks for
     Efficient Integer-Arithmetic-Only Inference"; Nagel et al. 2021 "A White Paper on Neural Network Quantization".
 
-    Needs calibration examples that are finite and differ. Leaves preprocessing in float, and with `max_loss` the
-    layers that cost most. Refuses when no operator can run in eight bits, the file would not get smaller, or
-    `max_loss` is out of reach.
+    Needs calibration examples that are finite and differ. Leaves in float the preprocessing, operators inside If, Loop
+    and Scan, and with `max_loss` the layers that cost most. Refuses a file laid out for one host, and when no operator
+    can run in eight bits, the file would not get smaller, or `max_loss` is out of reach.
 
     Card: docs/techniques/int8.md.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     form: ClassVar[Literal["torch", "onnx"]] = "onnx"
     lowers: ClassVar[tuple[Lowers, ...]] = ("bytes", "latency")
     asks_host: ClassVar[bool] = True
@@ -52,15 +52,25 @@ class Int8(Technique):
     """Whether each output channel of a weight has its own scale. Absent: both are tried."""
     max_loss: float | None = Field(default=None, ge=0, le=1)
     """Largest loss of accuracy (of agreement without classes) on calibration data; layers stay float to keep it."""
+    max_drop: float | None = Field(default=None, ge=0)
+    """Loss of accuracy that is accepted: a variant beyond it is taken only when none is within. Absent: the goal's."""
+    prefer: Literal["latency", "bytes"] | None = None
+    """The cost by which a variant is chosen. Absent: what the goal minimizes."""
     ignore: tuple[str, ...] = ()
     """Layers that stay float: names of operators, or of modules of the network."""
+
+    def for_goal(self, goal: Goal) -> Int8:
+        """With `prefer` and, where the metric is accuracy, `max_drop` of the goal, unless they were set."""
+        drop = goal.max_drop if goal.metric == "accuracy" else None
+        known = {"prefer": goal.minimize, "max_drop": drop}
+        return self.model_copy(update={name: value for name, value in known.items() if getattr(self, name) is None})
 
     def plan(self, model: bytes, batches: Batches) -> dict[str, Any]:
         """The best variant and its ranges, after each was built and measured beside the float file.
 
         `{"variant", "per_channel", "calibration", "pixels", "nodes": [name], "ranges": {tensor: [low, high]},
-        "tried": [row]}`. When `max_loss` keeps layers in float also `in_float` ({operator: layer}), `reason`, and
-        `sensitivity` ({layer: error when it alone is quantized}).
+        "stays_float": {name: why}, "tried": [row]}`. When `max_loss` keeps layers in float also `in_float` ({operator:
+        layer}), `reason`, and `sensitivity` ({layer: error when it alone is quantized}).
 
         Args:
             model: the bytes of a float ONNX file.
@@ -71,16 +81,15 @@ class Int8(Technique):
             Refusal: nothing in the graph can run in eight bits, the file would not get smaller, or `max_loss`
                 is out of reach.
         """
+        admission.check_layout("int8", model)
         batches = variant_comparison.nonempty_batches(batches)
         inputs = [batch for batch, _ in batches]
         _check_examples(inputs)
         work = Int8Search(model, batches, self._nodes(model))
         _check_ranges(work.ranges("minmax"), inputs)
         tried = work.try_all(self._formats())
-        tried += work.try_all(
-            self._refinements(variant_comparison.choose_variant(tried, self.max_loss), work.reads_pixels)
-        )
-        best = variant_comparison.choose_variant(tried, self.max_loss)
+        tried += work.try_all(self._refinements(self._choose(tried), work.reads_pixels))
+        best = self._choose(tried)
         float_layers: dict[str, Any] = {}
         if self.max_loss is not None and best["loss"] > self.max_loss:
             best, float_layers = work.restore(best, self.max_loss)
@@ -91,7 +100,12 @@ class Int8(Technique):
                 kept = ", ".join(float_layers["in_float"].values())
                 raise Refusal(f"int8: max_loss {self.max_loss:g} takes {kept} in float, and then {sizes}")
             raise Refusal(f"int8: {', '.join(work.layers.values())}: too small for what quantization adds: {sizes}")
-        return {**work.record(best, float_layers.get("in_float", ())), **float_layers, "tried": tried}
+        return {
+            **work.record(best, float_layers.get("in_float", ())),
+            **float_layers,
+            "stays_float": admission.in_float(model),
+            "tried": tried,
+        }
 
     def apply(self, model: bytes, plan: dict[str, Any]) -> bytes:
         """The quantized file, from the plan's ranges.
@@ -118,7 +132,13 @@ class Int8(Technique):
     def own_words(self, plan: dict[str, Any]) -> str:
         """The number format, and how many operators stay in float."""
         in_float = f", {len(plan['in_float'])} operators left in float" if plan.get("in_float") else ""
-        return f"variant {plan['variant']}{in_float}"
+        return f"variant {plan['variant']}{in_float}{admission.words(plan)}"
+
+    def _choose(self, tried: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """The row of the best variant. Other examples may cost more, so half of `max_drop` is tried first."""
+        limits = [] if self.max_drop is None else [self.max_drop / 2, self.max_drop]
+        limits = limits if self.max_loss is None else [self.max_loss]
+        return variant_comparison.choose_variant(tried, limits, self.prefer or "latency")
 
     def _formats(self) -> list[Setting]:
         """One setting for each number format, with the first choice of calibration and granularity."""
@@ -152,7 +172,7 @@ class Int8(Technique):
 
         layers = static_quantization.layer_names(cleanup.clean(model))
         if not layers:
-            raise Refusal("int8: the graph has no convolution or matrix product with constant float weights")
+            raise admission.no_products("int8", model, "convolution or matrix product")
         kept = without_ignored(layers, self.ignore, "convolution or matrix product")
         if not kept:
             raise Refusal(f"int8: ignore leaves no operator to quantize: all of {', '.join(layers)} stay float")

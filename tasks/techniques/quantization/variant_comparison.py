@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.core import InputError
 from tasks.techniques.base import Batches
@@ -19,11 +19,18 @@ SECONDS = 0.5
 """Time spent on timing, for each file: one thread, one example at a time."""
 
 ERROR_FACTOR = 2.0
-"""A variant is not taken when its error is more than this many times the smallest: one bit less of precision."""
+"""A variant is not taken when its error is more than this many times the smallest of those that quantize the same
+operators: one bit less of precision."""
+AGREEMENT = 0.9
+"""Smallest share of examples for which a new ONNX file must give the same answer as the one before: the same class, or
+in regression a number within a tenth of the largest output."""
 LOSS_TOLERANCE = 0.01
-"""Nor when its loss is higher than the least by more than this; 512 examples cannot tell smaller differences."""
-SPEED_FACTOR = 1.05
-"""Speeds within this factor of the fastest count as equal; then the smaller error decides."""
+"""Without a limit, a variant is not taken when its loss is higher than the least by more than this; 512 examples cannot
+tell smaller differences."""
+REGRESSION_LIMIT = 0.05
+"""The limit of a regression's loss unless there is another: an error of this share of the outputs' deviation."""
+SPEED_FACTOR, SIZE_FACTOR = 1.05, 1.01
+"""Speeds within this factor of the fastest, and sizes within that of the smallest, count as equal."""
 
 
 def nonempty_batches(batches: Batches) -> Batches:
@@ -126,15 +133,44 @@ def judge_variant(before: np.ndarray, after: np.ndarray, classes: np.ndarray | N
     return {"error": error, "agreement": agreement, "accuracy": accuracy, "loss": loss}
 
 
-def choose_variant(tried: Sequence[dict[str, Any]], max_loss: float | None = None) -> dict[str, Any]:
-    """The row of the fastest acceptable variant; of equally fast ones (within SPEED_FACTOR), the most exact.
+def choose_variant(
+    tried: Sequence[dict[str, Any]], limits: Sequence[float] = (), prefer: Literal["latency", "bytes"] = "latency"
+) -> dict[str, Any]:
+    """The row of the fastest or smallest acceptable variant; of equal ones the fastest, then the most exact.
 
-    Acceptable: an error of at most ERROR_FACTOR times the smallest, and a loss within LOSS_TOLERANCE of the least;
-    of these, those within `max_loss` if there are any.
+    Acceptable: an error near the smallest of its kind (ERROR_FACTOR), the same answer on enough examples (AGREEMENT),
+    and a loss within the first of `limits` that any variant keeps, or else near the least loss (LOSS_TOLERANCE). No
+    row is taken when another one that loses no more is both faster and smaller.
+
+    Args:
+        tried: rows of `FloatReference.compare`, or of `Int8Search.try_all`, whose `dynamic` variants are a kind of
+            their own, because they leave operators in float that the others quantize.
+        limits: the losses that are accepted, the better ones first.
+        prefer: the cost that decides first.
     """
-    exact, least = (min(row[name] for row in tried) for name in ("error", "loss"))
-    sound = [row for row in tried if row["error"] <= ERROR_FACTOR * exact and row["loss"] <= least + LOSS_TOLERANCE]
-    sound = sound or [row for row in tried if row["error"] == exact]
-    within = [row for row in sound if max_loss is not None and row["loss"] <= max_loss] or sound
-    fastest = max(row["speedup"] for row in within)
-    return min((row for row in within if SPEED_FACTOR * row["speedup"] >= fastest), key=lambda row: float(row["error"]))
+    within = _acceptable(tried, limits)
+    kept = [row for row in within if not any(_dominates(other, row) for other in within)]
+    if prefer == "bytes":
+        smallest = min(row["bytes"] for row in kept)
+        kept = [row for row in kept if row["bytes"] <= SIZE_FACTOR * smallest]
+    fastest = max(row["speedup"] for row in kept)
+    return min((row for row in kept if SPEED_FACTOR * row["speedup"] >= fastest), key=lambda row: float(row["error"]))
+
+
+def _acceptable(tried: Sequence[dict[str, Any]], limits: Sequence[float]) -> list[dict[str, Any]]:
+    kinds = [[row for row in tried if (row.get("variant") == "dynamic") is each] for each in (False, True)]
+    near = [row for kind in kinds for row in kind if row["error"] <= ERROR_FACTOR * min(one["error"] for one in kind)]
+    sound = [row for row in near if row["agreement"] is None or row["agreement"] >= AGREEMENT] or near
+    if not limits and sound[0]["agreement"] is None:
+        limits = (REGRESSION_LIMIT,)
+    for limit in limits:
+        if within := [row for row in sound if row["loss"] <= limit]:
+            return within
+    least = min(row["loss"] for row in sound)
+    return [row for row in sound if row["loss"] <= least + LOSS_TOLERANCE]
+
+
+def _dominates(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether the first row is faster and smaller than the second, and loses no more."""
+    cheaper = one["speedup"] > other["speedup"] and one["bytes"] < other["bytes"]
+    return bool(cheaper and one["loss"] <= other["loss"])

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from tasks.core import Refusal
 from tasks.techniques.base import Batches, Lowers, Searched, Technique
 from tasks.techniques.layer_names import without_ignored
-from tasks.techniques.quantization import variant_comparison
+from tasks.techniques.quantization import admission, variant_comparison
 
 
 class WeightOnly(Technique):
@@ -16,14 +16,14 @@ class WeightOnly(Technique):
     Each block of an output's weights has a scale and a zero point; activations stay float. Papers: Dettmers et al.
     2022 "LLM.int8(): 8-bit Matrix Multiplication for Transformers at Scale"; Frantar et al. 2023 "GPTQ".
 
-    Needs calibration examples. Leaves alone convolutions, and layers with so few inputs that their blocks would be
-    larger than the weights. Refuses when there is no linear layer with constant weights, or the file would not get
-    smaller.
+    Needs calibration examples. Leaves alone convolutions, layers inside If, Loop and Scan, and layers with so few
+    inputs that their blocks would be larger than the weights. Refuses when there is no linear layer with constant
+    weights, or the file would not get smaller.
 
     Card: docs/techniques/weight_only.md.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     form: ClassVar[Literal["torch", "onnx"]] = "onnx"
     lowers: ClassVar[tuple[Lowers, ...]] = ("bytes",)
     searched: ClassVar[Searched | None] = {}
@@ -38,7 +38,8 @@ class WeightOnly(Technique):
     """Layers that stay float: names of operators, or of modules of the network."""
 
     def plan(self, model: bytes, batches: Batches) -> dict[str, Any]:
-        """The layers to quantize: `{"bits", "block_size", "integers", "nodes": [name], "layers": [name], "tried"}`.
+        """The layers to quantize: `{"bits", "block_size", "integers", "nodes": [name], "layers": [name],
+        "stays_float": {name: why}, "tried"}`.
 
         `integers` says whether the runtime rounds activations to eight bits and multiplies integers, or multiplies
         floats; `tried` has a row for each with the answers, the time and the bytes beside the float file's.
@@ -57,7 +58,7 @@ class WeightOnly(Technique):
         fused = static_quantization.fuse(cleanup.clean(model))
         layers = weight_only_quantization.products(fused)
         if not layers:
-            raise Refusal("weight_only: the graph has no matrix product with constant float weights")
+            raise admission.no_products("weight_only", model, "matrix product")
         kept = without_ignored(layers, self.ignore, "matrix product")
         if not kept:
             raise Refusal(f"weight_only: ignore leaves no layer: all of {', '.join(layers.values())} stay float")
@@ -74,7 +75,7 @@ class WeightOnly(Technique):
             listed = ", ".join(layers[name] for name in names)
             raise Refusal(f"weight_only: {listed}: {len(model)} bytes would become {len(ways['integers'])}")
         tried = variant_comparison.measure_reference(model, batches).compare(ways, "arithmetic")
-        named = {"nodes": names, "layers": [layers[name] for name in names]}
+        named = {"nodes": names, "layers": [layers[name] for name in names], "stays_float": admission.in_float(model)}
         integers = variant_comparison.choose_variant(tried)["arithmetic"] == "integers"
         return {"bits": self.bits, "block_size": self.block_size, "integers": integers, **named, "tried": tried}
 
@@ -96,4 +97,4 @@ class WeightOnly(Technique):
 
     def own_words(self, plan: dict[str, Any]) -> str:
         """The bits of a weight."""
-        return f"weights of {plan['bits']} bits"
+        return f"weights of {plan['bits']} bits{admission.words(plan)}"
