@@ -11,7 +11,8 @@ from tasks.conversion.onnx_export import Export
 from tasks.core import Goal, InputError, Runtime, Spec
 from tasks.data.augmentation import AugmentStep
 from tasks.data.data_spec import DataSpec
-from tasks.data.preprocessing import PreprocessStep, TargetUnit
+from tasks.data.preprocessing import TargetUnit
+from tasks.data.preprocessing_spec import PreprocessStep
 from tasks.models.model_spec import ModelSpec
 from tasks.search.search_spec import Search
 from tasks.techniques import TAGS

@@ -10,6 +10,7 @@ from tasks.models import weight_files
 from tasks.models.factory import build_network
 from tasks.techniques import replay, technique_of_step
 from tasks.training.recovery import Recover, recover_network
+from tasks.training.reloading import store_network
 from tasks.training.student import Distill, complete_student, train_student
 from tasks.training.train import report_epochs
 from tasks.training.training_data import TrainingInputs, load_training_data
@@ -34,6 +35,7 @@ def recover(
         context: its checkpoint file is rewritten after every epoch of training.
 
     Raises:
+        InputError: the network answers otherwise once it is loaded.
         Refusal: the candidate is an ONNX file.
     """
     if candidate.form != "torch":
@@ -50,8 +52,9 @@ def recover(
         on_epoch=report_epochs(context.progress, spec.most_epochs, inputs.metric),
     )
     knobs = {**spec.model_dump(mode="json", exclude={"step"}), "teacher": teacher.digest}
-    step = Step("recover", 2, knobs, None, store.put_json(result.record()), candidate.digest)
-    return candidate.after(step, weight_files.save_network(student, store))
+    content, parity = store_network(student, replay.load_network(candidate, store), inputs.prepared, store)
+    record = store.put_json({**result.record(), "parity": parity})
+    return candidate.after(Step("recover", 2, knobs, None, record, candidate.digest), content)
 
 
 @shared_use()
@@ -67,14 +70,15 @@ def distill(teacher: Candidate, spec: Distill, inputs: TrainingInputs, context: 
         context: its checkpoint file is rewritten after every epoch of training.
 
     Raises:
-        InputError: the factory or an argument is wrong, or the student does not match the data.
+        InputError: the factory or an argument is wrong, the student does not match the data, or it answers otherwise
+            once it is loaded.
         Refusal: the teacher is an ONNX file.
     """
     if teacher.form != "torch":
         raise Refusal("distill needs a torch teacher, but the baseline is an ONNX file")
     store, device = context.store, context.workspace.device
-    factory, arguments = complete_student(spec, inputs.prepared)
-    student = build_network(factory, arguments, spec.seed).to(device)
+    made = complete_student(spec, inputs.prepared)
+    student = build_network(*made, spec.seed).to(device)
     guide = replay.load_network(teacher, store).to(device)
     result, inherited = train_student(
         student,
@@ -85,11 +89,10 @@ def distill(teacher: Candidate, spec: Distill, inputs: TrainingInputs, context: 
         on_epoch=report_epochs(context.progress, spec.most_epochs, inputs.metric),
     )
     knobs = {**spec.model_dump(mode="json", exclude={"step"}), "teacher": teacher.digest}
-    record = store.put_json({**result.record(), "inherited": inherited})
+    content, parity = store_network(student, build_network(*made), inputs.prepared, store)
+    record = store.put_json({**result.record(), "parity": parity, "inherited": inherited})
     step = Step("distill", 1, knobs, None, record, None)
-    return weight_files.begin_candidate(
-        teacher.name, factory, arguments, step, weight_files.save_network(student, store)
-    )
+    return weight_files.begin_candidate(teacher.name, *made, step, content)
 
 
 def _kept(candidate: Candidate, teacher: Candidate, guide: nn.Module, store: Store) -> dict[str, list[int]] | None:

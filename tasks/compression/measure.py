@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tasks.core import Candidate, Context, Latency, Prepared, Scorecard, SplitName, Store
-from tasks.data import preprocessing
+from tasks.core import Candidate, Context, InputError, Latency, Prepared, Scorecard, SplitName, Store
+from tasks.data import input_layout
 from tasks.evaluation import evaluate
 from tasks.evaluation.evaluate import EvaluationData, EvaluationSpec, Product
 from tasks.evaluation.parity import parity_of
+
+SCORE = 0.01
+"""Largest difference of the baseline's score between its training and its file, as a share of it."""
 
 
 def evaluate_candidates(
@@ -35,12 +38,42 @@ def evaluate_candidates(
         The scorecards by candidate digest.
 
     Raises:
-        InputError: the execution provider is not installed, or the metric is not defined on the split's targets.
+        InputError: the execution provider is not installed, the metric is not defined on the split's targets, or the
+            baseline's file does not score on validation as its training did.
         Refusal: a file's outputs are not finite; the message names it.
     """
     products = {each.digest: product_of(each, name, context.store) for name, each in candidates.items()}
     examples = evaluation_data(prepared, spec.split, context.store)
-    return evaluate.evaluate(products, baseline, examples, spec, timing=timing, progress=context.progress)
+    cards = evaluate.evaluate(products, baseline, examples, spec, timing=timing, progress=context.progress)
+    if spec.split == "validation":
+        model = next(each for each in candidates.values() if each.digest == baseline)
+        check_training_score(model, cards[baseline], prepared, context.store)
+    return cards
+
+
+def check_training_score(baseline: Candidate, card: Scorecard, prepared: Prepared, store: Store) -> None:
+    """Checks that the baseline's file scores on validation as the network did at the best epoch of its training.
+
+    Both may differ by SCORE of the score and, for the rounding of the two, by two examples of all, or in a regression
+    by SCORE of the targets' deviation.
+
+    Raises:
+        InputError: they differ by more; a baseline that was not trained here passes.
+    """
+    first = baseline.lineage[0]
+    if first.technique != "train" or first.record is None or first.knobs["metric"] != card.metric:
+        return
+    record = store.get_json(first.record)
+    trained = next(each["validation_score"] for each in record["curve"] if each["number"] == record["best_epoch"])
+    rounding = 2 / card.score.n
+    target = store.get_json(prepared.fitted).get("target")
+    if target and card.metric in ("rmse", "mae"):  # errors of the training are in units of its deviation
+        trained, rounding = trained * target["std"], SCORE * target["std"]
+    if abs(trained - card.score.value) > SCORE * abs(trained) + rounding:
+        law = (
+            f"scores {trained:.4g} on validation ({card.metric}) at the end of its training, but {card.score.value:.4g}"
+        )
+        raise InputError(f"{law} as a file, so the file is not what was trained", path="model.factory")
 
 
 def product_of(candidate: Candidate, name: str, store: Store) -> Product:
@@ -50,5 +83,5 @@ def product_of(candidate: Candidate, name: str, store: Store) -> Product:
 
 def evaluation_data(prepared: Prepared, split: SplitName, store: Store) -> EvaluationData:
     """The raw inputs and the targets of a split, as products take them."""
-    inputs = preprocessing.product_inputs(prepared.dataset, split, store)
+    inputs = input_layout.product_inputs(prepared, split, store)
     return EvaluationData(inputs, store.get_array(prepared.dataset.splits[split].targets))

@@ -9,13 +9,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tasks.conversion import network_probes, onnx_export
-from tasks.conversion.network_probes import PLACE, answer, differing, is_apart, seeded, unsaved
+from tasks.conversion.network_probes import answer, is_apart, raw_answer
 from tasks.core import InputError, Prepared, Store
-from tasks.data import preprocessing
+from tasks.data import input_layout, preprocessing
 from tasks.evaluation.parity import compare_outputs
 from tasks.kernels.host.measurement_lock import shared_use
+from tasks.models.answers import PLACE
+from tasks.models.factory import seed_all
+from tasks.models.held_values import differing, held, unsaved
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor, nn
 
 EXAMPLES = 4
@@ -25,9 +29,9 @@ ALONE, AGAIN = 1e-3, 1e-5
 
 
 def check_untrained(
-    build: Callable[[int], nn.Module], seed: int, prepared: Prepared, tolerance: float, store: Store
+    build: Callable[[int], nn.Module], seed: int, prepared: Prepared, tolerance: float | None, store: Store
 ) -> None:
-    """Builds the network three times, runs it on the first examples of the train split, and exports it once.
+    """Builds the network three times, runs it on the first examples of the train split, and exports it.
 
     Nothing stays behind: random numbers go on afterwards as if none had been drawn. Parameters that are nearly zero
     are random numbers here, so that all parts of the network have a say in its answers.
@@ -36,24 +40,29 @@ def check_untrained(
         build: gives the network in evaluation mode for a seed, with the user's weights if it has any.
         seed: the seed of the training.
         prepared: the data with their preprocessing.
-        tolerance: largest difference between torch's and ONNX Runtime's outputs, as `Export.tolerance`.
+        tolerance: largest difference between torch's and ONNX Runtime's outputs, as `Export.tolerance`; None: the
+            network is not exported.
         store: holds the train split.
 
     Raises:
-        InputError: the network does not accept the examples, is another one when it is built again or loaded, answers
-            the same batch in two ways, answers an example by the others of its batch, or cannot be exported.
+        InputError: the network holds complex numbers, does not accept the examples, answers them with something that
+            is not finite, is another one when it is built again or loaded, answers the same batch in two ways, answers
+            an example by the others of its batch, or cannot be exported.
     """
     with quiet():
         examples = first_examples(prepared, store)
-        hint = "preprocess: [{step: scale, method: none}]" if prepared.dataset.kind == "table" else None
+        hint = way_to_places(prepared, store)
         network, again, other = (started(build, each, examples, hint) for each in (seed, seed, seed + 1))
+        if prepared.dataset.kind != "images":
+            answer(network, extreme_examples(prepared, store), "the examples with the most extreme numbers", hint)
         check_same_build(network, again)
-        with seeded(seed):
+        with seed_all(seed):
             network_probes.wake(network)
             check_same_answer(network, examples)
             check_loading(network, other, examples)
             check_batch(network, examples)
-            check_file(network, examples, prepared, tolerance, store)
+            if tolerance is not None:
+                check_file(network, examples, prepared, tolerance, store)
 
 
 @contextmanager
@@ -71,19 +80,48 @@ def quiet() -> Iterator[None]:
 
 def first_examples(prepared: Prepared, store: Store) -> Tensor:
     """The network's inputs for the first examples of the train split."""
+    return network_inputs(store.get_array(prepared.inputs["train"])[:EXAMPLES], prepared, store)
+
+
+def extreme_examples(prepared: Prepared, store: Store) -> Tensor:
+    """The network's inputs for the examples of train and validation with their smallest and their largest number."""
+    import numpy as np
+
+    arrays = [store.get_array(prepared.inputs[split]) for split in ("train", "validation") if split in prepared.inputs]
+    rows = [array[place // array[0].size] for array in arrays for place in (int(array.argmin()), int(array.argmax()))]
+    return network_inputs(np.stack(rows), prepared, store)
+
+
+def network_inputs(rows: np.ndarray, prepared: Prepared, store: Store) -> Tensor:
+    """Rows of the stored inputs as the network takes them."""
     import numpy as np
     import torch
 
-    array = store.get_array(prepared.inputs["train"])[:EXAMPLES]
-    array = array.transpose(0, 3, 1, 2) if prepared.dataset.kind == "images" else array
-    return preprocessing.to_network(store.get_json(prepared.fitted))(torch.from_numpy(np.array(array, order="C")))
+    rows = rows.transpose(0, 3, 1, 2) if prepared.dataset.kind == "images" else rows
+    return preprocessing.to_network(store.get_json(prepared.fitted))(torch.from_numpy(np.array(rows, order="C")))
+
+
+def way_to_places(prepared: Prepared, store: Store) -> str | None:
+    """What a user can do when an embedding has no place for a number; None for images."""
+    if prepared.dataset.kind == "images":
+        return None
+    examples = extreme_examples(prepared, store)
+    if bool((examples == examples.round()).all() and examples.min() >= 0):
+        return f"an embedding of at least {int(examples.max()) + 1} places"
+    return "preprocess: [{step: scale, method: none}]"
 
 
 def started(build: Callable[[int], nn.Module], seed: int, examples: Tensor, hint: str | None) -> nn.Module:
-    """The network of a seed after its first run, which makes the parameters of lazy layers."""
-    with seeded(seed):
+    """The network of a seed after its first run. Raises InputError when it holds or gives what no network should."""
+    import torch
+
+    with seed_all(seed):
         network = build(seed)
-        answer(network, examples, hint=hint)
+        for name, value in network.state_dict().items():
+            if torch.is_tensor(value) and value.is_complex():
+                raise InputError(f"must hold real numbers, but {name!r} holds complex ones", path=PLACE)
+        if not torch.isfinite(raw_answer(network, examples, hint=hint)).all():
+            raise InputError(f"must answer {network_probes.FIRST} with finite numbers", path=PLACE)
     return network.eval()
 
 
@@ -100,13 +138,13 @@ def check_same_answer(network: nn.Module, examples: Tensor) -> None:
     Raises:
         InputError: they do not; names the place where random numbers are drawn, or what a run changes.
     """
-    before = network_probes.held(network)
+    before = held(network)
     if not is_apart(answer(network, examples), answer(network, examples), AGAIN):
         return
     law = "must answer the same batch twice the same in evaluation mode, but "
     stacks = network_probes.draws(network, examples)
     if not stacks:
-        changed = differing(before, network_probes.held(network))
+        changed = differing(before, held(network))
         raise InputError(law + (f"every run changes {changed[0]}" if changed else "two runs differ"), path=PLACE)
     where = network_probes.user_line(stacks[0])
     at = f" ({where})" if where else ""
@@ -175,7 +213,7 @@ def check_file(network: nn.Module, examples: Tensor, prepared: Prepared, toleran
         raise export_error(error) from error
     if "target" in fitted:
         expected = expected * fitted["target"]["std"] + fitted["target"]["mean"]
-    rows, count = preprocessing.product_inputs(prepared.dataset, "train", store), len(examples)
+    rows, count = input_layout.product_inputs(prepared, "train", store), len(examples)
     places = [*range(count), 0]  # in batches of `count`: the examples, then the first alone
     try:
         given = sessions.predict(data, {name: array[places] for name, array in rows.items()}, count, optimized=False)

@@ -1,41 +1,20 @@
-"""Network probes: runs a network without a trace, says what it holds outside its state dict, and where code stands."""
+"""Network probes: runs a network without a trace, and says where in the user's code something happens."""
 
 from __future__ import annotations
 
-import random
 import sysconfig
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.core import InputError
+from tasks.models.answers import PLACE
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-PLACE = "model.factory"
 FIRST = "the first examples of the data"
 Frames = traceback.StackSummary
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Context in which torch, NumPy and Python draw from this seed; their random states are restored at its end."""
-    import numpy as np
-    import torch
-
-    python, arrays = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        random.seed(seed)
-        np.random.seed(seed % 2**32)
-        torch.manual_seed(seed)
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(arrays)
 
 
 def wake(network: nn.Module) -> None:
@@ -49,7 +28,14 @@ def wake(network: nn.Module) -> None:
 
 
 def answer(network: nn.Module, examples: Tensor, whose: str = FIRST, hint: str | None = None) -> Tensor:
-    """The network's outputs for examples, float32 (examples, outputs), with zeros for what is not a number.
+    """The network's outputs as `raw_answer` gives them, with zeros for what is not a number."""
+    import torch
+
+    return torch.nan_to_num(raw_answer(network, examples, whose, hint))
+
+
+def raw_answer(network: nn.Module, examples: Tensor, whose: str = FIRST, hint: str | None = None) -> Tensor:
+    """The network's outputs for examples, float32 (examples, outputs).
 
     Args:
         network: in evaluation mode.
@@ -71,76 +57,12 @@ def answer(network: nn.Module, examples: Tensor, whose: str = FIRST, hint: str |
     if not isinstance(outputs, torch.Tensor) or outputs.ndim != 2 or len(outputs) != len(examples):
         got = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
         raise InputError(f"must answer {whose} with one row for each", path=PLACE, value=got)
-    if outputs.dtype != torch.float32:
-        law, kind = "must answer with numbers of the type float32", str(outputs.dtype).removeprefix("torch.")
-        raise InputError(law, path=PLACE, value=kind, nearest=".float() at its end")
-    return torch.nan_to_num(outputs)
+    return outputs
 
 
 def is_apart(one: Tensor, two: Tensor, most: float) -> bool:
     """Whether outputs differ by more than the share `most` of the largest output of `one`."""
     return one.shape != two.shape or bool((one - two).abs().max() > most * one.abs().max())
-
-
-def unsaved(network: nn.Module) -> dict[str, Any]:
-    """Copies of what a network holds outside its state dict, by where it is, as `'draw' of Net`.
-
-    These are its buffers that are not persistent, and its tensors, arrays, numbers and texts that are plain attributes,
-    also in lists and dictionaries.
-    """
-    from torch import nn
-
-    plain = vars(nn.Module()).keys()
-    found: dict[str, Any] = {}
-    for place, module in network.named_modules():
-        lost = {name: module._buffers.get(name) for name in module._non_persistent_buffers_set}
-        lost |= {name: value for name, value in vars(module).items() if name not in plain}
-        root, kind = f"{place}." if place else "", type(module).__name__
-        found |= {f"{root + name!r} of {kind}": copied(value) for name, value in lost.items()}
-    return found
-
-
-def held(network: nn.Module) -> dict[str, Any]:
-    """Copies of all that a network holds, in its state dict and outside, by where it is."""
-    return {**unsaved(network), **{repr(name): copied(value) for name, value in network.state_dict().items()}}
-
-
-def copied(value: Any) -> Any:
-    """A copy of tensors, arrays, numbers and texts, and of lists and dictionaries of them; None for all else."""
-    import numpy as np
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        return value.detach().clone()
-    if isinstance(value, np.ndarray):
-        return value.copy()
-    if isinstance(value, list | tuple):
-        return [copied(each) for each in value]
-    if isinstance(value, dict):
-        return {key: copied(each) for key, each in value.items()}
-    return value if isinstance(value, int | float | str | np.generic) else None
-
-
-def differing(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """The names of what is not the same in both, in order."""
-    names = {**before, **after}
-    return [name for name in names if not is_same(before.get(name), after.get(name))]
-
-
-def is_same(one: Any, two: Any) -> bool:
-    """Whether two values hold the same; what is not a number is the same as itself."""
-    import numpy as np
-    import torch
-
-    if isinstance(one, list) and isinstance(two, list):
-        return len(one) == len(two) and all(map(is_same, one, two))
-    if isinstance(one, dict) and isinstance(two, dict):
-        return one.keys() == two.keys() and all(is_same(one[key], two[key]) for key in one)
-    if isinstance(one, torch.Tensor) and isinstance(two, torch.Tensor):
-        return one.shape == two.shape and bool(((one == two) | ((one != one) & (two != two))).all())
-    if isinstance(one, np.ndarray) and isinstance(two, np.ndarray):
-        return one.shape == two.shape and bool(((one == two) | ((one != one) & (two != two))).all())
-    return type(one) is type(two) and bool(one == two or (one != one and two != two))
 
 
 def draws(network: nn.Module, examples: Tensor) -> list[Frames]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from tasks.core import Candidate, Dataset, Parity, Prepared, Refusal, Spec, Step, Store
-from tasks.data import preprocessing
+from tasks.data import input_layout, preprocessing
 from tasks.evaluation.parity import EXAMPLES, compare_outputs, compare_rounded
 from tasks.kernels.host.measurement_lock import shared_use
 from tasks.techniques import replay
@@ -53,20 +53,23 @@ def export(candidate: Candidate, prepared: Prepared, spec: Export, store: Store)
 def serialize_network(model: nn.Module, dataset: Dataset, fitted: dict[str, Any], shape: tuple[int, ...]) -> bytes:
     """A network as an ONNX file (bytes): one graph of preprocessing, network, and for regression the targets' unit.
 
-    Inputs: `image` (batch, height, width, channels), or one (batch, 1) input for each raw column. Output: `logits`
-    (batch, classes) or `prediction` (batch, 1), with an underscore appended when a column has that name. The batch is
-    dynamic; class names are metadata.
+    Inputs: `image` (batch, height, width, channels), an array (batch, …) under its own name, one (batch, 1) input for
+    each raw column, or `columns` (batch, columns) for all of a wide table. Output: `logits` (batch, classes) or
+    `prediction` (batch, 1), with an underscore appended when an input has that name. The batch is dynamic; class names
+    are metadata.
 
     Args:
         model: the network.
         dataset: the data.
         fitted: the fitted preprocessing.
-        shape: shape of one network input: (channels, height, width) or (features,).
+        shape: shape of one network input, as `Prepared.input_shape`.
     """
     from tasks.kernels.onnx import compose, preprocessing_graph, torch_export
 
     if dataset.kind == "images":
         prefix = preprocessing_graph.image_prefix(dataset.input_shape, dataset.input_dtype, fitted)
+    elif dataset.kind == "array":
+        prefix = preprocessing_graph.array_prefix(dataset.input_shape, dataset.input_dtype, fitted)
     else:
         prefix = preprocessing_graph.table_prefix(fitted)
     target = fitted.get("target")
@@ -77,18 +80,27 @@ def serialize_network(model: nn.Module, dataset: Dataset, fitted: dict[str, Any]
         unit=(target["std"], target["mean"]) if target and target != {"mean": 0.0, "std": 1.0} else None,
     )
     core = torch_export.convert(model, shape)
-    return compose.join(prefix, core, "input", input_names(fitted), answer, remarks(dataset))
+    said = remarks(dataset) | input_layout.layout_remarks(input_layout.layout_of_table(dataset), dataset)
+    return compose.join(prefix, core, "input", input_names(fitted), answer, said)
 
 
 def remarks(dataset: Dataset) -> dict[str, str]:
-    """The metadata of a product: `classes` (JSON list), `task` and `kind`."""
-    return {"classes": json.dumps(dataset.classes), "task": dataset.task, "kind": dataset.kind}
+    """The metadata of a product: `classes` (JSON list), `task` and `kind`; of a table also how it is read, and of
+    images the type of their raw pixels."""
+    said = {"classes": json.dumps(dataset.classes), "task": dataset.task, "kind": dataset.kind}
+    if dataset.kind == "images":
+        said[input_layout.RAW_PIXELS] = dataset.input_dtype
+    return said | ({input_layout.READING: input_layout.reading_rules(dataset)} if dataset.kind == "table" else {})
 
 
 def input_names(fitted: dict[str, Any]) -> list[str]:
-    """The product's names for the inputs of its preprocessing, in order: `image`, or the columns."""
+    """The product's names for the inputs of its preprocessing, in order: `image`, the array's name, or the columns."""
     if fitted["kind"] == "images":
         return ["image"]
+    if fitted["kind"] == "array":
+        return [fitted["name"]]
+    if "matrix" in fitted:
+        return [fitted["matrix"]]
     return [column["name"] for column in (*fitted["numbers"], *fitted["categories"])]
 
 
@@ -115,7 +127,7 @@ def check_parity(
     from tasks.kernels.onnx import sessions
     from tasks.kernels.quantization import fake_quantization
 
-    inputs = preprocessing.product_inputs(prepared.dataset, "validation", store)
+    inputs = input_layout.product_inputs(prepared, "validation", store)
     inputs = {name: array[:EXAMPLES] for name, array in inputs.items()}
     batch = torch.from_numpy(preprocessing.compact(prepared, "validation", store)[:EXAMPLES])
     with torch.inference_mode():

@@ -5,22 +5,24 @@ The file is not run before its content has been checked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.conversion import input_adapter, onnx_export
+from tasks.conversion import answer_choice, input_adapter, onnx_export
 from tasks.conversion.input_adapter import PATH, InputAdapter
 from tasks.conversion.onnx_export import Export
 from tasks.core import Candidate, Goal, InputError, Parity, Prepared, Runtime, Step, Store, digest_of, nearest_choice
-from tasks.data import preprocessing
+from tasks.data import input_layout
 from tasks.evaluation import parity
+from tasks.models.model_spec import ModelSpec
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from tasks.kernels.onnx.description import Tensor
     from tasks.kernels.onnx.foreign_models import Unusable
+    from tasks.kernels.onnx.sessions import MeasuredOutput
 
 EXAMPLES = 32
 """Most validation examples on which a file is tried before anything else is computed."""
@@ -36,8 +38,10 @@ class ImportedModel:
     """The file in the normalized form that the techniques expect."""
     front: InputAdapter
     """Converts the raw data to the file's inputs."""
-    outputs: tuple[Tensor, ...]
-    """All outputs of the file; the product has only the first."""
+    measured: MeasuredOutput
+    """The output that is measured; the product has all of the file's."""
+    answers: np.ndarray
+    """That output for some examples."""
 
 
 def read_onnx(file: str) -> bytes:
@@ -65,13 +69,29 @@ def file_stamp(file: str) -> str:
     return digest_of(read_onnx(file))
 
 
+def arrange_inputs(prepared: Prepared, file: str, asked: bool, store: Store) -> Prepared:
+    """The data in the layout in which the file takes them. Raises InputError when the file does not match the data.
+
+    Args:
+        prepared: the data with their preprocessing.
+        file: path of the file.
+        asked: whether the recipe names a preprocessing.
+        store: holds the fitted preprocessing.
+    """
+    from tasks.kernels.onnx import description
+
+    inputs, _ = description.interface(_settle(read_onnx(file), file))
+    front = input_adapter.front_of(inputs, prepared.dataset, store.get_json(prepared.fitted), asked, file)
+    return replace(prepared, layout=front.layout)
+
+
 def check_onnx_model(
-    file: str, prepared: Prepared, asked: bool, goal: Goal, runtime: Runtime, store: Store
+    model: ModelSpec, prepared: Prepared, asked: bool, goal: Goal, runtime: Runtime, store: Store
 ) -> ImportedModel:
     """Reads a file and runs it on at most EXAMPLES validation examples.
 
     Args:
-        file: path of the file.
+        model: the file's path and, if it is named, the output that is measured (`file` must not be None).
         prepared: the data with their preprocessing.
         asked: whether the recipe names a preprocessing.
         goal: its metric must be defined for the file's outputs.
@@ -81,21 +101,20 @@ def check_onnx_model(
     Raises:
         InputError: the file cannot be used, or does not match the data, the goal or the runtime.
     """
-    found = _suit(file, prepared, asked, store)
+    found = _suit(model, prepared, asked, store)
     if found.front.batch == 1 and runtime.batch > 1:
-        law = f"must be 1: {file} takes one example at a time"
+        law = f"must be 1: {model.file} takes one example at a time"
         raise InputError(law, path="runtime.batch", value=runtime.batch, nearest=1)
-    outputs = _try(found, prepared, EXAMPLES, store, file)
-    _check_outputs(found, outputs, prepared, goal, file)
+    answer_choice.check_metric(found.measured, found.answers, goal, str(model.file))
     return found
 
 
-def import_onnx(prepared: Prepared, file: str, asked: bool, spec: Export, stamp: str, store: Store) -> Candidate:
-    """Imports a file that passed `check_onnx_model` as the baseline, with an adapter for the raw data before it.
+def import_onnx(prepared: Prepared, model: ModelSpec, asked: bool, spec: Export, stamp: str, store: Store) -> Candidate:
+    """Imports a file that passed `check_onnx_model` as the baseline, with the recipe's preprocessing in front of it.
 
     Args:
         prepared: the data with their preprocessing.
-        file: path of the file.
+        model: the file's path and, if it is named, the output that is measured (`file` must not be None).
         asked: whether the recipe names a preprocessing.
         spec: the tolerance of the parity check.
         stamp: `file_stamp` of the file, so that a cached result is valid for this content alone.
@@ -104,34 +123,36 @@ def import_onnx(prepared: Prepared, file: str, asked: bool, spec: Export, stamp:
     Raises:
         InputError: a hop (file → product → fused) changes the outputs by more than the tolerance.
     """
-    found = _suit(file, prepared, asked, store)
+    found = _suit(model, prepared, asked, store)
     data = serialize_product(found, prepared)
-    record = store.put_json(
-        {"parity": [vars(hop) for hop in check_import_parity(found, data, prepared, spec, store, file)]}
-    )
+    hops = check_import_parity(found, data, prepared, spec, store, str(model.file))
+    record = store.put_json({"parity": [vars(hop) for hop in hops]})
     knobs: dict[str, Any] = {
         "file": digest_of(found.origin),
         "in_front": found.front.words,
+        "measured": asdict(found.measured),
         "data": prepared.dataset.fingerprint,
     }
-    step = Step("load", 1, knobs, None, record, None)
+    step = Step("load", 2, knobs, None, record, None)
     return Candidate("baseline", "onnx", "", {}, (step,), store.put(data))
 
 
 def serialize_product(found: ImportedModel, prepared: Prepared) -> bytes:
-    """The product as an ONNX file (bytes): the adapter, and the imported graph with its first output alone.
+    """The product as an ONNX file (bytes): the imported graph with all its outputs, behind the recipe's preprocessing.
 
-    The imported file's metadata are kept.
+    The imported file's metadata are kept; the product's own say which output is measured and how it takes raw data.
     """
     from tasks.kernels.onnx import compose, description
     from tasks.kernels.onnx.serialization import load_proto
 
-    dataset, front, first = prepared.dataset, found.front, found.outputs[0]
-    answer = compose.Answer(first.name, first.name, dataset.outputs, front.batch, cast=first.dtype != "float32")
-    core, said = load_proto(found.settled), {**description.metadata(found.settled), **onnx_export.remarks(dataset)}
+    dataset, front = prepared.dataset, found.front
+    said = {**description.metadata(found.settled), **onnx_export.remarks(dataset), **found.measured.remark}
+    said = {key: text for key, text in said.items() if key not in (input_layout.LAYOUT, input_layout.COLUMNS)}
+    said |= input_layout.layout_remarks(front.layout, dataset)
+    core = load_proto(found.settled)
     if front.given is None:
-        return compose.dress(core, answer, said)
-    return compose.join(input_adapter.prefix(front, dataset), core, front.given, front.inputs, answer, said)
+        return compose.label(core, said)
+    return compose.put_before(input_adapter.prefix(front, dataset), core, front.given, front.inputs, said)
 
 
 def check_import_parity(
@@ -156,10 +177,11 @@ def check_import_parity(
     from tasks.kernels.onnx import foreign_models, sessions
 
     count = parity.EXAMPLES
-    fed = input_adapter.feeds(found.front, prepared.dataset, "validation", count, store)
-    raw = preprocessing.product_inputs(prepared.dataset, "validation", store)
+    prepared = replace(prepared, layout=found.front.layout)
+    fed = input_adapter.feeds(found.front, prepared, "validation", count, store)
+    raw = input_layout.product_inputs(prepared, "validation", store)
     raw = {name: array[:count] for name, array in raw.items()}
-    before = sessions.predict(found.origin, fed, optimized=False).astype("float32")
+    before = sessions.predict(found.origin, fed, optimized=False, output=found.measured)
     plain = sessions.predict(data, raw, optimized=False)
     pairs = (("file → product", before, plain), ("ONNX → fused", plain, sessions.predict(data, raw)))
     if foreign_models.is_rounded(found.origin):
@@ -173,50 +195,36 @@ def check_import_parity(
     return hops
 
 
-def _suit(file: str, prepared: Prepared, asked: bool, store: Store) -> ImportedModel:
-    """Reads and normalizes the file, and chooses its adapter. Raises InputError when it cannot be used."""
-    from tasks.kernels.onnx import description, foreign_models
+def _suit(model: ModelSpec, prepared: Prepared, asked: bool, store: Store) -> ImportedModel:
+    """Reads and normalizes the file, chooses its adapter, and runs it on EXAMPLES validation examples.
 
+    Raises:
+        InputError: it cannot be used, does not run on the data, or has no output that answers them.
+    """
+    from tasks.kernels.onnx import description, foreign_models, sessions
+
+    file = str(model.file)
     origin = read_onnx(file)
-    try:
-        settled = foreign_models.normalize_graph(origin)
-    except foreign_models.Unusable as error:
-        raise _unusable(error, file) from error
+    settled = _settle(origin, file)
     inputs, outputs = description.interface(settled)
     front = input_adapter.front_of(inputs, prepared.dataset, store.get_json(prepared.fitted), asked, file)
-    return ImportedModel(origin, settled, front, outputs)
-
-
-def _try(found: ImportedModel, prepared: Prepared, count: int, store: Store, file: str) -> np.ndarray:
-    """The file's first output for `count` validation examples. Raises InputError when it does not run on them."""
-    from tasks.kernels.onnx import foreign_models, sessions
-
-    fed = input_adapter.feeds(found.front, prepared.dataset, "validation", count, store)
+    fed = input_adapter.feeds(front, replace(prepared, layout=front.layout), "validation", EXAMPLES, store)
     try:
-        return sessions.predict(found.settled, fed)
+        answers = sessions.run_all(settled, fed)
     except foreign_models.ERRORS as error:
-        raise InputError(
-            f"does not run on the data ({foreign_models.first_line(error)})", file=file, path=PATH
-        ) from error
+        law = f"does not run on the data ({foreign_models.first_line(error)})"
+        raise InputError(law, file=file, path=PATH) from error
+    measured = answer_choice.choose_output(answers, outputs, model, prepared.dataset)
+    return ImportedModel(origin, settled, front, measured, answers[measured.name])
 
 
-def _check_outputs(found: ImportedModel, outputs: np.ndarray, prepared: Prepared, goal: Goal, file: str) -> None:
-    import numpy as np
+def _settle(origin: bytes, file: str) -> bytes:
+    from tasks.kernels.onnx import foreign_models
 
-    from tasks.kernels.statistics.metrics import METRICS
-
-    dataset, count = prepared.dataset, min(EXAMPLES, prepared.dataset.splits["validation"].count)
-    wanted = (count, dataset.outputs)
-    if np.shape(outputs) != wanted or outputs.dtype.kind != "f":
-        for_what = f" for the {dataset.outputs} classes of the data" if dataset.classes else ""
-        law = f"must answer with floats of shape (batch, {dataset.outputs}) in its first output{for_what}"
-        raise InputError(law, file=file, path=PATH, value=input_adapter.listed(found.outputs))
-    if not np.isfinite(outputs).all():
-        raise InputError("must answer the data with finite numbers", file=file, path=PATH)
-    is_share = outputs.min() >= 0 and np.allclose(outputs.sum(axis=1), 1, atol=1e-3)
-    if dataset.classes and is_share and METRICS[goal.metric].needs_logits:
-        law = f"needs logits, but {file} answers with probabilities"
-        raise InputError(law, path="goal.metric", value=goal.metric, nearest="accuracy")
+    try:
+        return foreign_models.normalize_graph(origin)
+    except foreign_models.Unusable as error:
+        raise _unusable(error, file) from error
 
 
 def _unusable(reason: Unusable, file: str) -> InputError:

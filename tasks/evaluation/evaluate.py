@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -24,13 +24,15 @@ from tasks.core import (
     Update,
     silent,
 )
-from tasks.evaluation import scoring
+from tasks.evaluation import parity, scoring
 
 if TYPE_CHECKING:
     import numpy as np
 
 SECONDS = 1.0
 """Seconds for which one product is timed in each process."""
+BATCH = 256
+"""Examples that are run at once where the size of a batch does not matter."""
 
 
 @dataclass(frozen=True)
@@ -94,16 +96,26 @@ def evaluate(
     """
     check_provider(spec.runtime)
     inputs, targets = examples.inputs, examples.targets
-    outputs = {}
+    outputs, hops = dict(known), dict[str, tuple[Parity, ...]]()
     for done, (digest, product) in enumerate(products.items(), start=1):
-        outputs[digest] = known[digest] if digest in known else run_product(product, inputs, spec.runtime)
+        hops[digest] = product.parity
+        if digest not in known:
+            outputs[digest], hop = run_product(product, inputs, spec.runtime)
+            hops[digest] += (hop,)
         progress(_share(0.4 * done / len(products), f"ran {product.name} on {len(targets)} examples"))
     quality = scoring.score_products(outputs, baseline, targets, spec.goal)
     latency = timing or measure_latency(products, baseline, inputs, spec.runtime, progress)
     sizes = {digest: measure_size(product, inputs, spec.runtime) for digest, product in products.items()}
     progress(_share(1.0, f"scored {len(products)} products"))
     return {
-        digest: _card(product, spec, quality[digest], latency[digest], sizes[digest], sizes[baseline].bytes)
+        digest: _card(
+            replace(product, parity=hops[digest]),
+            spec,
+            quality[digest],
+            latency[digest],
+            sizes[digest],
+            sizes[baseline].bytes,
+        )
         for digest, product in products.items()
     }
 
@@ -148,16 +160,27 @@ def check_provider(runtime: Runtime) -> None:
         raise InputError(law, path="runtime.provider", value=runtime.provider, nearest="cpu")
 
 
-def run_product(product: Product, inputs: Mapping[str, np.ndarray], runtime: Runtime) -> np.ndarray:
-    """The product's first output for every example, (n, outputs). Raises Refusal when it is not finite."""
+def run_product(product: Product, inputs: Mapping[str, np.ndarray], runtime: Runtime) -> tuple[np.ndarray, Parity]:
+    """The product's measured output for every example, (n, outputs), as it is in batches of `runtime.batch`.
+
+    Larger batches are run unless they change the answers, as the scales of dynamic quantization do.
+
+    Returns:
+        The outputs, and the parity of the hop between the two sizes of batches.
+
+    Raises:
+        Refusal: an output is not finite.
+    """
     import numpy as np
 
     from tasks.kernels.onnx import sessions
 
-    outputs = sessions.predict(product.path, inputs, threads=runtime.threads, provider=runtime.provider)
+    hop = parity.compare_batches(product.path, inputs, runtime)
+    batch = BATCH if hop.passed else runtime.batch
+    outputs = sessions.predict(product.path, inputs, batch, runtime.threads, runtime.provider)
     if not np.isfinite(outputs).all():
         raise Refusal(f"{product.name}: some outputs are not finite numbers")
-    return outputs
+    return outputs, replace(hop, law=f"{hop.law}, or scored in batches of {runtime.batch}", passed=True)
 
 
 def measure_latency(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.core import Candidate, Parity, Store
+from tasks.core import Candidate, Parity, Runtime, Store
 
 if TYPE_CHECKING:
     import numpy as np
 
 EXAMPLES = 256
 """Most examples on which a hop is checked."""
+BATCHED = 32
+"""Examples that are run in batches of two sizes."""
+ALONE = 1e-3
+"""Largest difference of an example in a batch of another size, as a share of the largest output."""
 ROUNDING, AGREEMENT = 0.05, 0.98
 """Limits for a hop of a quantized network: the largest root mean square difference, as a share of the outputs' standard
 deviation, and the smallest share of examples with the same class. Another order of summation moves a value that lies
@@ -52,6 +58,24 @@ def compare_rounded(hop: str, before: np.ndarray, after: np.ndarray) -> Parity:
     law = f"root mean square at most {ROUNDING:.0%} of the outputs' deviation, same answer on {AGREEMENT:.0%}"
     sound = float(np.sqrt(np.mean(difference**2))) <= ROUNDING * spread and agreement >= AGREEMENT
     return Parity(hop, len(before), float(difference.max()), agreement, law, sound)
+
+
+def compare_batches(model: Path | bytes, inputs: Mapping[str, np.ndarray], runtime: Runtime) -> Parity:
+    """The parity of a file between its first examples in one batch and the same in batches of `runtime.batch`.
+
+    Args:
+        model: the file.
+        inputs: input name → array with the examples on the first axis; the first BATCHED are used, or two batches.
+        runtime: its batch, threads and provider.
+    """
+    from tasks.kernels.onnx import sessions
+
+    few = {name: array[: max(BATCHED, 2 * runtime.batch)] for name, array in inputs.items()}
+    count = len(next(iter(few.values())))
+    among, alone = (
+        sessions.predict(model, few, batch, runtime.threads, runtime.provider) for batch in (count, runtime.batch)
+    )
+    return compare_outputs(f"batch of {count} → {runtime.batch}", among, alone, ALONE)
 
 
 def agree(before: np.ndarray, after: np.ndarray, bound: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,8 @@ def score_products(
     """Each product's metric and its paired drop against the baseline, both with 95 % intervals.
 
     Accuracy: Wilson's interval for the metric, Tango's score interval for the drop. Other metrics: a paired bootstrap
-    over the examples.
+    over the examples, whose intervals are no narrower than an error that so few examples need not show
+    (`intervals.unseen_share`): 12 rows prove nothing.
 
     Args:
         outputs: the products' outputs by digest, (n, outputs).
@@ -66,15 +68,33 @@ def _score_by_bootstrap(
             f"is not defined on these {n} targets: a class is missing", path="goal.metric", value=goal.metric
         )
     resampled = dict(zip(weighted, intervals.bootstrap(list(weighted.values()), n), strict=True))
+    share, scale = n / even_count(targets, metric.task), metric.scale(values[baseline])
+    floor = intervals.unseen_share(n / share) * scale
     scored = {}
     for digest, value in values.items():
-        estimate = Estimate(value, *intervals.percentiles(resampled[digest]), n)
-        lost = metric.loss(resampled[digest], resampled[baseline])
-        drop = Estimate(metric.loss(value, values[baseline]), *intervals.percentiles(lost), n)
-        needed = intervals.needed_by_width(drop.value, drop.high, n, goal.max_drop)
+        low, high = intervals.at_least(intervals.percentiles(resampled[digest]), value, floor)
+        estimate = Estimate(value, max(low, metric.bounds[0]), min(high, metric.bounds[1]), n)
+        lost, worse = metric.loss(resampled[digest], resampled[baseline]), metric.loss(value, values[baseline])
+        width = intervals.percentiles(lost)
+        drop = Estimate(worse, *intervals.at_least(width, worse, floor), n)
+        needs = (
+            intervals.needed_by_width(worse, width[1], n, goal.max_drop),
+            intervals.needed_by_share(worse, scale, goal.max_drop),
+        )
+        needed = None if None in needs else max(needs[0] or 0, math.ceil(share * (needs[1] or 0)))
         judged = drop_verdict(drop, goal.max_drop, needed) if digest != baseline else no_drop(n, goal.max_drop)
         scored[digest] = estimate, judged
     return scored
+
+
+def even_count(targets: np.ndarray, task: str) -> float:
+    """The number of examples that say as much: of classes, that of the rarest class present times their number."""
+    import numpy as np
+
+    if task == "regression":
+        return len(targets)
+    counts = np.unique(targets, return_counts=True)[1]
+    return int(counts.min()) * len(counts)
 
 
 def drop_verdict(drop: Estimate, margin: float, needed: int | None) -> Drop:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tasks.core import InputError, Prepared, nearest_choice
 from tasks.core.import_path import resolve
+from tasks.models.adaptation import ADAPTED, is_lazy_network
+from tasks.models.answers import EXAMPLES, PLACE, Reading, find_reading
 from tasks.models.model_spec import ModelSpec
+from tasks.models.probabilities import Activations, watch_activations
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,6 +27,31 @@ def default_architecture(prepared: Prepared) -> str:
 
 
 def complete_factory(spec: ModelSpec, prepared: Prepared) -> tuple[str, dict[str, Any]]:
+    """The import path of a factory of networks that fit the data, and all its arguments.
+
+    The network is built once and run on examples of zeros. When it has lazy layers, or answers in another form than
+    (examples, outputs) in float32, the factory is `adaptation.adapted`, with the recipe's factory as an argument.
+
+    Raises:
+        InputError: the factory does not exist, does not take one of the arguments or fails, or its network does not
+            accept the data or answers something else.
+    """
+    factory, arguments = named_arguments(spec, prepared)
+    network = build_network(factory, arguments)
+    is_lazy = is_lazy_network(network)
+    answer, activations = try_network(network, prepared.input_shape)
+    reading = find_reading(answer, prepared.dataset, spec.output, activations.maker_of)
+    if not is_lazy and reading == Reading():
+        return factory, arguments
+    adapted: dict[str, Any] = {"factory": factory, "arguments": arguments}
+    if is_lazy:
+        adapted["input_shape"] = list(prepared.input_shape)
+    if reading != Reading():
+        adapted["reading"] = dataclasses.asdict(reading)
+    return ADAPTED, adapted
+
+
+def named_arguments(spec: ModelSpec, prepared: Prepared) -> tuple[str, dict[str, Any]]:
     """The factory's import path and all its arguments.
 
     `input_shape` and `outputs` are taken from the data when the factory has parameters of these names.
@@ -28,7 +60,7 @@ def complete_factory(spec: ModelSpec, prepared: Prepared) -> tuple[str, dict[str
         InputError: the factory does not exist, or does not take one of the arguments.
     """
     factory = spec.factory or default_architecture(prepared)
-    parameters = inspect.signature(resolve(factory, "model.factory")).parameters
+    parameters = inspect.signature(resolve(factory, PLACE)).parameters
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     for name in spec.arguments:
         if name not in parameters and not takes_any:
@@ -42,6 +74,24 @@ def complete_factory(spec: ModelSpec, prepared: Prepared) -> tuple[str, dict[str
     return factory, {**filled, **spec.arguments}
 
 
+@contextmanager
+def seed_all(seed: int) -> Iterator[None]:
+    """Context in which torch, NumPy and Python draw from this seed; their random states are restored at its end."""
+    import numpy as np
+    import torch
+
+    python, arrays = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(arrays)
+
+
 def build_network(factory: str, arguments: dict[str, Any], seed: int = 0) -> nn.Module:
     """A new network in evaluation mode, with random weights that depend on `seed`.
 
@@ -50,40 +100,55 @@ def build_network(factory: str, arguments: dict[str, Any], seed: int = 0) -> nn.
     """
     import torch
 
-    make = resolve(factory, "model.factory")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    make = resolve(factory, PLACE)
+    with seed_all(seed):
         try:
             model = make(**arguments)
         except Exception as error:  # the user's factory may fail in any way; the cause is in the message
             law = f"{factory} fails with the arguments {arguments} ({type(error).__name__}: {_first_line(error)})"
-            raise InputError(law, path="model.factory") from error
+            raise InputError(law, path=PLACE) from error
     if not isinstance(model, torch.nn.Module):
-        raise InputError(f"{factory} must give a torch.nn.Module", path="model.factory", value=type(model).__name__)
+        raise InputError(f"{factory} must give a torch.nn.Module", path=PLACE, value=type(model).__name__)
     return model.eval()
 
 
-def check_shapes(model: nn.Module, prepared: Prepared) -> None:
-    """Checks the model's input and output shapes by running two examples of zeros.
+def try_network(network: nn.Module, shape: tuple[int, ...]) -> tuple[Any, Activations]:
+    """The network's answer for EXAMPLES examples of zeros of this shape, and its softmaxes and sigmoids.
 
     Raises:
-        InputError: the model does not accept the data's shape, or its outputs are not (2, outputs of the data set).
+        InputError: the network takes several inputs, or fails.
     """
     import torch
 
-    example = torch.zeros(2, *prepared.input_shape)
+    needed = required_inputs(network)
+    if len(needed) > 1:
+        law = "must take one input, a batch of examples, but its forward needs " + " and ".join(needed)
+        raise InputError(law, path=PLACE)
     try:
-        with torch.inference_mode():
-            outputs = model(example)
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
-        cause = _first_line(error)
-        raise InputError(
-            f"does not accept examples of shape {tuple(prepared.input_shape)} ({cause})", path="model.factory"
-        ) from error
-    wanted = (2, prepared.dataset.outputs)
-    if not isinstance(outputs, torch.Tensor) or tuple(outputs.shape) != wanted:
-        got = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
-        raise InputError(f"must answer two examples with outputs of shape {wanted}", path="model.factory", value=got)
+        return watch_activations(network, torch.zeros(EXAMPLES, *shape))
+    except Exception as error:  # the user's network may fail in any way; the cause is in the message
+        law = f"does not accept examples of shape {tuple(shape)} ({_first_line(error)})"
+        raise InputError(law, path=PLACE, nearest=_way_out(error, network)) from error
+
+
+def required_inputs(network: nn.Module) -> list[str]:
+    """The parameters of a network's `forward` that have no default, in order; none when they are not known."""
+    try:
+        parameters = inspect.signature(network.forward).parameters.values()
+    except (TypeError, ValueError):  # scripted code has no signature
+        return []
+    fixed = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [each.name for each in parameters if each.default is each.empty and each.kind not in fixed]
+
+
+def _way_out(error: Exception, network: nn.Module) -> str | None:
+    """What to write where the types of inputs and weights do not agree; None for other errors."""
+    text = str(error).lower()
+    if "indices" in text and "long" in text:
+        return "x.long() in forward, in front of the embedding"
+    types = {str(weight.dtype).removeprefix("torch.") for weight in network.parameters()}
+    others = sorted(types & {"float16", "bfloat16", "float64"})
+    return f".float() on the network, which holds {others[0]}" if others else None
 
 
 def _first_line(error: Exception) -> str:

@@ -21,13 +21,16 @@ class ModelSpec(Spec):
     key: str | None = Field(default=None, min_length=1)
     """Dotted path of the state dict in the file of weights, as in `state_dict_ema`. Absent: that which fits the network
     best; among equals, the one that is no average."""
+    output: int | str | None = Field(default=None, exclude_if=lambda output: output is None)
+    """Which output of a model that answers with several: its key in a dictionary, its attribute, its name in an ONNX
+    file, or its index. Absent: the only one that fits the data; of an ONNX file the first, if it fits."""
     file: str | None = None
-    """An ONNX file made by others, used unchanged as the baseline and never trained. The recipe's `preprocess` is put
-    in front of it; without one it gets the raw values of the data."""
+    """An ONNX file made by others, used as the baseline and never trained. It keeps its inputs and outputs. The
+    recipe's `preprocess` is put in front of it; without one, or with `none`, it gets the raw values of the data."""
 
     @model_validator(mode="after")
     def _one_model(self) -> ModelSpec:
-        beside = {"factory": self.factory, "arguments": self.arguments, "weights": self.weights, "key": self.key}
+        beside = {name: getattr(self, name) for name in ("factory", "arguments", "weights", "key")}
         for name, value in beside.items() if self.file is not None else ():
             if value:
                 law = "must be left out beside model.file, which holds the network and its weights"

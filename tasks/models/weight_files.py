@@ -17,21 +17,36 @@ if TYPE_CHECKING:
 def load_weights(model: nn.Module, path: Path, key: str | None = None) -> None:
     """Loads a file of weights into `model`, in place; on an error, nothing is loaded.
 
-    The state dict may lie in dictionaries, and its names may have a prefix (`checkpoint_forms`); masks and norms that
-    the network lacks are worked out (`folding`).
-
     Args:
         model: the network.
         path: a file of torch or safetensors.
         key: dotted path of the state dict in the file; None: that which fits the network best.
 
     Raises:
-        InputError: the file cannot be read or holds code; it holds no state dict, or several that fit equally; the
-            tensors do not fit the network; or they are not real, finite numbers where the network needs such.
+        InputError: the file cannot be read or holds code, or its content does not fit (`fit_weights`).
+    """
+    fit_weights(model, read_checkpoint(path), path, key)
+
+
+def fit_weights(model: nn.Module, content: Any, path: Path, key: str | None = None) -> None:
+    """Loads what a file of weights holds into `model`, in place; on an error, nothing is loaded.
+
+    The state dict may lie in dictionaries, and its names may have a prefix (`checkpoint_forms`); masks and norms that
+    the network lacks are worked out (`folding`).
+
+    Args:
+        model: the network.
+        content: what `read_checkpoint` found in the file.
+        path: the file, for messages.
+        key: dotted path of the state dict in the file; None: that which fits the network best.
+
+    Raises:
+        InputError: the file holds no state dict, or several that fit equally; the tensors do not fit the network; or
+            they are not real, finite numbers where the network needs such.
     """
     place = {"file": str(path), "path": "model.weights"}
     target = Target.of(model)
-    found = find_state(read_checkpoint(path), target, key, str(path))
+    found = find_state(content, target, key, str(path))
     check_fit(found.fit, found.state, target, place)
     check_values(found.state, target, place)
     model.load_state_dict(found.state)

@@ -8,9 +8,10 @@ from typing import Any
 
 from tasks.core import Candidate, Context, Prepared, Step, Store, digest_file
 from tasks.models import weight_files
-from tasks.models.factory import build_network, check_shapes, complete_factory
+from tasks.models.factory import build_network, complete_factory
 from tasks.models.model_spec import ModelSpec
 from tasks.training import train
+from tasks.training.reloading import store_network
 from tasks.training.train_spec import TrainSpec
 from tasks.training.training_data import TrainingInputs, load_training_data
 
@@ -25,14 +26,14 @@ def fit(model: ModelSpec, spec: TrainSpec, inputs: TrainingInputs, context: Cont
         context: its checkpoint file is rewritten after every epoch; a killed training continues from it.
 
     Raises:
-        InputError: the factory or an argument is wrong, or the model does not match the data.
+        InputError: the factory or an argument is wrong, the model does not match the data, or it answers otherwise once
+            it is loaded.
         Refusal: the loss is not finite in the first epoch, nothing can be trained, or the metric is not defined on
             the validation split.
     """
     store, prepared = context.store, inputs.prepared
-    factory, arguments = complete_factory(model, prepared)
-    network = build_network(factory, arguments, seed=spec.seed)
-    check_shapes(network, prepared)
+    made = complete_factory(model, prepared)
+    network = build_network(*made, seed=spec.seed)
     knobs: dict[str, Any] = {
         "train": spec.model_dump(mode="json"),
         "augment": [step.model_dump(mode="json") for step in inputs.augment],
@@ -47,8 +48,9 @@ def fit(model: ModelSpec, spec: TrainSpec, inputs: TrainingInputs, context: Cont
         checkpoint=context.checkpoint,
         on_epoch=train.report_epochs(context.progress, spec.epochs, inputs.metric),
     )
-    step = Step("train", 1, knobs, None, store.put_json(dataclasses.asdict(result)), None)
-    return weight_files.begin_candidate("baseline", factory, arguments, step, weight_files.save_network(network, store))
+    content, parity = store_network(network, build_network(*made), prepared, store)
+    step = Step("train", 1, knobs, None, store.put_json({**dataclasses.asdict(result), "parity": parity}), None)
+    return weight_files.begin_candidate("baseline", *made, step, content)
 
 
 def load_pretrained(prepared: Prepared, model: ModelSpec, stamp: str, store: Store) -> Candidate:
@@ -61,15 +63,16 @@ def load_pretrained(prepared: Prepared, model: ModelSpec, stamp: str, store: Sto
         store: gets the weights.
 
     Raises:
-        InputError: the weights do not match the model, or the model does not match the data.
+        InputError: the weights do not match the model, the model does not match the data, or it answers otherwise once
+            it is loaded from the store.
     """
     assert model.weights is not None
-    factory, arguments = complete_factory(model, prepared)
-    network = build_network(factory, arguments)
+    made = complete_factory(model, prepared)
+    network = build_network(*made)
     weight_files.load_weights(network, Path(model.weights), model.key)
-    check_shapes(network, prepared)
-    step = Step("load", 1, {"weights": stamp}, None, None, None)
-    return weight_files.begin_candidate("baseline", factory, arguments, step, weight_files.save_network(network, store))
+    content, parity = store_network(network, build_network(*made), prepared, store)
+    step = Step("load", 1, {"weights": stamp}, None, store.put_json({"parity": parity}), None)
+    return weight_files.begin_candidate("baseline", *made, step, content)
 
 
 def weights_stamp(model: ModelSpec) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from tasks.core import InputError, Prepared
-from tasks.models.factory import build_network, check_shapes, complete_factory
+from tasks.models.factory import complete_factory
 from tasks.models.model_spec import ModelSpec
 from tasks.training import recovery
 from tasks.training.distillation import DistillationSpec
@@ -37,10 +37,12 @@ class Distill(DistillationSpec):
     """`module:callable` that returns the student; it gets `input_shape` and `outputs` if it has these parameters."""
     arguments: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of the factory, for example the student's width and depth."""
+    output: int | str | None = Field(default=None, exclude_if=lambda output: output is None)
+    """Which output of a student that answers with several: its key, attribute or index, as `model.output`."""
 
 
 def complete_student(spec: Distill, prepared: Prepared, path: str = "") -> tuple[str, dict[str, Any]]:
-    """The student's factory and all its arguments, including the shapes of the data; a student is built as a check.
+    """The student's factory and all its arguments, including the shapes of the data.
 
     Args:
         spec: the recipe's step.
@@ -55,12 +57,10 @@ def complete_student(spec: Distill, prepared: Prepared, path: str = "") -> tuple
             the knob.
     """
     try:
-        factory, arguments = complete_factory(ModelSpec(factory=spec.factory, arguments=spec.arguments), prepared)
-        check_shapes(build_network(factory, arguments, spec.seed), prepared)
+        return complete_factory(ModelSpec(factory=spec.factory, arguments=spec.arguments, output=spec.output), prepared)
     except InputError as error:
         place = path + (error.path or "").removeprefix("model.")
         raise error.at(path=place) from error
-    return factory, arguments
 
 
 def train_student(

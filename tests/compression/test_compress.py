@@ -124,7 +124,7 @@ def test_the_same_step_gives_the_same_candidate(bench: Bench) -> None:
 def test_an_onnx_step_records_the_parity_of_its_hop(bench: Bench) -> None:
     compressed = compress_step(bench.exported, Int8(variants=("u8s8_reduced",)), bench)
     hops = parity.parity_of(compressed, bench.store)
-    assert [hop.hop for hop in hops] == ["torch → ONNX", "ONNX → fused", "float → int8"]
+    assert [hop.hop for hop in hops] == ["trained → loaded", "torch → ONNX", "ONNX → fused", "float → int8"]
     assert vars(hops[-1]) == record(compressed, bench)["parity"][0]
     assert hops[-1].passed
     assert hops[-1].n == 40

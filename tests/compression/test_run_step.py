@@ -15,7 +15,7 @@ from tasks.compression.branch import AnyStep, form_of
 from tasks.compression.compress import compress
 from tasks.compression.fine_tuning import distill, recover
 from tasks.compression.run_step import StepInputs, run_step
-from tasks.core import Candidate, Context, PlainRunner
+from tasks.core import Candidate, Context, Goal, PlainRunner
 from tasks.kernels.host.measurement_lock import exclusive_use
 from tasks.techniques import Batches, Channels, Clean, Int8, Plugin, Technique
 from tasks.techniques.base import Lowers
@@ -75,7 +75,7 @@ def context(tmp_path: Path) -> Context:
 def inputs(context: Context) -> StepInputs:
     prepared = datasets.prepared_squares(context.store)
     baseline = runs.untrained(prepared, context.store, "tasks.architectures:convnet", width=8)
-    return StepInputs(baseline, TrainingInputs(prepared), "a host")
+    return StepInputs(baseline, TrainingInputs(prepared), "a host", Goal(minimize="bytes"))
 
 
 @pytest.mark.parametrize(
@@ -97,6 +97,14 @@ def test_a_step_calls_its_verb(
     assert (label, called) == ("a label", verb)
     assert ("a host" in arguments) == has_host
     assert inputs.baseline in arguments
+
+
+def test_a_technique_gets_what_it_leaves_to_the_goal(inputs: StepInputs, context: Context) -> None:
+    runner = Asked(inputs.baseline)
+    for step in (Int8(), Int8(prefer="latency", max_drop=0.2)):
+        run_step(step, inputs.baseline, inputs, context, runner, "a label")
+    wishes = [(technique.prefer, technique.max_drop) for _, _, (_, technique, *_) in runner.calls]
+    assert wishes == [("bytes", 0.01), ("latency", 0.2)]
 
 
 def test_a_step_of_ones_own_calls_the_technique_that_it_names(inputs: StepInputs, context: Context) -> None:

@@ -16,7 +16,8 @@ from torch.nn import functional as F  # noqa: N812 - its name in torch's own doc
 
 from tasks.conversion.network_checks import check_untrained
 from tasks.core import InputError, Prepared, Store
-from tasks.data.preprocessing import Scale, preprocess
+from tasks.data.preprocessing import preprocess
+from tasks.data.preprocessing_spec import Scale, Unscaled
 
 
 class Base(nn.Module):
@@ -147,9 +148,14 @@ class Singular(Base):
         return torch.linalg.svdvals(hidden.view(-1, 4, 4)).repeat(1, 4)
 
 
-class Double(Base):
-    def forward(self, batch: Tensor) -> Tensor:
-        return super().forward(batch).double()
+class Endless(Base):
+    def between(self, hidden: Tensor) -> Tensor:
+        return hidden / 0
+
+
+class Complex(Base):
+    def prepare(self) -> None:
+        self.turn = nn.Parameter(torch.ones(16, dtype=torch.complex64))
 
 
 class TwoFaced(Base):
@@ -219,7 +225,8 @@ MISTAKES: dict[Callable[[], nn.Module], str] = {
     Pairs: r"fails on one example alone \(shape ",
     Undecided: r"depends on the values of the data \(test_network_checks\.py, line \d+\); .*torch\.where",
     Singular: r"cannot be exported to ONNX: No ONNX function found",
-    Double: r"type float32, but got 'float64'; nearest valid choice: \.float\(\)",
+    Endless: r"must answer the first examples of the data with finite numbers$",
+    Complex: r"must hold real numbers, but 'turn' holds complex ones$",
     TwoFaced: r"gives an ONNX file that answers .* off \(largest difference",
 }
 
@@ -266,6 +273,21 @@ def test_token_numbers_must_not_be_scaled(store: Store) -> None:
     with pytest.raises(InputError, match=r"fails on the first examples of the data .*\{step: scale, method: none\}"):
         check_untrained(by_seed(Tokens), 0, words(store, ()), 1e-3, store)
     check_untrained(by_seed(Tokens), 0, words(store, (Scale(method="none"),)), 1e-3, store)
+
+
+def test_a_network_need_not_be_exported(prepared: Prepared, store: Store) -> None:
+    check_untrained(by_seed(TwoFaced), 3, prepared, None, store)
+
+
+def test_token_numbers_have_a_place_wherever_they_are(store: Store) -> None:
+    frame = pd.DataFrame({"a": np.arange(30.0) % 12, "b": np.r_[np.zeros(29), 14.0]})
+    table = datasets.table_set(store, {"train": (frame, np.arange(30) % 4)}, classes=4)
+    with pytest.raises(InputError) as found:
+        check_untrained(by_seed(Tokens), 0, preprocess(table, (Unscaled(),), store), 1e-3, store)
+    assert str(found.value) == (
+        "model.factory: fails on the examples with the most extreme numbers (index out of range in self); nearest "
+        "valid choice: an embedding of at least 15 places"
+    )
 
 
 def test_the_target_of_a_regression_has_its_unit_in_the_file(store: Store) -> None:

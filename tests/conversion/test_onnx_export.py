@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from tasks.conversion import onnx_export
 from tasks.conversion.onnx_export import Export
 from tasks.core import Candidate, Prepared, Refusal, Store
-from tasks.data import preprocessing
+from tasks.data import input_layout, preprocessing
 from tasks.evaluation import parity
 from tasks.kernels.onnx import description, sessions
 from tasks.techniques import replay
@@ -98,7 +98,7 @@ def test_the_product_takes_raw_pixels_in_batches_of_any_size(pictures: Exported)
         ("image", ("batch", 8, 8, 1), "uint8")
     ]
     assert [(each.name, each.shape) for each in described.outputs] == [("logits", ("batch", 4))]
-    inputs = preprocessing.product_inputs(pictures.prepared.dataset, "validation", pictures.store)
+    inputs = input_layout.product_inputs(pictures.prepared, "validation", pictures.store)
     for count in (1, 7, 40):
         found = sessions.predict(pictures.data, {"image": inputs["image"][:count]}, batch=count)
         np.testing.assert_allclose(found, pictures.by_torch()[:count], atol=1e-4)
@@ -109,7 +109,7 @@ def test_the_product_takes_raw_columns_by_name(salaries: Exported) -> None:
     found = {each.name: (each.shape, each.dtype) for each in described.inputs}
     wide = ("batch", 1)
     assert found == {"town": (wide, "string"), "age": (wide, "float32"), "prediction": (wide, "float32")}
-    inputs = preprocessing.product_inputs(salaries.prepared.dataset, "validation", salaries.store)
+    inputs = input_layout.product_inputs(salaries.prepared, "validation", salaries.store)
     answers = [
         sessions.predict(salaries.data, {name: array[:count] for name, array in inputs.items()}, batch=count)
         for count in (1, 7, 30)
@@ -119,7 +119,7 @@ def test_the_product_takes_raw_columns_by_name(salaries: Exported) -> None:
 
 
 def test_regression_answers_in_the_target_s_own_unit(salaries: Exported) -> None:
-    inputs = preprocessing.product_inputs(salaries.prepared.dataset, "validation", salaries.store)
+    inputs = input_layout.product_inputs(salaries.prepared, "validation", salaries.store)
     target = salaries.store.get_json(salaries.prepared.fitted)["target"]
     assert 40_000 < target["mean"] < 70_000
     expected = salaries.by_torch() * target["std"] + target["mean"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,11 @@ from support import datasets, onnx_files, runs
 from tasks.conversion import input_adapter, onnx_import
 from tasks.conversion.onnx_export import Export
 from tasks.core import Candidate, InputError, Prepared, Refusal, Store
-from tasks.data import preprocessing
-from tasks.data.preprocessing import Normalize, PreprocessStep, Scale
+from tasks.data import input_layout, preprocessing, product_inputs
+from tasks.data.preprocessing_spec import Normalize, PreprocessStep, Scale
 from tasks.evaluation import parity
 from tasks.kernels.onnx import description, foreign_models, sessions
+from tasks.models.model_spec import ModelSpec
 from tasks.techniques import Clean, Int8, Technique
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)
@@ -44,12 +47,21 @@ def pictures(
     return preprocessing.preprocess(datasets.picture_set(store, splits), steps, store)
 
 
-def import_file(prepared: Prepared, store: Store, file: Path, asked: bool = True) -> Candidate:
-    return onnx_import.import_onnx(prepared, str(file), asked, Export(), onnx_import.file_stamp(str(file)), store)
+def import_file(
+    prepared: Prepared, store: Store, file: Path, asked: bool = True, output: str | None = None
+) -> Candidate:
+    model, stamp = ModelSpec(file=str(file), output=output), onnx_import.file_stamp(str(file))
+    return onnx_import.import_onnx(prepared, model, asked, Export(), stamp, store)
+
+
+def arranged(candidate: Candidate, prepared: Prepared, store: Store) -> Prepared:
+    """The data in the layout that the product's metadata name."""
+    said = description.metadata(store.get(candidate.content))
+    return replace(prepared, layout=product_inputs.layout_of(said))
 
 
 def answers(candidate: Candidate, prepared: Prepared, store: Store) -> NDArray[Any]:
-    inputs = preprocessing.product_inputs(prepared.dataset, "validation", store)
+    inputs = input_layout.product_inputs(arranged(candidate, prepared, store), "validation", store)
     found: NDArray[Any] = sessions.predict(store.get(candidate.content), inputs)
     return found
 
@@ -73,7 +85,7 @@ def test_normalization_and_planes_are_put_in_front(store: Store, tmp_path: Path)
     file, prepared = onnx_files.write(onnx_files.network(), tmp_path / "model.onnx"), pictures(store)
     imported = import_file(prepared, store, file)
     (image,) = description.describe(store.get(imported.content)).inputs
-    assert (image.name, image.shape, image.dtype) == ("image", ("batch", 8, 8, 3), "uint8")
+    assert (image.name, image.shape, image.dtype) == ("pixels", ("batch", 3, 8, 8), "uint8")
     expected = sessions.predict(file, {"pixels": by_hand(pixels(COUNT, 1))})
     np.testing.assert_allclose(answers(imported, prepared, store), expected, rtol=1e-4, atol=1e-4)
 
@@ -106,7 +118,8 @@ def test_raw_pixels_are_given_as_they_are(planes: bool, store: Store, tmp_path: 
     expected = sessions.predict(file, {"pixels": raw.transpose(0, 3, 1, 2) if planes else raw})
     imported = import_file(prepared, store, file, asked=False)
     np.testing.assert_allclose(answers(imported, prepared, store), expected, rtol=1e-6)
-    assert imported.lineage[0].knobs["in_front"] == ("channels first" if planes else "nothing")
+    assert imported.lineage[0].knobs["in_front"] == "nothing"
+    assert description.interface(store.get(imported.content)) == description.interface(file)
 
 
 def test_floats_are_given_as_they_are_unless_the_recipe_says_otherwise(store: Store, tmp_path: Path) -> None:
@@ -144,7 +157,7 @@ def test_old_files_that_list_their_constants_among_the_inputs(
     proto = onnx.load_from_string(store.get(imported.content))
     # In the newer forms a caller could replace them, and the runtime waits for that: the baseline is as slow.
     assert len(proto.graph.input) == (1 if ir < foreign_models.FREE else 1 + len(onnx_files.NORM) + 5)
-    assert [tensor.name for tensor in description.describe(store.get(imported.content)).inputs] == ["image"]
+    assert [tensor.name for tensor in description.describe(store.get(imported.content)).inputs] == ["pixels"]
     assert foreign_models.opset_of(proto) == max(opset, foreign_models.COMMON)
 
 
@@ -153,7 +166,7 @@ def test_an_old_file_is_compressed(technique: Technique, store: Store, tmp_path:
     file = onnx_files.write(onnx_files.network(opset=9, ir=4, listed=True), tmp_path / "model.onnx")
     prepared = pictures(store)
     imported = import_file(prepared, store, file)
-    compressed = runs.compressed(imported, technique, prepared, store)
+    compressed = runs.compressed(imported, technique, arranged(imported, prepared, store), store)
     assert len(store.get(compressed.content)) < len(store.get(imported.content))
     assert [step.technique for step in compressed.lineage] == ["load", technique.step]
     assert [hop.hop for hop in parity.parity_of(compressed, store)][2:] == [f"float → {technique.step}"]
@@ -179,14 +192,22 @@ def test_a_batch_of_one_stays_one(store: Store, tmp_path: Path) -> None:
     assert description.describe(data).outputs[0].shape == (1, 4)
     expected = sessions.predict(file, {"pixels": by_hand(pixels(COUNT, 1))})
     np.testing.assert_allclose(answers(imported, prepared, store), expected, rtol=1e-4, atol=1e-4)
-    eight = runs.compressed(imported, Int8(variants=("u8s8_reduced",)), prepared, store)
+    inputs = arranged(imported, prepared, store)
+    eight = runs.compressed(imported, Int8(variants=("u8s8_reduced",)), inputs, store)
     assert answers(eight, prepared, store).shape == (COUNT, 4)
 
 
-def test_the_first_of_several_outputs_is_the_answer(store: Store, tmp_path: Path) -> None:
+def test_all_outputs_stay_and_the_first_is_measured(store: Store, tmp_path: Path) -> None:
     file, prepared = onnx_files.write(onnx_files.network(extra=True), tmp_path / "model.onnx"), pictures(store)
-    described = description.describe(store.get(import_file(prepared, store, file).content))
-    assert [(tensor.name, tensor.shape) for tensor in described.outputs] == [("scores", ("batch", 4))]
+    imported = import_file(prepared, store, file)
+    data, inputs = store.get(imported.content), arranged(imported, prepared, store)
+    outputs = description.interface(data)[1]
+    assert [(tensor.name, tensor.shape[1:]) for tensor in outputs] == [("scores", (4,)), ("flat", (32,))]
+    before = sessions.run_all(file, {"pixels": by_hand(pixels(COUNT, 1))})
+    after = sessions.run_all(data, input_layout.product_inputs(inputs, "validation", store))
+    for name, found in before.items():
+        np.testing.assert_allclose(after[name], found, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(answers(imported, prepared, store), after["scores"])
 
 
 def test_where_it_comes_from_is_in_its_lineage(store: Store, tmp_path: Path) -> None:
@@ -205,6 +226,8 @@ def test_where_it_comes_from_is_in_its_lineage(store: Store, tmp_path: Path) -> 
     ]
     said = description.metadata(store.get(imported.content))
     assert (said["author"], said["task"], said["classes"][:10]) == ("somebody", "classification", '["class 0"')
+    assert json.loads(said["measured"]) == {"name": "scores", "form": "rows"}
+    assert json.loads(said["layout"]) == {"name": "pixels", "axes": "NCHW", "dtype": "uint8"}
 
 
 def test_a_front_that_changes_the_answers_is_found(
@@ -250,19 +273,20 @@ def test_columns_are_put_together_and_scaled(store: Store, tmp_path: Path) -> No
     assert [tensor.name for tensor in description.describe(store.get(imported.content)).inputs] == ["a", "b"]
 
 
-def test_columns_are_put_together_as_they_are(store: Store, tmp_path: Path) -> None:
+def test_columns_are_given_side_by_side_as_they_are(store: Store, tmp_path: Path) -> None:
     made = onnx_files.table({"x": onnx_files.FLOAT, "y": onnx_files.FLOAT}, given="rows")
     file, prepared = onnx_files.write(made, tmp_path / "model.onnx"), rows(store, ())
     raw = store.get_frame(prepared.dataset.splits["validation"].inputs).to_numpy(np.float32)
     imported = import_file(prepared, store, file, asked=False)
     np.testing.assert_allclose(answers(imported, prepared, store), sessions.predict(file, {"rows": raw}), rtol=1e-6)
+    assert [tensor.name for tensor in description.interface(store.get(imported.content))[0]] == ["rows"]
 
 
 def test_columns_by_their_names_are_given_as_they_are(store: Store, tmp_path: Path) -> None:
     made = onnx_files.table({"b": onnx_files.FLOAT, "a": onnx_files.FLOAT})
     file, prepared = onnx_files.write(made, tmp_path / "model.onnx"), rows(store, ())
     imported = import_file(prepared, store, file, asked=False)
-    inputs = preprocessing.product_inputs(prepared.dataset, "validation", store)
+    inputs = input_layout.product_inputs(prepared, "validation", store)
     np.testing.assert_array_equal(answers(imported, prepared, store), sessions.predict(file, inputs))
 
 
@@ -277,13 +301,15 @@ def test_a_regression_answers_in_its_own_unit(store: Store, tmp_path: Path) -> N
 def test_a_file_in_eight_bits_comes_in_and_is_not_compressed_further(store: Store, tmp_path: Path) -> None:
     prepared, file = pictures(store), tmp_path / "model.onnx"
     onnx_files.write(onnx_files.network(), file)
-    eight = runs.compressed(import_file(prepared, store, file), Int8(variants=("u8s8_reduced",)), prepared, store)
+    first = import_file(prepared, store, file)
+    inputs = arranged(first, prepared, store)
+    eight = runs.compressed(first, Int8(variants=("u8s8_reduced",)), inputs, store)
     file.write_bytes(store.get(eight.content))
     assert foreign_models.is_rounded(file.read_bytes())
     imported = import_file(prepared, store, file, asked=False)
     np.testing.assert_array_equal(answers(imported, prepared, store), answers(eight, prepared, store))
     with pytest.raises(Refusal, match="int8"):
-        runs.compressed(imported, Int8(variants=("u8s8_reduced",)), prepared, store)
+        runs.compressed(imported, Int8(variants=("u8s8_reduced",)), inputs, store)
 
 
 def test_external_data_inside_the_folder_are_read_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

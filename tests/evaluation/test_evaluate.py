@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 from support import product_files, timing_noise
 
 from tasks.core import Drop, Estimate, Goal, InputError, Latency, Parity, Refusal, Runtime, Update, canonical_json
@@ -69,7 +69,9 @@ def test_scorecards_of_two_files(tmp_path: Path) -> None:
     assert other.latency.processes == other.latency.ratio.n == 3
     assert other.throughput == pytest.approx(3000 / other.latency.median_ms)
     assert other.size.macs == 64 * (216 + 576) + 32
-    assert (other.name, other.split, other.parity) == ("int8", "validation", (PARITY,))
+    assert (other.name, other.split, other.parity[0]) == ("int8", "validation", PARITY)
+    assert [(hop.hop, hop.n, hop.passed) for hop in other.parity[1:]] == [("batch of 32 → 3", 32, True)]
+    assert other.parity[1].max_difference < 1e-5
     assert other.host == machine.host_name()
     shares = [update.done / update.total for update in heard]
     assert shares == sorted(shares)
@@ -101,6 +103,28 @@ def test_outputs_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     given = products(tmp_path, product_files.table_file(), broken)
     with pytest.raises(Refusal, match="int8: some outputs are not finite"):
         evaluate.run_product(given[OTHER], product_files.rows(9), Runtime())
+
+
+def scaled_by_the_batch() -> bytes:
+    """A file that divides its inputs by the largest among them, as the scale of dynamic quantization does."""
+    rows = helper.make_tensor_value_info("age", onnx.TensorProto.FLOAT, ["batch", 1])
+    given = helper.make_tensor_value_info("share", onnx.TensorProto.FLOAT, ["batch", 1])
+    largest = helper.make_node("ReduceMax", ["age"], ["largest"], keepdims=0)
+    graph = helper.make_graph([largest, helper.make_node("Div", ["age", "largest"], ["share"])], "g", [rows], [given])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return bytes(model.SerializeToString())
+
+
+def test_a_file_whose_answers_hang_on_the_batch_is_scored_in_the_recipes(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_bytes(scaled_by_the_batch())
+    product = Product(BASE, "a", tmp_path / "a.onnx", ())
+    ages = {"age": np.arange(1, 301, dtype=np.float32)[:, None]}
+    alone, hop = evaluate.run_product(product, ages, Runtime(batch=1))
+    assert alone.tolist() == [[1.0]] * 300
+    assert (hop.hop, hop.max_difference) == ("batch of 32 → 1", pytest.approx(31 / 32))
+    assert hop.law == "largest difference at most 0.001 of the largest output, or scored in batches of 1"
+    pairs, _ = evaluate.run_product(product, ages, Runtime(batch=2))
+    assert pairs[:4].ravel().tolist() == [0.5, 1.0, 0.75, 1.0]
 
 
 def test_an_absent_provider_is_the_users_to_change() -> None:

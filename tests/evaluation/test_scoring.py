@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -59,9 +61,43 @@ def test_positive_is_worse_whatever_the_metric(metric: str, worse: float | None)
     assert estimate.low <= estimate.value <= estimate.high
     assert abs(drop.estimate.value) == pytest.approx(abs(estimate.value - scored[BASE][0].value))
     if worse is not None:
-        assert (drop.estimate.low, drop.estimate.high) == pytest.approx((worse, worse))
+        share = 1.959964**2 / (300 + 1.959964**2)  # all examples lose alike, so that only the floor is left
+        floor = share * scored[BASE][0].value
+        assert (drop.estimate.low, drop.estimate.high) == pytest.approx((worse - floor, worse + floor))
     turned = scoring.score_products({BASE: bad, OTHER: good}, BASE, targets, goal)[OTHER][1]
     assert turned.verdict == "proven within"
+
+
+@pytest.mark.parametrize(
+    "metric", ["f1", "roc_auc", "balanced_accuracy", "average_precision", "log_loss", "rmse", "r2"]
+)
+def test_twelve_equal_answers_prove_nothing(metric: str) -> None:
+    """A resample of equal answers has no width: the floor is z² / (n + z²) = 0.2425 of 12 examples."""
+    generator = np.random.default_rng(0)
+    targets = np.arange(12) % 2 if metric not in ("rmse", "r2") else generator.normal(size=12)
+    found = logits_of(targets) if metric not in ("rmse", "r2") else targets[:, None] + generator.normal(size=(12, 1))
+    goal = Goal.model_validate({"metric": metric, "max_drop": 0.002})
+    estimate, drop = scoring.score_products({BASE: found, OTHER: found}, BASE, targets, goal)[OTHER]
+    scale = 1.0 if metric not in ("log_loss", "rmse") else estimate.value
+    assert drop.estimate.high == pytest.approx(0.24248 * scale, rel=1e-4)
+    assert drop.verdict == "within, not proven"
+    assert drop.needed is not None
+    again = scoring.score_products(
+        *({each: np.repeat(found, math.ceil(drop.needed / 12), axis=0) for each in (BASE, OTHER)}, BASE),
+        *(np.repeat(targets, math.ceil(drop.needed / 12)), goal),
+    )
+    assert again[OTHER][1].verdict == "proven within"
+    if metric in ("f1", "roc_auc"):
+        assert (estimate.low, estimate.value, estimate.high) == (pytest.approx(0.75752, rel=1e-4), 1.0, 1.0)
+
+
+def test_a_rare_class_counts_by_its_own_examples() -> None:
+    targets = np.arange(1000) % 100 == 0
+    goal = Goal.model_validate({"metric": "roc_auc", "max_drop": 0.02})
+    found = logits_of(targets.astype(np.int64))
+    drop = scoring.score_products({BASE: found, OTHER: found}, BASE, targets.astype(np.int64), goal)[OTHER][1]
+    assert drop.estimate.high == pytest.approx(1.959964**2 / (20 + 1.959964**2), rel=1e-5)
+    assert drop.verdict == "within, not proven"
 
 
 def test_judge_has_three_verdicts() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from support import datasets, models
@@ -34,14 +37,33 @@ def no_network(outputs: int) -> int:
     return outputs
 
 
-class Pair(nn.Module):
-    """Answers with two tensors."""
+def drawn() -> nn.Module:
+    """Draws one number with NumPy, one with Python."""
+    layer = nn.Linear(1, 1)
+    layer.weight.data.fill_(float(np.random.rand()))
+    layer.bias.data.fill_(random.random())
+    return layer
 
-    def __init__(self, outputs: int) -> None:
-        super().__init__()
 
-    def forward(self, batch: Tensor) -> tuple[Tensor, Tensor]:
-        return batch, batch
+CUSTOM: dict[str, Callable[[Tensor], Any]] = {}
+
+
+class Custom(nn.Module):
+    """Answers as the test says."""
+
+    def forward(self, batch: Tensor) -> Any:
+        return CUSTOM["answer"](batch)
+
+
+def custom() -> nn.Module:
+    return Custom()
+
+
+class Two(nn.Module):
+    """Takes a second tensor."""
+
+    def forward(self, x: Tensor, age: Tensor, scale: float = 1.0) -> Tensor:
+        return x + scale * age
 
 
 def test_the_seed_alone_decides_the_weights() -> None:
@@ -59,9 +81,9 @@ def test_the_seed_alone_decides_the_weights() -> None:
 def test_the_factory_is_given_the_data_s_shape(prepared: Prepared) -> None:
     found = factory.complete_factory(ModelSpec(arguments={"width": 8}), prepared)
     assert found == (models.CONVNET, {"input_shape": [1, 8, 8], "outputs": 4, "width": 8})
-    assert factory.complete_factory(ModelSpec(factory=f"{__name__}:plain_factory"), prepared)[1] == {}
+    assert factory.named_arguments(ModelSpec(factory=f"{__name__}:plain_factory"), prepared)[1] == {}
     everything = ModelSpec(factory=f"{__name__}:open_factory", arguments={"whatever": 1})
-    assert factory.complete_factory(everything, prepared)[1] == {"whatever": 1}
+    assert factory.named_arguments(everything, prepared)[1] == {"whatever": 1}
 
 
 def test_a_table_has_another_default(prepared: Prepared, store: Store) -> None:
@@ -102,11 +124,53 @@ def test_a_factory_that_fails_or_gives_no_network() -> None:
         factory.build_network(f"{__name__}:no_network", {"outputs": 4})
 
 
+def fails(answer: Callable[[Tensor], Any], prepared: Prepared, **spec: Any) -> str:
+    """What the recipe says of a network with this answer."""
+    CUSTOM["answer"] = answer
+    with pytest.raises(InputError) as found:
+        factory.complete_factory(ModelSpec(factory=f"{__name__}:custom", **spec), prepared)
+    return str(found.value)
+
+
 def test_shapes_are_tried_on_two_examples(prepared: Prepared) -> None:
-    factory.check_shapes(models.build(), prepared)
-    with pytest.raises(InputError, match=r"does not accept examples of shape \(1, 8, 8\)"):
-        factory.check_shapes(nn.Linear(3, 4).eval(), prepared)
-    with pytest.raises(InputError, match=r"outputs of shape \(2, 4\), but got \(2, 64\)"):
-        factory.check_shapes(nn.Flatten().eval(), prepared)
-    with pytest.raises(InputError, match=r"outputs of shape \(2, 4\), but got 'tuple'"):
-        factory.check_shapes(Pair(4), prepared)
+    def small(batch: Tensor) -> Tensor:
+        return torch.ones(3, 4) @ batch
+
+    assert fails(small, prepared).startswith("model.factory: does not accept examples of shape (1, 8, 8) (")
+    assert fails(torch.flatten, prepared) == (
+        "model.factory: must answer two examples with outputs of shape (2, 4), but got (128,)"
+    )
+    assert fails(lambda batch: batch.flatten(1), prepared) == (
+        "model.factory: must answer two examples with outputs of shape (2, 4), one for each of the 4 classes of the "
+        "data (class 0, class 1, class 2, class 3), but got (2, 64); nearest valid choice: a parameter named outputs, "
+        "which gets 4"
+    )
+
+
+def test_whatever_a_network_raises_is_one_sentence(prepared: Prepared) -> None:
+    def unlucky(batch: Tensor) -> Tensor:
+        raise KeyError("no key")
+
+    assert fails(unlucky, prepared) == "model.factory: does not accept examples of shape (1, 8, 8) ('no key')"
+
+
+def test_a_network_takes_one_input(prepared: Prepared) -> None:
+    with pytest.raises(InputError, match=r"must take one input, a batch of examples, but its forward needs x and age$"):
+        factory.try_network(Two(), (1, 8, 8))
+    assert factory.required_inputs(nn.Linear(2, 2)) == ["input"]
+
+
+def test_types_that_do_not_agree_have_a_way_out() -> None:
+    table = nn.Embedding(4, 2)
+    with pytest.raises(InputError, match=r"nearest valid choice: x\.long\(\) in forward, in front of the embedding$"):
+        factory.try_network(table, (3,))
+    with pytest.raises(InputError, match=r"nearest valid choice: \.float\(\) on the network, which holds float64$"):
+        factory.try_network(nn.Linear(3, 4).double(), (3,))
+
+
+def test_numpy_and_python_draw_from_the_seed_as_well(prepared: Prepared) -> None:
+    before = random.getstate(), str(np.random.get_state())
+    one, again, other = (factory.build_network(f"{__name__}:drawn", {}, seed) for seed in (1, 1, 2))
+    assert models.same(one, again)
+    assert not models.same(one, other)
+    assert (random.getstate(), str(np.random.get_state())) == before

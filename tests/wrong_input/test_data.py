@@ -23,8 +23,8 @@ ROWS = {
         recipe={"data": {"source": "row.csv", "target": "label"}},
     ),
     "data: no such kind of file": Row(
-        "a.yaml: data.source: must be a folder, an import path, sklearn:NAME, or a file that ends with "
-        ".csv, .csv.gz, .data, .test, .parquet, .npz, but got 'nets.py'; nearest valid choice: .npz",
+        "a.yaml: data.source: must be a folder, an import path, sklearn:NAME, or a file that ends with .csv, .csv.gz, "
+        ".tsv, .tsv.gz, .zip, .data, .test, .parquet, .npz, but got 'nets.py'; nearest valid choice: .zip",
         recipe={"data": {"source": "nets.py"}},
     ),
     "data: target column absent": Row(
@@ -41,7 +41,7 @@ ROWS = {
     ),
     "data: too few of a class": Row(
         "a.yaml: data.source: class 'no' of rows.csv must have at least 3 examples (train, validation, "
-        "test); for numbers to be predicted as numbers, set data.task to regression, but got 2",
+        "test), but got 2",
         make=table("1,2,yes", "2,3,no", "4,5,yes", "1,9,yes", "8,8,no"),
     ),
     "data: empty folder": Row(
@@ -50,8 +50,8 @@ ROWS = {
         make=Path("empty").mkdir,
     ),
     "data: image that cannot be decoded": Row(
-        "a.yaml: data.source: images must decode in photos, but 1 of 13 do not, the first is "
-        "photos/bee/7.png (data.on_bad: skip leaves them out)",
+        "a.yaml: data.source: images must decode in photos, but 1 of 13 do not: "
+        "photos/bee/7.png (no image of a known format) (data.on_bad: skip leaves them out)",
         recipe={"data": {"source": "photos"}},
         make=lambda: photos("bee/7.png"),
     ),

@@ -27,12 +27,14 @@ ROWS = {
         recipe={"goal": {"limits": {"bytes": 0}}},
     ),
     "metric unknown": Row(
-        "a.yaml: goal.metric: must be one of accuracy, f1, log_loss, roc_auc, mae, rmse, but got "
+        "a.yaml: goal.metric: must be one of accuracy, balanced_accuracy, f1, log_loss, roc_auc, "
+        "average_precision, calibration_error, mae, rmse, r2, but got "
         "'acuracy'; nearest valid choice: accuracy",
         recipe={"goal": {"metric": "acuracy"}},
     ),
     "metric for regression": Row(
-        "a.yaml: goal.metric: must be one of accuracy, f1, log_loss, roc_auc for classification, but got "
+        "a.yaml: goal.metric: must be one of accuracy, balanced_accuracy, f1, log_loss, roc_auc, "
+        "average_precision, calibration_error for classification, but got "
         "'rmse'; nearest valid choice: accuracy",
         recipe={"goal": {"metric": "rmse"}},
     ),

@@ -46,8 +46,23 @@ ROWS = {
         recipe=model(factory="nets:deaf"),
     ),
     "factory: another output shape": Row(
-        "a.yaml: model.factory: must answer two examples with outputs of shape (2, 2), but got (2, 3)",
+        "a.yaml: model.factory: must answer two examples with outputs of shape (2, 2), one for each of the 2 classes "
+        "of the data (no, yes), but got (2, 3); nearest valid choice: a parameter named outputs, which gets 2",
         recipe=model(factory="nets:wide"),
+    ),
+    "factory: several outputs": Row(
+        "a.yaml: model.factory: answers with several outputs that fit the data (0 (2, 2), 1 (2, 2)), so model.output "
+        "must choose one; nearest valid choice: model.output: 0",
+        recipe=model(factory="nets:pair"),
+    ),
+    "factory: probabilities": Row(
+        "a.yaml: train: needs logits, but nets:shares answers with probabilities; nearest valid choice: the network "
+        "without its softmax",
+        recipe=model(factory="nets:shares"),
+    ),
+    "output: of one tensor": Row(
+        "a.yaml: model.output: must be left out: the network answers with one tensor, but got 'logits'",
+        recipe=model(output="logits"),
     ),
     "factory: module that crashes": Row(
         "a.yaml: model.factory: names the module crashing, which fails on import (RuntimeError: no module"

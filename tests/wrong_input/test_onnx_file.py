@@ -72,10 +72,10 @@ def unknown_domain() -> None:
     onnx_files.write(made)
 
 
-def softmax() -> None:
+def sigmoids() -> None:
     made = onnx_files.network()
     made.graph.node[-1].output[0] = "logits"
-    made.graph.node.append(onnx.helper.make_node("Softmax", ["logits"], ["scores"]))
+    made.graph.node.append(onnx.helper.make_node("Sigmoid", ["logits"], ["scores"]))
     onnx_files.write(made)
 
 
@@ -262,15 +262,15 @@ ROWS = {
         fixed_inside,
     ),
     "other classes": Row(
-        "model.file: model.onnx: must answer with floats of shape (batch, 4) in its first output for the 4 classes of "
-        "the data, but got 'scores float32 (n, 5), flat float32 (n, 32)'",
+        "model.file: model.onnx: must have an output of floats of shape (batch, 4) for the 4 classes of the data, but "
+        "got 'scores float32 (batch, 5), flat float32 (batch, 32)'",
         network(classes=5, extra=True),
     ),
     "answers that are no numbers": Row("model.file: model.onnx: must answer the data with finite numbers", infinite),
-    "probabilities where logits are needed": Row(
-        "goal.metric: needs logits, but model.onnx answers with probabilities, but got 'log_loss'; nearest valid "
-        "choice: accuracy",
-        softmax,
+    "shares that are no probabilities where logits are needed": Row(
+        "goal.metric: needs logits, or probabilities that sum to 1, but model.onnx answers with other numbers from 0 "
+        "to 1, but got 'log_loss'; nearest valid choice: accuracy",
+        sigmoids,
         {"goal": {"metric": "log_loss"}},
     ),
     "pixels as whole numbers that are no bytes": Row(

@@ -1,0 +1,191 @@
+"""Model checks: whether a recipe's networks and weights fit its data, before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.recipe.default_branches import branches_of
+from flows.recipe.points import with_point
+from flows.recipe.schema import Recipe
+from flows.recipe.search_validation import probes
+from tasks.conversion import network_checks
+from tasks.core import InputError, Prepared, Store, nearest_choice
+from tasks.models import checkpoint_files, factory, weight_files
+from tasks.models.answers import PLACE
+from tasks.models.probabilities import closing_activation, needs_logits
+from tasks.training import student
+from tasks.training.distillation import DistillationSpec
+from tasks.training.student import Distill
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Made = tuple[str, dict[str, Any]]
+"""A factory and all its arguments."""
+
+
+def check_network(recipe: Recipe, prepared: Prepared, store: Store) -> None:
+    """Builds the network, loads its weights and tries it on examples; then the same for its variants.
+
+    The variants are the networks of a search and the students of `distill`. One network of each factory is exported.
+
+    Raises:
+        InputError: a network cannot be built or does not fit the data, the weights do not fit the network, nothing says
+            what stands in front of them, a step names a layer that does not exist, a network would fail after the
+            training, or it answers with probabilities where logits are needed.
+    """
+    made = factory.complete_factory(recipe.model, prepared)
+    build = builder(recipe, made)
+    network = build(0)
+    if recipe.model.weights is not None and not recipe.preprocess:
+        law = "must say what the weights of model.weights were trained behind: its steps, or none for raw values"
+        raise InputError(law, path="preprocess", nearest="none")
+    check_layers(recipe, [name for name, _ in network.named_modules() if name])
+    network_checks.check_untrained(build, recipe.train.seed, prepared, recipe.export.tolerance, store)
+    check_logits(recipe, network, prepared, store)
+    check_searched_models(recipe, made, prepared, store)
+    check_students(recipe, prepared, store)
+
+
+def builder(recipe: Recipe, made: Made) -> Callable[[int], nn.Module]:
+    """A function from a seed to the network with the recipe's weights, if there are any, in evaluation mode.
+
+    Raises:
+        InputError: the file of weights cannot be read; later, that they do not fit the network.
+    """
+    file = None if recipe.model.weights is None else Path(recipe.model.weights)
+    content = None if file is None else checkpoint_files.read_checkpoint(file)
+
+    def build(seed: int) -> nn.Module:
+        network = factory.build_network(*made, seed=seed)
+        if file is not None:
+            weight_files.fit_weights(network, content, file, recipe.model.key)
+        return network
+
+    return build
+
+
+def check_logits(recipe: Recipe, network: nn.Module, prepared: Prepared, store: Store) -> None:
+    """Checks that a network of classes gives logits where the recipe needs them: in training, metric and recovery.
+
+    Raises:
+        InputError: it gives probabilities; names the part of the recipe that needs logits.
+    """
+    kind = activation(network, prepared, store)
+    if kind is None:
+        return
+    from tasks.kernels.statistics.metrics import METRICS
+
+    law = needs_logits(recipe.model.factory or factory.default_architecture(prepared))
+    nearest = f"the network without its {kind}"
+    if not recipe.model.is_trained:
+        raise InputError(law, path="train", nearest=nearest)
+    if METRICS[recipe.goal.metric].needs_logits:
+        raise InputError(law, path="goal.metric", value=recipe.goal.metric, nearest=f"accuracy, or {nearest}")
+    asked = recipe.compress.branches if recipe.compress else ()
+    for place, branch in enumerate(branches_of(recipe).branches):
+        for index, step in enumerate(branch.steps):
+            if isinstance(step, DistillationSpec):
+                path = f"compress.branches.{place}.steps.{index}" if asked else "compress"
+                raise InputError(law, path=path, value=step.model_dump()["step"], nearest=nearest)
+    if recipe.compress and recipe.compress.search is not None:
+        raise InputError(law, path="compress.search", nearest=nearest)
+
+
+def activation(network: nn.Module, prepared: Prepared, store: Store) -> str | None:
+    """`softmax` or `sigmoid` when a network of classes ends with it, so that its answers are probabilities."""
+    if not prepared.dataset.classes:
+        return None
+    return closing_activation(network, network_checks.first_examples(prepared, store))
+
+
+def check_searched_models(recipe: Recipe, main: Made, prepared: Prepared, store: Store) -> None:
+    """Tries the network for the `model.` values of each of the search space's `probes`, but exports none.
+
+    Args:
+        recipe: the recipe.
+        main: factory and arguments of the network that has been tried already.
+        prepared: the data with their preprocessing.
+        store: holds the examples.
+
+    Raises:
+        InputError: one cannot be built or does not fit the data; names the path of the search space.
+    """
+    space = recipe.search.space if recipe.search else {}
+    tried = [main]
+    for probe in probes(space):
+        point = {path: value for path, value in probe.items() if path.startswith("model.")}
+        try:
+            spec = with_point(recipe, point).model
+            made = factory.complete_factory(spec, prepared) if point else main
+            if made not in tried:
+                tried.append(made)
+                check_variant(str(spec.factory), made, recipe.train.seed, prepared, None, store)
+        except InputError as error:
+            place = f"search.space.{error.path}" if error.path in point else "search.space"
+            raise error.at(path=place) from error
+
+
+def check_students(recipe: Recipe, prepared: Prepared, store: Store) -> None:
+    """Tries the student of every `distill` step; one of each factory is exported.
+
+    Raises:
+        InputError: one does not fit the data, or answers with probabilities; names the step and its knob.
+    """
+    tried: list[Made] = []
+    known = {recipe.model.factory}
+    for place, branch in enumerate(recipe.compress.branches if recipe.compress else ()):
+        step, path = branch.steps[0], f"compress.branches.{place}.steps.0."
+        if isinstance(step, Distill) and (made := student.complete_student(step, prepared, path)) not in tried:
+            tried.append(made)
+            tolerance = None if step.factory in known else recipe.export.tolerance
+            known.add(step.factory)
+            try:
+                check_variant(step.factory, made, step.seed, prepared, tolerance, store)
+            except InputError as error:
+                raise error.at(path=f"{path}factory") from error
+
+
+def check_variant(name: str, made: Made, seed: int, prepared: Prepared, tolerance: float | None, store: Store) -> None:
+    """Tries a network that is trained like the recipe's own.
+
+    Args:
+        name: the factory, for messages.
+        made: the factory and all its arguments.
+        seed: the seed of its training.
+        prepared: the data with their preprocessing.
+        tolerance: as in `network_checks.check_untrained`; None: it is not exported.
+        store: holds the examples.
+
+    Raises:
+        InputError: it would fail after the training, or answers with probabilities.
+    """
+    build = partial(factory.build_network, *made)
+    network_checks.check_untrained(build, seed, prepared, tolerance, store)
+    if kind := activation(build(seed), prepared, store):
+        raise InputError(needs_logits(name), path=PLACE, nearest=f"the network without its {kind}")
+
+
+def check_layers(recipe: Recipe, layers: list[str]) -> None:
+    """Checks that the names in `ignore` of each branch's first step are layers of the network.
+
+    Later steps are not checked, since earlier ones may change the layers.
+
+    Args:
+        layers: names of all modules of the network.
+
+    Raises:
+        InputError: the network has no layer of this name.
+    """
+    for place, branch in enumerate(recipe.compress.branches if recipe.compress else ()):
+        first = branch.steps[0]
+        if getattr(first, "form", None) != "torch":
+            continue
+        for name in getattr(first, "ignore", ()):
+            if name not in layers:
+                path = f"compress.branches.{place}.steps.0.ignore"
+                choice = nearest_choice(name, layers) or ", ".join(layers[:10])
+                raise InputError("names no layer of the model", path=path, value=name, nearest=choice)

@@ -1,0 +1,64 @@
+"""Constant answer: what looks at no input is the least that a model must beat."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tasks.core import Goal
+from tasks.evaluation import constant_answer
+
+CLASSES = ("no", "yes")
+
+
+def compare(outputs: np.ndarray, targets: np.ndarray, metric: str) -> constant_answer.ConstantComparison:
+    classes = CLASSES if outputs.shape[1] == 2 else ()
+    return constant_answer.compare_to_constant(
+        outputs, targets, targets, classes, Goal.model_validate({"metric": metric})
+    )
+
+
+def test_the_largest_class_by_its_share() -> None:
+    row, answer = constant_answer.constant_outputs(np.array([0, 0, 0, 1]), CLASSES, "accuracy")
+    assert np.exp(row) == pytest.approx([0.75, 0.25])
+    assert answer == "no"
+
+
+@pytest.mark.parametrize(("metric", "value"), [("mae", 2.0), ("rmse", 35.0)])
+def test_the_number_that_the_metric_likes_best(metric: str, value: float) -> None:
+    row, answer = constant_answer.constant_outputs(np.array([1.0, 2.0, 102.0]), (), metric)
+    assert (row.tolist(), answer) == ([value], f"{value:g}")
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "f1", "roc_auc", "log_loss", "balanced_accuracy"])
+def test_a_model_that_always_says_the_same_is_no_better(metric: str) -> None:
+    targets = (np.arange(400) % 10 == 0).astype(np.int64)
+    same = np.tile([3.0, -1.0], (400, 1))
+    found = compare(same, targets, metric)
+    assert found.verdict == "no better"
+    assert found.gain.value <= 0
+    expected = {"accuracy": 0.9, "roc_auc": 0.5, "balanced_accuracy": 0.5, "f1": 0.9 / 1.9}.get(metric)
+    assert expected is None or found.score.value == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "f1", "roc_auc", "log_loss"])
+def test_a_model_that_learned_is_better_where_the_examples_suffice(metric: str) -> None:
+    targets = (np.arange(400) % 4 == 0).astype(np.int64)
+    right = np.eye(2)[targets] * 4
+    assert compare(right, targets, metric).verdict == "better"
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "f1", "roc_auc"])
+def test_four_examples_do_not_prove_that_a_model_learned(metric: str) -> None:
+    targets = np.array([1, 0, 0, 0])
+    found = compare(np.eye(2)[targets] * 4, targets, metric)
+    assert found.verdict == "not proven better"
+    assert found.gain.low <= 0 < found.gain.value
+
+
+@pytest.mark.parametrize("metric", ["rmse", "mae", "r2"])
+def test_numbers_are_compared_with_their_mean_or_median(metric: str) -> None:
+    targets = np.random.default_rng(0).normal(100, 10, 300)
+    noise = np.random.default_rng(1).normal(0, 1, 300)
+    assert compare((targets + noise)[:, None], targets, metric).verdict == "better"
+    assert compare((100 + 10 * noise)[:, None], targets, metric).verdict == "no better"
