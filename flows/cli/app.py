@@ -50,6 +50,7 @@ def optimize(conf: Conf, overrides: Overrides = None) -> None:
     product is the baseline. A run that was stopped goes on where it was when the same command is given again.
     """
     from flows.recipe.loading import load_recipe
+    from flows.recipe.source_checks import check_sources
     from flows.results.console_tables import make_console
     from flows.services import environment
 
@@ -57,6 +58,7 @@ def optimize(conf: Conf, overrides: Overrides = None) -> None:
     with with_recipe_file(conf):
         recipe = load_recipe(conf, overrides)
         environment.prepare_environment()
+        check_sources(recipe)
         with console.status("starting Prefect"):
             from flows.optimize import optimize as flow
             from tasks.steps.temporary_server import start_temporary_server
@@ -78,11 +80,14 @@ def predict(
     from flows.cli.predict import predict_file
     from flows.recipe.loading import load_recipe
     from flows.services import environment
+    from tasks.data.product_inputs import passed_over
 
     with with_recipe_file(conf):
         answers = predict_file(load_recipe(conf), inputs, environment.prepare_environment())
     for answer in answers:
         typer.echo(answer)
+    if beside := passed_over(inputs):
+        typer.echo(f"paredown: passed over: {beside}", err=True)
 
 
 class Stopped(Exception):  # noqa: N818 - it is what the user wants

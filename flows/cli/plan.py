@@ -36,8 +36,8 @@ class Plan:
     """Estimated seconds of one epoch on this machine; 0 for an ONNX file, which is not trained."""
     parameters: int
     """Number of parameters of the baseline."""
-    in_front: str = ""
-    """What is put in front of an imported ONNX file, as text; empty for other models."""
+    interface: tuple[str, ...] = ()
+    """Inputs and outputs of an imported ONNX file and of its product, as lines of text; empty for other models."""
 
 
 def plan_run(recipe: Recipe, workspace: Workspace) -> Plan:
@@ -50,6 +50,8 @@ def plan_run(recipe: Recipe, workspace: Workspace) -> Plan:
     store = workspace.store
     dataset = ingestion.ingest(recipe.data, ingestion.source_stamp(recipe.data), Context(workspace))
     prepared = preprocessing.preprocess(dataset, recipe.preprocess, store, recipe.target_unit)
+    if recipe.model.file is not None:
+        prepared = onnx_import.arrange_inputs(prepared, recipe.model.file, bool(recipe.preprocess), store)
     check_recipe(recipe, prepared, store)
     if recipe.model.file is not None:
         return plan_file(recipe, prepared, store)
@@ -62,12 +64,24 @@ def plan_file(recipe: Recipe, prepared: Prepared, store: Store) -> Plan:
     """The plan of a recipe whose model is an ONNX file. Raises InputError when the file does not fit the recipe."""
     from tasks.kernels.onnx import description
 
-    assert recipe.model.file is not None
-    found = onnx_import.check_onnx_model(
-        recipe.model.file, prepared, bool(recipe.preprocess), recipe.goal, recipe.runtime, store
+    asked = bool(recipe.preprocess)
+    found = onnx_import.check_onnx_model(recipe.model, prepared, asked, recipe.goal, recipe.runtime, store)
+    product = onnx_import.serialize_product(found, prepared)
+    parameters = description.describe(product).parameters
+    lines = (
+        f"the file: {interface_line(found.settled)}",
+        f"the product: {interface_line(product)}",
+        f"in front of the file: {found.front.words}; measured: {found.measured.name}, read as {found.measured.form}",
     )
-    parameters = description.describe(onnx_import.serialize_product(found, prepared)).parameters
-    return Plan(recipe, prepared, 0.0, parameters, found.front.words)
+    return Plan(recipe, prepared, 0.0, parameters, lines)
+
+
+def interface_line(model: bytes) -> str:
+    """The inputs and outputs of an ONNX file with their types and shapes, as text."""
+    from tasks.kernels.onnx import description
+
+    inputs, outputs = description.interface(model)
+    return f"takes {description.listed(inputs)}, gives {description.listed(outputs)}"
 
 
 def seconds_per_example(network: nn.Module, prepared: Prepared, recipe: Recipe) -> float:
@@ -115,7 +129,9 @@ def add_baseline(tree: Tree, plan: Plan) -> None:
     recipe = plan.recipe
     if recipe.model.file is not None:
         file = f"[cyan]{recipe.model.file}[/], {plan.parameters:,} parameters"
-        tree.add(f"load {file}, as it is; in front of it: {plan.in_front}")
+        loaded = tree.add(f"load {file}, as it is")
+        for line in plan.interface:
+            loaded.add(line)
         return
     factory = recipe.model.factory or default_architecture(plan.prepared)
     network = f"[cyan]{factory}[/], {plan.parameters:,} parameters"

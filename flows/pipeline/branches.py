@@ -48,11 +48,20 @@ def run_branch(branch: Branch, role: Role, run: RunContext) -> BranchResult:
         try:
             stages.append(run_stage(step, stages[-1], label, run))
         except Refusal as refusal:
-            return BranchResult(branch.name, role, tuple(stages), f"{step_title(step)}: {refusal}")
+            return BranchResult(branch.name, role, tuple(stages), refusal_text(step, refusal))
     named = [
         dataclasses.replace(stage, exported=dataclasses.replace(stage.exported, name=branch.name)) for stage in stages
     ]
     return BranchResult(branch.name, role, tuple(named))
+
+
+def refusal_text(step: AnyStep, refusal: Refusal) -> str:
+    """Which step refused and why, in a sentence that names the step once."""
+    title, text = step_title(step), str(refusal)
+    tag = title.partition(" ")[0]
+    if text.startswith((f"{tag}:", f"{tag} ")):
+        return title + text.removeprefix(tag)
+    return f"{title}: {text}"
 
 
 def run_stage(step: AnyStep, before: Stage, label: str, run: RunContext) -> Stage:

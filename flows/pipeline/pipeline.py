@@ -113,8 +113,11 @@ def prepare_data(job: Job) -> Prepared:
     """Reads the data and fits the preprocessing. Raises InputError when the data is wrong."""
     spec, run = job.recipe.data, job.runner.run
     dataset = run(f"ingest {spec.source}", ingestion.ingest, spec, ingestion.source_stamp(spec), job.context)
-    recipe = job.recipe
-    return run("preprocess", preprocessing.preprocess, dataset, recipe.preprocess, job.store, recipe.target_unit)
+    recipe, store = job.recipe, job.store
+    prepared = run("preprocess", preprocessing.preprocess, dataset, recipe.preprocess, store, recipe.target_unit)
+    if recipe.model.file is None:
+        return prepared
+    return onnx_import.arrange_inputs(prepared, recipe.model.file, bool(recipe.preprocess), store)
 
 
 def tune_training(job: Job, prepared: Prepared) -> tuple[Job, SearchResult | None]:
@@ -150,7 +153,7 @@ def make_baseline(job: Job, prepared: Prepared) -> Candidate:
     model, label = recipe.model, "load the baseline"
     if model.file is not None:
         asked, stamp = bool(recipe.preprocess), onnx_import.file_stamp(model.file)
-        return run(label, onnx_import.import_onnx, prepared, model.file, asked, recipe.export, stamp, store)
+        return run(label, onnx_import.import_onnx, prepared, model, asked, recipe.export, stamp, store)
     if model.weights is not None:
         return run(label, baseline.load_pretrained, prepared, model, baseline.weights_stamp(model), store)
     return run("train the baseline", baseline.fit, model, recipe.train, job.inputs(prepared), job.context)

@@ -47,4 +47,4 @@ class RunContext:
     @property
     def step_inputs(self) -> StepInputs:
         """The inputs of every step of a branch, beside its model."""
-        return StepInputs(self.baseline.model, self.job.inputs(self.prepared), self.host)
+        return StepInputs(self.baseline.model, self.job.inputs(self.prepared), self.host, self.recipe.goal)

@@ -8,7 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from flows.services.service_catalog import page_of
 from tasks.core import Estimate, Scorecard
+from tasks.core.number_format import format_bytes
 from tasks.report.html import verdict
 from tasks.report.report_data import CandidateRow, ReportData
 
@@ -56,14 +58,14 @@ def show_locations(outcome: Outcome, console: Console) -> None:
     """Prints where the product, the report, the registered model and the servers are."""
     import os
 
-    version, tracking = outcome.version, outcome.report.links["MLflow"]
+    version, api = outcome.version, os.environ.get("PREFECT_API_URL")
+    tracking = {name: link for name, link in outcome.report.links.items() if "MLflow" in name}
     rows = {
         "product": outcome.folder / "model.onnx",
         "report": outcome.folder / "report.html",
         "registry": f"models:/{version.name}/{version.version} ({version.alias})",
-        "MLflow": tracking if tracking.startswith("http") else f"mlflow ui --backend-store-uri {tracking}",
-        "Prefect": os.environ.get("PREFECT_API_URL")
-        or f"PREFECT_HOME={os.environ.get('PREFECT_HOME')} prefect server start",
+        **tracking,
+        "Prefect": page_of(api) if api else f"PREFECT_HOME={os.environ.get('PREFECT_HOME')} prefect server start",
     }
     if outcome.reused:
         rows["from the store"] = f"{len(outcome.reused)} steps"
@@ -99,7 +101,7 @@ def cells(card: Scorecard) -> list[str]:
         f"{interval(drop.estimate)} [{VERDICT_COLOURS[drop.verdict]}]{verdict(drop)}[/]",
         f"{interval(latency.ratio, 2)}× [{VERDICT_COLOURS[latency.verdict]}]{latency.words}[/]",
         f"{latency.median_ms:.4f}",
-        f"{card.size.bytes / 1024:.1f} KB, {card.size_ratio:.2f}×",
+        f"{format_bytes(card.size.bytes)}, {card.size_ratio:.2f}×",
     ]
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from flows.pipeline.findings import BranchResult, Findings
 from flows.recipe.schema import Recipe
-from flows.results.report_builder import as_yaml, last_step, record_of, selection_reasons
+from flows.results.report_builder import as_yaml, last_step, reason_of, record_of
 from flows.trials.compression_trial import CompressionObjective
 from flows.trials.training_trial import TrainingObjective
 from tasks.core import Runner, Store, Workspace, digest_of, write_atomically
-from tasks.data import preprocessing
+from tasks.data import input_layout
 from tasks.search.results import SearchResult
-from tasks.tracking import RunContent, open_run, record_child, record_trials, search_tags
+from tasks.tracking import NOTE, DatasetRecord, RunContent, open_run, record_child, record_trials, search_tags
 from tasks.tracking.metric_names import scorecard_metrics, scorecard_tags
 from tasks.tracking.registry import Version, register
 
@@ -61,7 +61,6 @@ def record_result(result: BranchResult, findings: Findings, workspace: Workspace
     store = workspace.store
     product = result.product
     card = findings.cards[product.digest] if product else None
-    reason = result.refusal or (selection_reasons(findings).get(product.digest, result.role) if product else "")
     content = RunContent(
         parameters={f"step.{index}": stage.label for index, stage in enumerate(result.stages)},
         metrics=scorecard_metrics(card) if card else {},
@@ -70,7 +69,7 @@ def record_result(result: BranchResult, findings: Findings, workspace: Workspace
         texts={f"plans/{name}.json": text for name, text in plans(result, store).items()},
         tags={
             "paredown.role": result.role,
-            "paredown.reason": reason,
+            "paredown.reason": reason_of(result, findings),
             "paredown.candidate": product.digest if product else "",
         },
     )
@@ -121,13 +120,16 @@ def register_product(findings: Findings, workspace: Workspace, runner: Runner) -
     Raises:
         Refusal: the model read back from MLflow predicts something else.
     """
+    import numpy as np
+
     from tasks.kernels.onnx import description, sessions
 
     store, product = workspace.store, findings.product
-    inputs = preprocessing.product_inputs(findings.prepared.dataset, "validation", store)
+    inputs = input_layout.product_inputs(findings.prepared, "validation", store)
     path, provider = store.path(product.content), findings.recipe.runtime.provider
     count = description.fixed_batch(path) or SAMPLE
     inputs = {name: array[:count] for name, array in inputs.items()}
+    outputs = {name: found for name, found in sessions.run_all(path, inputs).items() if isinstance(found, np.ndarray)}
     tags = scorecard_tags(findings.test[product.digest])
     tags |= {"paredown.candidate": product.digest, "paredown.meets_goal": str(findings.meets_goal).lower()}
     return runner.run(
@@ -139,8 +141,30 @@ def register_product(findings: Findings, workspace: Workspace, runner: Runner) -
         workspace.run,
         tags,
         inputs,
-        sessions.predict(path, inputs, provider=provider),
+        outputs,
         provider,
+    )
+
+
+def parent_content(findings: Findings, answer: str, folder: Path) -> RunContent:
+    """The content of the workspace's own run: the product's measurements, the data, a description and the files.
+
+    Args:
+        answer: the result of the run in a sentence.
+        folder: the product's folder, as `publish` returns it.
+    """
+    product, dataset = findings.product, findings.prepared.dataset
+    name = product.name if findings.meets_goal else "the baseline"
+    counts: dict[str, int] = {split: part.count for split, part in dataset.splits.items()}
+    note = (
+        f"{answer}\n\nThe metrics of this run are those of the product, {name}. Below it is a run for each candidate "
+    )
+    note += "and each search. `report.html` among the artifacts has the evidence."
+    return RunContent(
+        metrics=scorecard_metrics(findings.cards[product.digest]) | scorecard_metrics(findings.test[product.digest]),
+        files={file: folder / file for file in ("report.html", "recipe.yaml", "scorecard.json")},
+        tags={"paredown.answer": answer, NOTE: note},
+        dataset=DatasetRecord(Path(dataset.source).name, dataset.fingerprint, dataset.source, counts),
     )
 
 

@@ -21,7 +21,9 @@ def summarize_step(step: Step, plan: dict[str, Any], record: dict[str, Any]) -> 
     if rungs := [rung for rung in record.get("rungs", ()) if rung["score"] is not None]:
         words.append("validation " + ", ".join(f"{rung['rung']} {rung['score']:.4f}" for rung in rungs))
     if record.get("curve"):
-        words.append(f"best epoch {record['best_epoch']} of {len(record['curve'])}, ended by {record['stopped']}")
+        best, last = record["best_epoch"], record["curve"][-1]["number"]
+        words.append(f"{f'best epoch {best} of {last}' if best else f'none of {last} epochs better than the start'}")
+        words.append(f"ended by {record['stopped']}")
     return ", ".join(filter(None, words))
 
 

@@ -91,13 +91,19 @@ def selection_reasons(findings: Findings) -> dict[str, str]:
     return told
 
 
+def reason_of(result: BranchResult, findings: Findings) -> str:
+    """Why a branch was chosen or not; it stands beside the branch's name, which it does not repeat."""
+    if result.refusal:
+        return result.refusal.removeprefix(f"{result.name}: ")
+    if result.product is None or result.role == "control":
+        return "shows what the same extra training gives without compression; never chosen"
+    return selection_reasons(findings)[result.product.digest]
+
+
 def candidate_row(result: BranchResult, findings: Findings, store: Store) -> CandidateRow:
     """The report's row of one branch, with its stages, learning curves and steps."""
     product = result.product
     card = findings.cards[product.digest] if product else None
-    reason = result.refusal or "shows what the same extra training gives without compression; never chosen"
-    if product and result.role != "control":
-        reason = selection_reasons(findings)[product.digest]
     stages = tuple(
         MeasuredStage(stage.label, findings.cards[stage.exported.digest])
         for stage in result.stages
@@ -107,11 +113,16 @@ def candidate_row(result: BranchResult, findings: Findings, store: Store) -> Can
         name=result.name,
         role=result.role,
         chosen=bool(product and product.digest == findings.product.digest and result.role != "control"),
-        reason=reason,
+        reason=reason_of(result, findings),
         card=card,
         stages=stages,
         curves=learning_curves(result, store),
         steps=tuple(step_row(stage.label, stage.model, store) for stage in result.stages),
+        best_epochs={
+            stage.label: record["best_epoch"]
+            for stage in result.stages
+            if (record := record_of(last_step(stage.model), store)).get("curve")
+        },
     )
 
 
@@ -187,7 +198,7 @@ def describe_data(findings: Findings) -> dict[str, str]:
         "source": dataset.source,
         "kind": f"{dataset.kind}, {dataset.task}",
         "one example": " × ".join(map(str, dataset.input_shape))
-        + (f" {dataset.input_dtype}" if dataset.kind == "images" else " columns"),
+        + (" columns" if dataset.kind == "table" else f" {dataset.input_dtype}"),
         "examples": ", ".join(f"{split.count:,} {name}" for name, split in dataset.splits.items()),
         "fingerprint": dataset.fingerprint[:12],
     }

@@ -8,12 +8,13 @@ import time
 from flows.pipeline.pipeline import run_pipeline
 from flows.pipeline.run_context import Job
 from flows.recipe.schema import Recipe
+from flows.recipe.source_checks import check_sources
 from flows.results import mlflow_records, report_builder
 from flows.results.outcome import Outcome
 from tasks.core import Context, Runner, Workspace
 from tasks.data import ingestion
 from tasks.report.html import render_report
-from tasks.tracking import RunContent, attach, close_run
+from tasks.tracking import attach, close_run, run_links
 
 
 def run_job(recipe: Recipe, workspace: Workspace, runner: Runner) -> Outcome:
@@ -30,6 +31,7 @@ def run_job(recipe: Recipe, workspace: Workspace, runner: Runner) -> Outcome:
         Refusal: as `run_pipeline` raises it, or the registered model predicts something else than the product.
     """
     started = time.monotonic()
+    check_sources(recipe)
     uri = workspace.tracking_uri
     parent = mlflow_records.open_parent(recipe, ingestion.source_stamp(recipe.data), workspace, runner)
     workspace = dataclasses.replace(workspace, run=parent)
@@ -38,14 +40,12 @@ def run_job(recipe: Recipe, workspace: Workspace, runner: Runner) -> Outcome:
         mlflow_records.record(findings, workspace, runner)
         version = mlflow_records.register_product(findings, workspace, runner)
         links = {
-            "MLflow run": parent,
-            "MLflow": uri,
+            **run_links(uri, parent),
             "registered model": f"models:/{version.name}/{version.version} ({version.alias})",
         }
         report = report_builder.build_report(findings, workspace.store, time.monotonic() - started, links)
         folder = mlflow_records.publish(findings, render_report(report), workspace)
-        files = {name: folder / name for name in ("report.html", "recipe.yaml", "scorecard.json")}
-        content = RunContent(files=files, tags={"paredown.answer": report.answer})
+        content = mlflow_records.parent_content(findings, report.answer, folder)
         runner.run("attach the report", attach, uri, parent, content)
     except BaseException:
         runner.run("close the run", close_run, uri, parent, "FAILED")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.services import environment, processes
-from flows.services.service_catalog import ADDRESSES, SERVERS, VARIABLES, WORKER, Service, ServiceState, surroundings
+from flows.services.service_catalog import SERVERS, VARIABLES, WORKER, Service, ServiceState, surroundings
 from tasks.core import Workspace
 
 if TYPE_CHECKING:
@@ -200,18 +200,17 @@ def _deploy(site: ServiceState, home: Path, progress: Progress) -> None:
 
 
 def show_services(site: ServiceState, console: Console) -> None:
-    """Prints the services with state and address, the `export` line that makes clients use them, and the failures."""
+    """Prints the services with state and page, the `export` line that makes clients use them, and the failures."""
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("service", "state", "address", "process"):
+    for title in ("service", "state", "open in a browser", "process"):
         table.add_column(title, overflow="fold")
     for name, state in site.states.items():
         record = processes.find(site.folder, name)
         colour = "red" if state == "failed" else "green"
-        address = site.addresses.get(ADDRESSES[name][0], "") if name in ADDRESSES else ""
-        table.add_row(name, f"[{colour}]{state}[/]", address, str(record.pid) if record else "")
+        table.add_row(name, f"[{colour}]{state}[/]", site.pages.get(name, ""), str(record.pid) if record else "")
     console.print(table)
     console.print(f"[dim]their logs are in {escape(str(site.folder))}[/]", soft_wrap=True, highlight=False)
     if site.addresses:

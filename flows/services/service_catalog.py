@@ -31,6 +31,11 @@ POOL = "local"
 """The work pool of this home folder's Prefect server; only `WORKER` serves it."""
 
 
+def page_of(api: str) -> str:
+    """The address of Prefect's pages, which a browser opens, of the address of its API."""
+    return api.rstrip("/").removesuffix("/api")
+
+
 @dataclass
 class ServiceState:
     """The services of one home folder, as one call of `up` finds and leaves them."""
@@ -50,6 +55,13 @@ class ServiceState:
         up = [name for name in ADDRESSES if self.states.get(name, "failed") != "failed"]
         found = {ADDRESSES[name][0]: ADDRESSES[name][1].format(port=self.ports[name]) for name in up}
         return found | (LOOPBACK if "ray" in up else {})
+
+    @property
+    def pages(self) -> dict[str, str]:
+        """Server that is up → the address of its pages in a browser; Ray's are not served."""
+        found = self.addresses
+        pages = {"prefect": page_of(found.get("PREFECT_API_URL", "")), "mlflow": found.get("MLFLOW_TRACKING_URI", "")}
+        return {name: page for name, page in pages.items() if page}
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ class BranchRunner:
 
         reference, recipe = self.reference, self.reference.recipe
         training = TrainingInputs(reference.prepared, recipe.augment, recipe.goal.metric)
-        inputs = StepInputs(reference.baseline, training, host="")
+        inputs = StepInputs(reference.baseline, training, host="", goal=recipe.goal)
         for step in steps:
             self.before = self.epochs
             checkpoint = self.trial.folder / f"{len(self.stages)}.pt"

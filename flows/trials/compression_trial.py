@@ -90,7 +90,8 @@ class CompressionObjective:
 
         product = product_of(self.reference.exported, BASELINE, store)
         inputs = evaluation_data(self.reference.prepared, "validation", store).inputs
-        return {BASELINE: evaluate.run_product(product, inputs, self.reference.recipe.runtime)}
+        outputs, _ = evaluate.run_product(product, inputs, self.reference.recipe.runtime)
+        return {BASELINE: outputs}
 
     def needs(self) -> Sequence[str]:
         """Digests of the data without the test split, and of the baseline as a model and as an ONNX file."""

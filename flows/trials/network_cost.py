@@ -42,7 +42,7 @@ def measure_cost(
         `bytes` of the file and `latency_ms`, the median milliseconds of one call.
     """
     from tasks.conversion import onnx_export
-    from tasks.data import preprocessing
+    from tasks.data import input_layout
     from tasks.evaluation import evaluate
     from tasks.kernels.latency import benchmark
 
@@ -50,7 +50,7 @@ def measure_cost(
     path.write_bytes(
         onnx_export.serialize_network(network.cpu().eval(), prepared.dataset, fitted, prepared.input_shape)
     )
-    inputs = preprocessing.product_inputs(prepared.dataset, "validation", store)
+    inputs = input_layout.product_inputs(prepared, "validation", store)
     batch = evaluate.first_batch(inputs, runtime.batch)
     times = benchmark.time_models(
         {"": path}, batch, runtime.threads, runtime.provider, runtime.processes, evaluate.SECONDS

@@ -33,10 +33,6 @@ class ReportFigures:
 
         return METRICS[self.goal.metric].lower_is_better
 
-    @property
-    def _metric(self) -> str:
-        return f"{self.goal.metric}{', %' if self.unit.scale == 100 else ''}"
-
     def overview(self, rows: Sequence[Row], *, narrow: bool = False) -> str:
         """The score of each model against what the goal minimizes; the remaining cost is shown as area.
 
@@ -46,10 +42,11 @@ class ReportFigures:
         by_latency = self.goal.minimize == "latency"
         view = ParetoView(
             x_title=f"← better · {slow if by_latency else big}",
-            y_title=f"↑ better · {self._metric}{', axis reversed' if self.lower_is_better else ''}",
+            y_title=f"↑ better · {self.goal.metric}{', axis reversed' if self.lower_is_better else ''}",
             area_title=f"area = {(big if by_latency else slow).partition(',')[0]}",
             lower_is_better=self.lower_is_better,
-            margin=self.goal.max_drop * self.unit.scale,
+            margin=self.goal.max_drop,
+            highest=self.unit.highest,
             width=360 if narrow else 1056,
             height=400 if narrow else 520,
         )
@@ -66,12 +63,15 @@ class ReportFigures:
         return Point(str(number) if narrow else name, x, score, area, role, chosen, hint)
 
     def _score(self, card: Scorecard) -> Interval:
-        """The score with the interval of its paired drop, because the margin applies to the drop."""
+        """The score with the interval of its paired drop, because the margin applies to the drop.
+
+        The interval ends where the metric does.
+        """
         sign = 1 if self.lower_is_better else -1
         drop = card.drop.estimate
         ends = (card.score.value + sign * (end - drop.value) for end in (drop.low, drop.high))
-        low, high = sorted(end * self.unit.scale for end in ends)
-        return Interval(card.score.value * self.unit.scale, low, high)
+        low, high = sorted(map(self.unit.clip, ends))
+        return Interval(card.score.value, low, high)
 
     def drop(self, card: Scorecard, cards: Sequence[Scorecard]) -> str:
         """The paired drop of one card, with 0 and the margin, on a scale for all `cards`."""
@@ -95,8 +95,8 @@ class ReportFigures:
         `stages` are (label, scorecard) in order; the first is the baseline.
         """
         base = stages[0][1]
-        start = base.score.value * self.unit.scale
-        margin = self.goal.max_drop * self.unit.scale * (1 if self.lower_is_better else -1)
+        start = base.score.value
+        margin = self.goal.max_drop * (1 if self.lower_is_better else -1)
         score = [Bar(label, self._score(card), self.unit.score(card.score.value)) for label, card in stages]
         latency = [Bar(label, _latency(card), _ms(card)) for label, card in stages]
         size = [Bar(label, _size(card), number_format.format_bytes(card.size.bytes)) for label, card in stages]
@@ -106,18 +106,19 @@ class ReportFigures:
             charts.bars(size, "file size after each step"),
         ]
 
-    def curves(self, label: str, epochs: Sequence[dict[str, Any]]) -> list[str]:
-        """Charts of loss, validation score and learning rate by epoch, with a mark at the best epoch.
+    def curves(self, label: str, epochs: Sequence[dict[str, Any]], best: int | None) -> list[str]:
+        """Charts of loss, validation score and learning rate by epoch. A chart without data is left out.
 
-        `epochs` are records as in `CandidateRow.curves`. A chart without data is left out.
+        Args:
+            label: what was trained.
+            epochs: records as in `CandidateRow.curves`.
+            best: number of the epoch that is marked; None for none.
         """
 
-        def series(key: str, scale: float = 1.0) -> tuple[tuple[float, float], ...]:
-            return tuple((e["number"], e[key] * scale) for e in epochs if e.get(key) is not None)
+        def series(key: str) -> tuple[tuple[float, float], ...]:
+            return tuple((e["number"], e[key]) for e in epochs if e.get(key) is not None)
 
-        scores = series("validation_score", self.unit.scale)
-        sign = 1 if self.lower_is_better else -1
-        best = min(scores, key=lambda point: sign * point[1])[0] if scores else None
+        scores, most = series("validation_score"), self.unit.highest
         losses = [
             Series("train", series("train_loss"), "first"),
             Series("valid.", series("validation_loss"), "second"),
@@ -125,7 +126,9 @@ class ReportFigures:
         score, rate = [Series("", scores, "third")], [Series("", series("learning_rate"), "first")]
         drawn = [
             charts.lines(losses, f"{label}: loss by epoch", "epoch", "loss", mark=best),
-            charts.lines(score, f"{label}: score by epoch", "epoch", f"validation {self._metric}", mark=best),
+            charts.lines(
+                score, f"{label}: score by epoch", "epoch", f"validation {self.goal.metric}", mark=best, most=most
+            ),
             charts.lines(rate, f"{label}: learning rate by epoch", "epoch", "learning rate"),
         ]
         return [picture for picture in drawn if picture]
@@ -145,8 +148,9 @@ class ReportFigures:
                 [self._trial(trial, at, best) for trial, at in places],
                 f"Score of {len(places)} trials against {axis}",
                 axis,
-                self._metric,
+                self.goal.metric,
                 lower_is_better=self.lower_is_better,
+                most=self.unit.highest,
             )
             for axis, places in axes
         ]
@@ -158,7 +162,7 @@ class ReportFigures:
         if score is not None and not math.isfinite(score):
             score = None
         if score is not None:
-            hint, score = f"{hint}, {self.unit.score(score)}", score * self.unit.scale
+            hint = f"{hint}, {self.unit.score(score)}"
         return TrialMark(at, score, trial["state"], trial["number"] == best, hint)
 
     def tradeoff(self, tried: Sequence[TrialRow], *, narrow: bool = False) -> str:
@@ -187,16 +191,15 @@ class ReportFigures:
             kind: Any = "best" if trial["number"] == tradeoff.taken else trial["state"]
             hint = f"{name}: {trial['state']}; {self.unit.score(trial['score'])}, {number_format.format_ratio(times)}"
             label = name if trial["number"] in (tradeoff.taken, *tradeoff.front) else ""
-            drawn.append(BranchMark(label, times, drop * self.unit.scale, kind, hint))
+            drawn.append(BranchMark(label, times, drop, kind, hint))
         return charts.tradeoff(drawn, self._frame(gain, f"{len(known)} trials", narrow))
 
     def _frame(self, gain: str, tried: str, narrow: bool) -> Frame:
-        points = ", points" if self.unit.scale == 100 else ""
         return Frame(
             f"Drop of {self.goal.metric} against {gain} of {tried}",
             f"{gain} · better →",
-            f"↑ better · drop of {self.goal.metric}{points}, axis reversed",
-            self.goal.max_drop * self.unit.scale,
+            f"↑ better · drop of {self.goal.metric}, axis reversed",
+            self.goal.max_drop,
             *((360, 340) if narrow else ()),
         )
 
@@ -205,9 +208,7 @@ class ReportFigures:
         drop = each.drop or 0.0
         hint = f"{each.name}: {each.branch}; drop {self.unit.change(drop)}, {number_format.format_ratio(ratio)}"
         label = each.name if kind in ("own", "best") else ""
-        return BranchMark(
-            label, ratio, drop * self.unit.scale, "finished" if kind in ("given up", "failed") else kind, hint
-        )
+        return BranchMark(label, ratio, drop, "finished" if kind in ("given up", "failed") else kind, hint)
 
 
 def _interval(estimate: Any) -> Interval:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tasks.core import Goal, Runtime, Scorecard
@@ -33,10 +33,12 @@ class CandidateRow:
     stages: tuple[MeasuredStage, ...]
     """The model after each measured step, the baseline first."""
     curves: dict[str, tuple[dict[str, Any], ...]]
-    """Label of a step that trains → one record per epoch with the keys number, train_loss, validation_loss,
-    validation_score, learning_rate, seconds; a loss or score that is missing or None is not drawn."""
+    """Label of a step that trains → one record per epoch with the keys number (from 1; 0 is the start), train_loss,
+    validation_loss, validation_score, learning_rate, seconds; a loss or score that is missing or None is not drawn."""
     steps: tuple[dict[str, Any], ...]
     """One record per step with the keys label, technique, knobs (a dictionary), summary (of the plan), minutes."""
+    best_epochs: dict[str, int] = field(default_factory=dict)
+    """Label of a step that trains → number of the epoch whose weights were kept, as in `curves`."""
 
 
 @dataclass(frozen=True)

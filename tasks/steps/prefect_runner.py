@@ -39,16 +39,17 @@ class PrefectRunner:
     def run(self, label: str, verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The result of the verb's Prefect task.
 
-        A cached step gets a line in the terminal when it is finished; a step that writes to a server gets none.
+        A cached step gets a line in the terminal when it is finished; a step that writes to a server gets none. In
+        Prefect, the task run has the label as its name.
 
         Args:
             label: the step in a few words, for display.
             verb: a key of `definitions.STEPS`.
 
         Raises:
-            Exception: any exception of the verb.
+            Exception: any exception of the verb; a `Refusal` of a cached step is raised anew, with the same text.
         """
-        step = STEPS[verb]
+        step = STEPS[verb].with_options(task_run_name=lambda: label)
         if not step.persist_result:
             written: Any = step(*args, **kwargs)
             return cast(T, written)

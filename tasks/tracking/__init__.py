@@ -4,9 +4,9 @@ Every call names its server and its run; nothing depends on MLflow's active run 
 Every call may be repeated: a run is found by its key, and only missing content is added. Only this package uses MLflow.
 """
 
-from tasks.tracking.client import SQLITE, database_file, open_client, quoted
+from tasks.tracking.client import SQLITE, database_file, open_client, quoted, run_links
 from tasks.tracking.live_recorder import recording
-from tasks.tracking.run_writer import LONGEST_TAG, Curve, RunContent, Status
+from tasks.tracking.run_writer import LONGEST_TAG, NOTE, Curve, DatasetRecord, RunContent, Status
 from tasks.tracking.runs import attach, close_run, open_run, record_child
 from tasks.tracking.trial_table import RUNS, TABLE, record_trials
 from tasks.tracking.warm_start import IDENTITY, PastSearch, WarmStart, past_searches, search_tags, warm
@@ -14,10 +14,12 @@ from tasks.tracking.warm_start import IDENTITY, PastSearch, WarmStart, past_sear
 __all__ = [
     "IDENTITY",
     "LONGEST_TAG",
+    "NOTE",
     "RUNS",
     "SQLITE",
     "TABLE",
     "Curve",
+    "DatasetRecord",
     "PastSearch",
     "RunContent",
     "Status",
@@ -32,6 +34,7 @@ __all__ = [
     "record_child",
     "record_trials",
     "recording",
+    "run_links",
     "search_tags",
     "warm",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 SQLITE = "sqlite:///"
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""The tag by which MLflow's pages open an experiment in their view of model training."""
+PAGES = "http://127.0.0.1:5000"
+"""Where `mlflow ui` and `paredown up` serve MLflow's pages, unless the port is taken."""
 PATIENCE = 3.0
 """Seconds within which a server must answer; MLflow's own client would try for minutes."""
 
@@ -62,6 +67,22 @@ def answers(uri: str) -> bool:
     except (OSError, HTTPException) as error:
         return isinstance(getattr(error, "reason", None), SSLError)
     return True
+
+
+def run_links(uri: str, run: str) -> dict[str, str]:
+    """Where people see a run: `MLflow` is its web page. No text holds a password.
+
+    Without a tracking server, `start MLflow` is the command that serves the database at the page's address, as
+    `paredown up` does, too.
+    """
+    has_server = uri.startswith(("http://", "https://"))
+    parts = urlsplit(uri if has_server else PAGES)
+    server = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl().rstrip("/")
+    page = {"MLflow": f"{server}/#/experiments/{open_client(uri).get_run(run).info.experiment_id}/runs/{run}"}
+    if has_server:
+        return page
+    database = shlex.quote(uri) if uri.startswith(SQLITE) else '"$MLFLOW_TRACKING_URI"'
+    return page | {"start MLflow": f"mlflow ui --backend-store-uri {database}"}
 
 
 def quoted(text: str) -> str:
@@ -123,11 +144,14 @@ def place_of(client: MlflowClient, uri: str, name: str, artifact_root: Path | No
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return str(client.create_experiment(name, artifact_location=location))
+            return str(client.create_experiment(name, artifact_location=location, tags=KIND))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
             found = client.get_experiment_by_name(name)
     if found.lifecycle_stage == "deleted":
         raise InputError("the MLflow experiment was deleted: restore it or rename", path="name", value=name)
+    for key, value in KIND.items():
+        if key not in found.tags:
+            client.set_experiment_tag(found.experiment_id, key, value)
     return str(found.experiment_id)

@@ -45,7 +45,7 @@ def register(
     run_id: str,
     tags: Mapping[str, str],
     inputs: Mapping[str, np.ndarray],
-    expected: np.ndarray,
+    expected: Mapping[str, np.ndarray],
     provider: Provider = "cpu",
 ) -> Version:
     """Logs an ONNX file to a run, registers it as a version of `name`, and checks MLflow's predictions with it.
@@ -67,7 +67,7 @@ def register(
         run_id: the MLflow run to which the file is logged.
         tags: the version's tags, as `metric_names.scorecard_tags` returns them; `paredown.candidate` is its identity.
         inputs: a few examples as the product takes them; the signature has their types and shapes.
-        expected: the product's first output for `inputs`, computed before, (count, outputs).
+        expected: the product's outputs for `inputs` by name, computed before, (count, …) each.
         provider: the execution provider with which MLflow runs it.
 
     Raises:
@@ -141,8 +141,8 @@ def _find(client: MlflowClient, name: str, marks: Mapping[str, str]) -> ModelVer
     return None
 
 
-def _signature(model: Path, inputs: Mapping[str, np.ndarray], expected: np.ndarray) -> ModelSignature:
-    """A signature with a named tensor for each input and for the output; the batch is free unless the file fixes it.
+def _signature(model: Path, inputs: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> ModelSignature:
+    """A signature with a named tensor for each input and for each output; the batch is free unless the file fixes it.
 
     Tensors instead of MLflow's columns, because MLflow passes a column to the file as (batch,), and the file takes
     (batch, 1).
@@ -151,7 +151,7 @@ def _signature(model: Path, inputs: Mapping[str, np.ndarray], expected: np.ndarr
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    from tasks.kernels.onnx import description, sessions
+    from tasks.kernels.onnx import description
 
     count = description.fixed_batch(model) or -1
 
@@ -159,9 +159,8 @@ def _signature(model: Path, inputs: Mapping[str, np.ndarray], expected: np.ndarr
         kind = np.dtype(object) if array.dtype.kind in "OU" else array.dtype
         return TensorSpec(kind, (count, *array.shape[1:]), name)
 
-    output = sessions.open_session(model).get_outputs()[0].name
-    columns = [spec(name, array) for name, array in inputs.items()]
-    return ModelSignature(inputs=Schema(columns), outputs=Schema([spec(output, expected)]))
+    taken, given = ([spec(name, array) for name, array in each.items()] for each in (inputs, expected))
+    return ModelSignature(inputs=Schema(taken), outputs=Schema(given))
 
 
 def _create_version(
@@ -212,7 +211,7 @@ def _verify(
     uri: str,
     version: ModelVersion,
     inputs: Mapping[str, np.ndarray],
-    expected: np.ndarray,
+    expected: Mapping[str, np.ndarray],
 ) -> None:
     """Downloads the version and compares the predictions of MLflow's pyfunc, with its signature, with `expected`.
 
@@ -226,17 +225,26 @@ def _verify(
     with tempfile.TemporaryDirectory(prefix="paredown-") as scratch:
         loaded = mlflow.pyfunc.load_model(str(_download(client, uri, version, Path(scratch))))
         outputs = loaded.predict(feeds)
-    predicted = np.asarray(next(iter(outputs.values())))
-    if predicted.shape == expected.shape:
-        difference = float(np.abs(predicted - expected).max())
-        bound = TOLERANCE * max(1.0, float(np.abs(expected).max()))
-        if difference <= bound:
-            return
-        reason = f"outputs differ by {difference:.2g}, more than {TOLERANCE:g} of the largest output"
-    else:
-        reason = f"outputs have the shape {predicted.shape} instead of {expected.shape}"
+    reasons = (_difference(np.asarray(outputs[name]), each) for name, each in expected.items())
+    reason = next(filter(None, reasons), None)
+    if reason is None:
+        return
     client.delete_model_version(version.name, version.version)
     raise Refusal(f"ONNX file → MLflow model {version.name} version {version.version}: {reason}")
+
+
+def _difference(predicted: np.ndarray, expected: np.ndarray) -> str | None:
+    """In what two outputs differ by more than TOLERANCE, as text; None when they do not. Text must be the same."""
+    import numpy as np
+
+    if predicted.shape != expected.shape:
+        return f"outputs have the shape {predicted.shape} instead of {expected.shape}"
+    if expected.dtype.kind not in "biuf":
+        return None if (predicted == expected).all() else "outputs differ"
+    difference = float(np.abs(predicted.astype(float) - expected.astype(float)).max())
+    if difference <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
+        return None
+    return f"outputs differ by {difference:.2g}, more than {TOLERANCE:g} of the largest output"
 
 
 def _offer(client: MlflowClient, version: ModelVersion) -> Version:

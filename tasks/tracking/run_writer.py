@@ -15,7 +15,7 @@ from tasks.tracking.metric_names import dotted, plain_name, shorten
 from tasks.tracking.staging import staged
 
 if TYPE_CHECKING:
-    from mlflow.entities import Metric, Run
+    from mlflow.entities import DatasetInput, Metric, Run
     from mlflow.tracking import MlflowClient
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
@@ -25,8 +25,26 @@ Curve = Sequence[tuple[int, float]]
 LONGEST_PARAMETER = 500
 LONGEST_TAG = 5000
 LONGEST_NAME = 250
+LONGEST_DIGEST = 36
 LARGEST = 1.7976931348623157e308
 """The value that MLflow stores for infinity."""
+
+
+NOTE = "mlflow.note.content"
+"""The tag with the description of a run, in Markdown, which MLflow's pages show on top of it."""
+
+
+@dataclass(frozen=True)
+class DatasetRecord:
+    """The data of a run."""
+
+    name: str
+    digest: str
+    """Identifies the content; MLflow keeps the first 36 characters."""
+    source: str
+    """A file, a folder, or another name of the source."""
+    counts: Mapping[str, int]
+    """Part (train, validation, …) → number of examples."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +62,11 @@ class RunContent:
     texts: Mapping[str, str] = field(default_factory=dict)
     """Path inside the run's artifacts → content of a text file."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    dataset: DatasetRecord | None = None
 
 
 def write(client: MlflowClient, run: Run, content: RunContent) -> None:
-    """Adds content to a run: the artifacts first, then metrics, parameters and tags in batches.
+    """Adds content to a run: the dataset and the artifacts first, then metrics, parameters and tags in batches.
 
     Raises:
         InputError: an artifact's path leads out of the run's folder.
@@ -70,11 +89,28 @@ def write(client: MlflowClient, run: Run, content: RunContent) -> None:
         _chunks([RunTag(*item) for item in marks.items()], 100),
         fillvalue=(),
     )
+    if content.dataset:
+        client.log_inputs(run.info.run_id, [_dataset_input(content.dataset)])
     if content.files or texts:
         with staged(content.files, texts) as folder:
             client.log_artifacts(run.info.run_id, str(folder))
     for some_points, some_params, some_marks in batches:
         client.log_batch(run.info.run_id, some_points, some_params, some_marks, synchronous=True)
+
+
+def _dataset_input(dataset: DatasetRecord) -> DatasetInput:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    is_local = Path(dataset.source).exists()
+    source = {"uri": str(Path(dataset.source).resolve())} if is_local else {"tags": {"source": dataset.source}}
+    found = Dataset(
+        dataset.name,
+        dataset.digest[:LONGEST_DIGEST],
+        "local" if is_local else "code",
+        json.dumps(source),
+        profile=json.dumps(dict(dataset.counts)),
+    )
+    return DatasetInput(found, [InputTag("mlflow.data.context", "training")])
 
 
 def close(client: MlflowClient, run: Run, status: Status) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
+import sys
 import sysconfig
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
@@ -15,11 +17,12 @@ from typing import Any
 
 from tasks.core import InputError, Refusal
 from tasks.core.env_defaults import QUIET, apply_env_defaults
+from tasks.core.import_path import OWN
 
-OWN = ("tasks", "flows")
-"""The packages of Paredown itself."""
 PATIENCE = 45.0
 """Seconds within which a cluster must accept this process; without a limit, Ray tries for up to four minutes."""
+SETUP = "worker_process_setup_hook"
+"""Ray's name for the function that every worker calls before its first task."""
 PLAN = Path("~/ray_bootstrap_config.yaml")
 """The file on the head node in which Ray's launcher lists the nodes that its autoscaler may start."""
 AS_RAY: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
@@ -47,7 +50,8 @@ def connect(modules: Iterable[str] = ()) -> None:
     address = cluster_address()
     if address is None:
         # Without an address, Ray would join any cluster that was started on this machine, also by another user.
-        ray.init(address="local", include_dashboard=False, **AS_RAY)
+        own = {SETUP: load_own([str(Path(__file__).resolve().parents[2])])}
+        ray.init(address="local", include_dashboard=False, runtime_env=own, **AS_RAY)
     else:
         _join(address, runtime_environment(modules))
 
@@ -86,12 +90,33 @@ def _join(address: str, environment: dict[str, Any]) -> None:
     raise InputError(law, path="RAY_ADDRESS", value=address, nearest="unset RAY_ADDRESS for the embedded one")
 
 
+def load_own(places: Sequence[str]) -> Callable[[], None]:
+    """A function that imports Paredown's packages on a worker, before Ray puts the driver's working folder first.
+
+    From then on, modules of the user's with the same names are not looked for. The function is nested, because Ray
+    sends a nested function by its code, while one of a module would itself be imported.
+
+    Args:
+        places: the folders to look in first.
+    """
+    names, first = OWN, list(places)
+
+    def load() -> None:
+        sys.path[:0] = first
+        for name in names:
+            importlib.import_module(name)
+        del sys.path[: len(first)]
+
+    return load
+
+
 def runtime_environment(modules: Iterable[str] = ()) -> dict[str, Any]:
     """Ray's `runtime_env` of a search: the code to send, and the environment variables that silence dependencies."""
     places = [place for name in dict.fromkeys((*OWN, *modules)) if (place := code_of(name))]
     return {
         "py_modules": [str(place) for place in places],
         "excludes": ["__pycache__", ".git", ".venv"],
+        SETUP: load_own([]),
         # RAY_AUTH_MODE is left out: each node has its own setting.
         "env_vars": {name: os.environ.get(name, value) for name, value in QUIET.items() if name != "RAY_AUTH_MODE"},
     }

@@ -25,7 +25,7 @@ from flows.pipeline.pipeline import count_steps
 from flows.recipe.loading import load_recipe
 from flows.recipe.schema import Recipe
 from tasks.core import Workspace, digest_file
-from tasks.data import preprocessing
+from tasks.data import input_layout
 from tasks.kernels.onnx import sessions
 from tasks.kernels.training import checkpoints
 from tasks.tracking import registry
@@ -125,7 +125,7 @@ def test_mlflow_has_one_parent_with_a_child_for_each_row_and_trials_under_the_se
             card = ran.first.findings.cards[line.product.digest]
             assert metrics["validation.accuracy"] == pytest.approx(card.score.value)
             assert metrics["size.bytes"] == card.size.bytes
-    assert children["backwards"].data.tags["paredown.reason"].startswith("channels sparsity 0.5: channels acts on")
+    assert children["backwards"].data.tags["paredown.reason"].startswith("channels sparsity 0.5 acts on")
     search = children["search"]
     assert search.info.end_time <= children["baseline"].info.start_time, "it was written while it ran"
     scores = ran.client.get_metric_history(search.info.run_id, "trial.score")
@@ -152,8 +152,9 @@ def test_the_product_is_registered_as_the_champion(ran: Ran) -> None:
 
 
 def test_the_champion_names_the_classes_of_raw_digits(ran: Ran, tmp_path: Path) -> None:
-    dataset, store = ran.first.findings.prepared.dataset, ran.workspace.store
-    raw = np.array(preprocessing.product_inputs(dataset, "test", store)["image"])
+    prepared, store = ran.first.findings.prepared, ran.workspace.store
+    dataset = prepared.dataset
+    raw = np.array(input_layout.product_inputs(prepared, "test", store)["image"])
     np.savez(tmp_path / "digits.npz", images=raw)
     answers = predict.predict_file(ran.recipe, tmp_path / "digits.npz", ran.workspace)
     outputs = sessions.predict(ran.first.folder / "model.onnx", {"image": raw})

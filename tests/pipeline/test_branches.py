@@ -11,7 +11,7 @@ import pytest
 from support import runs
 
 from flows.pipeline import branches
-from flows.pipeline.branches import control_branches, run_branch, run_stage
+from flows.pipeline.branches import control_branches, refusal_text, run_branch, run_stage
 from flows.pipeline.compression_search import refusing_techniques
 from flows.pipeline.findings import Stage
 from flows.pipeline.run_context import Job, RunContext
@@ -171,10 +171,23 @@ def test_each_torch_step_is_exported_and_an_onnx_step_goes_on_from_the_export(tm
     assert line.product.name == "mine"
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("channels: no layer can be cut", "channels sparsity 0.5: no layer can be cut"),
+        ("channels acts on a torch model", "channels sparsity 0.5 acts on a torch model"),
+        ("no layer can be cut", "channels sparsity 0.5: no layer can be cut"),
+        ("broke: ValueError: channels", "channels sparsity 0.5: broke: ValueError: channels"),
+    ],
+)
+def test_a_refusal_names_its_step_once(said: str, told: str) -> None:
+    assert refusal_text(branch({"step": "channels", "sparsity": 0.5}).steps[0], Refusal(said)) == told
+
+
 def test_a_refusal_ends_the_branch_and_keeps_what_came_before(tmp_path: Path) -> None:
     runner = Pretending(refuse="int8")
     line = run_branch(branch(CUT, INT8, {"step": "low_rank"}), "candidate", run_of(runner, tmp_path))
-    assert line.refusal == "int8: int8: layer 3 cannot be cut"
+    assert line.refusal == "int8: layer 3 cannot be cut"
     assert line.product is None
     assert [stage.label for stage in line.stages] == ["baseline", "channels"]
     assert [kind for _, kind, _, _ in runner.asked] == ["channels", "export"]

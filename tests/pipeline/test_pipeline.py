@@ -18,7 +18,7 @@ from flows.recipe.points import value_at, with_point
 from flows.recipe.schema import Recipe
 from flows.trials.training_trial import TrainingObjective
 from tasks.core import Candidate, Context, Goal, InputError, Limits, PlainRunner, Runner
-from tasks.data import preprocessing
+from tasks.data import input_layout
 from tasks.kernels.host.machine import host_name
 from tasks.kernels.onnx import sessions
 from tasks.search.results import SearchResult, SearchStart, Trial
@@ -48,7 +48,7 @@ def test_a_branch_that_refuses_is_a_row_with_a_reason_and_the_others_go_on(plain
     lines = {line.name: line for line in plain.findings.results}
     refused = lines["backwards"]
     assert refused.refusal is not None
-    assert refused.refusal.startswith("channels sparsity 0.5: channels acts on torch models")
+    assert refused.refusal.startswith("channels sparsity 0.5 acts on torch models")
     assert refused.product is None
     assert [stage.label for stage in refused.stages] == ["baseline", "int8"]
     assert all(line.product is not None for name, line in lines.items() if name != "backwards")
@@ -108,7 +108,7 @@ def test_the_product_is_the_chosen_file_and_takes_raw_digits(plain: PlainRun) ->
     expected = findings.choice.chosen if findings.meets_goal else findings.results[0].stages[0].exported.digest
     assert findings.product.digest == expected
     assert findings.product.form == "onnx"
-    inputs = preprocessing.product_inputs(findings.prepared.dataset, "test", store)
+    inputs = input_layout.product_inputs(findings.prepared, "test", store)
     outputs = sessions.predict(store.path(findings.product.content), inputs)
     targets = store.get_array(findings.prepared.dataset.splits["test"].targets)
     card = findings.test[findings.product.digest]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import random
 from typing import Any
@@ -30,17 +31,28 @@ def parsed(svg: str) -> ElementTree.Element:
 
 def test_numbers_by_hand() -> None:
     accuracy = number_format.unit_of("accuracy", 0.01)
-    assert accuracy.score(0.91857) == "91.86\N{NARROW NO-BREAK SPACE}%"
-    assert accuracy.change(-0.00123) == "−0.12\N{NARROW NO-BREAK SPACE}points"
-    assert accuracy.change_span(-0.00001, 0.0107) == "[0.00,\N{NO-BREAK SPACE}1.07]"
+    assert accuracy.score(0.91857) == "0.9186"
+    assert accuracy.change(-0.00123) == "−0.0012"
+    assert accuracy.change_span(-0.00001, 0.0107) == "[0.0000,\N{NO-BREAK SPACE}0.0107]"
+    assert [accuracy.clip(score) for score in (-0.01, 0.5, 1.0103)] == [0.0, 0.5, 1.0]
+    assert number_format.unit_of("mae", 500.0).clip(1.0103) == 1.0103
     assert number_format.unit_of("mae", 500.0).score(31480.4) == "31\N{NARROW NO-BREAK SPACE}480"
-    assert number_format.unit_of("accuracy", 0.001).change(0.0012) == "0.120\N{NARROW NO-BREAK SPACE}points"
+    assert number_format.unit_of("accuracy", 0.001).change(0.0012) == "0.00120"
     assert number_format.format_bytes(91_204) == "91.2\N{NARROW NO-BREAK SPACE}kB"
     assert number_format.format_count(41_230_000) == "41.2\N{NARROW NO-BREAK SPACE}M"
     assert number_format.format_ratio(3.508) == "3.51×"
     assert number_format.format_duration(7_380) == "2\N{NARROW NO-BREAK SPACE}h 3\N{NARROW NO-BREAK SPACE}min"
     assert number_format.format_significant(3.1e-6, 2) == "3.1e−6"
     assert number_format.format_significant(float("nan")) == "–"
+
+
+def test_no_tick_is_above_the_best_score_that_there_can_be() -> None:
+    assert charts.ticks(scale_of([0.9, 1.0], 0, 100, pad=0.5), 5)[-1] == pytest.approx(1.05)
+    assert charts.ticks(scale_of([0.9, 1.0], 0, 100, pad=0.5, most=1.0), 5)[-1] == 1.0
+    view = ParetoView("x", "accuracy", "a", lower_is_better=False, margin=0.01)
+    points = [point(2, 0.99, "baseline"), point(1, 0.995)]
+    free, bounded = (charts.pareto(points, dataclasses.replace(view, highest=most)) for most in (9.0, 1.0))
+    assert [">1.1<" in svg for svg in (free, bounded)] == [True, False]
 
 
 def test_scales_by_hand() -> None:

@@ -12,6 +12,9 @@ import pytest
 from support import report_data
 
 from tasks.core import Drop, Estimate
+from tasks.core.number_format import unit_of
+from tasks.report.charts.scales import scale_of
+from tasks.report.figures import ReportFigures
 from tasks.report.html import render_report, verdict
 from tasks.report.report_data import BranchSearchReport, ReportData
 
@@ -93,8 +96,28 @@ def test_headline_is_the_chosen_one_on_test() -> None:
     said = words(render_report(report_data.sample()))
     head = said[: said.index("The Pareto front")]
     assert "Goal met; drop on test: proven within" in head
-    for figure in ("3.51×", "12.1×", "0.49 points", "[0.13, 0.85]", "91.68 %", "n = 10 000"):
+    for figure in ("3.51×", "12.1×", "0.0049", "[0.0013, 0.0085]", "0.9168", "n = 10 000"):
         assert figure in head
+
+
+def test_no_interval_of_an_accuracy_is_drawn_beyond_one() -> None:
+    near = report_data.card("near", 0.9972, 0.0, 1.0, 1000, spread=0.0131)
+    drawn = ReportFigures(unit_of("accuracy", 0.01), report_data.sample().goal)
+    svg = drawn.stages([("baseline", near), ("int8", near)])[0]
+    whiskers = [float(x) for x in re.findall(r'<line x1="[^"]*" y1="[^"]*" x2="([^"]*)"[^>]*class="whisker"', svg)]
+    values = [0.9841, 1.0, 0.9972, 0.9872]
+    scale = scale_of(values, 8.0, 322.0)
+    assert whiskers == [pytest.approx(scale(1.0), abs=0.1)] * 2
+
+
+def test_the_best_epoch_is_the_recorded_one() -> None:
+    curve = tuple({"number": number, "validation_score": 0.9, "validation_loss": 1.0 / number} for number in (1, 2, 3))
+    figures = ReportFigures(unit_of("accuracy", 0.01), report_data.sample().goal)
+    drawn = [figures.curves("fit", curve, best)[1] for best in (1, 3)]
+    marked = [re.findall(r'<line x1="([^"]*)"[^>]*class="mark"', svg) for svg in drawn]
+    assert len(marked[0]) == len(marked[1]) == 1
+    assert float(marked[0][0]) < float(marked[1][0])
+    assert not re.findall('class="mark"', figures.curves("fit", curve, None)[1])
 
 
 def test_what_is_not_proven_says_so_with_its_count() -> None:
@@ -223,7 +246,7 @@ def test_trials_with_two_objectives_show_their_front_and_what_was_taken() -> Non
     named = [node.text for node in drawn.iter("text") if "name" in (node.get("class") or "")]
     assert sorted(named) == ["trial 0", "trial 14", "trial 4", "trial 6"]
     hints = {node.text for node in drawn.iter("title")}
-    assert "trial 4: finished; 92.41\N{NARROW NO-BREAK SPACE}%, 3.92×" in hints, "0.094 ms of the best one over 0.024"
+    assert "trial 4: finished; 0.9241, 3.92×" in hints, "0.094 ms of the best one over 0.024"
 
 
 def test_stages_of_a_population_say_whose_values_they_show() -> None:
@@ -255,9 +278,7 @@ def test_the_search_for_branches_shows_every_trial_and_how_it_ended() -> None:
     for each in report_data.tried():
         assert f"{each.name} {each.branch}" in said
         assert each.reason in said
-    narrow = (
-        "narrow channels sparsity 0.5 → recover epochs 12 → int8 0.56 points 3.51× 91.2 kB 0.715 – – the recipe's own"
-    )
+    narrow = "narrow channels sparsity 0.5 → recover epochs 12 → int8 0.0056 3.51× 91.2 kB 0.715 – – the recipe's own"
     assert narrow in said
     assert "– – – – 0 1.0 s failed RuntimeError: <no> memory" in said
     assert "share of latency that is saved" in said

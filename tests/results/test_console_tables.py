@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import pytest
 from rich.console import Console
 from support import report_data
 
@@ -18,7 +19,8 @@ from tasks.tracking.registry import Version
 
 def shown(report: ReportData) -> str:
     nothing: Any = None
-    told = dataclasses.replace(report, links={"MLflow": "http://127.0.0.1:5000"})
+    links = {"MLflow": "http://127.0.0.1:5000", "start MLflow": "mlflow ui", "other": "x"}
+    told = dataclasses.replace(report, links=links)
     console = Console(file=io.StringIO(), width=200)
     console_tables.show_outcome(
         Outcome(told, nothing, Path("reports"), Version("tiny", 3, "champion", "abc"), 0), console
@@ -44,3 +46,15 @@ def test_what_was_taken_of_two_objectives_is_told() -> None:
 def test_brackets_in_what_broke_a_search_are_shown() -> None:
     broken = BranchSearchReport("It ended before its budget was spent: OSError: [Errno 28] [/] full.", ())
     assert "OSError: [Errno 28] [/] full." in shown(dataclasses.replace(report_data.sample(), branch_search=broken))
+
+
+def test_sizes_are_in_kilobytes_of_a_thousand_bytes() -> None:
+    card = report_data.card("narrow", 0.9168, 0.0049, 1.0, 91_204)
+    assert console_tables.cells(card)[-1].replace("\N{NARROW NO-BREAK SPACE}", " ").startswith("91.2 kB, ")
+
+
+def test_prefect_is_shown_by_the_address_that_a_browser_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:4200/api")
+    said = shown(report_data.sample())
+    assert "MLflow http://127.0.0.1:5000 start MLflow mlflow ui Prefect http://127.0.0.1:4200" in said
+    assert "4200/api" not in said

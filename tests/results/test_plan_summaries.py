@@ -54,11 +54,13 @@ def test_worked_by_hand() -> None:
 
 @pytest.mark.parametrize("technique", ["train", "load", "recover", "distill"])
 def test_training_is_told_by_its_record(technique: str) -> None:
-    record = {"curve": [{}, {}, {}], "best_epoch": 2, "stopped": "early stopping"}
+    record: dict[str, Any] = {"curve": [{"number": n} for n in range(4)], "best_epoch": 2, "stopped": "early stopping"}
     record["rungs"] = [{"rung": "as it is", "score": 0.5}, {"rung": "recalibrate", "score": None}]
     words = "validation as it is 0.5000, best epoch 2 of 3, ended by early stopping"
     assert summarize_step(_step(technique, teacher="digest"), {}, record) == words
     assert summarize_step(_step(technique), {}, {}) == ""
+    start = {"curve": [{"number": 0}, {"number": 1}], "best_epoch": 0, "stopped": "epochs"}
+    assert summarize_step(_step(technique), {}, start) == "none of 1 epochs better than the start, ended by epochs"
 
 
 @pytest.mark.parametrize(("own", "words"), [("", GENERAL), (OWN_WORDS, f"3 layers halved by 0.25, {GENERAL}")])

@@ -110,6 +110,12 @@ def test_one_row_for_every_line_with_its_reason(told: ReportData, plain: PlainRu
             assert entry.card == plain.findings.cards[line.product.digest]
 
 
+def test_a_reason_does_not_repeat_the_name_beside_it(plain: PlainRun) -> None:
+    refused = dataclasses.replace(plain.findings.results[3], name="int8", refusal="int8: layer 3 is too small")
+    assert report_builder.reason_of(refused, plain.findings) == "layer 3 is too small"
+    assert report_builder.reason_of(dataclasses.replace(refused, name="mine"), plain.findings) == refused.refusal
+
+
 def test_the_baseline_is_the_chosen_row_when_the_test_refutes(plain: PlainRun) -> None:
     found = report_builder.build_report(refuted(plain.findings), plain.workspace.store, 1.0, {})
     assert [entry.name for entry in found.entries if entry.chosen] == ["baseline"]
@@ -132,6 +138,10 @@ def test_a_row_shows_its_stages_steps_and_curves(told: ReportData, plain: PlainR
     assert row.curves.keys() == {"baseline", "recover epochs 1"}
     assert [epoch["number"] for epoch in row.curves["baseline"]] == [1, 2]
     assert [epoch["number"] for epoch in row.curves["recover epochs 1"]] == [0, 1]
+    for label, curve in row.curves.items():
+        scores = {epoch["number"]: epoch["validation_score"] for epoch in curve}
+        assert scores[row.best_epochs[label]] == max(scores.values())
+    assert f"best epoch {row.best_epochs['baseline']} of 2" in row.steps[0]["summary"], "the same in chart and words"
 
 
 def test_the_test_cards_and_the_frame_are_those_of_the_run(told: ReportData, plain: PlainRun) -> None:

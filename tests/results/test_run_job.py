@@ -26,7 +26,7 @@ from tasks.core import Context, InputError, Workspace
 from tasks.evaluation import parity
 from tasks.kernels.onnx import description, sessions
 from tasks.techniques import TAGS, Technique
-from tasks.tracking import registry
+from tasks.tracking import open_client, registry
 
 NORMALIZE = {"step": "normalize", "scale": 16, "mean": [0.5], "std": [0.5]}
 BRANCHES = [
@@ -104,9 +104,10 @@ def test_every_hop_of_a_branch_is_in_its_card(job: Job) -> None:
     assert product is not None
     card = job.findings.cards[product.digest]
     hops = ["file → product", "ONNX → fused", "float → clean", "float → int8"]
-    assert [hop.hop for hop in card.parity] == hops
+    # A file that takes one example at a time is proven for many by running them one after another.
+    assert [hop.hop for hop in card.parity] == [*hops, "batch of 32 → 1"]
     assert card.size_ratio > 1
-    assert parity.parity_of(product, job.workspace.store) == card.parity
+    assert parity.parity_of(product, job.workspace.store) == card.parity[:-1]
 
 
 def test_the_product_is_registered_with_its_batch_of_one(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +117,7 @@ def test_the_product_is_registered_with_its_batch_of_one(job: Job, monkeypatch: 
     assert version.version == job.outcome.version.version
     monkeypatch.setenv("MLFLOW_TRACKING_URI", job.workspace.tracking_uri)
     schema = load_model("models:/theirs@champion").metadata.signature.inputs
-    assert [tensor.shape for tensor in schema.inputs] == [(1, 8, 8, 1)]
+    assert [tensor.shape for tensor in schema.inputs] == [(1, 1, 8, 8)]
     assert description.fixed_batch(file) == 1
 
 
@@ -138,6 +139,26 @@ def test_the_report_and_the_records_tell_of_the_file(job: Job) -> None:
     (name, text), *_ = mlflow_records.plans(job.findings.results[0], job.workspace.store).items()
     assert name == "0-load"
     assert json.loads(text)["record"]["parity"][0]["hop"] == "file → product"
+
+
+def test_the_parent_run_has_the_product_s_measurements_the_data_and_a_description(job: Job) -> None:
+    client = open_client(job.workspace.tracking_uri)
+    run = client.get_run(job.outcome.version.run_id)
+    product, metrics = job.findings.product, run.data.metrics
+    validation, test = job.findings.cards[product.digest], job.findings.test[product.digest]
+    assert metrics["validation.accuracy"] == pytest.approx(validation.score.value)
+    assert metrics["test.accuracy"] == pytest.approx(test.score.value)
+    assert metrics["test.drop"] == pytest.approx(test.drop.estimate.value)
+    assert metrics["latency.ratio"] == pytest.approx(test.latency.ratio.value)
+    assert metrics["size.bytes"] == test.size.bytes
+    (data,) = run.inputs.dataset_inputs
+    fingerprint = job.findings.prepared.dataset.fingerprint
+    assert (data.dataset.name, data.dataset.digest) == ("sklearn:digits", fingerprint[:36])
+    note = run.data.tags["mlflow.note.content"]
+    assert note.startswith(job.outcome.report.answer)
+    assert f"those of the product, {product.name}." in note
+    assert job.outcome.report.links["MLflow"].endswith(f"/runs/{run.info.run_id}")
+    assert job.outcome.report.links["start MLflow"].endswith(job.workspace.tracking_uri)
 
 
 def test_another_file_is_another_baseline(job: Job) -> None:
@@ -167,8 +188,10 @@ def test_a_plan_says_what_is_put_in_front_and_costs_no_training(tmp_path: Path) 
     plan.show_plan(found, console)
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
     front, first, second, last = 2, 9 * 16 + 5 * 16, 9 * 16 * onnx_files.WIDTH, 10 * onnx_files.WIDTH + 10
-    assert f"{front + first + second + last:,} parameters, as it is; in front of it: the recipe's prep" in text
-    assert "preprocessing and channels first" in text
+    assert f"{front + first + second + last:,} parameters, as it is" in text
+    assert "the file: takes pixels float32 (n, 1, 8, 8), gives scores float32 (n, 10)" in text
+    assert "the product: takes pixels uint8 (batch, 1, 8, 8), gives scores float32 (n, 10)" in text
+    assert "in front of the file: the recipe's preprocessing; measured: scores, read as rows" in text
     assert "Cost: at most no training: about 0.0 minutes" in text
     assert "eight: clean → int8" in text
 

@@ -177,16 +177,16 @@ def test_what_never_becomes_healthy_is_cleared_away(folder: Path, monkeypatch: p
 
 
 def test_the_screen_has_the_addresses_and_one_line_to_use_them(folder: Path) -> None:
-    site = ServiceState(
-        folder, {"prefect": 1234, "mlflow": 5678}, {"prefect": "started", "mlflow": "failed"}, ["mlflow ended"]
-    )
+    ports = {"prefect": 1234, "mlflow": 5678, "ray": 6379}
+    site = ServiceState(folder, ports, {"prefect": "started", "mlflow": "failed", "ray": "started"}, ["mlflow ended"])
     console = Console(width=100, record=True, quiet=False, file=open(os.devnull, "w"))  # noqa: SIM115
     local_services.show_services(site, console)
     lines = console.export_text().splitlines()
     assert [line.split() for line in lines if line.startswith("prefect")] == [
-        ["prefect", "started", "http://127.0.0.1:1234/api"]
-    ]
-    assert "export PREFECT_API_URL=http://127.0.0.1:1234/api" in lines
+        ["prefect", "started", "http://127.0.0.1:1234"]
+    ], "a browser opens the pages and not the API"
+    assert [line.split() for line in lines if line.startswith("ray")] == [["ray", "started"]], "it serves no pages"
+    assert any(line.startswith("export PREFECT_API_URL=http://127.0.0.1:1234/api RAY_ADDRESS=") for line in lines)
     assert "paredown: mlflow ended" in lines
 
 

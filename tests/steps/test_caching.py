@@ -9,8 +9,21 @@ from typing import Any
 
 import pytest
 from prefect import task
+from prefect.client.schemas.objects import State, StateType
 
-from tasks.core import Candidate, Context, InputError, Prepared, Split, Step, Update, Workspace, cache_key, silent
+from tasks.core import (
+    Candidate,
+    Context,
+    InputError,
+    Prepared,
+    Refusal,
+    Split,
+    Step,
+    Update,
+    Workspace,
+    cache_key,
+    silent,
+)
 from tasks.data import ingestion, preprocessing
 from tasks.data.data_spec import DataSpec
 from tasks.models.model_spec import ModelSpec
@@ -132,6 +145,31 @@ def test_a_step_s_error_comes_out_as_it_is(workspace: Workspace) -> None:
     for _ in range(2):  # and it is not remembered as an answer
         with pytest.raises(InputError, match="sklearn:digits"):
             run(ingestion.ingest, workspace, spec=spec, stamp="stamp", context=Context(workspace))
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_refusal_is_an_answer_and_is_not_stored(workspace: Workspace) -> None:
+    calls: list[int] = []
+    seen: list[State[Any]] = []
+
+    def halve(number: int) -> int:
+        calls.append(number)
+        if number % 2:
+            raise Refusal(f"halve: {number} is odd")
+        return number // 2
+
+    step = caching.cached_task(halve, "halve", "compress").with_options(
+        on_completion=[lambda task, run, state: seen.append(state)]
+    )
+    for _ in range(2):
+        with pytest.raises(Refusal, match="halve: 7 is odd"):
+            caching.run_cached(step, {"number": 7}, workspace, silent)
+    assert [(state.type, state.name, state.message) for state in seen] == [
+        (StateType.COMPLETED, "Refused", "halve: 7 is odd")
+    ] * 2
+    answers = [caching.run_cached(step, {"number": 8}, workspace, silent) for _ in range(2)]
+    assert [(answer.value, answer.cached) for answer in answers] == [(4, False), (4, True)]
+    assert calls == [7, 7, 8], "a refusal is asked anew, an answer is remembered"
 
 
 @pytest.mark.usefixtures("prefect_server")

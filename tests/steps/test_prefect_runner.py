@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from prefect import task
+from prefect.client.schemas.objects import TaskRun
 from rich.console import Console
 from support import runs
 
@@ -75,6 +76,20 @@ def test_a_step_that_writes_to_a_server_is_done_each_time_and_has_no_line(worksp
     assert [runner.run("write it", write, 1, place="there") for _ in range(2)] == ["there", "there"]
     assert calls == ["write 1 there"] * 2
     assert (runner.done, runner.reused, shown.getvalue()) == (0, [], "")
+
+
+def test_a_task_run_is_named_by_its_label(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    names: list[str] = []
+
+    def note(task: object, run: TaskRun, state: object) -> None:
+        names.append(run.name)
+
+    for verb in (double, write):
+        monkeypatch.setitem(STEPS, verb, STEPS[verb].with_options(on_completion=[note]))
+    runner, _ = runner_of(workspace)
+    runner.run("narrow-int8: channels {sparsity} 0.5", double, 5, Context(workspace))
+    runner.run("record narrow-int8", write, 1)
+    assert names == ["narrow-int8: channels {sparsity} 0.5", "record narrow-int8"]
 
 
 def test_without_prefect_every_verb_is_called(workspace: Workspace) -> None:

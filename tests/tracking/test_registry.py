@@ -71,7 +71,7 @@ def run(uri: str) -> str:
 
 def register(uri: str, run: str, model: Path, name: str, factor: float = 2.0, **tags: str) -> Version:
     expected = factor * PIXELS.reshape(2, 9).astype(np.float32)
-    return registry.register(uri, model, name, run, tags, {"image": PIXELS}, expected)
+    return registry.register(uri, model, name, run, tags, {"image": PIXELS}, {"logits": expected})
 
 
 def test_the_first_is_champion_and_later_ones_challenge(uri: str, run: str, tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_user_of_mlflow_predicts_with_a_frame_and_with_arrays(uri: str, run: s
     """What the docstring promises, in a process that has MLflow's address and nothing of ours."""
     expected = np.array([[130.0], [205.0], [302.0]], np.float32)
     text = {**ROWS, "city": ROWS["city"].astype(str)}
-    registry.register(uri, table_model(tmp_path / "model.onnx"), "table", run, {}, text, expected)
+    registry.register(uri, table_model(tmp_path / "model.onnx"), "table", run, {}, text, {"logits": expected})
     register(uri, run, image_model(tmp_path / "image.onnx"), "image")
     code = """
 import json, mlflow, numpy as np, pandas as pd

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -40,6 +42,40 @@ def test_a_run_is_taken_up_again_until_it_has_finished(uri: str) -> None:
     assert run.data.tags["paredown.recipe"] == "digits"
     tracking.close_run(uri, first, "FINISHED")
     assert tracking.open_run(uri, "resume", "flow", "key", parameters, {}) != first
+
+
+def test_an_experiment_opens_in_the_view_of_model_training(uri: str) -> None:
+    client = tracking.open_client(uri)
+    client.create_experiment("from before")
+    for name in ("from before", "new"):
+        tracking.open_run(uri, name, "flow", "key", {}, {})
+        assert client.get_experiment_by_name(name).tags["mlflow.experimentKind"] == "custom_model_development"
+
+
+def test_a_run_has_its_data_once_and_a_description(uri: str, parent: str, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").touch()
+    for name, source in (("rows.csv", str(tmp_path / "rows.csv")), ("digits", "sklearn:digits")):
+        dataset = tracking.DatasetRecord(name, "0123456789" * 6, source, {"train": 6, "test": 3})
+        for _ in range(2):
+            tracking.attach(uri, parent, RunContent(dataset=dataset, tags={tracking.NOTE: "In plain words."}))
+    run = tracking.open_client(uri).get_run(parent)
+    assert run.data.tags["mlflow.note.content"] == "In plain words."
+    found = {each.dataset.name: each.dataset for each in run.inputs.dataset_inputs}
+    assert len(run.inputs.dataset_inputs) == 2
+    assert found["rows.csv"].digest == "012345678901234567890123456789012345"
+    assert json.loads(found["rows.csv"].source) == {"uri": str(tmp_path / "rows.csv")}
+    assert json.loads(found["rows.csv"].profile) == {"train": 6, "test": 3}
+    assert (found["digits"].source_type, json.loads(found["digits"].source)["tags"]) == (
+        "code",
+        {"source": "sklearn:digits"},
+    )
+
+
+def test_without_a_server_the_page_of_a_run_has_a_command_that_serves_it(uri: str, parent: str) -> None:
+    links = tracking.run_links(uri, parent)
+    experiment = tracking.open_client(uri).get_run(parent).info.experiment_id
+    assert links["MLflow"] == f"http://127.0.0.1:5000/#/experiments/{experiment}/runs/{parent}"
+    assert shlex.split(links["start MLflow"]) == ["mlflow", "ui", "--backend-store-uri", uri]
 
 
 def test_closing_twice_keeps_the_time_of_the_first(uri: str, parent: str) -> None:

@@ -68,6 +68,27 @@ def test_the_user_s_packages_and_files_are_sent_and_what_is_installed_is_not(min
     assert "RAY_AUTH_MODE" not in sent["env_vars"]
 
 
+def test_workers_load_paredown_before_they_see_modules_with_its_names(tmp_path: Path) -> None:
+    from ray import cloudpickle
+
+    for name in ("tasks", "flows"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('the wrong one')")
+    sent = tmp_path / "sent"
+    sent.write_bytes(cloudpickle.dumps(cluster.load_own([str(ROOT)])))
+    code = f"""
+import pickle, sys
+load = pickle.load(open({str(sent)!r}, "rb"))
+before = list(sys.path)
+load()
+import tasks.core, flows.recipe
+print(tasks.__file__, flows.__file__, sys.path == before)
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, env={"PYTHONPATH": ""}
+    )
+    assert found.stdout.split() == [f"{ROOT / name / '__init__.py'}" for name in ("tasks", "flows")] + ["True"]
+
+
 def test_what_cannot_be_sent_is_refused_by_name(mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = tmp_path / "other"
     for folder in (mine, other):

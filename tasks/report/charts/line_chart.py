@@ -29,6 +29,7 @@ def lines(
     y_title: str,
     *,
     mark: float | None = None,
+    most: float = math.inf,
     width: float = 330,
     height: float = 190,
 ) -> str:
@@ -40,6 +41,7 @@ def lines(
         x_title: title of the x axis.
         y_title: title of the y axis.
         mark: a value of x that is marked with a vertical line; None for none.
+        most: the largest value of y that there can be.
         width: in pixels.
         height: in pixels.
     """
@@ -50,7 +52,7 @@ def lines(
     room = 14 + max(width_of(curve.label, 11.5) for curve in known)
     across = [point[0] for curve in known for point in curve.points]
     x = scale_of(across, 44, width - room, pad=0.02)
-    y = scale_of([point[1] for curve in known for point in curve.points], height - 44, 27)
+    y = scale_of([point[1] for curve in known for point in curve.points], height - 44, 27, most=most)
     parts = [axes(x, y, (x_title, y_title), marks(x, 4), marks(y, 4))]
     if mark is not None:
         parts.append(line(x(mark), y.start, x(mark), y.end, "mark"))

@@ -33,6 +33,8 @@ class ParetoView:
     lower_is_better: bool
     margin: float
     """How much worse than the baseline the goal allows a score to be, in the units of the y axis."""
+    highest: float = math.inf
+    """The highest score that there can be."""
     width: float = 1056
     height: float = 540
 
@@ -88,13 +90,15 @@ def _scales(points: Sequence[Point], base: Point | None, view: ParetoView) -> tu
     x = scale_of(costs, left, right, log=spread(costs, 4), pad=0.1)
     ends = (top, bottom) if view.lower_is_better else (bottom, top)
     if base is None or len(points) == 1:
-        return x, scale_of([end for point in points for end in (point.y.low, point.y.high)], *ends, pad=0.2)
+        scores = [end for point in points for end in (point.y.low, point.y.high)]
+        return x, scale_of(scores, *ends, pad=0.2, most=view.highest)
     losses = {point: view.sign * (base.y.value - point.y.value) for point in points}
     usual = statistics.median(loss for point, loss in losses.items() if point is not base)
     near = [point for point, loss in losses.items() if loss <= REACH * max(view.margin, usual)]
     scores = [end for point in near for end in (point.y.low, point.y.high)]
     edge = base.y.value - view.sign * 1.3 * view.margin
-    return x, scale_of([*scores, edge], *ends, pad=0.09 if len(near) == len(points) else 0.2)
+    pad = 0.09 if len(near) == len(points) else 0.2
+    return x, scale_of([*scores, edge], *ends, pad=pad, most=view.highest)
 
 
 def _band(base: Point, x: AxisScale, y: AxisScale, view: ParetoView) -> tuple[str, list[Box]]:

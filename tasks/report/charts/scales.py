@@ -32,6 +32,8 @@ class AxisScale:
     start: float
     end: float
     log: bool = False
+    most: float = math.inf
+    """The largest value that there can be; no tick is above it."""
 
     def __call__(self, value: float) -> float:
         """The pixel of a value."""
@@ -42,18 +44,26 @@ class AxisScale:
         return self.start + (value - low) / (high - low) * (self.end - self.start)
 
 
-def scale_of(values: Iterable[float], start: float, end: float, *, log: bool = False, pad: float = 0.06) -> AxisScale:
+def scale_of(
+    values: Iterable[float],
+    start: float,
+    end: float,
+    *,
+    log: bool = False,
+    pad: float = 0.06,
+    most: float = math.inf,
+) -> AxisScale:
     """The scale that contains all finite values, extended on both sides by the share `pad` of their range.
 
-    A logarithmic scale ignores values that are not positive. `start` and `end` are pixels.
+    A logarithmic scale ignores values that are not positive. `start` and `end` are pixels; `most` is as in `AxisScale`.
     """
     known = [value for value in values if math.isfinite(value) and (value > 0 or not log)] or [1.0]
     low, high = min(known), max(known)
     if log:
         room = (high / low) ** pad if high > low else 1.5
-        return AxisScale(low / room, high * room, start, end, log=True)
+        return AxisScale(low / room, high * room, start, end, log=True, most=most)
     room = (high - low) * pad if high > low else abs(high) * 0.1 or 1.0
-    return AxisScale(low - room, high + room, start, end)
+    return AxisScale(low - room, high + room, start, end, most=most)
 
 
 def spread(values: Iterable[float], factor: float) -> bool:
@@ -75,7 +85,7 @@ def ticks(scale: AxisScale, most: int = 6) -> list[float]:
 def _decades(scale: AxisScale, steps: Sequence[float]) -> list[float]:
     powers = range(math.floor(math.log10(scale.low)), math.ceil(math.log10(scale.high)) + 1)
     values = [step * 10.0**power for power in powers for step in steps]
-    return [value for value in values if scale.low <= value <= scale.high]
+    return [value for value in values if scale.low <= value <= min(scale.high, scale.most)]
 
 
 def _linear(scale: AxisScale, most: int) -> list[float]:
@@ -83,7 +93,7 @@ def _linear(scale: AxisScale, most: int) -> list[float]:
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * nice for nice in (1, 2, 2.5, 5, 10, 20) if power * nice >= rough)
     first = math.ceil(scale.low / step - 1e-9)
-    last = math.floor(scale.high / step + 1e-9)
+    last = math.floor(min(scale.high, scale.most) / step + 1e-9)
     return [index * step for index in range(first, last + 1)]
 
 

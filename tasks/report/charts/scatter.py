@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -36,17 +37,19 @@ def scatter(
     y_title: str,
     *,
     lower_is_better: bool,
+    most: float = math.inf,
     width: float = 330,
     height: float = 200,
 ) -> str:
     """The chart as SVG text; better scores are higher.
 
     Finished trials are filled discs, trials that were stopped early are hollow, and trials without a score are crosses
-    on the x axis. `name` is the title for screen readers; `width` and `height` are pixels.
+    on the x axis. `name` is the title for screen readers, `most` the largest score that there can be, and `width` and
+    `height` are pixels.
     """
     x, places, columns = _across([trial.at for trial in trials], width)
     ends = (27.0, height - 44) if lower_is_better else (height - 44, 27.0)
-    y = scale_of([trial.score for trial in trials if trial.score is not None], *ends, pad=0.12)
+    y = scale_of([trial.score for trial in trials if trial.score is not None], *ends, pad=0.12, most=most)
     parts = [axes(x, y, (x_title, y_title), columns, marks(y, 4))]
     for trial, place in sorted(zip(trials, places, strict=True), key=lambda pair: pair[0].best):
         parts.append(_mark(trial, place, height - 44 if trial.score is None else y(trial.score)))
