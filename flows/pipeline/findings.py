@@ -78,3 +78,13 @@ class Findings:
     """Name of the host on which latency was measured (`machine.host_name`)."""
     found: FoundBranches | None = None
     """The search for branches; None without one."""
+
+    @property
+    def baseline(self) -> Scorecard:
+        """The baseline's test scorecard."""
+        return self.test[self.results[0].stages[0].exported.digest]
+
+    @property
+    def has_learned(self) -> bool:
+        """Whether the baseline is better than the constant answer on the test split, by the estimate."""
+        return all(each.verdict != "no better" for each in self.baseline.references[:1])

@@ -63,7 +63,7 @@ def show_locations(outcome: Outcome, console: Console) -> None:
     rows = {
         "product": outcome.folder / "model.onnx",
         "report": outcome.folder / "report.html",
-        "registry": f"models:/{version.name}/{version.version} ({version.alias})",
+        "registry": version.uri,
         **tracking,
         "Prefect": page_of(api) if api else f"PREFECT_HOME={os.environ.get('PREFECT_HOME')} prefect server start",
     }

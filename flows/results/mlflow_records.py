@@ -17,7 +17,7 @@ from tasks.data import input_layout
 from tasks.search.results import SearchResult
 from tasks.tracking import NOTE, DatasetRecord, RunContent, open_run, record_child, record_trials, search_tags
 from tasks.tracking.metric_names import scorecard_metrics, scorecard_tags
-from tasks.tracking.registry import Version, register
+from tasks.tracking.registry import LEARNED, Version, register
 
 SAMPLE = 32
 """Number of validation examples on which the registered model is compared with the product."""
@@ -132,6 +132,7 @@ def register_product(findings: Findings, workspace: Workspace, runner: Runner) -
     outputs = {name: found for name, found in sessions.run_all(path, inputs).items() if isinstance(found, np.ndarray)}
     tags = scorecard_tags(findings.test[product.digest])
     tags |= {"paredown.candidate": product.digest, "paredown.meets_goal": str(findings.meets_goal).lower()}
+    tags[LEARNED] = str(findings.has_learned).lower()
     return runner.run(
         "register the product",
         register,

@@ -21,6 +21,7 @@ class Outcome:
     version: Version
     """The product in MLflow's registry."""
     exit_code: int
-    """The command line's exit code. 0: the goal is met; 3: it is not, and the product is the baseline."""
+    """The command line's exit code. 0: the goal is met; 3: it is not, and the product is the baseline, or
+    the baseline has learned nothing."""
     reused: tuple[str, ...] = ()
     """Labels of the steps that were answered from the store."""

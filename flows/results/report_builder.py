@@ -11,7 +11,7 @@ from flows.pipeline.findings import BranchResult, Findings
 from flows.recipe.schema import Recipe
 from flows.results import branch_search_report, near_misses, tradeoff_text
 from flows.results.plan_summaries import summarize_step
-from tasks.core import Candidate, Drop, Step, Store
+from tasks.core import Candidate, Drop, Scorecard, Step, Store
 from tasks.kernels.host.machine import host
 from tasks.kernels.statistics.metrics import METRICS, Metric
 from tasks.report.report_data import CandidateRow, MeasuredStage, ReportData
@@ -50,7 +50,36 @@ def build_report(findings: Findings, store: Store, seconds: float, links: dict[s
 
 
 def answer_of(findings: Findings) -> str:
-    """The result of the run in a sentence, with the numbers of the test split.
+    """The result of the run in one to three sentences: what is wrong with the baseline, then what was gained."""
+    return " ".join([*baseline_warnings(findings.baseline), product_answer(findings)])
+
+
+def baseline_warnings(card: Scorecard) -> list[str]:
+    """Sentences on a baseline that is not better than a simpler answer; none for one that is proven better.
+
+    Args:
+        card: the baseline's scorecard.
+    """
+    if not card.references:
+        return []
+    constant, *others = card.references
+    where, score = f"on {card.score.n:,} {card.split} examples", f"{card.metric} {card.score.value:.4f}"
+    if constant.verdict == "no better":
+        law = f"The baseline has learned nothing: {where} it is no better than to answer {constant.name}"
+        return [f"{law} ({score} against {constant.score.value:.4f}), so it becomes no champion."]
+    told = []
+    if constant.verdict == "not proven better":
+        gain = f"{constant.gain.value:.4f} [{constant.gain.low:.4f}, {constant.gain.high:.4f}]"
+        told.append(f"The baseline is not proven better than to answer {constant.name}: {where} it gains {gain}.")
+    for other in others:
+        if other.verdict == "no better":
+            scores = f"{score} against {other.score.value:.4f}"
+            told.append(f"The baseline is no better than {other.name} that is fitted in a second ({scores}, {where}).")
+    return told
+
+
+def product_answer(findings: Findings) -> str:
+    """What the product gains, in a sentence with the numbers of the test split.
 
     When no candidate meets the goal, it names the nearest miss on validation.
     """

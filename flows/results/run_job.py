@@ -41,7 +41,7 @@ def run_job(recipe: Recipe, workspace: Workspace, runner: Runner) -> Outcome:
         version = mlflow_records.register_product(findings, workspace, runner)
         links = {
             **run_links(uri, parent),
-            "registered model": f"models:/{version.name}/{version.version} ({version.alias})",
+            "registered model": version.uri,
         }
         report = report_builder.build_report(findings, workspace.store, time.monotonic() - started, links)
         folder = mlflow_records.publish(findings, render_report(report), workspace)
@@ -51,4 +51,4 @@ def run_job(recipe: Recipe, workspace: Workspace, runner: Runner) -> Outcome:
         runner.run("close the run", close_run, uri, parent, "FAILED")
         raise
     runner.run("close the run", close_run, uri, parent, "FINISHED")
-    return Outcome(report, findings, folder, version, 0 if findings.meets_goal else 3)
+    return Outcome(report, findings, folder, version, 0 if findings.meets_goal and findings.has_learned else 3)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from tasks.core import Candidate, Context, InputError, Latency, Prepared, Scorecard, SplitName, Store
 from tasks.data import input_layout
 from tasks.evaluation import evaluate
 from tasks.evaluation.evaluate import EvaluationData, EvaluationSpec, Product
 from tasks.evaluation.parity import parity_of
+from tasks.evaluation.references import constant_outputs
+from tasks.training.simple_model import simple_outputs
 
 SCORE = 0.01
 """Largest difference of the baseline's score between its training and its file, as a share of it."""
@@ -43,7 +46,7 @@ def evaluate_candidates(
         Refusal: a file's outputs are not finite; the message names it.
     """
     products = {each.digest: product_of(each, name, context.store) for name, each in candidates.items()}
-    examples = evaluation_data(prepared, spec.split, context.store)
+    examples = judging_data(prepared, spec, context.store)
     cards = evaluate.evaluate(products, baseline, examples, spec, timing=timing, progress=context.progress)
     if spec.split == "validation":
         model = next(each for each in candidates.values() if each.digest == baseline)
@@ -79,6 +82,15 @@ def check_training_score(baseline: Candidate, card: Scorecard, prepared: Prepare
 def product_of(candidate: Candidate, name: str, store: Store) -> Product:
     """A candidate's ONNX file as a product, with the parity of every conversion in its lineage."""
     return Product(candidate.digest, name, store.path(candidate.content), parity_of(candidate, store))
+
+
+def judging_data(prepared: Prepared, spec: EvaluationSpec, store: Store) -> EvaluationData:
+    """The raw inputs and the targets of a split, and the simpler answers beside which the baseline is judged."""
+    dataset = prepared.dataset
+    targets = store.get_array(dataset.splits["train"].targets)
+    simpler = [constant_outputs(targets, dataset.classes, spec.goal.metric)]
+    simpler += filter(None, [simple_outputs(prepared, spec.split, store)])
+    return replace(evaluation_data(prepared, spec.split, store), references=dict(simpler))
 
 
 def evaluation_data(prepared: Prepared, split: SplitName, store: Store) -> EvaluationData:

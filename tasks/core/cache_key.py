@@ -13,7 +13,7 @@ from tasks.core.spec import Spec
 from tasks.core.store import Store, digest_of
 from tasks.core.workspace import Context, Workspace
 
-VERSION = "2"
+VERSION = "3"
 """Part of every key; increased when cached results change their meaning."""
 
 
@@ -51,6 +51,7 @@ def references(answer: Any) -> Iterator[str]:
     elif isinstance(answer, Dataset):
         for split in answer.splits.values():
             yield from (split.inputs, split.targets)
+        yield from filter(None, (answer.profile,))
     elif isinstance(answer, Prepared):
         yield from (answer.fitted, *answer.inputs.values(), *references(answer.dataset))
     elif isinstance(answer, Mapping):

@@ -8,13 +8,17 @@ from typing import Literal
 SplitName = Literal["train", "validation", "test", "calibration"]
 
 
+MATRIX = "columns"
+"""Name of the one input for all columns of a wide table."""
+
+
 @dataclass(frozen=True)
 class Split:
     """One split: digests of its raw inputs and its targets, and the number of examples.
 
     Images: `inputs` is an array (count, height, width, channels), uint8 or float32, as the user's pixels are.
-    Tables: `inputs` is a frame with the raw columns. `targets` is int64 (count,) class indices, or float32
-    (count,) for regression.
+    Arrays: `inputs` is an array (count, …) of any shape, uint8, int64 or float32. Tables: `inputs` is a frame with the
+    raw columns. `targets` is int64 (count,) class indices, or float32 (count,) for regression.
     """
 
     inputs: str
@@ -24,22 +28,48 @@ class Split:
 
 @dataclass(frozen=True)
 class Column:
-    """One raw column of a table: numbers (NaN where missing), or text categories (empty text where missing)."""
+    """One raw column of a table: numbers (NaN where missing), or text categories (empty text where missing).
+
+    The other fields say how the cells of a text file are written. Every later file is read by them.
+    """
 
     name: str
     kind: Literal["number", "category"]
+    decimal: str = "."
+    """The decimal mark of the numbers."""
+    thousands: str = ""
+    """The separator of their thousands."""
+    unit: str = ""
+    """The currency sign, or `%`, that stands beside them and is left out."""
+    missing: tuple[str, ...] = ()
+    """Words among the numbers that mean a missing value, besides the usual ones."""
+    texts: tuple[str, ...] = ()
+    """The texts of a category column in the source; empty when they are very many."""
+    truth: bool = False
+    """Whether the text is true and false, in any case of letters, which becomes `True` and `False`."""
+
+
+@dataclass(frozen=True)
+class TextFormat:
+    """How the recipe says that a text file is written; empty where the file itself shows it."""
+
+    separator: str = ""
+    encoding: str = ""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set, checked and split. `fingerprint` is the digest of its content, without `source` and `skipped`."""
+    """A data set, checked and split. `fingerprint` is the digest of its content.
+
+    What only tells of the source (`source`, `skipped`, `text_format`, `profile`) is not part of the fingerprint.
+    """
 
     source: str
-    kind: Literal["images", "table"]
+    kind: Literal["images", "array", "table"]
     task: Literal["classification", "regression"]
     input_shape: tuple[int, ...]
-    """(height, width, channels) of one image, or (columns,) of a table."""
-    input_dtype: Literal["uint8", "float32", "columns"]
+    """(height, width, channels) of one image, the shape of one example of an array, or (columns,) of a table."""
+    input_dtype: Literal["uint8", "int64", "float32", "columns"]
     columns: tuple[Column, ...]
     classes: tuple[str, ...]
     """Class names in the order of the target's indices; empty for regression."""
@@ -47,11 +77,37 @@ class Dataset:
     skipped: tuple[str, ...]
     """Names of the examples that were left out, when the recipe says `on_bad: skip`."""
     fingerprint: str
+    input_name: str = "image"
+    """Name of the product's input: `image`, the array's own name in its source, or of a table MATRIX where all columns
+    are one input, side by side; otherwise without meaning for a table."""
+    text_format: TextFormat = TextFormat()
+    """How the source of a table is written, where the recipe says so."""
+    profile: str = ""
+    """Digest of what was understood of a table (JSON, `table_profile.profile_of`) or of encoded images
+    (`image_profile.describe_images`); empty for other data. Both have `suspicions`, a list of sentences."""
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether this is a table whose columns are one input of the product, side by side."""
+        return self.kind == "table" and self.input_name == MATRIX
 
     @property
     def outputs(self) -> int:
         """Outputs of a model for one example: the number of classes, or 1 for regression."""
         return len(self.classes) if self.task == "classification" else 1
+
+
+@dataclass(frozen=True)
+class InputLayout:
+    """How a product takes raw data, where it is not as the data set holds them: as an ONNX file of others does."""
+
+    name: str
+    """Name of its only input."""
+    axes: Literal["as they are", "NHWC", "NCHW", "NHW", "NC"]
+    """Images: N examples, H height, W width, C channels; NHW are grey images without an axis for their channel. Tables:
+    NC, all columns side by side. Arrays stay as they are."""
+    dtype: str
+    """Element type, a NumPy name."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +118,9 @@ class Prepared:
     fitted: str
     """Digest of the fitted preprocessing (JSON)."""
     inputs: dict[SplitName, str]
-    """Digest of each split's compact model inputs: the raw pixels of images, float32 (count, features) of tables."""
+    """Digest of each split's compact model inputs: the raw pixels of images and the raw arrays, float32 (count,
+    features) of tables."""
     input_shape: tuple[int, ...]
-    """Shape of one network input: (channels, height, width), or (features,)."""
+    """Shape of one network input: (channels, height, width), the shape of an array's example, or (features,)."""
+    layout: InputLayout | None = None
+    """How products take the raw data; None: as the data set holds them, under its own names."""

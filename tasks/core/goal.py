@@ -9,7 +9,18 @@ from pydantic import Field
 from tasks.core.scorecard import Estimate
 from tasks.core.spec import Spec
 
-MetricName = Literal["accuracy", "f1", "log_loss", "roc_auc", "mae", "rmse"]
+MetricName = Literal[
+    "accuracy",
+    "balanced_accuracy",
+    "f1",
+    "log_loss",
+    "roc_auc",
+    "average_precision",
+    "calibration_error",
+    "mae",
+    "rmse",
+    "r2",
+]
 TIE = 0.1
 """Default of `Goal.tie`."""
 SHARES = {"estimate": 0.0, "likely": 0.8416 / 1.96, "proven": 1.0}
@@ -44,7 +55,8 @@ class Goal(Spec):
     """The product with the least `minimize` whose metric is within `max_drop` of the baseline's."""
 
     metric: MetricName = "accuracy"
-    """The metric that must be kept; log_loss, mae and rmse are better when lower."""
+    """The metric that must be kept. log_loss, calibration_error, mae and rmse are better when lower; f1 is the
+    unweighted mean over the classes."""
     max_drop: float = Field(default=0.01, ge=0)
     """How much of the metric the product may lose against the baseline, in the metric's own unit."""
     minimize: Literal["latency", "bytes"] = "latency"

@@ -13,6 +13,8 @@ from typing import Any
 
 from tasks.core.errors import InputError, nearest_choice
 
+OWN = ("tasks", "flows")
+"""The packages of Paredown itself."""
 ANY_FAILURE = (Exception, SystemExit)
 """Exceptions caught from the import of a user's module, which may fail in any way; the message names the cause."""
 
@@ -33,7 +35,7 @@ def resolve(target: str, path: str, what: str = "function") -> Callable[..., Any
 
     Raises:
         InputError: the form is wrong, the module or the name does not exist (the message suggests the nearest one),
-            the name is not callable, or the module fails when it is imported.
+            the name is not callable, the module fails when it is imported, or Paredown's own package has its name.
     """
     if not is_import_path(target):
         raise InputError("must have the form module:name", path=path, value=target)
@@ -43,8 +45,10 @@ def resolve(target: str, path: str, what: str = "function") -> Callable[..., Any
         module = importlib.import_module(module_name)
         found: Callable[..., Any] | None = getattr(module, name, None)
     except ANY_FAILURE as error:
-        raise _failed(error, target, path) from error
+        raise _hidden(target, path) or _failed(error, target, path) from error
     if not callable(found):
+        if hidden := _hidden(target, path):
+            raise hidden
         public = (key for key, value in vars(module).items() if callable(value) and not key.startswith("_"))
         near = nearest_choice(name, public)
         law = f"must name a {what} of the module {module_name}"
@@ -66,6 +70,16 @@ def _see_current_folder() -> None:
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     importlib.invalidate_caches()
+
+
+def _hidden(target: str, path: str) -> InputError | None:
+    """The InputError for a module of the current folder that has the name of a package of Paredown; None otherwise."""
+    name = target.partition(":")[0].partition(".")[0]
+    here = Path.cwd()
+    if name not in OWN or here == Path(__file__).resolve().parents[2]:
+        return None
+    is_there = (here / f"{name}.py").exists() or (here / name).is_dir()
+    return InputError(f"the module {name} is Paredown's own; rename yours", path=path) if is_there else None
 
 
 def _failed(error: BaseException, target: str, path: str) -> InputError:

@@ -9,43 +9,50 @@ THIN = "\N{NARROW NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 
 
+BOUNDED = ("accuracy", "f1", "roc_auc")
+"""Metrics whose scores lie between 0 and 1."""
+MOST = 4
+"""Most decimals of a score; its differences may have more."""
+
+
 @dataclass(frozen=True)
 class Unit:
-    """How a metric is written: accuracy in per cent and its differences in points, other metrics unscaled."""
+    """How a metric is written: scores and their differences as plain numbers in the metric's own unit."""
 
-    scale: float
-    suffix: str
-    difference: str
-    """The suffix of a difference of two scores."""
     decimals: int
-    most: int
-    """Most decimals of a score; its differences may have more."""
+    bounded: bool
+    """Whether scores lie between 0 and 1."""
+
+    @property
+    def highest(self) -> float:
+        """The best score that there can be."""
+        return 1.0 if self.bounded else math.inf
+
+    def clip(self, score: float) -> float:
+        """A score, or an end of its interval, moved to the nearest score that there can be."""
+        return min(max(score, 0.0), 1.0) if self.bounded else score
 
     def score(self, value: float) -> str:
-        """A score with its unit: `91.24 %`."""
-        return fixed(value * self.scale, min(self.decimals, self.most)) + self.suffix
+        """A score: `0.9124`."""
+        return fixed(value, min(self.decimals, MOST))
 
     def change(self, value: float) -> str:
-        """A difference of scores with its unit: `0.40 points`."""
-        return fixed(value * self.scale, self.decimals) + self.difference
+        """A difference of scores: `0.0040`."""
+        return fixed(value, self.decimals)
 
     def score_span(self, low: float, high: float) -> str:
-        """The interval of a score, without its unit: `[90.71, 91.77]`."""
-        digits = min(self.decimals, self.most)
-        return span(fixed(low * self.scale, digits), fixed(high * self.scale, digits))
+        """The interval of a score: `[0.9071, 0.9177]`."""
+        return span(self.score(low), self.score(high))
 
     def change_span(self, low: float, high: float) -> str:
-        """The interval of a difference, without its unit."""
-        return span(fixed(low * self.scale, self.decimals), fixed(high * self.scale, self.decimals))
+        """The interval of a difference."""
+        return span(self.change(low), self.change(high))
 
 
 def unit_of(metric: str, resolution: float) -> Unit:
     """The unit of a metric; its decimals show three digits of `resolution` (the margin, in the metric's unit)."""
-    percent = metric == "accuracy"
-    scale = 100.0 if percent else 1.0
-    finest = 2 if resolution <= 0 else 2 - math.floor(math.log10(resolution * scale))
-    suffix, difference = (f"{THIN}%", f"{THIN}points") if percent else ("", "")
-    return Unit(scale, suffix, difference, min(max(finest, 0), 6), 2 if percent else 4)
+    finest = 2 if resolution <= 0 else 2 - math.floor(math.log10(resolution))
+    return Unit(min(max(finest, 0), 6), metric in BOUNDED)
 
 
 def span(low: str, high: str) -> str:

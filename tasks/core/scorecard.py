@@ -8,6 +8,7 @@ from typing import Literal
 from tasks.core.dataset import SplitName
 
 DropVerdict = Literal["proven within", "within, not proven", "beyond"]
+GainVerdict = Literal["better", "not proven better", "no better"]
 LatencyVerdict = Literal["faster", "slower", "no measurable change"]
 
 
@@ -79,6 +80,19 @@ class Size:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """A simpler answer beside the baseline, paired on the same examples."""
+
+    name: str
+    """What it is, as text: `always 'no'`, or `a logistic regression`."""
+    score: Estimate
+    gain: Estimate
+    """By how much the baseline is better, in the metric's own unit."""
+    verdict: GainVerdict
+    """`better` where the whole interval of the gain is above 0, `no better` where its estimate is not."""
+
+
+@dataclass(frozen=True)
 class Scorecard:
     """All measurements that selection uses. Never part of the cache key of the work that it scores."""
 
@@ -98,3 +112,5 @@ class Scorecard:
     size_ratio: float
     """The baseline's bytes over this one's: above 1 is smaller."""
     parity: tuple[Parity, ...]
+    references: tuple[Reference, ...] = ()
+    """Of the baseline: the constant answer first, then a simple model if there is one."""

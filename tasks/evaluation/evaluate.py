@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from tasks.core import (
     Latency,
     Parity,
     Progress,
+    Reference,
     Refusal,
     Runtime,
     Scorecard,
@@ -25,6 +26,7 @@ from tasks.core import (
     silent,
 )
 from tasks.evaluation import parity, scoring
+from tasks.evaluation.references import compare_references
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +57,8 @@ class EvaluationData:
     """Input name → array: `image` (n, height, width, channels), or (n, 1) for each column."""
     targets: np.ndarray
     """Class indices or numbers, (n,)."""
+    references: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Simpler answers beside which the baseline is judged, as in `references.compare_references`."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,7 @@ def evaluate(
             hops[digest] += (hop,)
         progress(_share(0.4 * done / len(products), f"ran {product.name} on {len(targets)} examples"))
     quality = scoring.score_products(outputs, baseline, targets, spec.goal)
+    judged = compare_references(outputs[baseline], targets, dict(examples.references), spec.goal)
     latency = timing or measure_latency(products, baseline, inputs, spec.runtime, progress)
     sizes = {digest: measure_size(product, inputs, spec.runtime) for digest, product in products.items()}
     progress(_share(1.0, f"scored {len(products)} products"))
@@ -115,6 +120,7 @@ def evaluate(
             latency[digest],
             sizes[digest],
             sizes[baseline].bytes,
+            judged if digest == baseline else (),
         )
         for digest, product in products.items()
     }
@@ -131,6 +137,7 @@ def _card(
     latency: Latency,
     size: Size,
     baseline_bytes: int,
+    references: tuple[Reference, ...],
 ) -> Scorecard:
     from tasks.kernels.host.machine import host_name
 
@@ -148,6 +155,7 @@ def _card(
         size=size,
         size_ratio=baseline_bytes / size.bytes,
         parity=product.parity,
+        references=references,
     )
 
 

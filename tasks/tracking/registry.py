@@ -23,6 +23,8 @@ Provider = Literal["cpu", "cuda"]
 TOLERANCE = 1e-4
 """Largest accepted difference between MLflow's predictions and the product's, relative to the largest absolute output
 (at least 1)."""
+LEARNED = "paredown.learned"
+"""Tag of a version: `false` where its baseline is no better than a constant answer."""
 _FILE = "model.onnx"
 _PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
 _PACKAGES = {"cpu": "onnxruntime", "cuda": "onnxruntime-gpu"}
@@ -30,12 +32,17 @@ _PACKAGES = {"cpu": "onnxruntime", "cuda": "onnxruntime-gpu"}
 
 @dataclass(frozen=True)
 class Version:
-    """One version of a registered model, and the alias that it has."""
+    """One version of a registered model, and the alias that it has, if any."""
 
     name: str
     version: int
-    alias: Alias
+    alias: Alias | None
     run_id: str
+
+    @property
+    def uri(self) -> str:
+        """Where MLflow finds the version, with its alias, as text."""
+        return f"models:/{self.name}/{self.version} ({self.alias or 'no alias'})"
 
 
 def register(
@@ -103,7 +110,11 @@ def champion(uri: str, name: str, folder: Path | None = None) -> tuple[Version, 
         law = "there must be a registered model of this name" + ("" if known else ", but none is registered")
         raise InputError(law, path="name", value=name, nearest=nearest_choice(name, known))
     if "champion" not in known[name].aliases:
-        raise InputError("the registered model must have a champion", path="name", value=name)
+        law = "the registered model must have a champion"
+        newest = client.search_model_versions(f"name = {quoted(name)}", max_results=1)
+        if newest and newest[0].tags.get(LEARNED) == "false":
+            law = f"{law}; the baseline of its version {newest[0].version} is no better than a constant answer"
+        raise InputError(law, path="name", value=name)
     version = client.get_model_version(name, str(known[name].aliases["champion"]))
     file = _download(client, uri, version, folder) / _FILE
     if version.tags.get("paredown.file") not in (None, digest_file(file)):
@@ -248,7 +259,12 @@ def _difference(predicted: np.ndarray, expected: np.ndarray) -> str | None:
 
 
 def _offer(client: MlflowClient, version: ModelVersion) -> Version:
-    """Makes the version champion if the name has none, otherwise challenger; an existing champion is not replaced."""
+    """Makes the version champion if the name has none, otherwise challenger; an existing champion is not replaced.
+
+    A version whose tag LEARNED is `false` gets no alias.
+    """
+    if version.tags.get(LEARNED) == "false":
+        return Version(version.name, int(version.version), None, version.run_id)
     aliases = client.get_registered_model(version.name).aliases
     number = int(version.version)
     alias: Alias = "champion" if int(aliases.get("champion", number)) == number else "challenger"

@@ -14,7 +14,7 @@ import pytest
 from support import datasets, runs
 
 from tasks.core import Candidate, Estimate, Goal, Latency, Prepared, Split, Step, cache_key
-from tasks.data.preprocessing import Normalize
+from tasks.data.preprocessing_spec import Normalize
 from tasks.models.model_spec import ModelSpec
 from tasks.training.train_spec import TrainSpec
 

@@ -54,6 +54,16 @@ def test_functions_and_classes_are_found_installed_and_in_the_current_folder(wri
     assert isinstance(resolve("my_found:Net", "x"), type)
 
 
+def test_a_module_with_a_name_of_paredown_s_own_is_to_be_renamed(write: Write) -> None:
+    missing = mistake("tasks:net")
+    assert missing.startswith("model.factory: must name a function of the module tasks")
+    write("tasks.py", "def net(): return 7")
+    write("flows/nets.py", "def net(): return 7")
+    for target, name in (("tasks:net", "tasks"), ("flows.nets:net", "flows")):
+        assert mistake(target) == f"model.factory: the module {name} is Paredown's own; rename yours"
+    assert resolve("tasks.architectures:convnet", "x").__module__ == "tasks.architectures.convnet"
+
+
 def test_an_absent_module_is_answered_with_the_nearest(write: Write) -> None:
     write("my_nets_one.py")
     write("my_parts/__init__.py")

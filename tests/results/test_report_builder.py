@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from support import report_data
 
 from flows.pipeline.findings import Findings
 from flows.recipe.loading import validate_recipe
 from flows.results import report_builder
-from tasks.core import Goal, Scorecard
+from tasks.core import Estimate, Goal, Reference, Scorecard
 from tasks.core.goal import Limits
 from tasks.evaluation.selection import select
 from tasks.kernels.statistics.metrics import METRICS
@@ -65,7 +66,7 @@ def test_the_answer_has_the_numbers_of_the_test(plain: PlainRun) -> None:
     ratio = dataclasses.replace(card.latency.ratio, value=2.25)
     fast = dataclasses.replace(card.latency, ratio=ratio, verdict="faster")
     found = with_test(plain.findings, name="narrow", drop=drop, latency=fast, size_ratio=3.21)
-    assert report_builder.answer_of(found) == (
+    assert report_builder.product_answer(found) == (
         "narrow is 2.25× as fast as the baseline and 3.21× smaller; "
         "on 1,360 test examples it loses 0.0042 accuracy: proven within 1."
     )
@@ -73,23 +74,23 @@ def test_the_answer_has_the_numbers_of_the_test(plain: PlainRun) -> None:
         drop, estimate=dataclasses.replace(drop.estimate, value=-0.01), verdict="within, not proven", needed=4321
     )
     slow = dataclasses.replace(fast, verdict="no measurable change")
-    assert report_builder.answer_of(with_test(found, drop=gained, latency=slow)) == (
+    assert report_builder.product_answer(with_test(found, drop=gained, latency=slow)) == (
         "narrow is not measurably faster than the baseline (no measurable change) and 3.21× smaller; on 1,360 test "
         "examples it gains 0.0100 accuracy: within 1, though 1360 examples do not prove it; 4,321 examples would."
     )
     same = dataclasses.replace(drop, estimate=dataclasses.replace(drop.estimate, value=0.0))
-    assert "it loses no accuracy:" in report_builder.answer_of(with_test(found, drop=same))
+    assert "it loses no accuracy:" in report_builder.product_answer(with_test(found, drop=same))
 
 
 def test_the_answer_when_nothing_suits_or_the_test_refutes(plain: PlainRun) -> None:
-    said = report_builder.answer_of(nothing_chosen(plain.findings))
+    said = report_builder.product_answer(nothing_chosen(plain.findings))
     assert said.startswith(
         "No candidate keeps accuracy within 1 and gains on latency: the product is the baseline. "
         "The nearest miss is narrow"
     )
     assert said.endswith(", above the limit 1.")
     name = plain.findings.test[plain.findings.choice.chosen].name
-    assert report_builder.answer_of(refuted(plain.findings)) == (
+    assert report_builder.product_answer(refuted(plain.findings)) == (
         f"{name} was chosen on validation, but on test it loses 0.0312 accuracy, beyond 1: the product is the baseline."
     )
 
@@ -204,3 +205,41 @@ def test_a_trial_beyond_the_limits_has_no_score_but_a_reason() -> None:
     within = Trial(4, {"a": 1}, -0.25, ((1, -0.25),), "finished", 1.0, {"bytes": 90.0})
     row = report_builder.trial_row(within, METRICS["rmse"], None)
     assert (row["score"], row["cost"], row["epochs"], row["reason"]) == (0.25, None, 1, "")
+
+
+def compared(*gains: tuple[str, float, float]) -> Scorecard:
+    """A baseline of accuracy 0.9 on 500 test examples: names with the gain and half of its interval."""
+    references = []
+    for name, gain, half in gains:
+        verdict: Any = "better" if gain > half else "not proven better" if gain > 0 else "no better"
+        score = Estimate(0.9 - gain, 0.9 - gain - half, 0.9 - gain + half, 500)
+        references.append(Reference(name, score, Estimate(gain, gain - half, gain + half, 500), verdict))
+    card = report_data.card("baseline", 0.9, 0.0, 2.84, 1_102_336, n=500, split="test")
+    return dataclasses.replace(card, references=tuple(references))
+
+
+@pytest.mark.parametrize(
+    ("gains", "sentences"),
+    [
+        ((), []),
+        ((("always 'no'", 0.3, 0.02), ("a logistic regression", 0.1, 0.02)), []),
+        (
+            (("always 'no'", 0.0, 0.02), ("a logistic regression", -0.1, 0.02)),
+            [
+                "The baseline has learned nothing: on 500 test examples it is no better than to answer always 'no' "
+                "(accuracy 0.9000 against 0.9000), so it becomes no champion."
+            ],
+        ),
+        (
+            (("always 'no'", 0.01, 0.02), ("a logistic regression", -0.05, 0.02)),
+            [
+                "The baseline is not proven better than to answer always 'no': on 500 test examples it gains 0.0100 "
+                "[-0.0100, 0.0300].",
+                "The baseline is no better than a logistic regression that is fitted in a second (accuracy 0.9000 "
+                "against 0.9500, on 500 test examples).",
+            ],
+        ),
+    ],
+)
+def test_a_baseline_that_a_simpler_answer_equals_comes_first(gains: Any, sentences: list[str]) -> None:
+    assert report_builder.baseline_warnings(compared(*gains)) == sentences

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 from rich.console import Console
+from sklearn.datasets import load_digits
 from support import onnx_files, runs
 
 from flows.cli import plan, predict
@@ -79,7 +80,8 @@ def recipe_of(file: Path, **changes: Any) -> Recipe:
 def job(tmp_path_factory: pytest.TempPathFactory, short_timing: None) -> Job:
     """A file with a batch of one, of an old operator set, whose constants are inputs, too."""
     home = tmp_path_factory.mktemp("theirs")
-    made = onnx_files.network((1, 1, 8, 8), 10, opset=9, ir=4, listed=True)
+    made, digits = onnx_files.network((1, 1, 8, 8), 10, opset=9, ir=4, listed=True), load_digits()
+    onnx_files.learn(made, (digits.images[:, None] / 16 - 0.5) / 0.5, digits.target)
     file = onnx_files.write(made, home / "theirs.onnx")
     recipe, workspace, runner = recipe_of(file), runs.workspace(home), runs.Remembering()
     return Job(recipe, workspace, file, runner, run_job.run_job(recipe, workspace, runner))

@@ -12,7 +12,8 @@ from support import runs
 from tasks.core import Column, Dataset, Prepared, Split, SplitName, Store, digest_of
 from tasks.data.data_spec import DataSpec
 from tasks.data.ingestion import ingest, source_stamp
-from tasks.data.preprocessing import PreprocessStep, preprocess
+from tasks.data.preprocessing import preprocess
+from tasks.data.preprocessing_spec import PreprocessStep
 
 ORDER: tuple[SplitName, ...] = ("train", "validation", "test", "calibration")
 
@@ -48,6 +49,22 @@ def table_set(
     task: Any = "classification" if classes else "regression"
     names = tuple(f"class {index}" for index in range(classes))
     return Dataset("memory", "table", task, (len(columns),), "columns", columns, names, parts, (), digest_of("y"))
+
+
+def array_set(
+    store: Store, splits: Mapping[SplitName, tuple[np.ndarray, np.ndarray]], classes: int = 0, name: str = "x"
+) -> Dataset:
+    """An array (count, …) called `name` with its targets for each split → a dataset; without classes a regression."""
+    kind: Any = "int64" if classes else "float32"
+    parts = {
+        split: Split(store.put_array(values), store.put_array(targets.astype(kind)), len(values))
+        for split, (values, targets) in splits.items()
+    }
+    first = next(iter(splits.values()))[0]
+    task, dtype = ("classification" if classes else "regression"), str(first.dtype)
+    names = tuple(f"class {index}" for index in range(classes))
+    content: Any = ("memory", "array", task, first.shape[1:], dtype, (), names, parts, (), digest_of("z"), name)
+    return Dataset(*content)
 
 
 def ingested(spec: DataSpec, store: Store) -> Dataset:

@@ -12,8 +12,7 @@ from tasks.report.report_data import BranchSearchReport, CandidateRow, MeasuredS
 
 HOST = "xeon-8375c avx512-vnni 2 cores ort 1.31"
 ANSWER = (
-    "“narrow” runs 3.5 times as fast as the baseline in a file 12 times smaller, "
-    "and loses 0.49 points of accuracy on test."
+    "“narrow” runs 3.5 times as fast as the baseline in a file 12 times smaller, and loses 0.0049 accuracy on test."
 )
 FOUND = (
     "24 trials: 11 finished, 6 stopped early, 6 given up, 1 failed. The best that was found, found 12, meets the goal: "
@@ -176,7 +175,7 @@ def entries() -> tuple[CandidateRow, ...]:
         ),
         entry("shallow", shallow, "Within the margin, but slower than narrow.", stages=shallow_stages),
         entry("sparse <80 %>", sparse, "No measurable change of latency: zeros cost as much as numbers here."),
-        entry("student", tiny, "Drop of 2.19 points is beyond the margin of 1 point."),
+        entry("student", tiny, "Drop of 0.0219 is beyond the margin of 0.01."),
         entry("dense + 12 epochs", dense, "A control: the same extra training, nothing removed.", role="control"),
         entry("low rank", None, "Refused: layer conv1 has 3 input channels, so no rank below 3 saves work."),
     )
@@ -291,7 +290,7 @@ def unmet() -> ReportData:
     """No candidate meets the goal, so the baseline is the product."""
     report = sample()
     changed = tuple(dataclasses.replace(row, chosen=row.role == "baseline") for row in report.entries)
-    answer = "No candidate stays within 0.1 points of accuracy; the product is the baseline."
+    answer = "No candidate stays within 0.001 of accuracy; the product is the baseline."
     goal = Goal(metric="accuracy", max_drop=0.001)
     return dataclasses.replace(report, answer=answer, goal=goal, entries=changed, test=report.test[:1])
 

@@ -183,3 +183,17 @@ def test_registering_is_silent(uri: str, run: str, tmp_path: Path, capfd: pytest
     register(uri, run, image_model(tmp_path / "model.onnx"), "silent")
     registry.champion(uri, "silent", tmp_path / "download")
     assert capfd.readouterr() == ("", "")
+
+
+def test_what_learned_nothing_gets_no_alias_and_prediction_says_so(uri: str, run: str, tmp_path: Path) -> None:
+    nothing = {"paredown.candidate": "n", registry.LEARNED: "false"}
+    first = register(uri, run, image_model(tmp_path / "1"), "useless", **nothing)
+    assert (first.alias, first.uri) == (None, "models:/useless/1 (no alias)")
+    law = "must have a champion; the baseline of its version 1 is no better than a constant answer"
+    with pytest.raises(InputError, match=law):
+        registry.champion(uri, "useless")
+    second = register(uri, run, image_model(tmp_path / "2", 3.0), "useless", 3.0, **{registry.LEARNED: "true"})
+    assert second.alias == "champion"
+    third = register(uri, run, image_model(tmp_path / "3", 4.0), "useless", 4.0, **nothing)
+    assert third.alias is None
+    assert registry.champion(uri, "useless")[0].version == 2

@@ -49,16 +49,19 @@ def spread_out(count: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, count - 1, min(count, MOST)).astype(np.int64))
 
 
-def by_image(pixels: Array) -> dict[str, Floats]:
-    """Mean and standard deviation of each channel, one number for each image: (count,) by a name in words.
+def by_channel(values: Array) -> dict[str, Floats]:
+    """Mean and standard deviation of each channel, one number for each example: (count,) by a name in words.
 
-    `pixels` is (count, height, width, channels). Whole images are compared because the pixels of one image are not
-    independent.
+    `values` is (count, …, channels), as (count, height, width, channels) of images, or (count, channels), where only
+    the means are given. Whole examples are compared because the pixels of one image are not independent.
     """
-    flat = np.asarray(pixels, np.float64).reshape(len(pixels), -1, pixels.shape[-1])
+    flat = np.asarray(values, np.float64).reshape(len(values), -1, values.shape[-1])
     channels = range(flat.shape[2])
-    means = {f"mean of channel {index} over an image": flat[..., index].mean(1) for index in channels}
-    return means | {f"spread of channel {index} over an image": flat[..., index].std(1) for index in channels}
+    if values.ndim == 2:
+        return {f"number {index} of an example": flat[:, 0, index] for index in channels}
+    what = "image" if values.ndim == 4 else "example"
+    means = {f"mean of channel {index} over an {what}": flat[..., index].mean(1) for index in channels}
+    return means | {f"spread of channel {index} over an {what}": flat[..., index].std(1) for index in channels}
 
 
 def central(values: Array) -> str:

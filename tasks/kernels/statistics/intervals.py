@@ -113,6 +113,30 @@ def percentiles(values: Floats, level: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def unseen_share(n: float, z: float = Z95) -> float:
+    """The share of all examples that can be of a kind of which `n` random ones show none: z²/(n + z²).
+
+    It is the upper end of Wilson's interval of 0 of n, and the half width of Tango's interval where two models agree on
+    all n examples. A resample knows only the kinds that it has seen, so no bootstrap interval may be narrower.
+    """
+    return z * z / (n + z * z)
+
+
+def needed_by_share(estimate: float, scale: float, margin: float, z: float = Z95) -> int | None:
+    """The smallest number of examples at which `unseen_share` times `scale` is within `margin - estimate`.
+
+    None when the estimate itself is not below the margin.
+    """
+    if estimate >= margin:
+        return None
+    return max(1, math.ceil(z * z * (scale / (margin - estimate) - 1) - 1e-9))
+
+
+def at_least(interval: tuple[float, float], around: float, half: float) -> tuple[float, float]:
+    """The interval (low, high), widened where it reaches less than `half` below or above the estimate `around`."""
+    return min(interval[0], around - half), max(interval[1], around + half)
+
+
 def ratio_interval(ratios: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
     """(ratio, low, high): geometric mean of positive ratios, one for each process, with a t-interval of their logs.
 

@@ -6,6 +6,7 @@ Weights of ones give the plain metric; the counts of a resample give its bootstr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -13,24 +14,25 @@ from typing import Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Outputs = NDArray[np.generic]
-Targets = NDArray[np.generic]
+from tasks.kernels.statistics.class_metrics import (
+    Floats,
+    Outputs,
+    Targets,
+    Weighted,
+    average_precision,
+    balanced_accuracy,
+    calibration_error,
+    log_softmax,
+    macro_f1,
+    roc_auc,
+)
+
 Number = TypeVar("Number", float, Floats)
-Weighted = Callable[[Floats], Floats]
-"""Weights (n, columns), how often each example counts → the metric's value for each column, (columns,)."""
 
 
 def correct(outputs: Outputs, targets: Targets) -> NDArray[np.bool_]:
     """Whether each example is classified correctly, (n,), from logits (n, classes) and class indices (n,)."""
     return np.asarray(np.asarray(outputs).argmax(axis=1) == targets)
-
-
-def log_softmax(logits: NDArray[np.generic]) -> Floats:
-    """Logarithms of the class probabilities, (n, classes), from logits of the same shape."""
-    wide = np.asarray(logits, dtype=np.float64)
-    shifted = wide - wide.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
 
 def log_losses(outputs: Outputs, targets: Targets) -> Floats:
@@ -77,46 +79,18 @@ def _rmse(outputs: Outputs, targets: Targets) -> Weighted:
     return lambda weights: np.sqrt(mean(weights))
 
 
-def _f1(outputs: Outputs, targets: Targets) -> Weighted:
-    """Macro F1: the mean over the classes that occur among the weighted targets or predictions."""
-    classes = np.eye(outputs.shape[1])
-    answers = classes[np.asarray(outputs).argmax(axis=1)]
-    truths = classes[np.asarray(targets, dtype=np.int64)]
+def _r2(outputs: Outputs, targets: Targets) -> Weighted:
+    """Share of the targets' variance that the predictions explain; undefined where all targets are the same."""
+    squares, wide = _squared_errors(outputs, targets), np.ravel(targets).astype(np.float64)
+    centred = wide - wide.mean()
 
     def measure(weights: Floats) -> Floats:
-        both, either = (answers * truths).T @ weights, (answers + truths).T @ weights
-        return np.asarray((2 * both / np.maximum(either, 1)).sum(axis=0) / (either > 0).sum(axis=0))
+        total = weights.sum(axis=0)
+        spread = centred**2 @ weights - (centred @ weights) ** 2 / total
+        lost = np.divide(squares @ weights, spread, out=np.full(len(total), np.nan), where=spread > 1e-12 * total)
+        return np.asarray(1 - lost)
 
     return measure
-
-
-def _auc_of(scores: Floats, positive: NDArray[np.bool_]) -> Weighted:
-    """Area under one class's ROC curve: the probability that a positive outranks a negative; ties count half."""
-    order = np.argsort(scores, kind="stable")
-    ranked, up = scores[order], positive[order]
-    rank = np.r_[0, np.cumsum(ranked[1:] != ranked[:-1])]
-    starts = np.flatnonzero(np.diff(rank, prepend=-1))
-
-    def measure(weights: Floats) -> Floats:
-        ordered = weights[order]
-        down = np.add.reduceat(ordered * ~up[:, None], starts, axis=0)
-        below = down.cumsum(axis=0) - down / 2
-        positives = ordered[up]
-        wins = np.einsum("ij,ij->j", positives, below[rank[up]])
-        pairs = positives.sum(axis=0) * down.sum(axis=0)
-        return np.asarray(np.divide(wins, pairs, out=np.full(len(wins), np.nan), where=pairs > 0))
-
-    return measure
-
-
-def _roc_auc(outputs: Outputs, targets: Targets) -> Weighted:
-    """Two classes: AUC of the second's log-odds. More: unweighted mean of one-versus-rest AUCs of probabilities."""
-    logits = np.asarray(outputs, dtype=np.float64)
-    if logits.shape[1] == 2:
-        return _auc_of(logits[:, 1] - logits[:, 0], np.asarray(targets) == 1)
-    probabilities = np.exp(log_softmax(logits))
-    curves = [_auc_of(probabilities[:, k], np.asarray(targets) == k) for k in range(logits.shape[1])]
-    return lambda weights: np.asarray(np.mean([curve(weights) for curve in curves], axis=0))
 
 
 @dataclass(frozen=True)
@@ -125,6 +99,8 @@ class Metric:
 
     name: str
     """Its name in the recipe's `goal.metric`."""
+    title: str
+    """Its name in text, which says what is averaged."""
     task: Literal["classification", "regression"]
     lower_is_better: bool
     weighted: Callable[[Outputs, Targets], Weighted]
@@ -138,6 +114,17 @@ class Metric:
         """How much worse `score` is than `reference`, in the metric's own unit; positive is worse."""
         return score - reference if self.lower_is_better else reference - score
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the largest value that the metric can have."""
+        if self.task == "regression":
+            return (-math.inf, 1.0) if self.name == "r2" else (0.0, math.inf)
+        return 0.0, math.inf if self.name == "log_loss" else 1.0
+
+    def scale(self, score: float) -> float:
+        """How much one kind of example that is lost entirely costs, times its share: 1, or of an error its size."""
+        return 1.0 if self.bounds[1] == 1.0 else score
+
     def oriented(self, score: float) -> float:
         """The score with the sign that makes higher better; applied twice, it returns the score itself."""
         return -score if self.lower_is_better else score
@@ -146,12 +133,16 @@ class Metric:
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("accuracy", "classification", False, _accuracy, _mistakes),
-        Metric("f1", "classification", False, _f1, None),
-        Metric("log_loss", "classification", True, _log_loss, log_losses, needs_logits=True),
-        Metric("roc_auc", "classification", False, _roc_auc, None, needs_logits=True),
-        Metric("rmse", "regression", True, _rmse, _squared_errors),
-        Metric("mae", "regression", True, _mae, _absolute_errors),
+        Metric("accuracy", "accuracy", "classification", False, _accuracy, _mistakes),
+        Metric("balanced_accuracy", "balanced accuracy", "classification", False, balanced_accuracy, None),
+        Metric("f1", "macro F1", "classification", False, macro_f1, None),
+        Metric("log_loss", "log loss", "classification", True, _log_loss, log_losses, needs_logits=True),
+        Metric("roc_auc", "ROC AUC", "classification", False, roc_auc, None, needs_logits=True),
+        Metric("average_precision", "average precision", "classification", False, average_precision, None, True),
+        Metric("calibration_error", "calibration error", "classification", True, calibration_error, None, True),
+        Metric("rmse", "RMSE", "regression", True, _rmse, _squared_errors),
+        Metric("mae", "MAE", "regression", True, _mae, _absolute_errors),
+        Metric("r2", "R²", "regression", False, _r2, _squared_errors),
     )
 }
 """All metrics, by name. A new one needs an entry here and its name in `tasks.core.goal.MetricName`."""

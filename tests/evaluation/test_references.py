@@ -1,33 +1,34 @@
-"""Constant answer: what looks at no input is the least that a model must beat."""
+"""References: what looks at no input is the least that a model must beat."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from tasks.core import Goal
-from tasks.evaluation import constant_answer
+from tasks.core import Goal, Reference
+from tasks.evaluation import references
 
 CLASSES = ("no", "yes")
 
 
-def compare(outputs: np.ndarray, targets: np.ndarray, metric: str) -> constant_answer.ConstantComparison:
+def compare(outputs: np.ndarray, targets: np.ndarray, metric: str) -> Reference:
     classes = CLASSES if outputs.shape[1] == 2 else ()
-    return constant_answer.compare_to_constant(
-        outputs, targets, targets, classes, Goal.model_validate({"metric": metric})
-    )
+    constant = dict([references.constant_outputs(targets, classes, metric)])
+    goal = Goal.model_validate({"metric": metric})
+    (found,) = references.compare_references(outputs, targets, constant, goal)
+    return found
 
 
 def test_the_largest_class_by_its_share() -> None:
-    row, answer = constant_answer.constant_outputs(np.array([0, 0, 0, 1]), CLASSES, "accuracy")
+    answer, row = references.constant_outputs(np.array([0, 0, 0, 1]), CLASSES, "accuracy")
     assert np.exp(row) == pytest.approx([0.75, 0.25])
-    assert answer == "no"
+    assert answer == "always 'no'"
 
 
 @pytest.mark.parametrize(("metric", "value"), [("mae", 2.0), ("rmse", 35.0)])
 def test_the_number_that_the_metric_likes_best(metric: str, value: float) -> None:
-    row, answer = constant_answer.constant_outputs(np.array([1.0, 2.0, 102.0]), (), metric)
-    assert (row.tolist(), answer) == ([value], f"{value:g}")
+    answer, row = references.constant_outputs(np.array([1.0, 2.0, 102.0]), (), metric)
+    assert (row.tolist(), answer) == ([value], f"always {value:g}")
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "f1", "roc_auc", "log_loss", "balanced_accuracy"])
