@@ -10,7 +10,7 @@ from typing import Any
 
 from tasks.compression.measure import evaluation_data
 from tasks.core import Estimate, Goal, Prepared, Runtime, Scorecard, SplitName, Workspace
-from tasks.data import preprocessing
+from tasks.data import input_layout
 from tasks.evaluation import evaluate as evaluation
 from tasks.evaluation import scoring, selection
 from tasks.evaluation.evaluate import EvaluationSpec, Product, measure_latency
@@ -66,7 +66,7 @@ def evaluate(
 
 def time_batched(entries: Mapping[str, Entry], prepared: Prepared, workspace: Workspace) -> dict[str, Estimate]:
     """Latency ratios at the large batch."""
-    inputs = preprocessing.product_inputs(prepared.dataset, "test", workspace.store)
+    inputs = input_layout.product_inputs(prepared, "test", workspace.store)
     wide = RUNTIME.model_copy(update={"batch": BATCH})
     found = measure_latency(products(entries), "baseline", inputs, wide)
     return {name: latency.ratio for name, latency in found.items()}

@@ -53,7 +53,7 @@ def row(recipe: str, card: dict[str, Any]) -> str:
         f"| `{recipe}` | {card['name']} | {interval(card['score'], 4)}, n = {card['score']['n']:,} "
         f"| {interval(drop['estimate'], 4)}: {drop['verdict']} (margin {drop['margin']:g}) "
         f"| {interval(latency['ratio'], 2)}×, {latency['processes']} processes: {latency['verdict']} "
-        f"| {card['size']['bytes'] / 1024:.0f} KB, {card['size_ratio']:.1f}× smaller | {card['host']} |"
+        f"| {card['size']['bytes'] / 1000:.0f} kB, {card['size_ratio']:.1f}× smaller | {card['host']} |"
     )
 
 

@@ -75,17 +75,26 @@ def optimize(conf: Conf, overrides: Overrides = None) -> None:
 def predict(
     conf: Conf,
     inputs: Annotated[Path, typer.Argument(metavar="INPUT", help="A file of examples.", show_default=False)],
+    output: Annotated[
+        Path | None, typer.Option(help="A .csv, .parquet or .json file for names, answers and probabilities.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print records as JSON instead of answers.")] = False,
 ) -> None:
     """The registered champion's answers for a file of examples, through ONNX Runtime."""
-    from flows.cli.predict import predict_file
+    from flows.cli.predict import check_output, predict_file, records_of, write_predictions
     from flows.recipe.loading import load_recipe
     from flows.services import environment
     from tasks.data.product_inputs import passed_over
 
     with with_recipe_file(conf):
-        answers = predict_file(load_recipe(conf), inputs, environment.prepare_environment())
-    for answer in answers:
-        typer.echo(answer)
+        if output is not None:
+            check_output(output)
+        found = predict_file(load_recipe(conf), inputs, environment.prepare_environment())
+    if output is not None:
+        write_predictions(found, output)
+        typer.echo(f"{len(found.names):,} predictions in {output}")
+    else:
+        typer.echo(records_of(found) if as_json else "\n".join(found.lines))
     if beside := passed_over(inputs):
         typer.echo(f"paredown: passed over: {beside}", err=True)
 

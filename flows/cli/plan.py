@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.tree import Tree
 
 from flows.cli.plan_search import add_search, full_search, max_minutes, space_lines
@@ -14,6 +15,7 @@ from flows.pipeline.branches import control_branches
 from flows.recipe.data_checks import check_model_file, check_recipe
 from flows.recipe.default_branches import branches_of
 from flows.recipe.schema import Recipe
+from flows.results import data_profile
 from tasks.compression.branch import Compress, is_training, step_title
 from tasks.conversion import onnx_import
 from tasks.core import Context, Prepared, Store, Workspace, canonical_json
@@ -36,6 +38,10 @@ class Plan:
     """Estimated seconds of one epoch on this machine; 0 for an ONNX file, which is not trained."""
     parameters: int
     """Number of parameters of the baseline."""
+    data: tuple[str, ...] = ()
+    """What was understood of the data, as lines of text."""
+    doubts: tuple[str, ...] = ()
+    """Sentences on what looks wrong in the data."""
     interface: tuple[str, ...] = ()
     """Inputs and outputs of an imported ONNX file and of its product, as lines of text; empty for other models."""
 
@@ -53,10 +59,19 @@ def plan_run(recipe: Recipe, workspace: Workspace) -> Plan:
     if recipe.model.file is not None:
         prepared = onnx_import.arrange_inputs(prepared, recipe.model.file, bool(recipe.preprocess), store)
     check_recipe(recipe, prepared, store)
+    return replace(
+        plan_model(recipe, prepared, store),
+        data=tuple(data_profile.profile_lines(dataset, store)),
+        doubts=tuple(data_profile.doubts(dataset, store, recipe.goal.metric)),
+    )
+
+
+def plan_model(recipe: Recipe, prepared: Prepared, store: Store) -> Plan:
+    """The plan of a recipe that has been checked: what its model costs."""
     if recipe.model.file is not None:
         return plan_file(recipe, prepared, store)
     network = build_network(*complete_factory(recipe.model, prepared))
-    seconds = seconds_per_example(network, prepared, recipe) * dataset.splits["train"].count
+    seconds = seconds_per_example(network, prepared, recipe) * prepared.dataset.splits["train"].count
     return Plan(recipe, prepared, seconds, sum(weight.numel() for weight in network.parameters()))
 
 
@@ -108,7 +123,11 @@ def show_plan(plan: Plan, console: Console) -> None:
     counts = ", ".join(f"{split.count:,} {name}" for name, split in dataset.splits.items())
     tree = Tree(f"[bold]{recipe.name}[/]")
     left_out = f"; {len(dataset.skipped)} skipped, the first is {dataset.skipped[0]}" if dataset.skipped else ""
-    tree.add(f"ingest [cyan]{dataset.source}[/]: {dataset.kind}, {dataset.task}; {counts}{left_out}")
+    data = tree.add(f"ingest [cyan]{escape(dataset.source)}[/]: {dataset.kind}, {dataset.task}; {counts}{left_out}")
+    for line in plan.data:
+        data.add(escape(line))
+    for line in plan.doubts:
+        data.add(f"[yellow]look at this: {escape(line)}[/]")
     tree.add("preprocess: " + (", ".join(step.step for step in recipe.preprocess) or "the defaults"))
     add_baseline(tree, plan)
     add_branches(tree, plan)
@@ -131,7 +150,7 @@ def add_baseline(tree: Tree, plan: Plan) -> None:
         file = f"[cyan]{recipe.model.file}[/], {plan.parameters:,} parameters"
         loaded = tree.add(f"load {file}, as it is")
         for line in plan.interface:
-            loaded.add(line)
+            loaded.add(escape(line))
         return
     factory = recipe.model.factory or default_architecture(plan.prepared)
     network = f"[cyan]{factory}[/], {plan.parameters:,} parameters"

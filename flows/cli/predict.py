@@ -1,23 +1,58 @@
-"""Predict: the registered champion's predictions for a file of examples."""
+"""Predict: the registered champion's predictions for a file of examples, as a table."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flows.recipe.schema import Recipe
-from tasks.core import Workspace
+from tasks.core import InputError, Workspace
+from tasks.data.images.image_files import is_image, scan_files
 from tasks.data.product_inputs import read_inputs
 from tasks.kernels.onnx import description, sessions
+from tasks.kernels.statistics.class_metrics import log_softmax
 from tasks.tracking import registry
 
 if TYPE_CHECKING:
-    pass
+    import numpy as np
+    import pandas as pd
+
+ENDINGS = (".csv", ".parquet", ".json")
+"""Endings of the files to which predictions are written."""
 
 
-def predict_file(recipe: Recipe, source: Path, workspace: Workspace) -> list[str]:
-    """The champion's prediction for each example, as text: the name of the class, or the number.
+@dataclass(frozen=True)
+class Predictions:
+    """The predictions for the examples of a file, in its order."""
+
+    names: tuple[str, ...]
+    """Each example's file below the folder, or its row number in the table or array, from 0."""
+    answers: np.ndarray
+    """The name of the class, as text, or the number, (count,)."""
+    classes: tuple[str, ...]
+    """The classes; empty for regression."""
+    probabilities: np.ndarray | None
+    """Of each class, (count, classes); None for regression."""
+
+    @property
+    def lines(self) -> list[str]:
+        """An answer on each line."""
+        return [str(each) if self.classes else f"{each:.6g}" for each in self.answers]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Columns `example`, `answer`, and `probability of CLASS` for each class."""
+        import pandas as pd
+
+        columns: dict[str, Any] = {"example": self.names, "answer": self.answers}
+        if self.probabilities is not None:
+            columns |= {f"probability of {name}": self.probabilities[:, at] for at, name in enumerate(self.classes)}
+        return pd.DataFrame(columns)
+
+
+def predict_file(recipe: Recipe, source: Path, workspace: Workspace) -> Predictions:
+    """The champion's prediction for each example.
 
     Args:
         recipe: its name is the registered model's.
@@ -28,9 +63,46 @@ def predict_file(recipe: Recipe, source: Path, workspace: Workspace) -> list[str
         InputError: there is no champion, or the file does not hold the product's inputs.
         Refusal: the champion's file is not the one that was registered.
     """
+    import numpy as np
+
     _, model = registry.champion(workspace.tracking_uri, recipe.name)
     outputs = sessions.predict(model, read_inputs(source, model, recipe.data.inputs), provider=recipe.runtime.provider)
-    classes = json.loads(description.metadata(model).get("classes", "[]"))
-    if classes:
-        return [classes[index] for index in outputs.argmax(axis=1)]
-    return [f"{value:.6g}" for value in outputs[:, 0]]
+    classes = tuple(json.loads(description.metadata(model).get("classes", "[]")))
+    names = names_of_examples(source, len(outputs))
+    if not classes:
+        return Predictions(names, outputs[:, 0], (), None)
+    answers = np.array(classes, dtype=object)[outputs.argmax(axis=1)]
+    return Predictions(names, answers, classes, np.exp(log_softmax(outputs)))
+
+
+def names_of_examples(source: Path, count: int) -> tuple[str, ...]:
+    """The files of a folder of images below it, the name of a single image, or the row numbers of any other file."""
+    if source.is_dir():
+        return tuple(str(file.relative_to(source)) for file in scan_files(source).images)
+    return (source.name,) if is_image(source) else tuple(map(str, range(count)))
+
+
+def check_output(path: Path) -> None:
+    """Raises InputError when predictions cannot be written to a file of this name."""
+    if path.suffix.lower() not in ENDINGS:
+        law = f"must end with {', '.join(ENDINGS)}"
+        raise InputError(law, path="--output", value=str(path), nearest=f"{path.stem}.csv")
+    if not path.parent.is_dir():
+        raise InputError("must lie in a folder that exists", path="--output", value=str(path))
+
+
+def write_predictions(predictions: Predictions, path: Path) -> None:
+    """Writes the predictions as a table: CSV, Parquet, or JSON (a list of records), by the file's ending."""
+    frame = predictions.to_frame()
+    if path.suffix.lower() == ".parquet":
+        frame.to_parquet(path, index=False)
+    elif path.suffix.lower() == ".csv":
+        frame.to_csv(path, index=False)
+    else:
+        path.write_text(records_of(predictions) + "\n", encoding="utf-8")
+
+
+def records_of(predictions: Predictions) -> str:
+    """The predictions as JSON text: a list of records, one for each example."""
+    text: str = predictions.to_frame().to_json(orient="records", force_ascii=False, double_precision=6)
+    return text

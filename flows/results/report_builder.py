@@ -9,7 +9,7 @@ import yaml
 
 from flows.pipeline.findings import BranchResult, Findings
 from flows.recipe.schema import Recipe
-from flows.results import branch_search_report, near_misses, tradeoff_text
+from flows.results import branch_search_report, data_profile, near_misses, tradeoff_text
 from flows.results.plan_summaries import summarize_step
 from tasks.core import Candidate, Drop, Scorecard, Step, Store
 from tasks.kernels.host.machine import host
@@ -27,7 +27,7 @@ def build_report(findings: Findings, store: Store, seconds: float, links: dict[s
         seconds: duration of the run.
         links: name → address of the outputs; `MLflow` among them.
     """
-    recipe = findings.recipe
+    recipe, dataset = findings.recipe, findings.prepared.dataset
     return ReportData(
         name=recipe.name,
         answer=answer_of(findings),
@@ -35,7 +35,7 @@ def build_report(findings: Findings, store: Store, seconds: float, links: dict[s
         duration_s=seconds,
         recipe=as_yaml(recipe),
         host={name: str(value) for name, value in host().items()},
-        data=describe_data(findings),
+        data=data_profile.data_rows(dataset, store),
         goal=recipe.goal,
         runtime=recipe.runtime,
         entries=tuple(candidate_row(result, findings, store) for result in findings.results),
@@ -44,7 +44,7 @@ def build_report(findings: Findings, store: Store, seconds: float, links: dict[s
         branch_search=branch_search_report.report_branch_search(findings),
         metric=recipe.goal.metric,
         links=links,
-        notes=notes(findings),
+        notes=(*data_profile.doubts(dataset, store, recipe.goal.metric), *notes(findings)),
         tradeoff=tradeoff_text.describe_tradeoff(findings.tuned, recipe.goal) if findings.tuned else None,
     )
 
@@ -218,24 +218,6 @@ def trial_row(trial: Trial, metric: Metric, cost: str | None) -> dict[str, Any]:
         "seconds": trial.seconds,
         "reason": f"beyond the limits by {over:.0%}" if over else trial.reason,
     }
-
-
-def describe_data(findings: Findings) -> dict[str, str]:
-    """Name → text on the data: source, kind, shape, numbers of examples, fingerprint, classes, skipped examples."""
-    dataset = findings.prepared.dataset
-    rows = {
-        "source": dataset.source,
-        "kind": f"{dataset.kind}, {dataset.task}",
-        "one example": " × ".join(map(str, dataset.input_shape))
-        + (" columns" if dataset.kind == "table" else f" {dataset.input_dtype}"),
-        "examples": ", ".join(f"{split.count:,} {name}" for name, split in dataset.splits.items()),
-        "fingerprint": dataset.fingerprint[:12],
-    }
-    if dataset.classes:
-        rows["classes"] = ", ".join(dataset.classes[:12]) + (" …" if len(dataset.classes) > 12 else "")
-    if dataset.skipped:
-        rows["skipped"] = f"{len(dataset.skipped)}: {', '.join(dataset.skipped[:5])}"
-    return rows
 
 
 def notes(findings: Findings) -> tuple[str, ...]:

@@ -30,8 +30,8 @@ def compare_to_train(
 ) -> None:
     """Checks that a calibration set (`inputs`, `targets`) resembles the train split.
 
-    Inputs are raw pixels (count, height, width, channels), or data frames with these `columns` (empty for images);
-    targets are class indices or numbers, (count,).
+    Inputs are raw pixels (count, height, width, channels), arrays of numbers (count, …), or data frames with these
+    `columns` (empty for all others); targets are class indices or numbers, (count,).
 
     Raises:
         InputError: the set is empty, has only equal examples or one class, holds values that are not finite, or
@@ -51,7 +51,7 @@ def compare_to_train(
     _refuse_values(pixels)
     _refuse_same(pixels, len(targets))
     _refuse_one_class(targets, train_targets, classes)
-    found, known = (distribution_shift.by_image(each) for each in (pixels, train[train_rows]))
+    found, known = (distribution_shift.by_channel(each) for each in (pixels, train[train_rows]))
     for name, values in found.items():
         _refuse_unlike(f"the {name}", values, known[name])
 
@@ -60,7 +60,7 @@ def _refuse_values(pixels: np.ndarray) -> None:
     import numpy as np
 
     if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
-        raise InputError("calibration data must be finite numbers, but some pixels are not", path=FIELD)
+        raise InputError("calibration data must be finite numbers, but some are not", path=FIELD)
     if not pixels.any():
         raise InputError(f"calibration examples must differ, but all {len(pixels)} are zeros", path=FIELD)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import codecs
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tasks.core import Spec
-
-if TYPE_CHECKING:
-    pass
 
 
 class SplitSpec(Spec):
@@ -33,7 +31,7 @@ class DataSpec(Spec):
     """Where the data are, and how to read them."""
 
     source: str
-    """A .csv, .parquet or .npz file, folder of images or IDX files, sklearn:NAME, package.module:function."""
+    """A .csv, .tsv, .parquet or .npz file, folder of images or IDX files, sklearn:NAME, package.module:function."""
     validation: str | None = None
     """A separate source of validation examples; then none are split off the main source."""
     test: str | None = None
@@ -44,8 +42,9 @@ class DataSpec(Spec):
     """The target's column (tables, Parquet images) or array (.npz)."""
     inputs: str | None = None
     """The array of inputs in an .npz, or a Parquet file's column of encoded images. Absent: found automatically."""
-    kind: Literal["images", "table"] | None = None
-    """What the source holds, if it is not clear: a Parquet file with a column of bytes can also be a table."""
+    kind: Literal["images", "array", "table"] | None = None
+    """What the source holds, if it is not clear: a Parquet file with a column of bytes can also be a table, and numbers
+    (count, steps, features) or (count, height, width, channels) an array, whose examples stay as they are."""
     task: Literal["classification", "regression"] | None = None
     """Absent: regression for numbers that are not whole or have more than 20 different values, else classification."""
     split: SplitSpec = SplitSpec()
@@ -55,5 +54,25 @@ class DataSpec(Spec):
     """Encoded images are resized to size x size pixels. Absent: 64 x 64 if their sizes differ, else unchanged."""
     drop: tuple[str, ...] = ()
     """Columns of a table that are not used as inputs."""
+    inputs_as: Literal["columns"] | None = None
+    """How a product takes a table: `columns`, one input for each. Absent: one input for all columns side by side,
+    called `columns`, where there are more than 64 and all hold numbers."""
     names: tuple[str, ...] = ()
     """Column names of a CSV file without a header line."""
+    types: dict[str, Literal["number", "text"]] = Field(default_factory=dict)
+    """How columns of a table are read, where it is not as their cells look: codes are text. It also keeps a column that
+    would be left out."""
+    separator: str | None = Field(default=None, min_length=1, max_length=1)
+    """The separator of a CSV; a blank means any number of blanks. Absent: found in the file."""
+    decimal: Literal[".", ","] | None = None
+    """The decimal mark of a CSV, where `1,234` or `1.234` may mean two numbers. Absent: found in the file."""
+    encoding: str | None = None
+    """The encoding of a CSV. Absent: UTF-8, or UTF-16."""
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_encoding(cls, name: str | None) -> str | None:
+        try:
+            return name and codecs.lookup(name).name
+        except LookupError:
+            raise ValueError("must be an encoding that Python knows, such as utf-8 or cp1252") from None

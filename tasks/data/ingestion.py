@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
-from tasks.core import Column, Context, Dataset, InputError, Progress, Split, SplitName, Store, digest_of
+from tasks.core import Column, Context, Dataset, InputError, Progress, Split, SplitName, Store, TextFormat, digest_of
+from tasks.core.dataset import MATRIX
 from tasks.data import calibration
 from tasks.data.data_spec import DataSpec
 
 if TYPE_CHECKING:
     from tasks.data.readers import Examples, Request, Rows
     from tasks.data.targets import Task
+
+
+WIDE = 64
+"""Most columns of numbers that are one input each, unless the recipe says so: with 2,000 inputs, handing them over
+takes longer than the network."""
 
 
 def source_stamp(spec: DataSpec) -> str:
@@ -35,13 +41,21 @@ def ingest(spec: DataSpec, stamp: str, context: Context) -> Dataset:
     Raises:
         InputError: there is a mistake in the data or the spec.
     """
-    from tasks.data import split_strategies, targets
-    from tasks.data.readers import data_frames, read_source
+    from tasks.data import split_strategies, table_profile, targets
+    from tasks.data.leakage import copies_between
+    from tasks.data.readers import column_types, read_source
     from tasks.data.splitting import split_parts
 
     request = _request(spec, context.progress)
     rows = read_source(request)
-    columns = data_frames.columns_of(rows, request) if rows.kind == "table" else ()
+    columns: tuple[Column, ...] = ()
+    profile: dict[str, Any] = dict(rows.images)
+    if rows.kind == "table":
+        types = column_types.types_of_table(rows, request)
+        rows = replace(rows, train=replace(rows.train, inputs=types.frame))
+        assert rows.target_column is not None  # every table has one
+        columns = types.columns
+        profile = table_profile.profile_of(types, rows.target_column, rows.train.targets)
     rows = _usable(rows, columns, request)
     rows = _with_own_parts(rows, columns, spec, request)
     task = spec.task or targets.task_of(rows.train.targets, rows.kind)
@@ -55,6 +69,8 @@ def ingest(spec: DataSpec, stamp: str, context: Context) -> Dataset:
     shares: dict[SplitName, float] = {"validation": spec.split.validation, "test": spec.split.test}
     shares = {name: share for name, share in shares.items() if name not in parts}
     parts = split_parts(parts, shares, spec.split.by, spec.split.seed, classes, request)
+    if copies := copies_between(parts):
+        profile["suspicions"] = [*profile.get("suspicions", []), *copies]
     pool = parts["train"]
     if spec.calibration is not None:
         own = _separate(rows, columns, replace(request, source=spec.calibration, field="data.calibration"))
@@ -64,7 +80,9 @@ def ingest(spec: DataSpec, stamp: str, context: Context) -> Dataset:
         calibration.compare_to_train(train.inputs, train.targets, pool.inputs, pool.targets, columns, classes)
     chosen = split_strategies.sample(pool.targets, spec.split.calibration, spec.split.seed)
     parts["calibration"] = pool.take(chosen)
-    return _stored(spec.source, parts, task, columns, classes, rows.skipped, context.store)
+    dataset = _stored(spec.source, parts, task, columns, classes, rows, spec.inputs_as is None, context.store)
+    text_format = TextFormat(spec.separator or "", spec.encoding or "")
+    return replace(dataset, text_format=text_format, profile=context.store.put_json(profile) if profile else "")
 
 
 def _request(spec: DataSpec, progress: Progress) -> Request:
@@ -88,6 +106,11 @@ def _request(spec: DataSpec, progress: Progress) -> Request:
         size=spec.size,
         drop=spec.drop,
         names=spec.names,
+        types=spec.types,
+        task=spec.task,
+        separator=spec.separator,
+        decimal=spec.decimal,
+        encoding=spec.encoding,
         order=split.column,
         on_bad=spec.on_bad,
         progress=progress,
@@ -126,7 +149,9 @@ def _separate(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows
 
     height, width, channels = rows.train.inputs.shape[1:] if rows.kind == "images" else (0, 0, 0)
     shape = (height, width, channels) if rows.kind == "images" else None
-    found = read_source(replace(request, kind=None, shape=shape, drop=(), order=None))
+    kind = rows.kind if rows.kind == "array" else None
+    own = replace(request, kind=kind, shape=shape, drop=(), order=None)
+    found = read_source(replace(own, types={}, target_column=rows.target_column))
     if found.kind != rows.kind or len(found.parts) > 1:
         raise InputError(f"must be one undivided set of {rows.kind}", path=request.field, value=request.source)
     found = _usable(found, columns, request)
@@ -151,25 +176,37 @@ def _stored(
     task: Task,
     columns: tuple[Column, ...],
     classes: tuple[str, ...],
-    skipped: tuple[str, ...],
+    rows: Rows,
+    wide: bool,
     store: Store,
 ) -> Dataset:
-    """Writes every part to the store and returns the Dataset."""
+    """Writes every part to the store and returns the Dataset; `rows` say its kind and name, and what was left out.
+
+    With `wide`, more than WIDE columns, all of numbers, become one input.
+    """
+    texts = sum(column.kind == "category" for column in columns)
     put: Callable[..., str] = store.put_frame if columns else store.put_array
     splits = {name: Split(put(part.inputs), store.put_array(part.targets), len(part)) for name, part in parts.items()}
     train = parts["train"].inputs
-    floats = getattr(train, "dtype", None) == "float32"
+    dtypes: dict[str, Literal["uint8", "int64", "float32"]]
+    dtypes = {"uint8": "uint8", "int64": "int64", "float32": "float32"}
     dataset = Dataset(
         source=source,
-        kind="table" if columns else "images",
+        kind=rows.kind,
         task=task,
         input_shape=tuple(train.shape[1:]),
-        input_dtype="columns" if columns else "float32" if floats else "uint8",
+        input_dtype="columns" if columns else dtypes[str(getattr(train, "dtype", None))],
         columns=columns,
         classes=classes,
         splits=splits,
-        skipped=skipped,
+        skipped=rows.skipped,
         fingerprint="",
+        input_name=MATRIX if wide and len(columns) > WIDE and texts == 0 else rows.name,
     )
-    content = {**asdict(dataset), "source": None, "skipped": None}
+    plain = [{"name": column.name, "kind": column.kind} for column in columns]
+    content = {**asdict(dataset), "source": None, "skipped": None, "columns": plain}
+    for of_the_source in ("text_format", "profile"):
+        del content[of_the_source]
+    if rows.kind != "array" and not dataset.is_matrix:  # the name says nothing, and older fingerprints do not hold it
+        del content["input_name"]
     return replace(dataset, fingerprint=digest_of(content))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from pydantic import Field
-
-from tasks.core import Dataset, InputError, Prepared, Spec, SplitName, Store
+from tasks.core import Dataset, InputError, Prepared, SplitName, Store
+from tasks.data.input_layout import layout_of_table
+from tasks.data.preprocessing_spec import Impute, Normalize, OneHot, PreprocessStep, Scale, Unscaled, check_steps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,56 +15,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Normalize(Spec):
-    """Images: (pixel / scale - mean) / std for each channel."""
-
-    step: Literal["normalize"] = "normalize"
-    mean: tuple[float, ...] | None = None
-    """One number for each channel, in units of pixel / scale. Absent: measured on the train split."""
-    std: tuple[Annotated[float, Field(gt=0)], ...] | None = None
-    """One number for each channel, in units of pixel / scale. Absent: measured on the train split."""
-    scale: float | None = Field(default=None, gt=0)
-    """The number by which pixels are first divided. Absent: 255 for uint8 pixels, else 1."""
-
-
-class Impute(Spec):
-    """Tables: a missing number is replaced by a statistic of its column on the train split."""
-
-    step: Literal["impute"] = "impute"
-    strategy: Literal["median", "mean"] = "median"
-    """The statistic."""
-
-
-class Scale(Spec):
-    """Tables: number columns are shifted and scaled."""
-
-    step: Literal["scale"] = "scale"
-    method: Literal["standard", "minmax", "none"] = "standard"
-    """`standard`: mean 0 and standard deviation 1 on train; `minmax`: 0 to 1 on train; `none`: unchanged."""
-
-
-class OneHot(Spec):
-    """Tables: one feature for each category seen in train; other categories give zeros only."""
-
-    step: Literal["one_hot"] = "one_hot"
-    max_categories: int = Field(default=64, ge=1)
-    """Most categories of a column; the most frequent ones are kept."""
-
-
-class Unscaled(Spec):
-    """Images and tables: raw values as float32, neither shifted nor scaled. It stands alone, and takes no text."""
-
-    step: Literal["none"] = "none"
-
-
-IMAGES = (Normalize, Unscaled)
-TABLES = (Impute, Scale, OneHot, Unscaled)
 Kind = TypeVar("Kind", Normalize, Impute, Scale, OneHot)
-PreprocessStep = Annotated[Normalize | Impute | Scale | OneHot | Unscaled, Field(discriminator="step")]
 Fitted = dict[str, Any]
 """Fitted preprocessing as JSON. Images: {kind, gain, shift}, with one number for each channel: pixel * gain + shift.
-Tables: {kind, numbers: [{name, fill, gain, shift}], categories: [{name, values}]}. Regression adds `target`: {mean,
-std}, which turn a network's answer into the data's unit: answer * std + mean."""
+Arrays: {kind, name, gain, shift}, with one number for each place on the last axis. Tables: {kind, numbers: [{name,
+fill, gain, shift}], categories: [{name, values}]}; `matrix` is the name of the one input for all columns, if it is one.
+`raw` is true where values stay as they are. Regression adds `target`: {mean, std}, which turn a network's answer into
+the data's unit: answer * std + mean."""
 TargetUnit = Literal["standardized", "data"]
 """The unit of a regression network's answers: deviations from the train targets' mean, or the data's own unit."""
 
@@ -81,25 +38,28 @@ def preprocess(
         InputError: a step does not suit the kind of data or stands twice, or its numbers do not match the channels.
     """
     fitted = fit_preprocessing(dataset, steps, store, target_unit)
-    if dataset.kind == "images":
+    if dataset.kind != "table":
         inputs = {name: split.inputs for name, split in dataset.splits.items()}
-        height, width, channels = dataset.input_shape
-        shape: tuple[int, ...] = (channels, height, width)
+        shape = dataset.input_shape
+        shape = (shape[-1], *shape[:-1]) if dataset.kind == "images" else shape
     else:
         arrays = {name: features(store.get_frame(split.inputs), fitted) for name, split in dataset.splits.items()}
         inputs = {name: store.put_array(array) for name, array in arrays.items()}
         shape = (arrays["train"].shape[1],)
-    return Prepared(dataset=dataset, fitted=store.put_json(fitted), inputs=inputs, input_shape=shape)
+    layout = layout_of_table(dataset)
+    return Prepared(dataset=dataset, fitted=store.put_json(fitted), inputs=inputs, input_shape=shape, layout=layout)
 
 
 def fit_preprocessing(
     dataset: Dataset, steps: tuple[PreprocessStep, ...], store: Store, target_unit: TargetUnit = "standardized"
 ) -> Fitted:
     """Fits the steps on the train split; a kind of step that the recipe leaves out has its defaults."""
-    _check_steps(dataset, steps)
+    check_steps(dataset, steps)
     train = dataset.splits["train"]
     if dataset.kind == "images":
         fitted = _fit_images(steps, dataset, store.get_array(train.inputs))
+    elif dataset.kind == "array":
+        fitted = _fit_array(steps, dataset.input_name, store.get_array(train.inputs))
     else:
         fitted = _fit_table(steps, dataset, store.get_frame(train.inputs))
     if dataset.task == "regression":
@@ -107,26 +67,6 @@ def fit_preprocessing(
         measured = {"mean": float(targets.mean()), "std": float(targets.std()) or 1.0}
         fitted["target"] = measured if target_unit == "standardized" else {"mean": 0.0, "std": 1.0}
     return fitted
-
-
-def _check_steps(dataset: Dataset, steps: tuple[PreprocessStep, ...]) -> None:
-    suited, kinds = (IMAGES, "images") if dataset.kind == "images" else (TABLES, "tables")
-    tags = [step.step for step in steps]
-    for index, step in enumerate(steps):
-        path = f"preprocess.{index}"
-        if not isinstance(step, suited):
-            names = ", ".join(str(kind.model_fields["step"].default) for kind in suited if kind is not Unscaled)
-            raise InputError(f"does not suit {kinds}", path=f"{path}.step", value=step.step, nearest=names)
-        if step.step == "none" and len(steps) > 1:
-            others = ", ".join(tag for tag in tags if tag != "none")
-            raise InputError(f"must stand alone, but {others} stands beside it", path=f"{path}.step", value="none")
-        if step.step in tags[:index]:
-            raise InputError("must not stand twice", path=f"{path}.step", value=step.step)
-        for name in ("mean", "std") if isinstance(step, Normalize) else ():
-            given, channels = getattr(step, name), dataset.input_shape[-1]
-            if given is not None and len(given) != channels:
-                law = f"must hold one number for each of {channels} channels"
-                raise InputError(law, path=f"{path}.{name}", value=list(given))
 
 
 def _pick(kind: type[Kind], steps: tuple[PreprocessStep, ...]) -> Kind:
@@ -141,7 +81,7 @@ def _is_unscaled(steps: tuple[PreprocessStep, ...]) -> bool:
 def _fit_images(steps: tuple[PreprocessStep, ...], dataset: Dataset, pixels: np.ndarray) -> Fitted:
     channels = dataset.input_shape[2]
     if _is_unscaled(steps):
-        return {"kind": "images", "gain": [1.0] * channels, "shift": [0.0] * channels}
+        return {"kind": "images", "gain": [1.0] * channels, "shift": [0.0] * channels, "raw": True}
     spec = _pick(Normalize, steps)
     scale = spec.scale or (255.0 if dataset.input_dtype == "uint8" else 1.0)
     mean, std = spec.mean, spec.std
@@ -152,6 +92,21 @@ def _fit_images(steps: tuple[PreprocessStep, ...], dataset: Dataset, pixels: np.
     gain = [1 / (scale * (deviation or 1.0)) for deviation in std]
     shift = [-average / (deviation or 1.0) for average, deviation in zip(mean, std, strict=True)]
     return {"kind": "images", "gain": gain, "shift": shift}
+
+
+def _fit_array(steps: tuple[PreprocessStep, ...], name: str, values: np.ndarray) -> Fitted:
+    width = values.shape[-1]
+    if _is_unscaled(steps) or _pick(Scale, steps).method == "none":
+        return {"kind": "array", "name": name, "gain": [1.0] * width, "shift": [0.0] * width, "raw": True}
+    flat = values.reshape(-1, width).astype("float64")
+    low, span = (
+        (flat.mean(axis=0), flat.std(axis=0))
+        if _pick(Scale, steps).method == "standard"
+        else (flat.min(axis=0), flat.max(axis=0) - flat.min(axis=0))
+    )
+    gain = [1 / each if each > 0 else 1.0 for each in span.tolist()]
+    shift = [-each * by for each, by in zip(low.tolist(), gain, strict=True)]
+    return {"kind": "array", "name": name, "gain": gain, "shift": shift}
 
 
 def _fit_table(steps: tuple[PreprocessStep, ...], dataset: Dataset, frame: pd.DataFrame) -> Fitted:
@@ -170,7 +125,8 @@ def _fit_table(steps: tuple[PreprocessStep, ...], dataset: Dataset, frame: pd.Da
             categories.append({"name": column.name, "values": sorted(map(str, frequent))})
         else:
             numbers.append({"name": column.name, **_fit_number(impute, scale, values)})
-    return {"kind": "table", "numbers": numbers, "categories": categories}
+    more = ({"raw": True} if unscaled else {}) | ({"matrix": dataset.input_name} if dataset.is_matrix else {})
+    return {"kind": "table", "numbers": numbers, "categories": categories, **more}
 
 
 def _fit_number(impute: Impute, scale: Scale, values: pd.Series) -> dict[str, float]:
@@ -205,20 +161,25 @@ def features(frame: pd.DataFrame, fitted: Fitted) -> np.ndarray:
 def to_network(fitted: Fitted, device: str = "cpu") -> Callable[[Tensor], Tensor]:
     """The part of preprocessing that runs on tensors: a function from a compact batch to the network's float32 input.
 
-    Images: raw pixels (batch, channels, height, width) → pixel * gain + shift. Tables: features are unchanged.
+    Images: raw pixels (batch, channels, height, width) → pixel * gain + shift. Arrays: number * gain + shift along the
+    last axis. Tables: features are unchanged.
     """
     import torch
 
     if fitted["kind"] == "table":
         return lambda batch: batch
+    axes = (1, -1, 1, 1) if fitted["kind"] == "images" else (-1,)
     gain, shift = (
-        torch.tensor(fitted[name], dtype=torch.float32, device=device).view(1, -1, 1, 1) for name in ("gain", "shift")
+        torch.tensor(fitted[name], dtype=torch.float32, device=device).view(axes) for name in ("gain", "shift")
     )
     return lambda batch: torch.addcmul(shift, batch.to(torch.float32), gain)
 
 
 def compact(prepared: Prepared, split: SplitName, store: Store) -> np.ndarray:
-    """A split's compact inputs, copied: raw pixels (count, channels, height, width), or float32 (count, features)."""
+    """A split's compact inputs, copied.
+
+    Raw pixels (count, channels, height, width), the raw array (count, …), or float32 (count, features) of a table.
+    """
     import numpy as np
 
     array = store.get_array(prepared.inputs[split])
@@ -243,13 +204,3 @@ def training_arrays(prepared: Prepared, store: Store) -> dict[str, np.ndarray]:
     read = {"inputs": compact, "targets": targets}
     splits: tuple[SplitName, ...] = ("train", "validation")
     return {f"{split}_{part}": function(prepared, split, store) for split in splits for part, function in read.items()}
-
-
-def product_inputs(dataset: Dataset, split: SplitName, store: Store) -> dict[str, np.ndarray]:
-    """A split as the product's inputs: `image` (count, height, width, channels), or a (count, 1) array per column."""
-    digest = dataset.splits[split].inputs
-    if dataset.kind == "images":
-        return {"image": store.get_array(digest)}
-    frame = store.get_frame(digest)
-    kinds: dict[str, Any] = {"number": "float32", "category": object}
-    return {column.name: frame[column.name].to_numpy(dtype=kinds[column.kind])[:, None] for column in dataset.columns}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from tasks.core import Column, InputError
+from tasks.core import Column, InputError, InputLayout, TextFormat
+from tasks.data.input_layout import COLUMNS, LAYOUT, RAW_PIXELS, arrange, read_rules
 from tasks.kernels.onnx import description
+from tasks.kernels.onnx.description import Tensor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,60 +23,135 @@ PIXELS = ("inputs", "x", "images", "data")
 
 
 def read_inputs(source: Path, model: Path | bytes, array: str | None = None) -> dict[str, np.ndarray]:
-    """Reads the product's inputs, by name: `image` (count, height, width, channels), or a (count, 1) array per column.
+    """Reads the product's inputs, by name.
 
     Args:
         source: an image, a folder of images, an .npy or .npz file, or a .csv or .parquet table.
-        model: the product.
-        array: name of the inputs in an .npz file. Absent: one of the usual names, else the first array.
+        model: the product: its metadata say what kind of data it takes, and in which layout.
+        array: name of the inputs in an .npz file. Absent: the product's own name, else a usual one, else the first.
+
+    Returns:
+        Images (count, height, width, channels), an array (count, …), a (count, 1) array for each column; or the one
+        input that the product's layout describes.
 
     Raises:
         InputError: the file is missing or unreadable, or does not hold what the product takes.
     """
     if not source.exists():
         raise InputError("does not exist", file=str(source))
-    wanted = {tensor.name: tensor for tensor in description.describe(model).inputs}
-    if "image" not in wanted:
-        return columns(read_table(source, array), wanted, source)
-    height, width, channels = (int(size or 0) for size in wanted["image"].shape[1:])
+    inputs, said = description.interface(model)[0], description.metadata(model)
+    kind = said.get("kind", "images" if len(inputs) == 1 else "table")
+    if kind == "table":
+        return table_inputs(source, model, array)
+    [tensor] = inputs
+    layout = layout_of(said) or InputLayout(tensor.name, "NHWC" if kind == "images" else "as they are", tensor.dtype)
+    found = read_array(source, array, tensor.name) if source.suffix in ARRAYS else None
+    if kind == "images":
+        pixels = raw_pixels(found, source, tensor, layout, said.get(RAW_PIXELS, tensor.dtype))
+        return arrange(as_type(pixels, tensor.dtype, source), layout)
+    if found is None:
+        raise InputError(f"must be an .npy or .npz file with the array {tensor.name!r}", file=str(source))
+    if found.shape[1:] != tensor.shape[1:]:
+        raise InputError(f"must hold examples of shape {tensor.shape[1:]}", file=str(source), value=found.shape[1:])
+    return arrange(as_type(found, tensor.dtype, source), layout)
+
+
+def raw_pixels(pixels: np.ndarray | None, source: Path, tensor: Tensor, layout: InputLayout, dtype: str) -> np.ndarray:
+    """The pixels of arrays or image files as (count, height, width, channels), of the size that the product takes.
+
+    Args:
+        pixels: an array of pixels; None where `source` is an image or a folder of images.
+        source: for messages.
+        tensor: the product's input.
+        layout: the order of its axes.
+        dtype: type of the training data's pixels.
+
+    Raises:
+        InputError: the images have another size, or cannot be read.
+    """
+    sizes = dict(zip(layout.axes, tensor.shape, strict=True))
+    height, width, channels = (int(sizes.get(axis) or 1) for axis in "HWC")
     shape = (height, width, channels)
-    pixels = read_array(source, array) if source.suffix in ARRAYS else read_images(source, shape)
+    pixels = read_images(source, shape, dtype) if pixels is None else pixels
     if pixels.ndim == 3:  # grey pictures without an axis for their one channel
         pixels = pixels[..., None]
     if pixels.shape[1:] != shape:
         raise InputError(f"must hold images of shape {shape}", file=str(source), value=pixels.shape[1:])
-    return {"image": as_type(pixels, wanted["image"].dtype, source)}
+    return pixels
 
 
-def as_type(pixels: np.ndarray, dtype: str, source: Path) -> np.ndarray:
-    """Pixels converted to the product's type. Raises InputError when a conversion to uint8 would change values."""
-    is_whole = pixels.dtype.kind in "biu" and pixels.size > 0 and pixels.min() >= 0 and pixels.max() <= 255
-    if dtype == "uint8" and not is_whole:
-        law = "must hold whole numbers from 0 to 255, as the training data did"
-        raise InputError(law, file=str(source), value=str(pixels.dtype))
-    return pixels.astype(dtype, copy=False)
+def layout_of(said: Mapping[str, str]) -> InputLayout | None:
+    """The layout in a product's metadata, if it has one."""
+    return InputLayout(**json.loads(said[LAYOUT])) if LAYOUT in said else None
 
 
-def columns(frame: pd.DataFrame, wanted: dict[str, Any], source: Path) -> dict[str, np.ndarray]:
-    """One (count, 1) array for each column that the model takes, converted in the same way as the training data."""
+def as_type(values: np.ndarray, dtype: str, source: Path) -> np.ndarray:
+    """Numbers as the product's type. Raises InputError when a conversion to whole numbers would change them."""
+    import numpy as np
+
+    if dtype in ("uint8", "int64"):
+        least, most = (0, 255) if dtype == "uint8" else (np.iinfo(np.int64).min, np.iinfo(np.int64).max)
+        is_whole = values.dtype.kind in "biu" and values.size > 0 and values.min() >= least and values.max() <= most
+        if not is_whole:
+            law = "whole numbers from 0 to 255" if dtype == "uint8" else "whole numbers"
+            raise InputError(f"must hold {law}, as the training data did", file=str(source), value=str(values.dtype))
+    return values.astype(dtype, copy=False)
+
+
+def table_inputs(source: Path, model: Path | bytes, array: str | None = None) -> dict[str, np.ndarray]:
+    """A table's rows as the product takes them: each column by its name, or all side by side as one input.
+
+    The table is read by the rules in the product's metadata, those of its training. Other columns are ignored.
+    """
+    import numpy as np
+
+    wanted = {tensor.name: tensor for tensor in description.interface(model)[0]}
+    said = description.metadata(model)
+    rules, layout = read_rules(said), layout_of(said)
+    names = list(wanted) if layout is None else json.loads(said[COLUMNS])
+    kinds = {name: wanted[name].dtype if name in wanted else "float32" for name in names}
+    plain = tuple(Column(name, "category" if kind == "string" else "number") for name, kind in kinds.items())
+    if rules is not None:
+        ruled = {column.name: column for column in rules[0]}
+        plain = tuple(ruled.get(column.name, column) for column in plain)
+    frame = read_table(source, array, rules[1] if rules else None)
+    found = columns(frame, plain, source)
+    if layout is None:
+        return found
+    return {layout.name: np.concatenate([found[name] for name in names], axis=1).astype(layout.dtype)}
+
+
+def columns(frame: pd.DataFrame, kinds: tuple[Column, ...], source: Path) -> dict[str, np.ndarray]:
+    """One (count, 1) array for each column that the model takes, converted in the same way as the training data.
+
+    Raises InputError when there is no row, or a column is missing, of another kind, or holds mostly unknown texts.
+    """
     import numpy as np
 
     from tasks.data.readers import data_frames
     from tasks.data.readers.examples import Examples, Request, Rows
 
-    def kind(tensor: Any) -> Literal["number", "category"]:
-        return "category" if tensor.dtype == "string" else "number"
-
-    kinds = tuple(Column(name, kind(tensor)) for name, tensor in wanted.items())
-    frame = frame.set_axis([str(name).strip() for name in frame.columns], axis=1)
+    frame = frame.set_axis([data_frames.plain_name(name) for name in frame.columns], axis=1)
+    request = Request(str(source), field="INPUT")
+    if not len(frame):
+        raise InputError(f"{source} must hold at least one row", path=request.field)
     rows = Rows("table", Examples(frame, np.zeros(len(frame))))
-    clean: Any = data_frames.align_columns(rows, kinds, Request(str(source), field="INPUT")).train.inputs
+    clean: Any = data_frames.align_columns(rows, kinds, request).train.inputs
     types: dict[str, Any] = {"number": "float32", "category": object}
     return {column.name: clean[column.name].to_numpy(dtype=types[column.kind])[:, None] for column in kinds}
 
 
-def read_table(source: Path, array: str | None = None) -> pd.DataFrame:
-    """A table from a file; the columns of an array are named x0, x1, …, as in training."""
+def read_table(source: Path, array: str | None = None, text: TextFormat | None = None) -> pd.DataFrame:
+    """A table from a file; the columns of an array are named x0, x1, …
+
+    Args:
+        source: the file.
+        array: name of the array in an .npz file.
+        text: how text is written, where the file does not show it.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
     import pandas as pd
     import pyarrow as pa
 
@@ -89,11 +168,14 @@ def read_table(source: Path, array: str | None = None) -> pd.DataFrame:
             raise InputError(f"must be a Parquet file ({error})", file=str(source)) from error
     if not source.name.lower().endswith(csv_table.SUFFIXES):
         raise InputError("must be a .csv or .parquet table with the model's columns", file=str(source))
-    return csv_table.frame_of(Request(str(source), field="INPUT"))
+    text = text or TextFormat()
+    request = Request(str(source), "INPUT", separator=text.separator or None, encoding=text.encoding or None)
+    return csv_table.frame_of(request)
 
 
-def read_array(source: Path, name: str | None = None) -> np.ndarray:
-    """The array in an .npy file; in an .npz file the array `name`, else one with a usual name, else the first."""
+def read_array(source: Path, *names: str | None) -> np.ndarray:
+    """The array in an .npy file; in an .npz file the first of `names` that it holds, else of the usual names, else the
+    first array."""
     import numpy as np
 
     try:
@@ -101,27 +183,49 @@ def read_array(source: Path, name: str | None = None) -> np.ndarray:
         if isinstance(loaded, np.ndarray):
             return loaded
         with loaded as archive:
-            key = next((key for key in (name, *PIXELS) if key in archive.files), archive.files[0])
+            key = next((key for key in (*names, *PIXELS) if key in archive.files), archive.files[0])
             inside: np.ndarray = archive[key]
             return inside
     except (ValueError, OSError, EOFError, IndexError, zipfile.BadZipFile) as error:
         raise InputError(f"must be a file of plain NumPy arrays ({error})", file=str(source)) from error
 
 
-def read_images(source: Path, shape: tuple[int, int, int]) -> np.ndarray:
-    """uint8 (count, height, width, channels) from one image, or a folder in the order of names, resized to `shape`."""
-    import numpy as np
+def read_images(source: Path, shape: tuple[int, int, int], dtype: str) -> np.ndarray:
+    """Pixels (count, height, width, channels) of one image, or of a folder's in the order of paths, as in training.
 
-    from tasks.data.readers import image_decoding
+    Args:
+        source: an image, or a folder of images at any depth.
+        shape: (height, width, channels) to which all are converted.
+        dtype: type of the training data's pixels.
 
-    files = sorted(file for file in source.rglob("*") if file.is_file()) if source.is_dir() else [source]
+    Raises:
+        InputError: there is no image, some do not decode, or their values have another range than `dtype` says.
+    """
+    from tasks.data.images import image_batch, image_files
+    from tasks.data.images.image_faults import faults_text
+
+    files = image_files.scan_files(source).images if source.is_dir() else (source,)
     if not files:
-        raise InputError("must hold at least one image", file=str(source))
-    channels: Any = shape[2]
-    pixels = []
-    for file in files:
-        try:
-            pixels.append(image_decoding.decode_image(file.read_bytes(), (shape[0], shape[1]), channels))
-        except image_decoding.UNREADABLE as error:
-            raise InputError(f"must be an image ({error})", file=str(file)) from error
-    return np.stack(pixels)
+        raise InputError("must hold at least one image", file=str(source), nearest=", ".join(image_files.SUFFIXES))
+    if shape[2] not in (1, 3):
+        raise InputError(f"must be an .npy or .npz file: the product takes {shape[2]} channels", file=str(source))
+    names = [str(file) for file in files]
+    try:
+        decoded = image_batch.decode_all(lambda row: files[row].read_bytes(), names, shape=shape)
+    except InputError as error:
+        raise error.at(file=str(source)) from error
+    if decoded.faults:
+        text = faults_text({names[row]: why for row, why in decoded.faults.items()}, len(files))
+        raise InputError(f"images must decode, but {text}", file=str(source))
+    if decoded.pixels.dtype != dtype:
+        law = "must hold images of " + ("8 bits" if dtype == "uint8" else "more than 8 bits")
+        depth = next(header.depth for header in decoded.headers if header)
+        raise InputError(f"{law}, as the training data did", file=str(source), value=depth)
+    return decoded.pixels
+
+
+def passed_over(source: Path) -> str:
+    """The files of a folder that `read_images` passes over, by ending, such as `3 .txt`; empty where there are none."""
+    from tasks.data.images import image_files
+
+    return image_files.endings_text(image_files.scan_files(source).passed_over) if source.is_dir() else ""

@@ -8,7 +8,7 @@ import numpy as np
 
 from tasks.core import InputError, SplitName
 from tasks.data import split_strategies
-from tasks.data.readers.data_frames import is_number, text_of
+from tasks.data.readers.cells import is_number, plain_numbers, text_of
 from tasks.data.readers.examples import Examples, Request
 
 if TYPE_CHECKING:
@@ -63,13 +63,17 @@ def _refuse_too_few(
             value=len(train),
         )
     counts = np.bincount(train.targets, minlength=len(classes)) if classes else np.array([needed])
-    rarest = int(counts.argmin())
-    if counts[rarest] < needed:
+    rare = np.flatnonzero(counts < needed)
+    if rare.size:
+        listed = ", ".join(f"{classes[row]!r}" for row in rare[:20]) + (
+            f" and {rare.size - 20} more" if rare.size > 20 else ""
+        )
+        is_numeric = any(character.isdigit() for character in classes[rare[0]])
         raise InputError(
-            f"class {classes[rarest]!r} of {request.source} must have at least {needed} examples ({names}); "
-            "for numbers to be predicted as numbers, set data.task to regression",
+            f"class{'es' if rare.size > 1 else ''} {listed} of {request.source} must have at least {needed} examples "
+            f"({names}){'; for numbers to be predicted as numbers, set data.task to regression' if is_numeric else ''}",
             path=request.field,
-            value=int(counts[rarest]),
+            value=int(counts[rare[0]]) if rare.size == 1 else counts[rare[:20]].tolist(),
         )
 
 
@@ -112,8 +116,11 @@ def times_of(series: pd.Series, request: Request) -> np.ndarray:
     if is_number(series):
         _refuse_missing(series, request)
         return series.to_numpy()
-    text = text_of(series).replace("", None)
-    _refuse_missing(text, request)
+    text = text_of(series)
+    _refuse_missing(text.replace("", None), request)
+    numbers = plain_numbers(text)
+    if numbers is not None:
+        return numbers.to_numpy()
     forms = [f"{date}{time}" for date in _DATES for time in ("", " %H:%M", " %H:%M:%S")]
     times = next((times for form in ("ISO8601", *forms) if (times := _parsed(text, form)) is not None), None)
     if times is None:

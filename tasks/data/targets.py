@@ -66,7 +66,7 @@ def _indices(targets: np.ndarray, classes: tuple[str, ...], part: str, field: st
         raise InputError(
             f"classes of the {part} part must be among those of train",
             path=field,
-            value=unknown[0],
+            value=", ".join(unknown[:20]),
             nearest=nearest_choice(unknown[0], classes) or ", ".join(classes[:20]),
         )
     return np.array([place[name] for name in names], dtype=np.int64)[inverse]

@@ -19,9 +19,24 @@ BAD: dict[str, tuple[Make, str]] = {
         "data.source: numbers must be finite in float32 in {p}/a.csv, but 2 of 22 rows break this, "
         "the first is row 20, counted from 0 (data.on_bad: skip leaves them out)",
     ),
-    "column without a value": (
-        lambda p: {"source": csv(p, "1,?,yes", "2,,no"), "target": "left"},
-        "data.source: column 'job' of {p}/a.csv must hold at least one value (data.drop leaves it out)",
+    "no column with a value": (
+        lambda p: {"source": csv(p, "?,?,yes", ",,no"), "target": "left"},
+        "data.source: {p}/a.csv must hold at least one input that says something (data.types keeps a column), "
+        "but got 'age has no value; job has no value'",
+    ),
+    "dates": (
+        lambda p: {"source": csv(p, "2023-01-05,a,yes", "2023-02-05,b,no"), "target": "left"},
+        "data.source: {p}/a.csv must hold no dates or times among its inputs, but got 'age 2023-01-05'; "
+        "nearest valid choice: data.drop: [age], or data.types: {{age: text}}",
+    ),
+    "unknown column with a type": (
+        lambda p: {"source": csv(p), "target": "left", "types": {"ages": "text"}},
+        "data.types: must name a column of {p}/a.csv, but got 'ages'; nearest valid choice: age",
+    ),
+    "numbers asked of text": (
+        lambda p: {"source": csv(p), "target": "left", "types": {"job": "number"}},
+        "data.source: column 'job' of {p}/a.csv must hold numbers in one form, as the recipe asks, but got 'a'; "
+        "nearest valid choice: data.types: {{job: text}}",
     ),
     "column of lists": (
         lambda p: {"source": parquet(p, x=[[1], [2]], y=[0, 1]), "target": "y"},
@@ -34,7 +49,7 @@ BAD: dict[str, tuple[Make, str]] = {
             "target": "left",
             "test": csv(p, "1,no", header="age,left", name="t.csv"),
         },
-        "data.test: must name a column of {p}/t.csv, but got 'job'; nearest valid choice: age",
+        "data.test: {p}/t.csv must have the column 'job', as the training data have; nearest valid choice: age",
     ),
     "test file with text for numbers": (
         lambda p: {"source": csv(p), "target": "left", "test": csv(p, "old,a,no", name="t.csv")},

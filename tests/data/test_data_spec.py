@@ -29,7 +29,7 @@ BAD: dict[str, tuple[Make, str]] = {
     "unknown extension": (
         lambda p: {"source": written(p, "a.cvs")},
         "data.source: must be a folder, an import path, sklearn:NAME, or a file that ends with .csv, "
-        ".csv.gz, "
+        ".csv.gz, .tsv, .tsv.gz, .zip, "
         ".data, .test, .parquet, .npz, but got '{p}/a.cvs'; nearest valid choice: .csv",
     ),
     "unknown shipped set": (

@@ -1,32 +1,18 @@
-"""Encoded images: whatever the file is, 8-bit grey or RGB pixels come out, or it is named as bad."""
+"""Encoded images: whatever the file is, its own values come out as grey or RGB pixels, or it is named as bad."""
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from support.encoded_images import BLUE, RED, deep_colour_png, encoded, on_its_side, tiff, two_wide
 
-from tasks.core import InputError, Update
-from tasks.data.readers import UNREADABLE, Request, decode_image
-from tasks.data.readers.image_decoding import decode_all, shape_of
+from tasks.data.images.image_decoding import ImageHeader, decode_image, read_header
+from tasks.data.images.image_faults import UNREADABLE
 
-RED, BLUE = (255, 0, 0), (0, 0, 255)
-
-
-def encoded(image: Image.Image, form: str = "PNG", **options: Any) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, form, **options)
-    return stream.getvalue()
-
-
-def two_wide(mode: str, left: Any, right: Any) -> Image.Image:
-    """One row of two pixels."""
-    image = Image.new(mode, (2, 1), left)
-    image.putpixel((1, 0), right)
-    return image
+WHITE = (255, 255, 255)
 
 
 def palette() -> bytes:
@@ -42,23 +28,26 @@ def animation() -> bytes:
     return encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
 
 
-def on_its_side() -> bytes:
-    """Two wide, one high, and a note (EXIF 6) that it must be turned a quarter to the right."""
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    return encoded(two_wide("RGB", RED, BLUE), exif=exif)
+def deep(*values: float, dtype: Any) -> bytes:
+    return tiff(np.array(values, dtype).reshape(1, -1, 1))
 
 
 CASES: dict[str, tuple[bytes, Any]] = {
     "rgb": (encoded(two_wide("RGB", RED, BLUE)), [[RED, BLUE]]),
+    "cmyk": (encoded(two_wide("CMYK", (0, 255, 255, 0), (255, 255, 0, 0)), "TIFF"), [[RED, BLUE]]),
     "grey": (encoded(two_wide("L", 7, 9)), [[[7], [9]]]),
     "black and white": (encoded(two_wide("1", 0, 1)), [[[0], [255]]]),
-    "grey with alpha": (encoded(two_wide("LA", (7, 255), (9, 0))), [[[7], [9]]]),
-    "16-bit grey": (encoded(two_wide("I;16", 65535, 257 * 3)), [[[255], [3]]]),
-    "alpha is dropped": (encoded(two_wide("RGBA", (*RED, 255), (*BLUE, 0))), [[RED, BLUE]]),
-    "palette with transparency": (palette(), [[RED, BLUE]]),
+    "grey on white": (encoded(two_wide("LA", (7, 255), (9, 0))), [[[7], [255]]]),
+    "colour on white": (encoded(two_wide("RGBA", (*RED, 255), (*BLUE, 0))), [[RED, WHITE]]),
+    "half transparent": (encoded(two_wide("RGBA", (0, 0, 0, 51), (*BLUE, 255))), [[(204, 204, 204), BLUE]]),
+    "palette on white": (palette(), [[RED, WHITE]]),
+    "one colour is transparent": (encoded(two_wide("RGB", RED, BLUE), transparency=BLUE), [[RED, WHITE]]),
     "first frame": (animation(), [[RED, RED]]),
-    "orientation": (on_its_side(), [[RED], [BLUE]]),
+    **{f"on its side, {form}": (on_its_side(form), [[RED], [BLUE]]) for form in ("PNG", "TIFF")},
+    "16 bits": (encoded(two_wide("I;16", 65535, 4000)), [[[65535], [4000]]]),
+    "16 bits, TIFF": (deep(65535, 4000, dtype=np.uint16), [[[65535], [4000]]]),
+    "16 bits with a sign": (deep(-4000, 4000, dtype=np.int16), [[[-4000], [4000]]]),
+    "floating": (deep(-0.5, 1e6, dtype=np.float32), [[[-0.5], [1e6]]]),
 }
 
 
@@ -66,25 +55,52 @@ CASES: dict[str, tuple[bytes, Any]] = {
 def test_decode_gives_plain_pixels(name: str) -> None:
     data, expected = CASES[name]
     pixels = decode_image(data)
-    assert pixels.dtype == np.uint8
+    assert pixels.dtype == (np.float32 if read_header(data).depth != "8-bit" else np.uint8)
     assert pixels.tolist() == [[list(pixel) for pixel in row] for row in expected]
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_header_tells_the_shape_that_decode_gives(name: str) -> None:
     data, _ = CASES[name]
-    assert shape_of(data) == decode_image(data).shape
+    assert read_header(data).shape == decode_image(data).shape
 
 
-def test_the_header_of_an_image_without_fixed_range_is_refused_too() -> None:
-    with pytest.raises(ValueError, match="mode F has no fixed range of values"):
-        shape_of(encoded(Image.new("F", (2, 1)), "TIFF"))
+def test_the_header_tells_what_else_was_seen() -> None:
+    assert read_header(CASES["floating"][0]) == ImageHeader((1, 2, 1), "floating", "F", transparent=False, frames=1)
+    assert read_header(CASES["16 bits"][0]).depth == "16-bit"
+    assert read_header(palette()).transparent
+    assert read_header(animation()).frames == 2
 
 
-@pytest.mark.parametrize("data", [b"", b"no image", CASES["rgb"][0][:40], encoded(Image.new("F", (2, 1)), "TIFF")])
+@pytest.mark.parametrize("data", [b"", b"no image", CASES["rgb"][0][:40]])
 def test_what_is_no_image_raises_one_of_the_known_errors(data: bytes) -> None:
     with pytest.raises(UNREADABLE):
         decode_image(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        deep_colour_png(),
+        tiff(np.full((1, 1, 3), 4000, np.uint16)),
+        tiff(np.full((1, 1, 3), 4000, np.uint16), planes=True),
+        b"P6\n1 1\n4095\n" + bytes(6),
+    ],
+)
+def test_deep_colours_are_refused_by_header_and_pixels_alike(data: bytes) -> None:
+    for read in (read_header, decode_image):
+        with pytest.raises(ValueError, match="colours of more than 8 bits: save it with 8 bits, or as grey"):
+            read(data)
+
+
+def test_values_that_are_not_finite_are_refused() -> None:
+    with pytest.raises(ValueError, match="values that are not finite"):
+        decode_image(deep(1, np.nan, dtype=np.float32))
+
+
+def test_no_other_program_is_started_for_a_drawing() -> None:
+    with pytest.raises(UNREADABLE):
+        decode_image(encoded(Image.new("L", (2, 2)), "EPS"))
 
 
 def test_size_and_channels_are_as_asked() -> None:
@@ -92,6 +108,7 @@ def test_size_and_channels_are_as_asked() -> None:
     assert decode_image(data, (7, 5)).shape == (7, 5, 3)
     assert decode_image(data, (7, 5), channels=1).shape == (7, 5, 1)
     assert decode_image(CASES["grey"][0], channels=3).tolist() == [[[7, 7, 7], [9, 9, 9]]]
+    assert decode_image(CASES["16 bits"][0], (1, 1)).tolist() == [[[(65535 + 4000) / 2]]]
 
 
 def test_a_large_photo_shrinks_to_its_mean() -> None:
@@ -102,44 +119,3 @@ def test_a_large_photo_shrinks_to_its_mean() -> None:
     assert small.shape == (1, 2, 1)
     assert np.abs(small[0, :, 0].astype(int) - [50, 150]).max() <= 25  # the antialiasing filter overlaps
     assert small[0, :, 0].mean() == pytest.approx(100, abs=1)
-
-
-def all_of(*images: bytes, **request: Any) -> tuple[np.ndarray, np.ndarray]:
-    return decode_all(lambda row: images[row], len(images), Request("here", **request))
-
-
-def test_all_grey_stays_grey_and_one_colour_makes_all_colour() -> None:
-    grey, colour = CASES["grey"][0], CASES["rgb"][0]
-    assert all_of(grey, grey)[0].shape == (2, 1, 2, 1)
-    pixels, _ = all_of(grey, colour)
-    assert pixels.tolist() == [[[[7, 7, 7], [9, 9, 9]]], [[list(RED), list(BLUE)]]]
-
-
-def test_differing_sizes_become_64_or_the_size_asked_for() -> None:
-    images = CASES["rgb"][0], CASES["orientation"][0]
-    assert all_of(*images)[0].shape == (2, 64, 64, 3)
-    assert all_of(*images, size=5)[0].shape == (2, 5, 5, 3)
-    assert all_of(*images, shape=(3, 4, 1))[0].shape == (2, 3, 4, 1)
-
-
-def test_bad_images_are_marked_whether_the_header_or_the_pixels_are_broken() -> None:
-    good = encoded(Image.new("RGB", (64, 64), RED), "JPEG")
-    pixels, bad = all_of(good, b"no image", good[: len(good) // 2], good)
-    assert bad.tolist() == [False, True, True, False]
-    assert (pixels[0] == pixels[3]).all()
-    assert all_of(b"", b"")[1].all()
-
-
-def test_progress_ends_with_everything_decoded() -> None:
-    heard: list[Update] = []
-    all_of(*[CASES["rgb"][0]] * 300, progress=heard.append)
-    assert heard == [Update(256, 300), Update(300, 300)]
-
-
-def test_more_pixels_than_memory_should_hold_are_refused_before_decoding() -> None:
-    header = encoded(Image.new("1", (9000, 9000)))
-    with pytest.raises(InputError) as caught:
-        all_of(*[header] * 220)
-    assert str(caught.value) == (
-        "data.size: must be set: 220 images of 9000 x 9000 pixels take more than 16 GiB; nearest valid choice: 224"
-    )

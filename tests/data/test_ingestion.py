@@ -130,6 +130,37 @@ def test_test_images_take_the_shape_of_the_training_images(tmp_path: Path, store
     assert store.get_array(dataset.splits["test"].inputs).shape == (2, 64, 64, 3)
 
 
+def test_other_files_are_read_by_the_types_of_training(tmp_path: Path, store: Store) -> None:
+    rows = [f"{code};{row},5;{row % 2 * 1000 + row},25 €" for row, code in enumerate(["01", "02", "U", "12"] * 20)]
+    own = [f"{code};{row};7,5" for row, code in enumerate(["01", "02", "12"] * 10)]
+    source = csv(tmp_path, *rows, header="code;age;price")
+    spec = DataSpec(source=source, test=csv(tmp_path, *own, header="code;age;price", name="t.csv"), target="price")
+    dataset = ingested(spec, store)
+    assert dataset.task == "regression"
+    assert [(column.kind, column.decimal, column.texts) for column in dataset.columns] == [
+        ("category", ".", ("01", "02", "12", "U")),
+        ("number", ",", ()),
+    ]
+    frame = store.get_frame(dataset.splits["test"].inputs)
+    assert frame["code"].tolist()[:3] == ["01", "02", "12"]
+    assert frame["age"].tolist()[:3] == [0, 1, 2]
+    assert store.get_array(dataset.splits["test"].targets).tolist() == [7.5] * 30
+    profile = store.get_json(dataset.profile)
+    assert [each["becomes"] for each in profile["columns"]] == ["one-hot of its 4 categories", "a number"]
+
+
+def test_how_a_table_is_written_is_not_part_of_its_fingerprint(tmp_path: Path, store: Store) -> None:
+    points = ingested(
+        DataSpec(source=csv(tmp_path, *[f"{row}.5,a{row % 2},{row % 3}" for row in range(40)]), target="left"), store
+    )
+    commas = [f"{row},5;a{row % 2};{row % 3}" for row in range(40)]
+    source = csv(tmp_path, *commas, header="age;job;left", name="b.csv")
+    other = ingested(DataSpec(source=source, target="left", decimal=",", encoding="utf-8"), store)
+    assert other.columns[0].decimal == ","
+    assert other.text_format.encoding == "utf-8"
+    assert other.fingerprint == points.fingerprint
+
+
 @pytest.mark.parametrize("part", ["validation", "test", "calibration"])
 def test_the_stamp_covers_a_file_of_its_own(tmp_path: Path, part: str) -> None:
     spec = DataSpec.model_validate({"source": csv(tmp_path), part: csv(tmp_path, name="own.csv"), "target": "left"})

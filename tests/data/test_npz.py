@@ -44,9 +44,15 @@ BAD: dict[str, tuple[Make, str]] = {
         "data.source: images of {p}/a.npz must be (count, height, width, channels), but got (10, 3, 8, 8); "
         "nearest valid choice: move the channels to the end: (10, 8, 8, 3)",
     ),
-    "npz with one-hot targets": (
-        lambda p: {"source": npz(p, x=X10, y=np.eye(10))},
-        "data.source: targets of {p}/a.npz must be numbers or text of shape (count,), but got 'float64 (10, 10)'",
+    "npz with several yes-or-no targets": (
+        lambda p: {"source": npz(p, x=X10, y=1 - np.eye(10))},
+        "data.source: targets of {p}/a.npz must be one number or text for each example, or one-hot rows, but got "
+        "'float64 (10, 10)'; nearest valid choice: one of its 10 columns alone, a model for each",
+    ),
+    "npz with pictures of classes": (
+        lambda p: {"source": npz(p, x=X10, y=np.zeros((10, 4, 4), int))},
+        "data.source: targets of {p}/a.npz must be one number or text for each example, or one-hot rows, but got "
+        "'int64 (10, 4, 4)'",
     ),
     "npz with flat inputs": (
         lambda p: {"source": npz(p, x=Y10, y=Y10)},

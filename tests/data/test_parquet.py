@@ -19,8 +19,8 @@ BAD: dict[str, tuple[Make, str]] = {
     ),
     "parquet image that does not decode": (
         lambda p: {"source": parquet(p, image=[b"1", None], label=["a", "b"]), "target": "label"},
-        "data.source: images must decode in {p}/a.parquet, but 2 of 2 rows break this, "
-        "the first is row 0, counted from 0 (data.on_bad: skip leaves them out)",
+        "data.source: images must decode in {p}/a.parquet, but 2 of 2 do not: "
+        "row 0 (no image of a known format), row 1 (empty) (data.on_bad: skip leaves them out)",
     ),
     "parquet that is none": (
         lambda p: {"source": written(p, "a.parquet", b"text, not Parquet"), "target": "a"},

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,11 @@ from torch import Tensor, nn
 
 from tasks.conversion import onnx_export
 from tasks.core import Dataset, InputError, Prepared, SplitName, Store
-from tasks.data import preprocessing
-from tasks.data.preprocessing import Impute, Normalize, OneHot, Scale, Unscaled, preprocess
-from tasks.kernels.onnx import sessions
+from tasks.core.dataset import MATRIX
+from tasks.data import input_layout, preprocessing
+from tasks.data.preprocessing import preprocess
+from tasks.data.preprocessing_spec import Impute, Normalize, OneHot, Scale, Unscaled
+from tasks.kernels.onnx import description, sessions
 
 
 class Flat(nn.Module):
@@ -83,7 +87,7 @@ def fitted(prepared: Prepared, store: Store) -> dict[str, Any]:
 def through_product(prepared: Prepared, store: Store) -> np.ndarray:
     """What the network sees, by the graph that users run."""
     data = onnx_export.serialize_network(Flat(), prepared.dataset, fitted(prepared, store), prepared.input_shape)
-    return sessions.predict(data, preprocessing.product_inputs(prepared.dataset, "validation", store))
+    return sessions.predict(data, input_layout.product_inputs(prepared, "validation", store))
 
 
 def test_pixels_worked_by_hand(store: Store) -> None:
@@ -206,7 +210,7 @@ def test_a_column_may_be_named_as_the_network_names_its_own(store: Store) -> Non
     prepared = preprocess(table(store, train, validation, classes=7), (), store)
     model = nn.Sequential(nn.Linear(7, 7))
     data = onnx_export.serialize_network(model, prepared.dataset, fitted(prepared, store), prepared.input_shape)
-    found = sessions.predict(data, preprocessing.product_inputs(prepared.dataset, "validation", store))
+    found = sessions.predict(data, input_layout.product_inputs(prepared, "validation", store))
     features = torch.from_numpy(preprocessing.compact(prepared, "validation", store))
     np.testing.assert_allclose(found, model(features).detach(), rtol=1e-4, atol=1e-4)
 
@@ -301,3 +305,73 @@ def test_a_step_for_the_other_kind_of_data_is_refused(store: Store) -> None:
 def test_one_number_a_channel(store: Store) -> None:
     with pytest.raises(InputError, match=r"preprocess\.0\.mean: must hold one number for each of 3 channels"):
         preprocess(pictures(store, "uint8", 3), (Normalize(mean=(0.5,)),), store)
+
+
+# --- arrays ---------------------------------------------------------------------------------------------------
+
+
+def signals(store: Store, dtype: str, shape: tuple[int, ...] = (5, 3)) -> Dataset:
+    def part(seed: int) -> tuple[np.ndarray, np.ndarray]:
+        drawn = np.random.default_rng(seed).integers(-50, 200, size=(9, *shape)).astype(dtype)
+        drawn[..., 0] = 7  # what never changes is only shifted
+        return drawn, np.arange(9) % 15
+
+    splits: dict[SplitName, Any] = {"train": part(0), "validation": part(1)}
+    return datasets.array_set(store, splits, classes=math.prod(shape), name="signal")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
+@pytest.mark.parametrize("shape", [(6,), (5, 3), (2, 3, 4, 2)])
+def test_torch_formula_and_product_agree_on_arrays(dtype: str, shape: tuple[int, ...], store: Store) -> None:
+    prepared = preprocess(signals(store, dtype, shape), (), store)
+    train, raw = (
+        store.get_array(prepared.dataset.splits[name].inputs).astype(float) for name in ("train", "validation")
+    )
+    places = tuple(range(train.ndim - 1))
+    deviation = train.std(axis=places)
+    formula = (raw - train.mean(axis=places)) / np.where(deviation > 0, deviation, 1)
+    compact = torch.from_numpy(preprocessing.compact(prepared, "validation", store))
+    by_torch = preprocessing.to_network(fitted(prepared, store))(compact)
+    assert prepared.input_shape == shape
+    np.testing.assert_allclose(by_torch, formula, atol=1e-5)
+    np.testing.assert_allclose(through_product(prepared, store), formula.reshape(9, -1), atol=1e-5)
+    assert list(input_layout.product_inputs(prepared, "validation", store)) == ["signal"]
+
+
+def test_smallest_and_largest_become_zero_and_one(store: Store) -> None:
+    prepared = preprocess(signals(store, "float32"), (Scale(method="minmax"),), store)
+    train = torch.from_numpy(preprocessing.compact(prepared, "train", store))
+    seen = preprocessing.to_network(fitted(prepared, store))(train)
+    assert seen.amin((0, 1)).tolist() == pytest.approx([0, 0, 0], abs=1e-6)
+    assert seen.amax((0, 1)).tolist() == pytest.approx([0, 1, 1], abs=1e-6)
+
+
+@pytest.mark.parametrize("step", [Unscaled(), Scale(method="none")])
+def test_numbers_of_an_array_stay_as_they_are(step: Any, store: Store) -> None:
+    prepared = preprocess(signals(store, "int64"), (step,), store)
+    raw = store.get_array(prepared.dataset.splits["validation"].inputs)
+    np.testing.assert_array_equal(through_product(prepared, store), raw.reshape(9, -1))
+
+
+@pytest.mark.parametrize("step", [Normalize(), Impute(), OneHot()])
+def test_steps_that_do_not_suit_an_array(step: Any, store: Store) -> None:
+    law = rf"preprocess\.0\.step: does not suit an array, but got '{step.step}'; nearest valid choice: scale"
+    with pytest.raises(InputError, match=law):
+        preprocess(signals(store, "float32"), (step,), store)
+
+
+def test_the_columns_of_a_wide_table_are_one_input(store: Store) -> None:
+    def part(seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+        values = np.random.default_rng(seed).normal(5, 3, size=(20, 70)).astype(np.float32)
+        values[3, 7] = np.nan
+        return pd.DataFrame(values, columns=[f"gene {index}" for index in range(70)]), np.arange(20) % 70
+
+    wide = datasets.table_set(store, {"train": part(0), "validation": part(1)}, classes=70)
+    apart, together = (preprocess(each, (), store) for each in (wide, replace(wide, input_name=MATRIX)))
+    assert len(input_layout.product_inputs(apart, "validation", store)) == 70
+    (matrix,) = input_layout.product_inputs(together, "validation", store).items()
+    assert (matrix[0], matrix[1].shape, matrix[1].dtype) == ("columns", (20, 70), np.float32)
+    np.testing.assert_array_equal(through_product(together, store), through_product(apart, store))
+    data = onnx_export.serialize_network(Flat(), together.dataset, fitted(together, store), together.input_shape)
+    assert json.loads(description.metadata(data)["columns"])[:2] == ["gene 0", "gene 1"]
+    assert [tensor.shape for tensor in description.interface(data)[0]] == [("batch", 70)]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from onnx import TensorProto, helper
 from PIL import Image
 from support import product_files
+from support.encoded_images import encoded
 
 from tasks.core import InputError
 from tasks.data import product_inputs
@@ -71,10 +75,47 @@ def test_what_holds_no_pictures_of_the_size_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="must hold at least one image"):
         product_inputs.read_inputs(folder, IMAGES)
     (folder / "notes.txt").write_text("no picture")
-    with pytest.raises(InputError, match=r"notes\.txt: must be an image"):
-        product_inputs.read_inputs(folder, IMAGES)
+    with pytest.raises(InputError, match=r"notes\.txt: images must decode, but 1 of 1 do not: .*notes\.txt \(no image"):
+        product_inputs.read_inputs(folder / "notes.txt", IMAGES)
     with pytest.raises(InputError, match=r"nothing\.npz: does not exist"):
         product_inputs.read_inputs(tmp_path / "nothing.npz", IMAGES)
+
+
+def test_a_folder_is_listed_as_in_training(tmp_path: Path) -> None:
+    places = ("b/1.JFIF", "a.png", "._a.png", "__MACOSX/a.png", "Thumbs.db", "notes.txt", "b/2.heic")
+    for name in places:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"no picture")
+    for name, value in (("b/1.JFIF", 90), ("a.png", 7)):
+        form = "PNG" if name == "a.png" else "JPEG"
+        (tmp_path / name).write_bytes(encoded(Image.new("L", (8, 8), value), form))
+    found = product_inputs.read_inputs(tmp_path, IMAGES)["image"]
+    assert found[:, 0, 0, 0].tolist() == [7, 90]
+    assert product_inputs.passed_over(tmp_path) == "1 .heic, 1 .txt"
+    assert product_inputs.passed_over(tmp_path / "a.png") == ""
+
+
+def test_all_pictures_that_do_not_decode_are_named(tmp_path: Path) -> None:
+    for name, data in (("1.png", b""), ("2.png", b"<html>"), ("3.png", encoded(Image.new("L", (8, 8))))):
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(InputError, match=r"2 of 3 do not: .*1\.png \(empty\), .*2\.png \(an HTML page\)$"):
+        product_inputs.read_inputs(tmp_path, IMAGES)
+
+
+def test_a_picture_of_another_range_than_the_training_data_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "deep.png").write_bytes(encoded(Image.new("I;16", (8, 8), 4000)))
+    (tmp_path / "plain.png").write_bytes(encoded(Image.new("L", (8, 8), 200)))
+    law = "must hold images of 8 bits, as the training data did, but got '16-bit'"
+    with pytest.raises(InputError, match=rf"deep\.png: {law}"):
+        product_inputs.read_inputs(tmp_path / "deep.png", IMAGES)
+    inputs = [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 8, 8, 1])]
+    deep, plain = (labelled(inputs, kind="images", pixels=raw) for raw in ("float32", "uint8"))
+    assert product_inputs.read_inputs(tmp_path / "deep.png", deep)["image"].max() == 4000
+    assert product_inputs.read_inputs(tmp_path / "plain.png", plain)["image"].max() == 200
+    with pytest.raises(InputError, match="must hold images of more than 8 bits, as the training data did, but got '8-"):
+        product_inputs.read_inputs(tmp_path / "plain.png", deep)
+    with pytest.raises(InputError, match=law):
+        product_inputs.read_inputs(tmp_path / "deep.png", plain)
 
 
 def test_files_of_arrays_never_run_code_and_must_be_whole(tmp_path: Path) -> None:
@@ -126,3 +167,91 @@ def test_tables_without_what_the_model_takes_are_refused(tmp_path: Path) -> None
     (tmp_path / "a.parquet").write_text("no parquet")
     with pytest.raises(InputError, match="must be a Parquet file"):
         product_inputs.read_inputs(tmp_path / "a.parquet", TABLE)
+
+
+def labelled(inputs: list[Any], **said: Any) -> bytes:
+    """A file with these inputs, which gives back the first, and metadata."""
+    first = inputs[0].name
+    output = helper.make_tensor_value_info("y", inputs[0].type.tensor_type.elem_type, None)
+    graph = helper.make_graph([helper.make_node("Identity", [first], ["y"])], "g", inputs, [output])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    words = {key: value if isinstance(value, str) else json.dumps(value) for key, value in said.items()}
+    helper.set_model_props(made, words)
+    return bytes(made.SerializeToString())
+
+
+def test_an_array_is_found_by_its_name(tmp_path: Path) -> None:
+    model = labelled([helper.make_tensor_value_info("signal", TensorProto.FLOAT, ["n", 5, 2])], kind="array")
+    values = np.random.default_rng(0).normal(size=(3, 5, 2))
+    np.savez(tmp_path / "a.npz", x=values[:, :1], signal=values)
+    found = product_inputs.read_inputs(tmp_path / "a.npz", model)
+    np.testing.assert_array_equal(found["signal"], values.astype(np.float32))
+    np.save(tmp_path / "a.npy", values[:, :4])
+    with pytest.raises(InputError, match=r"must hold examples of shape \(5, 2\), but got \(4, 2\)"):
+        product_inputs.read_inputs(tmp_path / "a.npy", model)
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match=r"must be an \.npy or \.npz file with the array 'signal'"):
+        product_inputs.read_inputs(tmp_path / "a.csv", model)
+
+
+def test_token_numbers_stay_whole(tmp_path: Path) -> None:
+    model = labelled([helper.make_tensor_value_info("ids", TensorProto.INT64, ["n", 4])], kind="array")
+    np.save(tmp_path / "a.npy", np.arange(8, dtype=np.int32).reshape(2, 4))
+    found = product_inputs.read_inputs(tmp_path / "a.npy", model)["ids"]
+    assert (found.dtype, found.tolist()) == (np.int64, [[0, 1, 2, 3], [4, 5, 6, 7]])
+    np.save(tmp_path / "a.npy", np.ones((2, 4)))
+    with pytest.raises(InputError, match="must hold whole numbers, as the training data did"):
+        product_inputs.read_inputs(tmp_path / "a.npy", model)
+
+
+def test_pictures_come_in_the_layout_of_the_file(tmp_path: Path) -> None:
+    layout = {"name": "pixels", "axes": "NCHW", "dtype": "float32"}
+    inputs = [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 3, 8, 8])]
+    np.save(tmp_path / "a.npy", pixels())
+    found = product_inputs.read_inputs(tmp_path / "a.npy", labelled(inputs, kind="images", layout=layout))
+    np.testing.assert_array_equal(found["pixels"], pixels().transpose(0, 3, 1, 2).astype(np.float32))
+
+
+def test_columns_come_side_by_side_as_the_file_takes_them(tmp_path: Path) -> None:
+    layout = {"name": "rows", "axes": "NC", "dtype": "float32"}
+    inputs = [helper.make_tensor_value_info("rows", TensorProto.FLOAT, ["n", 2])]
+    (tmp_path / "a.csv").write_text("a,more,b\n1,0,2\n3,0,4\n")
+    model = labelled(inputs, kind="table", layout=layout, columns=["b", "a"])
+    assert product_inputs.read_inputs(tmp_path / "a.csv", model)["rows"].tolist() == [[2, 1], [4, 3]]
+
+
+def ruled(*columns: dict[str, Any], **text: str) -> bytes:
+    """A product that takes these columns, with the rules by which they are read."""
+    kinds = {"number": TensorProto.FLOAT, "category": TensorProto.STRING}
+    inputs = [helper.make_tensor_value_info(each["name"], kinds[each["kind"]], ["n", 1]) for each in columns]
+    rules = [{"missing": (), "texts": (), **each} for each in columns]
+    return labelled(inputs, kind="table", reading={"columns": rules, "separator": "", "encoding": "", **text})
+
+
+def test_a_table_is_read_by_the_rules_in_the_product(tmp_path: Path) -> None:
+    price = {"name": "price", "kind": "number", "decimal": ",", "thousands": ".", "unit": "€", "missing": ["free"]}
+    flag = {"name": "flag", "kind": "category", "truth": True}
+    model = ruled(price, {"name": "code", "kind": "category"}, flag, encoding="cp1252")
+    text = "größe;code;flag;price;\n1;01;TRUE;1.200,50 €;\n2;7;false;free;\n3;NA;;2,5;\n"
+    (tmp_path / "a.csv").write_bytes(text.encode("cp1252"))
+    found = product_inputs.read_inputs(tmp_path / "a.csv", model)
+    np.testing.assert_array_equal(found["price"], np.array([[1200.5], [np.nan], [2.5]], np.float32))
+    assert found["code"].tolist() == [["01"], ["7"], [""]]
+    assert found["flag"].tolist() == [["True"], ["False"], [""]]
+    (tmp_path / "b.csv").write_text("code;flag;price\n01;true;2.5\n")
+    with pytest.raises(InputError, match=r"column 'price' of .* must hold numbers with a decimal comma.*'2\.5'"):
+        product_inputs.read_inputs(tmp_path / "b.csv", model)
+
+
+def test_what_the_product_does_not_know_is_one_message(tmp_path: Path) -> None:
+    model = ruled({"name": "tenure", "kind": "number"}, {"name": "code", "kind": "category", "texts": ["01", "02"]})
+    for content, message in {
+        "tenur,code\n1,01\n": r"INPUT: .*a\.csv must have the column 'tenure'.*nearest valid choice: tenur",
+        "tenure,code\n": r"INPUT: .*a\.csv must hold at least one row",
+        "tenure,code\n" + "1,1\n" * 20: r"column 'code' of .*20 of 20 are new\), but got '1'.*: 01",
+    }.items():
+        (tmp_path / "a.csv").write_text(content)
+        with pytest.raises(InputError, match=message):
+            product_inputs.read_inputs(tmp_path / "a.csv", model)
+    (tmp_path / "a.csv").write_text("tenure,code\n1,1\n")  # a single row may be new
+    assert product_inputs.read_inputs(tmp_path / "a.csv", model)["code"].tolist() == [["1"]]

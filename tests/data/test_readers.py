@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from tasks.data import splitting
-from tasks.data.readers import Request, Rows, data_frames, read_source
+from tasks.data.readers import Request, Rows, column_types, data_frames, read_source
 
 
 def rows_of(source: Path | str, **settings: Any) -> Rows:
@@ -24,7 +24,7 @@ def rows_of(source: Path | str, **settings: Any) -> Rows:
 
 def conformed(rows: Rows) -> pd.DataFrame:
     request = Request("here")
-    frame = data_frames.align_columns(rows, data_frames.columns_of(rows, request), request).train.inputs
+    frame = data_frames.align_columns(rows, column_types.types_of_table(rows, request).columns, request).train.inputs
     assert isinstance(frame, pd.DataFrame)
     return frame
 
@@ -76,7 +76,7 @@ def test_column_kinds_of_a_frame() -> None:
         }
     )
     rows = data_frames.frame_rows(frame, Request("here", target="y"))
-    kinds = {column.name: column.kind for column in data_frames.columns_of(rows, Request("here"))}
+    kinds = {column.name: column.kind for column in column_types.types_of_table(rows, Request("here")).columns}
     numbers = dict.fromkeys(("whole", "nullable", "decimal"), "number")
     assert kinds == numbers | dict.fromkeys(("flag", "group", "code"), "category")
     clean = conformed(rows)
@@ -92,7 +92,7 @@ def test_a_category_that_looks_like_numbers_in_another_file_stays_text() -> None
         pd.DataFrame({"zip": ["12", "1a"], "n": [1, 2], "y": [0, 1]}), Request("a", target="y")
     )
     batch = pd.DataFrame({"more": [1, 1], "n": [None, None], "zip": [12.0, None], "y": [0, 1]})
-    columns = data_frames.columns_of(train, Request("a"))
+    columns = column_types.types_of_table(train, Request("a")).columns
     clean: Any = data_frames.align_columns(
         data_frames.frame_rows(batch, Request("b", target="y")), columns, Request("b")
     ).train.inputs
@@ -134,10 +134,37 @@ def test_npz_by_usual_names_and_by_given_names(tmp_path: Path) -> None:
     assert rows.train.inputs.dtype == np.uint8
     assert (np.asarray(rows.train.inputs)[..., 0] == images).all()
     assert rows.train.targets.tolist() == [3, 1]
-    table = rows_of(tmp_path / "a.npz", inputs="other", target="mine")
-    assert table.kind == "table"
-    assert list(conformed(table).columns) == ["x0", "x1", "x2", "x3", "x4"]
-    assert table.train.targets.tolist() == ["b", "a"]
+    matrix = rows_of(tmp_path / "a.npz", inputs="other", target="mine")
+    assert (matrix.kind, matrix.name) == ("array", "other")
+    assert (np.asarray(matrix.train.inputs) == np.zeros((2, 5), np.float32)).all()
+    assert matrix.train.targets.tolist() == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "dtype"),
+    [
+        (np.ones((2, 3, 4, 5, 6)), None, np.float32),
+        (np.ones((2, 3, 4), np.int32), "array", np.int64),
+        (np.ones((2, 3, 4, 1), np.uint8), "array", np.uint8),
+        (np.ones((2, 187), bool), None, np.uint8),
+        (np.full((2, 3), 1e-9), None, np.float32),
+        (np.full((2, 3), -1, np.int8), None, np.int64),
+    ],
+)
+def test_an_array_stays_one_input_of_its_shape(tmp_path: Path, values: np.ndarray, kind: Any, dtype: type) -> None:
+    np.savez(tmp_path / "a.npz", signal=values, y=[0, 1])
+    rows = rows_of(tmp_path / "a.npz", inputs="signal", kind=kind)
+    inputs = np.asarray(rows.train.inputs)
+    assert (rows.kind, rows.name, inputs.shape, inputs.dtype) == ("array", "signal", values.shape, dtype)
+    np.testing.assert_allclose(inputs, values, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int64, np.float32])
+def test_one_hot_targets_are_the_numbers_of_their_columns(tmp_path: Path, dtype: type) -> None:
+    np.savez(tmp_path / "a.npz", x=np.ones((4, 2)), y=np.eye(3)[[2, 0, 1, 2]].astype(dtype))
+    targets = rows_of(tmp_path / "a.npz").train.targets
+    assert targets.dtype == np.int64
+    assert targets.tolist() == [2, 0, 1, 2]
 
 
 def test_npz_images_that_are_not_bytes_become_float32(tmp_path: Path) -> None:
@@ -231,7 +258,7 @@ def test_import_path_from_the_current_folder(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     arrays = rows_of("my_rows:arrays")
-    assert (arrays.kind, arrays.train.targets.tolist()) == ("table", [0, 1, 0])
+    assert (arrays.kind, arrays.train.targets.tolist()) == ("array", [0, 1, 0])
     assert rows_of("my_rows:frame", target="y").train.targets.tolist() == ["u", "v"]
     assert rows_of("my_rows:both").train.targets.tolist() == ["u", "v"]
 

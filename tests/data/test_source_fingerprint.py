@@ -34,6 +34,20 @@ def test_a_folder_is_stamped_by_names_sizes_and_times(tmp_path: Path) -> None:
     assert len(set(stamps)) == 3
 
 
+def test_a_folder_is_stamped_as_its_images_are_read(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    for name in ("real/1.png", "data/a/1.png"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(b"1")
+    (folder / "link").symlink_to("../real")
+    (folder / "gone.png").symlink_to("nowhere")
+    before = stamp_of(str(folder))
+    (folder / ".DS_Store").write_bytes(b"1")
+    assert stamp_of(str(folder)) == before
+    (tmp_path / "real" / "2.png").write_bytes(b"2")
+    assert stamp_of(str(folder)) != before
+
+
 def test_an_import_path_is_stamped_by_its_module_which_does_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

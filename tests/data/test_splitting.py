@@ -15,7 +15,11 @@ from support.bad_data import (
 BAD: dict[str, tuple[Make, str]] = {
     "too few of a class": (
         lambda p: {"source": csv(p, *ROWS, "1,a,maybe", "2,a,maybe"), "target": "left"},
-        "data.source: class 'maybe' of {p}/a.csv must have at least 3 examples (train, validation, test); "
+        "data.source: class 'maybe' of {p}/a.csv must have at least 3 examples (train, validation, test), but got 2",
+    ),
+    "too few of a number": (
+        lambda p: {"source": csv(p, *ROWS, "1,a,7", "2,a,7"), "target": "left"},
+        "data.source: class '7' of {p}/a.csv must have at least 3 examples (train, validation, test); "
         "for numbers to be predicted as numbers, set data.task to regression, but got 2",
     ),
     "too few rows": (

@@ -36,7 +36,8 @@ BAD: dict[str, tuple[Make, str]] = {
     ),
     "regression of text": (
         lambda p: {"source": csv(p), "target": "left", "task": "regression"},
-        "data.task: targets of the train part are text, but got 'regression'; nearest valid choice: classification",
+        "data.source: column 'left' of {p}/a.csv must hold numbers in one form, as the recipe asks, but got 'yes'; "
+        "nearest valid choice: data.task: classification",
     ),
 }
 

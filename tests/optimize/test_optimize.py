@@ -156,7 +156,12 @@ def test_the_champion_names_the_classes_of_raw_digits(ran: Ran, tmp_path: Path) 
     dataset = prepared.dataset
     raw = np.array(input_layout.product_inputs(prepared, "test", store)["image"])
     np.savez(tmp_path / "digits.npz", images=raw)
-    answers = predict.predict_file(ran.recipe, tmp_path / "digits.npz", ran.workspace)
+    found = predict.predict_file(ran.recipe, tmp_path / "digits.npz", ran.workspace)
+    answers = found.lines
+    assert found.names[:2] == ("0", "1")
+    assert found.probabilities is not None
+    assert found.probabilities.sum(axis=1) == pytest.approx(1)
+    assert [found.classes[place] for place in found.probabilities.argmax(axis=1)] == answers
     outputs = sessions.predict(ran.first.folder / "model.onnx", {"image": raw})
     assert answers == [dataset.classes[index] for index in outputs.argmax(axis=1)]
     card = ran.first.findings.test[ran.first.findings.product.digest]

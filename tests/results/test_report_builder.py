@@ -150,7 +150,7 @@ def test_the_test_cards_and_the_frame_are_those_of_the_run(told: ReportData, pla
     assert (told.name, told.metric, told.duration_s, told.links) == ("tiny", "accuracy", 12.5, {"MLflow run": "abc"})
     assert told.data["examples"].startswith("1,079 train")
     assert told.data["one example"] == "8 × 8 × 1 uint8"
-    assert told.data["classes"] == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
+    assert told.data["train classes"].startswith("0 106, 1 110, 2 107, 3 109, ")
     assert "Refused on the way: backwards." in told.notes
     assert told.trials == ()
     assert told.branch_search is None

@@ -131,7 +131,7 @@ ROWS = {
         calibration="kal.npz",
     ),
     "column missing": Row(
-        "data.calibration: must name a column of cal.csv, but got 'city'; nearest valid choice: age",
+        "data.calibration: cal.csv must have the column 'city', as the training data have; nearest valid choice: age",
         lines(*("30,yes", "60,no"), header="age,label"),
         train="people.csv",
         calibration="cal.csv",
@@ -149,7 +149,7 @@ ROWS = {
         calibration="cal.csv",
     ),
     "categories in another language": Row(
-        "data.calibration: calibration data must hold categories of training in column 'city', but got "
+        "data.calibration: column 'city' of cal.csv must hold values that training knows (25 of 25 are new), but got "
         "'Rom'; nearest valid choice: Rome",
         lines(*(row.replace("Rome", "Rom") for row in people(80, 1) if "Rome" in row)),
         train="people.csv",

@@ -10,15 +10,12 @@ from tasks.core import InputError, nearest_choice
 from tasks.core.import_path import is_import_path
 from tasks.data.readers import csv_table, idx, image_folder, npz, parquet, python_function, sklearn_datasets
 from tasks.data.readers.examples import Examples, Kind, Request, Rows
-from tasks.data.readers.image_decoding import UNREADABLE, decode_image
 
 __all__ = [
-    "UNREADABLE",
     "Examples",
     "Kind",
     "Request",
     "Rows",
-    "decode_image",
     "read_source",
     "reader_of",
 ]
@@ -33,13 +30,15 @@ class Reader:
     settings: tuple[str, ...]
 
 
-CSV = Reader("a CSV table", csv_table.read_csv, ("target", "drop", "names"))
-PARQUET = Reader("a Parquet file", parquet.read_parquet, ("target", "inputs", "drop", "size"))
+TEXT = ("separator", "decimal", "encoding")
+"""Settings of text files."""
+CSV = Reader("a CSV table", csv_table.read_csv, ("target", "drop", "names", "types", *TEXT))
+PARQUET = Reader("a Parquet file", parquet.read_parquet, ("target", "inputs", "drop", "size", "types"))
 NPZ = Reader("an .npz file", npz.read_npz, ("target", "inputs"))
 IDX = Reader("a folder of IDX files", idx.read_idx, ())
 FOLDER = Reader("a folder of images", image_folder.read_image_folder, ("size",))
-SHIPPED = Reader("a data set that scikit-learn ships", sklearn_datasets.read_sklearn, ("target", "drop"))
-IMPORTED = Reader("an import path", python_function.read_function, ("target", "drop"))
+SHIPPED = Reader("a data set that scikit-learn ships", sklearn_datasets.read_sklearn, ("target", "drop", "types"))
+IMPORTED = Reader("an import path", python_function.read_function, ("target", "drop", "types"))
 
 SUFFIXES: dict[str, Reader] = {**dict.fromkeys(csv_table.SUFFIXES, CSV), ".parquet": PARQUET, ".npz": NPZ}
 
@@ -50,7 +49,7 @@ def read_source(request: Request) -> Rows:
     Raises InputError when it is missing or malformed, is not of the requested kind, or does not take a setting.
     """
     reader = reader_of(request.source, request.field)
-    for setting in ("target", "inputs", "drop", "names", "size"):
+    for setting in ("target", "inputs", "drop", "names", "size", "types", *TEXT):
         value = getattr(request, setting)
         if value and setting not in reader.settings and request.field == "data.source":
             raise InputError(f"means nothing for {reader.title}", path=f"data.{setting}", value=value)

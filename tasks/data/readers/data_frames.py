@@ -1,8 +1,9 @@
-"""Data frames as a source: separates the target column, and converts numbers to float32 and all else to text."""
+"""Data frames as a source: separates the target column, and reads every column by the types of training."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,36 +11,42 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.core import Column, InputError, nearest_choice
+from tasks.data.readers import cells, column_checks, column_types
 from tasks.data.readers.examples import Examples, Request, Rows, leave_out
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MISSING = "?"
-"""Text that means a missing value, besides empty text and the markers that pandas knows in a CSV."""
 
-_NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")
-_NO_VALUES = (bytes, list, tuple, dict, set, np.ndarray)
-
-
-def frame_rows(frame: pd.DataFrame, request: Request) -> Rows:
+def frame_rows(frame: pd.DataFrame, request: Request, is_text: bool = False) -> Rows:
     """The rows of a raw data frame, without conversion; target, split column and `drop` are not among the inputs.
 
-    Raises InputError for a column that does not exist, duplicate names, and a frame without rows or inputs.
+    Args:
+        is_text: whether the cells are text as written, and their types are still to be found.
+
+    Raises:
+        InputError: a column does not exist, two share a name, or there are no rows or no inputs.
     """
-    frame = frame.set_axis([str(name).strip() for name in frame.columns], axis=1)
+    frame = frame.set_axis([plain_name(name) for name in frame.columns], axis=1)
     refuse_duplicates(list(frame.columns), request)
     target = check_column(request.target, "data.target", frame, request)
     if request.order is not None:
         check_column(request.order, "data.split.column", frame, request)
-    for name in request.drop:
-        check_column(name, "data.drop", frame, request)
+    for field, names in (("data.drop", request.drop), ("data.types", request.types)):
+        for name in names:
+            check_column(name, field, frame, request)
     away = {target, request.order, *request.drop}
     inputs = frame[[name for name in frame.columns if name not in away]]
     if inputs.empty:
         raise InputError(f"{request.source} must hold at least one row and one input column", path=request.field)
     order = None if request.order is None else frame[request.order]
-    return Rows("table", Examples(inputs, series_targets(frame[target]), order))
+    column, targets = column_types.read_target(frame[target], request, is_text)
+    return Rows("table", Examples(inputs, targets, order), is_text=is_text, target_column=column)
+
+
+def plain_name(name: object) -> str:
+    """A column's name without blanks around it and without ends of lines."""
+    return re.sub(r"\s*[\r\n]+\s*", " ", str(name).strip())
 
 
 def check_column(name: str | None, field: str, frame: pd.DataFrame, request: Request) -> str:
@@ -63,97 +70,45 @@ def refuse_duplicates(names: Sequence[str], request: Request) -> None:
         raise InputError(f"columns of {request.source} must have different names", path=request.field, value=twice[0])
 
 
-def columns_of(rows: Rows, request: Request) -> tuple[Column, ...]:
-    """The kind of each input column. Raises InputError for a column without values, or with nested values."""
-    frame: Any = rows.train.inputs
-    return tuple(_column(frame[name], request) for name in frame.columns)
-
-
-def _column(series: pd.Series, request: Request) -> Column:
-    name = str(series.name)
-    if is_number(series):
-        empty = not series.notna().any()
-    else:
-        present = series.dropna()
-        if len(present) and isinstance(present.iloc[0], _NO_VALUES):
-            raise InputError(
-                f"column {name!r} of {request.source} must hold numbers or text (data.drop leaves it out)",
-                path=request.field,
-                value=type(present.iloc[0]).__name__,
-            )
-        empty = not (text_of(present) != "").any()
-    if empty:
-        raise InputError(
-            f"column {name!r} of {request.source} must hold at least one value (data.drop leaves it out)",
-            path=request.field,
-        )
-    return Column(name, "number" if is_number(series) else "category")
-
-
 def align_columns(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows:
     """`rows` with exactly these columns in `train`, as float32 (NaN where missing) or text (empty where missing).
 
-    Other columns are dropped. Raises InputError for a column that is missing or of another kind, and for numbers
-    that are infinite in float32 unless the request says `on_bad: skip`.
+    Text is read as the columns say. Other columns are dropped. Raises InputError for a column that is missing, for text
+    that is no number in the column's form, and for numbers that are infinite in float32 unless the request says
+    `on_bad: skip`.
     """
     import pandas as pd
 
     frame: Any = rows.train.inputs
+    names = [str(name) for name in frame.columns]
     clean: dict[str, Any] = {}
     bad = np.zeros(len(frame), dtype=bool)
     for column in columns:
-        check_column(column.name, request.field, frame, request)
-        series = frame[column.name]
+        if column.name not in names:
+            law = f"{request.source} must have the column {column.name!r}, as the training data have"
+            raise InputError(law, path=request.field, nearest=nearest_choice(column.name, names) or ", ".join(names))
+        values = column_types.values_of(frame[column.name], column, request)
         if column.kind == "category":
-            clean[column.name] = text_of(series).astype(object)
+            _refuse_unknown(values, column, request)
+            clean[column.name] = values.astype(object)
             continue
-        if not is_number(series) and series.notna().any():
-            raise InputError(
-                f"column {column.name!r} of {request.source} must hold numbers, as it does in data.source",
-                path=request.field,
-                value=str(series.dropna().iloc[0]),
-            )
-        clean[column.name] = numbers_of(series, "float32")
+        clean[column.name] = cells.numbers_of(values, "float32")
         bad |= np.isinf(clean[column.name])
     train = dataclasses.replace(rows.train, inputs=pd.DataFrame(clean, index=frame.index))
     return leave_out(dataclasses.replace(rows, train=train), bad, "numbers must be finite in float32", request)
 
 
-def is_number(series: pd.Series) -> bool:
-    """Whether all values of a column are numbers; a column of bool is a category."""
-    from pandas.api import types
+def _refuse_unknown(values: pd.Series, column: Column, request: Request) -> None:
+    """Raises InputError when training knows fewer than half of a column's texts.
 
-    if types.is_bool_dtype(series.dtype):
-        return False
-    return types.is_numeric_dtype(series.dtype) or (
-        series.dtype == object and types.infer_dtype(series, skipna=True) in _NUMBERS
-    )
-
-
-def numbers_of(series: pd.Series, dtype: str) -> np.ndarray:
-    """Numbers as a float array, NaN where missing."""
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, which is refused
-        return series.to_numpy(dtype=dtype, na_value=np.nan)
-
-
-def text_of(series: pd.Series) -> pd.Series:
-    """Any column as stripped text, empty where missing; whole numbers are written without decimals."""
-    is_text = series.dtype == "str"
-    present = series.fillna("") if is_text else series.astype(object).where(series.notna(), "").map(_text)
-    text = present.str.strip()
-    return text.mask(text == MISSING, "")
-
-
-def _text(value: object) -> str:
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def series_targets(series: pd.Series) -> np.ndarray:
-    """A target column in the form of `Examples.targets`."""
-    if not is_number(series):
-        return text_of(series).to_numpy(dtype=object)
-    if series.dtype.kind in "iu" and series.notna().all():
-        return series.to_numpy(dtype=np.int64)
-    return numbers_of(series, "float64")
+    Columns with very many texts, and sources of fewer than `column_checks.FEW_ROWS` rows, are not checked.
+    """
+    given = values[values != ""]
+    strange = given[~given.isin(list(column.texts))]
+    if not column.texts or len(given) < column_checks.FEW_ROWS or 2 * len(strange) <= len(given):
+        return
+    first = str(strange.iloc[0])
+    new = f"{len(strange):,} of {len(given):,} are new"
+    law = f"column {column.name!r} of {request.source} must hold values that training knows ({new})"
+    near = nearest_choice(first, column.texts) or ", ".join(column.texts[:5])
+    raise InputError(law, path=request.field, value=first, nearest=near)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tasks.core import InputError, Progress, SplitName, silent
+from tasks.core import Column, InputError, Progress, SplitName, silent
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Kind = Literal["images", "table"]
+Kind = Literal["images", "array", "table"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,15 @@ class Request:
     """(height, width, channels) to which encoded images are converted: those of the training data."""
     drop: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    types: Mapping[str, Literal["number", "text"]] = dataclasses.field(default_factory=dict)
+    """How columns are read, where it is not as their cells look."""
+    task: Literal["classification", "regression"] | None = None
+    """Where the recipe says it: the target of a regression is read as numbers."""
+    separator: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    target_column: Column | None = None
+    """How the training data's target is written, for other sources."""
     order: str | None = None
     """The column for a split by time or group."""
     on_bad: Literal["stop", "skip"] = "stop"
@@ -48,7 +58,8 @@ class Request:
 class Examples:
     """Some examples in the order of their source.
 
-    `inputs`: images, uint8 or float32 (count, height, width, channels), or a data frame with one row per example.
+    `inputs`: images, uint8 or float32 (count, height, width, channels); an array of any shape (count, …), uint8, int64
+    or float32; or a data frame with one row per example.
     `targets` (count,): int64; float64, NaN where missing; or text (dtype object), empty where missing.
     `order` (count,): values of the column for a split by time or group, if the request names one.
     `at` (count,): the examples' row numbers in the source, from 0; None when they are all of its rows.
@@ -79,6 +90,14 @@ class Rows:
     test: Examples | None = None
     skipped: tuple[str, ...] = ()
     """Names of the examples that were left out, when the request says `on_bad: skip`."""
+    name: str = "image"
+    """The name that the product's input gets: that of an array in its source; without meaning for a table."""
+    is_text: bool = False
+    """Whether the cells of a table are text as written, and their types are still to be found."""
+    target_column: Column | None = None
+    """How the target of a table is written."""
+    images: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    """What was seen of encoded images, as JSON (`image_profile.describe_images`); empty for other data."""
 
     @property
     def parts(self) -> dict[SplitName, Examples]:

@@ -16,7 +16,7 @@ _TARGETS = ("targets", "y", "labels")
 
 
 def read_npz(request: Request) -> Rows:
-    """Images or a table from an .npz file (see `arrays.array_rows`).
+    """Images or another array from an .npz file (see `arrays.array_rows`).
 
     Raises InputError when the file is damaged, lacks an array, or holds pickled objects, which are never loaded.
     """
@@ -29,7 +29,7 @@ def read_npz(request: Request) -> Rows:
             loaded = {name: _array(archive, name, request) for name in (inputs, targets)}
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
         raise InputError(f"{request.source} must be an .npz file that is whole: {error}", path=request.field) from error
-    return arrays.array_rows(loaded[inputs], loaded[targets], request)
+    return arrays.array_rows(loaded[inputs], loaded[targets], request, name=inputs)
 
 
 def _pick(name: str | None, field: str, usual: tuple[str, ...], held: list[str], request: Request) -> str:

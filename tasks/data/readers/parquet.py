@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.core import InputError
-from tasks.data.readers import data_frames, image_decoding
+from tasks.data.images import image_batch, image_profile
+from tasks.data.images.image_faults import faults_text
+from tasks.data.readers import cells, data_frames
 from tasks.data.readers.examples import Examples, Request, Rows, leave_out
 
 if TYPE_CHECKING:
@@ -66,8 +68,22 @@ def _images(table: pa.Table, column: str, schema: pa.Schema, request: Request) -
     encoded = [item["bytes"] if isinstance(item, dict) else item for item in table.column(column).to_pylist()]
     if not encoded:
         raise InputError(f"{request.source} must hold at least one row", path=request.field)
-    pixels, bad = image_decoding.decode_all(lambda row: encoded[row] or b"", len(encoded), request)
+    names = [f"row {row}" for row in range(len(encoded))]
+    try:
+        decoded = image_batch.decode_all(
+            lambda row: encoded[row] or b"", names, request.size, request.shape, request.progress
+        )
+    except InputError as error:
+        raise error if error.path else error.at(path=request.field) from error
+    law = "images must decode"
+    if decoded.faults and request.on_bad == "stop":
+        text = faults_text({names[row]: why for row, why in decoded.faults.items()}, len(names))
+        raise InputError(
+            f"{law} in {request.source}, but {text} (data.on_bad: skip leaves them out)", path=request.field
+        )
     frame = table.drop_columns([column]).to_pandas()
     order = None if request.order is None else frame[request.order]
-    rows = Rows("images", Examples(pixels, data_frames.series_targets(frame[target]), order))
-    return leave_out(rows, np.asarray(bad), "images must decode", request)
+    targets = cells.series_targets(frame[target])
+    seen = image_profile.describe_images(decoded, targets, np.full(len(names), "train"))
+    rows = Rows("images", Examples(decoded.pixels, targets, order), images=seen)
+    return leave_out(rows, decoded.bad, law, request)

@@ -1,0 +1,61 @@
+"""Predict: names, answers and probabilities as lines, as JSON and as files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from flows.cli import predict
+from tasks.core import InputError
+
+CLASSES = predict.Predictions(
+    ("a.png", "b é.png"),
+    np.array(["yes", "no"], dtype=object),
+    ("no", "yes"),
+    np.array([[0.25, 0.75], [0.5, 0.5]]),
+)
+NUMBERS = predict.Predictions(("0", "1"), np.array([1234567.0, 0.5], np.float32), (), None)
+
+
+def test_an_answer_on_each_line() -> None:
+    assert CLASSES.lines == ["yes", "no"]
+    assert NUMBERS.lines == ["1.23457e+06", "0.5"]
+
+
+@pytest.mark.parametrize("ending", predict.ENDINGS)
+def test_a_table_with_names_answers_and_probabilities(ending: str, tmp_path: Path) -> None:
+    file = tmp_path / f"answers{ending}"
+    predict.check_output(file)
+    predict.write_predictions(CLASSES, file)
+    read = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".json": pd.read_json}[ending]
+    found = read(file)
+    assert list(found.columns) == ["example", "answer", "probability of no", "probability of yes"]
+    assert found.to_numpy().tolist() == [["a.png", "yes", 0.25, 0.75], ["b é.png", "no", 0.5, 0.5]]
+
+
+def test_numbers_have_no_probabilities() -> None:
+    assert json.loads(predict.records_of(NUMBERS)) == [
+        {"example": "0", "answer": 1234567.0},
+        {"example": "1", "answer": 0.5},
+    ]
+
+
+def test_where_answers_cannot_go(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"--output: must end with \.csv, .*nearest valid choice: a\.csv"):
+        predict.check_output(tmp_path / "a.xlsx")
+    with pytest.raises(InputError, match="must lie in a folder that exists"):
+        predict.check_output(tmp_path / "nowhere" / "a.csv")
+
+
+def test_examples_are_named_by_their_files(tmp_path: Path) -> None:
+    for name in ("b.png", "deep/a.png", ".hidden.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("L", (2, 2)).save(tmp_path / name)
+    assert predict.names_of_examples(tmp_path, 2) == ("b.png", "deep/a.png")
+    assert predict.names_of_examples(tmp_path / "b.png", 1) == ("b.png",)
+    assert predict.names_of_examples(tmp_path / "rows.csv", 3) == ("0", "1", "2")
