@@ -88,7 +88,7 @@ def plan_file(recipe: Recipe, prepared: Prepared, store: Store) -> Plan:
         f"the product: {interface_line(product)}",
         f"in front of the file: {found.front.words}; measured: {found.measured.name}, read as {found.measured.form}",
     )
-    return Plan(recipe, prepared, 0.0, parameters, lines)
+    return Plan(recipe, prepared, 0.0, parameters, interface=lines)
 
 
 def interface_line(model: bytes) -> str:

@@ -68,11 +68,11 @@ def copies_between(parts: Mapping[SplitName, Examples]) -> list[str]:
     """A sentence for each two splits of which one holds exact copies of the other's inputs."""
     from tasks.kernels.statistics.duplicates import copies_across
 
-    told = []
-    for found in copies_across({name: part.inputs for name, part in parts.items()}):
+    told, named = [], {str(name): part for name, part in parts.items()}
+    for found in copies_across({name: part.inputs for name, part in named.items()}):
         first, second = (
             row if part.at is None else int(part.at[row])
-            for part, row in zip((parts[found.first], parts[found.second]), found.rows, strict=True)
+            for part, row in zip((named[found.first], named[found.second]), found.rows, strict=True)
         )
         where = f"such as row {second}, which is row {first} again"
         are = "is an exact copy" if found.count == 1 else "are exact copies"

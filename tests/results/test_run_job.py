@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import onnx
 import pytest
 from rich.console import Console
 from sklearn.datasets import load_digits
@@ -202,3 +203,22 @@ def test_a_plug_in_for_torch_is_refused_with_its_branch(tmp_path: Path) -> None:
     branches = [{"name": "mine", "steps": [{"step": f"{__name__}:Mine"}]}]
     with pytest.raises(InputError, match=r"compress\.branches\.0\.steps\.0: needs a torch network, but branch 'mine'"):
         recipe_of(tmp_path / "a.onnx", compress={"branches": branches})
+
+
+def test_a_baseline_that_always_says_the_same_is_no_champion(tmp_path: Path, short_timing: None) -> None:
+    made = onnx_files.network(("n", 1, 8, 8), 10)
+    for tensor in made.graph.initializer:
+        if tensor.name in ("weight", "offset"):
+            same = np.zeros(tensor.dims, np.float32) if tensor.name == "weight" else np.eye(10, dtype=np.float32)[8]
+            tensor.CopyFrom(onnx.numpy_helper.from_array(same, tensor.name))
+    recipe, workspace = recipe_of(onnx_files.write(made, tmp_path / "a.onnx"), name="same"), runs.workspace(tmp_path)
+    outcome = run_job.run_job(recipe, workspace, runs.Remembering())
+    assert (outcome.exit_code, outcome.version.alias) == (3, None)
+    constant = outcome.findings.baseline.references[0]
+    assert constant.verdict == "no better"
+    assert outcome.report.answer.startswith(
+        f"The baseline has learned nothing: on 359 test examples it is no better than to answer {constant.name} "
+    )
+    np.save(tmp_path / "new.npy", np.zeros((2, 8, 8, 1), np.uint8))
+    with pytest.raises(InputError, match="the baseline of its version 1 is no better than a constant answer"):
+        predict.predict_file(recipe, tmp_path / "new.npy", workspace)
