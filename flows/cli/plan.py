@@ -14,6 +14,7 @@ from flows.cli.plan_search import add_search, full_search, max_minutes, space_li
 from flows.pipeline.branches import control_branches
 from flows.recipe.data_checks import check_model_file, check_recipe
 from flows.recipe.default_branches import branches_of
+from flows.recipe.default_training import fill_training
 from flows.recipe.schema import Recipe
 from flows.results import data_profile
 from tasks.compression.branch import Compress, is_training, step_title
@@ -56,6 +57,7 @@ def plan_run(recipe: Recipe, workspace: Workspace) -> Plan:
     store = workspace.store
     dataset = ingestion.ingest(recipe.data, ingestion.source_stamp(recipe.data), Context(workspace))
     prepared = preprocessing.preprocess(dataset, recipe.preprocess, store, recipe.target_unit)
+    recipe = fill_training(recipe, dataset.splits["train"].count)
     if recipe.model.file is not None:
         prepared = onnx_import.arrange_inputs(prepared, recipe.model.file, bool(recipe.preprocess), store)
     check_recipe(recipe, prepared, store)

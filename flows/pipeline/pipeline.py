@@ -10,6 +10,7 @@ from flows.pipeline.findings import BranchResult, Findings, FoundBranches, Stage
 from flows.pipeline.run_context import Job, RunContext
 from flows.recipe.data_checks import check_model_file, check_recipe
 from flows.recipe.default_branches import branches_of
+from flows.recipe.default_training import fill_training
 from flows.recipe.points import freeze_point, own_point
 from flows.recipe.schema import Recipe
 from flows.trials.network_cost import needs_latency
@@ -38,6 +39,8 @@ def run_pipeline(job: Job) -> Findings:
     """
     check_model_file(job.recipe)
     prepared = prepare_data(job)
+    filled = fill_training(job.recipe, prepared.dataset.splits["train"].count)
+    job = dataclasses.replace(job, recipe=filled)
     check_recipe(job.recipe, prepared, job.store)
     job, tuned = tune_training(job, prepared)
     run = start_branches(job, prepared)

@@ -31,7 +31,7 @@ class TrainSpec(Spec):
     """Most minutes of training and validation. The learning rate then follows the elapsed share of time when that is
     larger than the share of epochs, so that its schedule always reaches its end."""
     batch_size: int = Field(default=128, ge=1, le=65_536)
-    """Examples in one step."""
+    """Examples in one step. Absent in a recipe: 128, or an eighth of the train examples where that is less."""
     optimizer: Optimizer = "adamw"
     """The optimizer."""
     learning_rate: float = Field(default=1e-3, gt=0)

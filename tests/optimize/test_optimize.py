@@ -24,6 +24,7 @@ from flows.cli import predict
 from flows.pipeline.pipeline import count_steps
 from flows.recipe.loading import load_recipe
 from flows.recipe.schema import Recipe
+from flows.results import report_builder
 from tasks.core import Workspace, digest_file
 from tasks.data import input_layout
 from tasks.kernels.onnx import sessions
@@ -84,7 +85,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory, prefect_server: None, short_ti
 def test_the_goal_is_met_and_the_exit_code_says_so(ran: Ran) -> None:
     assert ran.first.findings.meets_goal
     assert ran.first.exit_code == 0
-    assert ran.first.report.answer.startswith(ran.first.findings.product.name)
+    answer = report_builder.product_answer(ran.first.findings)
+    assert answer.startswith(ran.first.findings.product.name)
+    assert ran.first.report.answer.endswith(answer)
 
 
 def test_the_product_s_folder_holds_the_file_the_report_the_scores_and_the_recipe(ran: Ran) -> None:
@@ -162,7 +165,7 @@ def test_the_champion_names_the_classes_of_raw_digits(ran: Ran, tmp_path: Path) 
     assert found.probabilities is not None
     assert found.probabilities.sum(axis=1) == pytest.approx(1)
     assert [found.classes[place] for place in found.probabilities.argmax(axis=1)] == answers
-    outputs = sessions.predict(ran.first.folder / "model.onnx", {"image": raw})
+    outputs = sessions.predict(ran.first.folder / "model.onnx", {"image": raw}, batch=1)
     assert answers == [dataset.classes[index] for index in outputs.argmax(axis=1)]
     card = ran.first.findings.test[ran.first.findings.product.digest]
     targets = store.get_array(dataset.splits["test"].targets)
