@@ -11,7 +11,7 @@ from flows.recipe.schema import Recipe
 from tasks.core import InputError, Workspace
 from tasks.data.images.image_files import is_image, scan_files
 from tasks.data.product_inputs import read_inputs
-from tasks.evaluation.evaluate import Product, run_product
+from tasks.evaluation.evaluate import run_file
 from tasks.kernels.onnx import description
 from tasks.kernels.statistics.class_metrics import log_softmax
 from tasks.tracking import registry
@@ -62,14 +62,13 @@ def predict_file(recipe: Recipe, source: Path, workspace: Workspace) -> Predicti
 
     Raises:
         InputError: there is no champion, or the file does not hold the product's inputs.
-        Refusal: the champion's file is not the one that was registered, or an answer is not finite.
+        Refusal: the champion's file is not the one that was registered.
     """
     import numpy as np
 
     _, model = registry.champion(workspace.tracking_uri, recipe.name)
-    product = Product("", recipe.name, model, ())
     # In batches that give the answers of the recipe's own batch, as the scores were measured.
-    outputs, _ = run_product(product, read_inputs(source, model, recipe.data.inputs), recipe.runtime)
+    outputs, _ = run_file(model, read_inputs(source, model, recipe.data.inputs), recipe.runtime)
     classes = tuple(json.loads(description.metadata(model).get("classes", "[]")))
     names = names_of_examples(source, len(outputs))
     if not classes:

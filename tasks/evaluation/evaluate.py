@@ -169,25 +169,32 @@ def check_provider(runtime: Runtime) -> None:
 
 
 def run_product(product: Product, inputs: Mapping[str, np.ndarray], runtime: Runtime) -> tuple[np.ndarray, Parity]:
-    """The product's measured output for every example, (n, outputs), as it is in batches of `runtime.batch`.
+    """The product's outputs and the hop of its batches, as `run_file` gives them.
+
+    Raises:
+        Refusal: an output is not finite; the message names the product.
+    """
+    import numpy as np
+
+    outputs, hop = run_file(product.path, inputs, runtime)
+    if not np.isfinite(outputs).all():
+        raise Refusal(f"{product.name}: some outputs are not finite numbers")
+    return outputs, hop
+
+
+def run_file(file: Path, inputs: Mapping[str, np.ndarray], runtime: Runtime) -> tuple[np.ndarray, Parity]:
+    """A file's measured output for every example, (n, outputs), as it is in batches of `runtime.batch`.
 
     Larger batches are run unless they change the answers, as the scales of dynamic quantization do.
 
     Returns:
         The outputs, and the parity of the hop between the two sizes of batches.
-
-    Raises:
-        Refusal: an output is not finite.
     """
-    import numpy as np
-
     from tasks.kernels.onnx import sessions
 
-    hop = parity.compare_batches(product.path, inputs, runtime)
+    hop = parity.compare_batches(file, inputs, runtime)
     batch = BATCH if hop.passed else runtime.batch
-    outputs = sessions.predict(product.path, inputs, batch, runtime.threads, runtime.provider)
-    if not np.isfinite(outputs).all():
-        raise Refusal(f"{product.name}: some outputs are not finite numbers")
+    outputs = sessions.predict(file, inputs, batch, runtime.threads, runtime.provider)
     return outputs, replace(hop, law=f"{hop.law}, or scored in batches of {runtime.batch}", passed=True)
 
 
