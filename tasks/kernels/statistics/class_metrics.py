@@ -69,12 +69,19 @@ def _auc_of(scores: Floats, positive: NDArray[np.bool_]) -> Weighted:
 
 def roc_auc(outputs: Outputs, targets: Targets) -> Weighted:
     """Two classes: AUC of the second's log-odds. More: unweighted mean of one-versus-rest AUCs of probabilities."""
+    return _mean_over_classes(_auc_of, outputs, targets)
+
+
+def _mean_over_classes(
+    curve: Callable[[Floats, NDArray[np.bool_]], Weighted], outputs: Outputs, targets: Targets
+) -> Weighted:
+    """The metric `curve` of scores (n,) and of what is positive (n,), for the second of two classes or for each."""
     logits = np.asarray(outputs, dtype=np.float64)
     if logits.shape[1] == 2:
-        return _auc_of(logits[:, 1] - logits[:, 0], np.asarray(targets) == 1)
+        return curve(logits[:, 1] - logits[:, 0], np.asarray(targets) == 1)
     probabilities = np.exp(log_softmax(logits))
-    curves = [_auc_of(probabilities[:, k], np.asarray(targets) == k) for k in range(logits.shape[1])]
-    return lambda weights: np.asarray(np.mean([curve(weights) for curve in curves], axis=0))
+    curves = [curve(probabilities[:, k], np.asarray(targets) == k) for k in range(logits.shape[1])]
+    return lambda weights: np.asarray(np.mean([each(weights) for each in curves], axis=0))
 
 
 def _average_precision_of(scores: Floats, positive: NDArray[np.bool_]) -> Weighted:
@@ -96,12 +103,7 @@ def _average_precision_of(scores: Floats, positive: NDArray[np.bool_]) -> Weight
 
 def average_precision(outputs: Outputs, targets: Targets) -> Weighted:
     """Two classes: that of the second's log-odds. More: unweighted mean over the classes, each against the rest."""
-    logits = np.asarray(outputs, dtype=np.float64)
-    if logits.shape[1] == 2:
-        return _average_precision_of(logits[:, 1] - logits[:, 0], np.asarray(targets) == 1)
-    probabilities = np.exp(log_softmax(logits))
-    curves = [_average_precision_of(probabilities[:, k], np.asarray(targets) == k) for k in range(logits.shape[1])]
-    return lambda weights: np.asarray(np.mean([curve(weights) for curve in curves], axis=0))
+    return _mean_over_classes(_average_precision_of, outputs, targets)
 
 
 def calibration_error(outputs: Outputs, targets: Targets) -> Weighted:
