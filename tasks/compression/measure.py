@@ -85,12 +85,14 @@ def product_of(candidate: Candidate, name: str, store: Store) -> Product:
 
 
 def judging_data(prepared: Prepared, spec: EvaluationSpec, store: Store) -> EvaluationData:
-    """The raw inputs and the targets of a split, and the simpler answers beside which the baseline is judged."""
-    dataset = prepared.dataset
+    """The raw inputs and targets of a split; of test also the simpler answers beside which the baseline is judged."""
+    dataset, examples = prepared.dataset, evaluation_data(prepared, spec.split, store)
+    if spec.split != "test":
+        return examples
     targets = store.get_array(dataset.splits["train"].targets)
     simpler = [constant_outputs(targets, dataset.classes, spec.goal.metric)]
     simpler += filter(None, [simple_outputs(prepared, spec.split, store)])
-    return replace(evaluation_data(prepared, spec.split, store), references=dict(simpler))
+    return replace(examples, references=dict(simpler))
 
 
 def evaluation_data(prepared: Prepared, split: SplitName, store: Store) -> EvaluationData:

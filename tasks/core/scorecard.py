@@ -113,4 +113,4 @@ class Scorecard:
     """The baseline's bytes over this one's: above 1 is smaller."""
     parity: tuple[Parity, ...]
     references: tuple[Reference, ...] = ()
-    """Of the baseline: the constant answer first, then a simple model if there is one."""
+    """Of the baseline on test: the constant answer first, then a simple model if there is one."""

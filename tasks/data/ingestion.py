@@ -71,15 +71,8 @@ def ingest(spec: DataSpec, stamp: str, context: Context) -> Dataset:
     parts = split_parts(parts, shares, spec.split.by, spec.split.seed, classes, request)
     if copies := copies_between(parts):
         profile["suspicions"] = [*profile.get("suspicions", []), *copies]
-    pool = parts["train"]
-    if spec.calibration is not None:
-        own = _separate(rows, columns, replace(request, source=spec.calibration, field="data.calibration"))
-        pool = targets.encode_targets(own.train, classes, "calibration", "data.calibration")
-        rows = replace(rows, skipped=rows.skipped + own.skipped)
-        train = parts["train"]
-        calibration.compare_to_train(train.inputs, train.targets, pool.inputs, pool.targets, columns, classes)
-    chosen = split_strategies.sample(pool.targets, spec.split.calibration, spec.split.seed)
-    parts["calibration"] = pool.take(chosen)
+    pool, rows = _calibration_pool(parts["train"], rows, columns, classes, spec, request)
+    parts["calibration"] = pool.take(split_strategies.sample(pool.targets, spec.split.calibration, spec.split.seed))
     dataset = _stored(spec.source, parts, task, columns, classes, rows, spec.inputs_as is None, context.store)
     text_format = TextFormat(spec.separator or "", spec.encoding or "")
     return replace(dataset, text_format=text_format, profile=context.store.put_json(profile) if profile else "")
@@ -141,6 +134,29 @@ def _with_own_parts(rows: Rows, columns: tuple[Column, ...], spec: DataSpec, req
         own = _separate(rows, columns, replace(request, source=spec.test, field="data.test"))
         rows = replace(rows, test=own.train, skipped=rows.skipped + own.skipped)
     return rows
+
+
+def _calibration_pool(
+    train: Examples,
+    rows: Rows,
+    columns: tuple[Column, ...],
+    classes: tuple[str, ...],
+    spec: DataSpec,
+    request: Request,
+) -> tuple[Examples, Rows]:
+    """The examples from which calibration examples are drawn: the spec's own source, compared with `train`, or train.
+
+    Returns:
+        The examples, and `rows` with what was left out of the own source.
+    """
+    from tasks.data import targets
+
+    if spec.calibration is None:
+        return train, rows
+    own = _separate(rows, columns, replace(request, source=spec.calibration, field="data.calibration"))
+    pool = targets.encode_targets(own.train, classes, "calibration", "data.calibration")
+    calibration.compare_to_train(train.inputs, train.targets, pool.inputs, pool.targets, columns, classes)
+    return pool, replace(rows, skipped=rows.skipped + own.skipped)
 
 
 def _separate(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support import datasets
 from torch import Tensor, nn
 
 from flows.recipe.data_checks import check_recipe
@@ -38,16 +37,6 @@ def draw(outputs: int, kept: bool = False) -> nn.Module:
 
 def network(width: int, outputs: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.ReLU(), nn.Linear(width, outputs))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "store")
-
-
-@pytest.fixture
-def prepared(store: Store) -> Prepared:
-    return datasets.prepared_squares(store)
 
 
 def recipe(factory: str, arguments: dict[str, Any], **sections: Any) -> Recipe:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from support import datasets
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its name in torch's own documents
 
@@ -43,16 +42,6 @@ class Dropping(nn.Module):
     def forward(self, batch: Tensor) -> Tensor:
         answers: Tensor = self.head(F.dropout(batch.flatten(1), self.rate, self.rate > 0))
         return answers
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "store")
-
-
-@pytest.fixture
-def prepared(store: Store) -> Prepared:
-    return datasets.prepared_squares(store)
 
 
 @pytest.fixture
