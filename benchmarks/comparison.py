@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.compression.measure import evaluation_data
-from tasks.core import Estimate, Goal, Prepared, Runtime, Scorecard, SplitName, Workspace
+from tasks.core import Estimate, Goal, MetricSpec, Prepared, Runtime, Scorecard, SplitName, Workspace
 from tasks.data import input_layout
 from tasks.evaluation import evaluate as evaluation
 from tasks.evaluation import scoring, selection
@@ -60,7 +60,10 @@ def evaluate(
     entries: Mapping[str, Entry], split: SplitName, prepared: Prepared, workspace: Workspace
 ) -> dict[str, Scorecard]:
     """Scorecards by name against the baseline, timed at batch 1."""
-    examples, spec = evaluation_data(prepared, split, workspace.store), EvaluationSpec(Goal(), RUNTIME, split)
+    examples, spec = (
+        evaluation_data(prepared, split, workspace.store),
+        EvaluationSpec(Goal(), RUNTIME, split, MetricSpec()),
+    )
     return evaluation.evaluate(products(entries), "baseline", examples, spec)
 
 

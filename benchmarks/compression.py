@@ -33,6 +33,7 @@ from flows.results.branch_search_report import describe_steps
 from flows.services import environment
 from tasks.core import Context, PlainRunner, Workspace
 from tasks.data import preprocessing
+from tasks.evaluation.metric_choice import metric_spec
 from tasks.kernels.host.machine import host_name
 from tasks.techniques import replay
 from tasks.training import recovery, train, train_spec
@@ -210,7 +211,7 @@ def task(options: argparse.Namespace, outcome: Outcome, workspace: Workspace) ->
     store, prepared, asked = workspace.store, outcome.findings.prepared, outcome.findings.recipe
     network = replay.load_network(outcome.findings.results[0].stages[0].model, store)
     fitted = store.get_json(prepared.fitted)
-    inputs = TrainingInputs(prepared, asked.augment, asked.goal.metric)
+    inputs = TrainingInputs(prepared, asked.augment, metric_spec(asked.goal, prepared.dataset))
     data = load_training_data(inputs, Context(workspace))
     images = torch.from_numpy(preprocessing.compact(prepared, "calibration", store))
     budget = Recover(epochs=options.epochs * len(options.remove), precision=options.precision)

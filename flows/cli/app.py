@@ -95,6 +95,10 @@ def predict(
         typer.echo(f"{len(found.names):,} predictions in {output}")
     else:
         typer.echo(records_of(found) if as_json else "\n".join(found.lines))
+    for warning in found.warnings:
+        typer.echo(f"paredown: {warning}", err=True)
+    if found.rule:
+        typer.echo(f"paredown: {found.rule}", err=True)
     if beside := passed_over(inputs):
         typer.echo(f"paredown: passed over: {beside}", err=True)
 

@@ -21,6 +21,7 @@ from tasks.compression.branch import Compress, is_training, step_title
 from tasks.conversion import onnx_import
 from tasks.core import Context, Prepared, Store, Workspace, canonical_json
 from tasks.data import ingestion, preprocessing
+from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.models.factory import build_network, complete_factory, default_architecture
 from tasks.search.search_spec import Search
 from tasks.training.distillation import DistillationSpec
@@ -139,7 +140,10 @@ def show_plan(plan: Plan, console: Console) -> None:
         f"{runtime.batch}, {runtime.processes} processes, interleaved"
     )
     goal = recipe.goal
-    tree.add(f"select: {goal.metric} within {goal.max_drop:g} ({goal.proof}), least {goal.minimize}")
+    bound = goal.limits.group_drop
+    groups = "" if bound is None else f", in every group within {bound:g}"
+    title = metric_of(metric_spec(goal, dataset)).title
+    tree.add(f"select: {title} within {goal.max_drop:g}{groups} ({goal.proof}), least {goal.minimize}")
     tree.add("test once → register in MLflow → report")
     console.print(tree, highlight=False)
     console.print(f"[bold]Cost[/]: {describe_cost(plan)}", highlight=False)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.recipe.schema import Recipe
+from tasks.conversion.answer_rule import read_rule
 from tasks.core import InputError, Workspace
 from tasks.data.images.image_files import is_image, scan_files
-from tasks.data.product_inputs import read_inputs
+from tasks.data.product_inputs import read_examples
 from tasks.evaluation.evaluate import run_file
-from tasks.kernels.onnx import description
 from tasks.kernels.statistics.class_metrics import log_softmax
 from tasks.tracking import registry
 
@@ -29,13 +28,18 @@ class Predictions:
     """The predictions for the examples of a file, in its order."""
 
     names: tuple[str, ...]
-    """Each example's file below the folder, or its row number in the table or array, from 0."""
+    """Each example's file below the folder, its text in the column that names examples (`data.id`), or its row number
+    in the table or array, from 0."""
     answers: np.ndarray
     """The name of the class, as text, or the number, (count,)."""
     classes: tuple[str, ...]
     """The classes; empty for regression."""
     probabilities: np.ndarray | None
     """Of each class, (count, classes); None for regression."""
+    rule: str = ""
+    """How the answers follow from the probabilities, as a sentence; empty where they are the most probable classes."""
+    warnings: tuple[str, ...] = ()
+    """Sentences on inputs that look strange."""
 
     @property
     def lines(self) -> list[str]:
@@ -57,7 +61,7 @@ def predict_file(recipe: Recipe, source: Path, workspace: Workspace) -> Predicti
 
     Args:
         recipe: its name is the registered model's.
-        source: a file or folder of examples (`product_inputs.read_inputs`).
+        source: a file or folder of examples (`product_inputs.read_examples`).
         workspace: knows the tracking server.
 
     Raises:
@@ -68,13 +72,15 @@ def predict_file(recipe: Recipe, source: Path, workspace: Workspace) -> Predicti
 
     _, model = registry.champion(workspace.tracking_uri, recipe.name)
     # In batches that give the answers of the recipe's own batch, as the scores were measured.
-    outputs, _ = run_file(model, read_inputs(source, model, recipe.data.inputs), recipe.runtime)
-    classes = tuple(json.loads(description.metadata(model).get("classes", "[]")))
-    names = names_of_examples(source, len(outputs))
-    if not classes:
-        return Predictions(names, outputs[:, 0], (), None)
-    answers = np.array(classes, dtype=object)[outputs.argmax(axis=1)]
-    return Predictions(names, answers, classes, np.exp(log_softmax(outputs)))
+    found = read_examples(source, model, recipe.data.inputs)
+    outputs, _ = run_file(model, found.inputs, recipe.runtime)
+    rule = read_rule(model)
+    names = found.names or names_of_examples(source, len(outputs))
+    if not rule.classes:
+        return Predictions(names, outputs[:, 0], (), None, warnings=found.warnings)
+    probabilities = np.exp(log_softmax(outputs))
+    answers = np.array(rule.classes, dtype=object)[rule.answers(probabilities)]
+    return Predictions(names, answers, rule.classes, probabilities, rule.words, found.warnings)
 
 
 def names_of_examples(source: Path, count: int) -> tuple[str, ...]:

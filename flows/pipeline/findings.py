@@ -7,8 +7,10 @@ from typing import Literal
 
 from flows.recipe.schema import Recipe
 from tasks.compression.branch import Branch
-from tasks.core import Candidate, Prepared, Scorecard
+from tasks.core import Candidate, MetricSpec, Prepared, Scorecard
+from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.evaluation.selection import Selection
+from tasks.kernels.statistics.metrics import Metric
 from tasks.search.results import SearchResult
 
 Role = Literal["baseline", "candidate", "control"]
@@ -73,11 +75,28 @@ class Findings:
     test: dict[str, Scorecard]
     """Test scorecards of the baseline and of the chosen candidate, by digest."""
     meets_goal: bool
-    """Whether the chosen candidate meets the goal on validation and its drop is not beyond the goal on test."""
+    """Whether the chosen candidate meets the goal on validation and test does not refute it (`holds_on_test`)."""
     host: str
     """Name of the host on which latency was measured (`machine.host_name`)."""
     found: FoundBranches | None = None
     """The search for branches; None without one."""
+    file: str = ""
+    """Digest of the product's file with its answer rule; empty where it has none."""
+
+    @property
+    def product_file(self) -> str:
+        """Digest of the file that goes out."""
+        return self.file or self.product.content
+
+    @property
+    def metric_spec(self) -> MetricSpec:
+        """The goal's metric on these data."""
+        return metric_spec(self.recipe.goal, self.prepared.dataset)
+
+    @property
+    def metric(self) -> Metric:
+        """The metric itself."""
+        return metric_of(self.metric_spec)
 
     @property
     def baseline(self) -> Scorecard:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from flows.pipeline import compression_search, search_step
 from flows.pipeline.branches import control_branches, export_stage, run_branch
@@ -19,10 +21,12 @@ from tasks.compression.branch import CONTROL, Branch, Compress, form_of
 from tasks.compression.branch_space import usable
 from tasks.compression.measure import evaluate_candidates
 from tasks.conversion import onnx_import
+from tasks.conversion.answer_rule import keep_rule
 from tasks.core import Candidate, Latency, Prepared, Scorecard, SplitName
 from tasks.data import ingestion, preprocessing
 from tasks.evaluation.evaluate import EvaluationSpec
-from tasks.evaluation.selection import select
+from tasks.evaluation.metric_choice import metric_spec
+from tasks.evaluation.selection import holds_on_test, select
 from tasks.kernels.host.machine import host_name
 from tasks.search.pareto_front import best_tradeoff
 from tasks.search.results import SearchResult
@@ -52,10 +56,12 @@ def run_pipeline(job: Job) -> Findings:
     choice = select({digest: cards[digest] for digest in selectable}, reference.digest, recipe.goal)
     chosen = selectable[choice.chosen]
     test = test_once(chosen, cards, run)
-    held = choice.meets_goal and test[chosen.digest].drop.verdict != "beyond"
+    held = choice.meets_goal and holds_on_test(test[chosen.digest], recipe.goal)
     product = chosen if held else reference
     recipe = with_found(recipe, searched) if searched else recipe
-    return Findings(recipe, prepared, tuned, results, cards, choice, product, test, held, run.host, searched)
+    metric = metric_spec(recipe.goal, prepared.dataset)
+    file = keep_rule(product.content, metric, cards[product.digest].threshold, job.store)
+    return Findings(recipe, prepared, tuned, results, cards, choice, product, test, held, run.host, searched, file)
 
 
 def with_found(recipe: Recipe, found: FoundBranches) -> Recipe:
@@ -186,14 +192,16 @@ def measure_stages(label: str, results: tuple[BranchResult, ...], run: RunContex
 def test_once(chosen: Candidate, cards: dict[str, Scorecard], run: RunContext) -> dict[str, Scorecard]:
     """Test scorecards of the baseline and the chosen candidate, by digest: the only use of the test split.
 
-    Latency is not measured again: it is taken from the validation scorecards `cards`.
+    Latency is not measured again, nor is a threshold chosen: both are those of the validation scorecards `cards`.
     """
     baseline = run.baseline.exported
     candidates = {"baseline": baseline}
     if chosen.digest != baseline.digest:
         candidates[chosen.name] = chosen
     timing = {each.digest: cards[each.digest].latency for each in candidates.values()}
-    return _evaluate("test once", candidates, "test", timing, run)
+    chosen_points = {each.digest: cards[each.digest].threshold for each in candidates.values()}
+    thresholds = {digest: value for digest, value in chosen_points.items() if value is not None}
+    return _evaluate("test once", candidates, "test", timing, run, thresholds)
 
 
 def _evaluate(
@@ -202,8 +210,10 @@ def _evaluate(
     split: SplitName,
     timing: dict[str, Latency] | None,
     run: RunContext,
+    thresholds: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, Scorecard]:
-    spec = EvaluationSpec(run.recipe.goal, run.recipe.runtime, split)
+    goal, metric = run.recipe.goal, metric_spec(run.recipe.goal, run.prepared.dataset)
+    spec = EvaluationSpec(goal, run.recipe.runtime, split, metric, thresholds)
     reference, call = run.baseline.exported.digest, run.job.runner.run
     return call(
         label, evaluate_candidates, candidates, reference, run.prepared, spec, timing, run.host, run.job.context

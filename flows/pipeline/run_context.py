@@ -8,6 +8,7 @@ from flows.pipeline.findings import Stage
 from flows.recipe.schema import Recipe
 from tasks.compression.run_step import StepInputs
 from tasks.core import Context, Prepared, Runner, Store
+from tasks.evaluation.metric_choice import metric_spec
 from tasks.training.training_data import TrainingInputs
 
 
@@ -26,7 +27,7 @@ class Job:
 
     def inputs(self, prepared: Prepared) -> TrainingInputs:
         """The inputs of every training of the recipe."""
-        return TrainingInputs(prepared, self.recipe.augment, self.recipe.goal.metric)
+        return TrainingInputs(prepared, self.recipe.augment, metric_spec(self.recipe.goal, prepared.dataset))
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from flows.recipe.model_checks import check_network
 from flows.recipe.schema import Recipe
 from tasks.conversion import onnx_import
-from tasks.core import InputError, Prepared, Store, nearest_choice
+from tasks.core import Dataset, Goal, InputError, Prepared, Store, nearest_choice
+from tasks.core.import_path import is_import_path
 from tasks.evaluation import evaluate
+from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.models.factory import seed_all
 from tasks.techniques.layer_names import is_under
 
@@ -28,14 +30,9 @@ def check_recipe(recipe: Recipe, prepared: Prepared, store: Store) -> None:
         InputError: the execution provider, the metric, the augmentation, the model, its weights or a layer's name does
             not fit the data or this host.
     """
-    from tasks.kernels.statistics.metrics import METRICS
-
     evaluate.check_provider(recipe.runtime)
     dataset = prepared.dataset
-    suited = [metric.name for metric in METRICS.values() if metric.task == dataset.task]
-    if recipe.goal.metric not in suited:
-        law = f"must be one of {', '.join(suited)} for {dataset.task}"
-        raise InputError(law, path="goal.metric", value=recipe.goal.metric, nearest=suited[0])
+    check_goal_metric(recipe.goal, dataset, store)
     if recipe.augment and dataset.kind != "images":
         raise InputError("suits images only", path="augment.0.step", value=recipe.augment[0].step)
     if recipe.model.file is not None:
@@ -45,6 +42,20 @@ def check_recipe(recipe: Recipe, prepared: Prepared, store: Store) -> None:
     else:
         with seed_all(recipe.train.seed):
             check_network(recipe, prepared, store)
+
+
+def check_goal_metric(goal: Goal, dataset: Dataset, store: Store) -> None:
+    """Checks that the metric suits the data; the user's own is tried on the answers of a model that knows nothing.
+
+    Raises:
+        InputError: as `metric_choice.metric_spec`, or the user's function fails.
+    """
+    import numpy as np
+
+    metric = metric_of(metric_spec(goal, dataset))
+    if is_import_path(metric.name):
+        targets = store.get_array(dataset.splits["validation"].targets)
+        metric.value(np.zeros((len(targets), dataset.outputs), np.float32), targets)
 
 
 def check_operators(recipe: Recipe, product: bytes) -> None:

@@ -40,6 +40,6 @@ def branches_of(recipe: Recipe) -> Compress:
 
 
 def each_alone(form: Literal["torch", "onnx"]) -> Compress:
-    """One branch of a single step for each technique that takes models of this form."""
-    tags = [tag for tag, kind in TAGS.items() if kind.form == form]
+    """One branch of a single step for each technique that takes models of this form and promises to lower something."""
+    tags = [tag for tag, kind in TAGS.items() if kind.form == form and kind.lowers]
     return Compress.model_validate({"branches": [{"name": tag, "steps": [{"step": tag}]} for tag in tags]})

@@ -13,6 +13,7 @@ from flows.recipe.schema import Recipe
 from flows.recipe.search_validation import probes
 from tasks.conversion import network_checks
 from tasks.core import InputError, Prepared, Store, nearest_choice
+from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.models import checkpoint_files, factory, weight_files
 from tasks.models.answers import PLACE
 from tasks.models.probabilities import closing_activation, needs_logits
@@ -77,13 +78,11 @@ def check_logits(recipe: Recipe, network: nn.Module, prepared: Prepared, store: 
     kind = activation(network, prepared, store)
     if kind is None:
         return
-    from tasks.kernels.statistics.metrics import METRICS
-
     law = needs_logits(recipe.model.factory or factory.default_architecture(prepared))
     nearest = f"the network without its {kind}"
     if not recipe.model.is_trained:
         raise InputError(law, path="train", nearest=nearest)
-    if METRICS[recipe.goal.metric].needs_logits:
+    if metric_of(metric_spec(recipe.goal, prepared.dataset)).needs_logits:
         raise InputError(law, path="goal.metric", value=recipe.goal.metric, nearest=f"accuracy, or {nearest}")
     asked = recipe.compress.branches if recipe.compress else ()
     for place, branch in enumerate(branches_of(recipe).branches):

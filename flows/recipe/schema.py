@@ -14,6 +14,7 @@ from tasks.data.data_spec import DataSpec
 from tasks.data.preprocessing import TargetUnit
 from tasks.data.preprocessing_spec import PreprocessStep
 from tasks.models.model_spec import ModelSpec
+from tasks.report.report_spec import ReportSpec
 from tasks.search.search_spec import Search
 from tasks.techniques import TAGS
 from tasks.training.train_spec import TrainSpec
@@ -43,6 +44,8 @@ class Recipe(Spec):
     """How the ONNX file is made and checked against the network."""
     goal: Goal = Goal()
     """How good the product must be, and whether to minimize its latency or its bytes."""
+    report: ReportSpec = ReportSpec()
+    """What the report, MLflow and the registry may show of the data."""
     runtime: Runtime = Runtime()
     """How the product will run; latency is measured under these settings."""
 
@@ -60,6 +63,13 @@ class Recipe(Spec):
     def target_unit(self) -> TargetUnit:
         """The unit of a regression network's answers: what others trained answers in the data's own."""
         return "data" if self.model.is_trained else "standardized"
+
+    @model_validator(mode="after")
+    def _limit_has_groups(self) -> Recipe:
+        if self.goal.limits.group_drop is not None and not self.data.groups:
+            law = "bounds the worst of the groups that data.groups names, and there are none"
+            raise ValueError(InputError(law, path="goal.limits.group_drop", nearest="data.groups: [sex]"))
+        return self
 
     @model_validator(mode="after")
     def _file_is_not_trained(self) -> Recipe:

@@ -166,5 +166,7 @@ def nothing_text(found: FoundBranches, findings: Findings) -> str:
     near = max(scored, key=lambda trial: trial.score or 0.0)
     goal = findings.recipe.goal
     drop = near.measured.get("drop")
-    lost = "" if drop is None else f", at a drop of {drop:.4f} {goal.metric} where {goal.max_drop:g} is allowed"
+    lost = (
+        "" if drop is None else f", at a drop of {drop:.4f} {findings.metric.title} where {goal.max_drop:g} is allowed"
+    )
     return f"None came to a file; the nearest was {compression_search.found_name(near)}, {near.state}{lost}."

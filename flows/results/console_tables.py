@@ -9,8 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from flows.services.service_catalog import page_of
-from tasks.core import Estimate, Scorecard
+from tasks.core import Estimate, GroupScore, Scorecard
 from tasks.core.number_format import format_bytes
+from tasks.evaluation.groups import TOO_FEW
 from tasks.report.html import verdict
 from tasks.report.report_data import CandidateRow, ReportData
 
@@ -38,6 +39,8 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
     report = outcome.report
     console.print()
     console.print(scores_table(report))
+    if report.test and report.test[0].groups:
+        console.print(groups_table(report))
     console.print(reasons_table(report))
     if report.tradeoff:
         console.print(f"[bold]search[/] {escape(report.tradeoff.answer)}", highlight=False)
@@ -77,7 +80,7 @@ def scores_table(report: ReportData) -> Table:
     """A table with one row for each branch (validation), then one for each test scorecard."""
     table = Table(title=f"{report.name}: validation chooses", title_justify="left")
     table.add_column("candidate")
-    table.add_column(f"{report.metric} [95 %]")
+    table.add_column(f"{report.metric.title} [95 %]")
     table.add_column("paired drop, verdict")
     table.add_column("latency ratio, verdict")
     table.add_column("ms", justify="right")
@@ -103,6 +106,31 @@ def cells(card: Scorecard) -> list[str]:
         f"{latency.median_ms:.4f}",
         f"{format_bytes(card.size.bytes)}, {card.size_ratio:.2f}×",
     ]
+
+
+def groups_table(report: ReportData) -> Table:
+    """A table with one row for each group: the baseline and, if there is one, the candidate that test confirms."""
+    before, *others = report.test
+    card = others[-1] if others else before
+    level = 100 - 5 / len(card.groups)
+    table = Table(title=f"groups on {card.split}, {level:.4g} % intervals: 95 % for all", title_justify="left")
+    for name in ("group", "n", f"{before.name}: {report.metric.title}"):
+        table.add_column(name)
+    if others:
+        table.add_column(f"{card.name}: {report.metric.title}")
+        table.add_column("paired drop, verdict")
+    for own, group in zip(before.groups, card.groups, strict=True):
+        table.add_row(escape(group.name), f"{group.n:,}", *group_cells(own, group)[: 3 if others else 1])
+    return table
+
+
+def group_cells(own: GroupScore, group: GroupScore) -> list[str]:
+    """The baseline's score of a group, a candidate's score, and its drop."""
+    if not (own.score and group.score and group.drop):
+        return [TOO_FEW, "", ""]
+    drop = group.drop
+    words = f"{interval(drop.estimate)} [{VERDICT_COLOURS[drop.verdict]}]{verdict(drop)}[/]"
+    return [interval(own.score), interval(group.score), words]
 
 
 def interval(estimate: Estimate, digits: int = 4) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from flows.results.group_text import group_counts
 from tasks.core import Dataset, Store
+from tasks.data.profiles.redaction import without_examples
 
 COLUMNS = 24
 """Most columns that are listed; the others are counted."""
@@ -19,9 +21,18 @@ def load_profile(dataset: Dataset, store: Store) -> Mapping[str, Any]:
     return found
 
 
-def data_rows(dataset: Dataset, store: Store) -> dict[str, str]:
-    """Name → text on the data: source, kind, shape, numbers of examples, fingerprint, classes, columns or images."""
+def shown_profile(dataset: Dataset, store: Store, examples: bool) -> Mapping[str, Any]:
+    """The profile as it may leave the store: without the texts of single cells, unless `examples` may be shown."""
     profile = load_profile(dataset, store)
+    return profile if examples else without_examples(profile)
+
+
+def data_rows(dataset: Dataset, store: Store, examples: bool = False) -> dict[str, str]:
+    """Name → text on the data: source, kind, shape, numbers of examples, fingerprint, classes, columns or images.
+
+    Texts of single cells are among them only with `examples`.
+    """
+    profile = shown_profile(dataset, store, examples)
     shape = " × ".join(map(str, dataset.input_shape))
     rows = {
         "source": dataset.source,
@@ -32,10 +43,12 @@ def data_rows(dataset: Dataset, store: Store) -> dict[str, str]:
     }
     if classes := class_line(dataset, store):
         rows["train classes"] = classes
+    rows |= group_counts(dataset, store)
     if dataset.skipped:
         rows["skipped"] = f"{len(dataset.skipped)}: {', '.join(dataset.skipped[:5])}"
-    if images := image_lines(profile):
-        rows["images"] = "; ".join(images)
+    rows |= {f"{name} source": told for name, told in source_texts(profile).items()}
+    if images := [*image_lines(profile), *array_lines(profile)]:
+        rows["images" if dataset.kind == "images" else "array"] = "; ".join(images)
     rows |= {f"column {each['name']}": ", ".join(column_words(each)) for each in profile.get("columns", [])[:COLUMNS]}
     return rows
 
@@ -51,7 +64,35 @@ def profile_lines(dataset: Dataset, store: Store) -> list[str]:
     profile = load_profile(dataset, store)
     classes = class_line(dataset, store)
     named = [f"train classes: {classes}"] if classes else []
-    return [*named, *image_lines(profile), *column_lines(profile)]
+    groups = [f"{name}: {told}" for name, told in group_counts(dataset, store).items()]
+    sources = [f"{name}: {told}" for name, told in source_texts(profile).items()]
+    return [*named, *groups, *sources, *image_lines(profile), *array_lines(profile), *column_lines(profile)]
+
+
+def source_texts(profile: Mapping[str, Any]) -> dict[str, str]:
+    """Name → rows and classes of each validation, test or calibration set that has a place of its own."""
+    found = {}
+    for name, source in profile.get("sources", {}).items():
+        classes = [f"{each} {count:,}" for each, count in source["classes"].items()]
+        more = f" and {len(classes) - 12} more" if len(classes) > 12 else ""
+        found[name] = f"{source['rows']:,} of its own" + (f": {', '.join(classes[:12])}{more}" if classes else "")
+    return found
+
+
+def array_lines(profile: Mapping[str, Any]) -> list[str]:
+    """Lines on decoded pixels or another array: shape and values of an example, and what is the same everywhere."""
+    if "channels" not in profile:
+        return []
+    shape, (least, most) = " × ".join(map(str, profile["shape"])), profile["values"]
+    distinct = "many" if profile["distinct"] is None else f"{profile['distinct']:,}"
+    means = ", ".join(f"{each['mean']:.4g} ± {each['std']:.4g}" for each in profile["channels"])
+    which = "" if len(profile["channels"]) == 1 else " of the channels"
+    lines = [f"{shape} {profile['type']}, {least:g} to {most:g}, {distinct} different, mean{which} {means}"]
+    if profile["constant"]:
+        lines.append(f"{profile['constant']:,} of {profile['places']:,} places hold one value in all train examples")
+    if profile["flat"] and "sizes" not in profile:  # of encoded images the suspicions say it
+        lines.append(f"{profile['flat']:,} train examples are one value all over")
+    return lines
 
 
 def column_lines(profile: Mapping[str, Any]) -> list[str]:
@@ -69,9 +110,13 @@ def column_words(column: Mapping[str, Any]) -> list[str]:
     words = [becomes if column["kind"] in becomes or becomes.startswith("one-hot") else f"{column['kind']}, {becomes}"]
     words.append(f"{column['distinct']:,} different")
     if column.get("min") is not None:
-        words.append(f"{column['min']:.6g} to {column['max']:.6g}")
+        words.append(f"{column['min']:.6g} to {column['max']:.6g}, median {column['median']:.6g}")
     if column["missing"]:
         words.append(f"{column['missing']:,} missing")
+    if column.get("words"):
+        words.append(f"among the numbers {', '.join(map(repr, column['words'][:5]))}")
+    if column.get("top") and column["top"][0][1] > 1:
+        words.append("most frequent " + ", ".join(f"{text} {count:,}" for text, count in column["top"][:3]))
     return words
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from flows.pipeline.findings import BranchResult, Findings
 from flows.recipe.schema import Recipe
+from flows.results.data_profile import shown_profile
 from flows.results.report_builder import as_yaml, last_step, reason_of, record_of
 from flows.trials.compression_trial import CompressionObjective
 from flows.trials.training_trial import TrainingObjective
@@ -17,6 +18,7 @@ from tasks.data import input_layout
 from tasks.search.results import SearchResult
 from tasks.tracking import NOTE, DatasetRecord, RunContent, open_run, record_child, record_trials, search_tags
 from tasks.tracking.metric_names import scorecard_metrics, scorecard_tags
+from tasks.tracking.registered_profile import attach_profile
 from tasks.tracking.registry import LEARNED, Version, register
 
 SAMPLE = 32
@@ -115,7 +117,7 @@ def record_search(role: str, tuned: SearchResult, workspace: Workspace, runner: 
 
 
 def register_product(findings: Findings, workspace: Workspace, runner: Runner) -> Version:
-    """Registers the product as a model version with its test scorecard as tags.
+    """Registers the product as a model version with its test scorecard as tags and the profile of its data.
 
     Raises:
         Refusal: the model read back from MLflow predicts something else.
@@ -126,14 +128,14 @@ def register_product(findings: Findings, workspace: Workspace, runner: Runner) -
 
     store, product = workspace.store, findings.product
     inputs = input_layout.product_inputs(findings.prepared, "validation", store)
-    path, provider = store.path(product.content), findings.recipe.runtime.provider
+    path, provider = store.path(findings.product_file), findings.recipe.runtime.provider
     count = description.fixed_batch(path) or SAMPLE
     inputs = {name: array[:count] for name, array in inputs.items()}
     outputs = {name: found for name, found in sessions.run_all(path, inputs).items() if isinstance(found, np.ndarray)}
-    tags = scorecard_tags(findings.test[product.digest])
+    tags = scorecard_tags(findings.test[product.digest], findings.metric)
     tags |= {"paredown.candidate": product.digest, "paredown.meets_goal": str(findings.meets_goal).lower()}
     tags[LEARNED] = str(findings.has_learned).lower()
-    return runner.run(
+    version = runner.run(
         "register the product",
         register,
         workspace.tracking_uri,
@@ -145,6 +147,9 @@ def register_product(findings: Findings, workspace: Workspace, runner: Runner) -
         outputs,
         provider,
     )
+    profile = shown_profile(findings.prepared.dataset, store, findings.recipe.report.examples)
+    runner.run("register the profile", attach_profile, workspace.tracking_uri, version, profile)
+    return version
 
 
 def parent_content(findings: Findings, answer: str, folder: Path) -> RunContent:
@@ -180,7 +185,7 @@ def publish(findings: Findings, report: str, workspace: Workspace) -> Path:
         split: [dataclasses.asdict(card) for card in cards.values()]
         for split, cards in (("validation", findings.cards), ("test", findings.test))
     }
-    write_atomically(folder / "model.onnx", workspace.store.get(findings.product.content))
+    write_atomically(folder / "model.onnx", workspace.store.get(findings.product_file))
     write_atomically(folder / "scorecard.json", json.dumps(scorecards, indent=1).encode())
     write_atomically(folder / "recipe.yaml", as_yaml(findings.recipe).encode())
     write_atomically(folder / "report.html", report.encode())

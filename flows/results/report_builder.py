@@ -9,11 +9,13 @@ import yaml
 
 from flows.pipeline.findings import BranchResult, Findings
 from flows.recipe.schema import Recipe
-from flows.results import branch_search_report, data_profile, near_misses, tradeoff_text
+from flows.results import branch_search_report, data_profile, group_text, near_misses, operating_text, tradeoff_text
 from flows.results.plan_summaries import summarize_step
 from tasks.core import Candidate, Drop, Scorecard, Step, Store
+from tasks.evaluation.groups import hurt_groups
+from tasks.evaluation.references import ALWAYS
 from tasks.kernels.host.machine import host
-from tasks.kernels.statistics.metrics import METRICS, Metric
+from tasks.kernels.statistics.metrics import Metric
 from tasks.report.report_data import CandidateRow, MeasuredStage, ReportData
 from tasks.search.results import EXCESS, Trial
 from tasks.tuning.pbt_stages import CHANGES, at_end
@@ -35,23 +37,31 @@ def build_report(findings: Findings, store: Store, seconds: float, links: dict[s
         duration_s=seconds,
         recipe=as_yaml(recipe),
         host={name: str(value) for name, value in host().items()},
-        data=data_profile.data_rows(dataset, store),
+        data=data_profile.data_rows(dataset, store, recipe.report.examples),
         goal=recipe.goal,
         runtime=recipe.runtime,
         entries=tuple(candidate_row(result, findings, store) for result in findings.results),
         test=tuple(findings.test.values()),
         trials=tuple(trial_rows(findings)),
         branch_search=branch_search_report.report_branch_search(findings),
-        metric=recipe.goal.metric,
+        metric=findings.metric,
         links=links,
-        notes=(*data_profile.doubts(dataset, store, recipe.goal.metric), *notes(findings)),
-        tradeoff=tradeoff_text.describe_tradeoff(findings.tuned, recipe.goal) if findings.tuned else None,
+        notes=(
+            *data_profile.doubts(dataset, store, recipe.goal.metric),
+            *notes(findings),
+            *group_text.group_notes(findings),
+        ),
+        tradeoff=tradeoff_text.describe_tradeoff(findings.tuned, recipe.goal, findings.metric)
+        if findings.tuned
+        else None,
     )
 
 
 def answer_of(findings: Findings) -> str:
-    """The result of the run in one to three sentences: what is wrong with the baseline, then what was gained."""
-    return " ".join([*baseline_warnings(findings.baseline), product_answer(findings)])
+    """The result of the run in a few sentences: what is wrong with the baseline, what was gained, which groups lose."""
+    warnings = baseline_warnings(findings.baseline)
+    told = [*operating_text.describe_point(findings), *group_text.group_warnings(findings)]
+    return " ".join([*warnings, product_answer(findings), *told])
 
 
 def baseline_warnings(card: Scorecard) -> list[str]:
@@ -63,7 +73,7 @@ def baseline_warnings(card: Scorecard) -> list[str]:
     if not card.references:
         return []
     constant, *others = card.references
-    where, score = f"on {card.score.n:,} {card.split} examples", f"{card.metric} {card.score.value:.4f}"
+    where, score = f"on {card.score.n:,} {card.split} examples", f"{card.metric_title} {card.score.value:.4f}"
     if constant.verdict == "no better":
         law = f"The baseline has learned nothing: {where} it is no better than to answer {constant.name}"
         return [f"{law} ({score} against {constant.score.value:.4f}), so it becomes no champion."]
@@ -74,7 +84,9 @@ def baseline_warnings(card: Scorecard) -> list[str]:
     for other in others:
         if other.verdict == "no better":
             scores = f"{score} against {other.score.value:.4f}"
-            told.append(f"The baseline is no better than {other.name} that is fitted in a second ({scores}, {where}).")
+            is_constant = other.name.startswith(ALWAYS)
+            simpler = f"to answer {other.name}" if is_constant else f"{other.name} that is fitted in a second"
+            told.append(f"The baseline is no better than {simpler} ({scores}, {where}).")
     return told
 
 
@@ -83,22 +95,27 @@ def product_answer(findings: Findings) -> str:
 
     When no candidate meets the goal, it names the nearest miss on validation.
     """
-    goal = findings.recipe.goal
+    goal, title = findings.recipe.goal, findings.metric.title
     if not findings.choice.meets_goal:
-        wish = f"keeps {goal.metric} within {goal.max_drop:g} and gains on {goal.minimize}"
+        bound = goal.limits.group_drop
+        groups = "" if bound is None else f", in every group within {bound:g},"
+        wish = f"keeps {title} within {goal.max_drop:g}{groups} and gains on {goal.minimize}"
         return f"No candidate {wish}: the product is the baseline. {near_misses.nearest_miss(findings)}".strip()
     chosen = findings.test[findings.choice.chosen]
     drop = chosen.drop.estimate
+    if not findings.meets_goal and chosen.drop.verdict != "beyond":
+        hurt = group_text.describe_hurt(hurt_groups(chosen)[0], chosen, findings.baseline)
+        return f"{chosen.name} was chosen on validation, but on test {hurt}: the product is the baseline."
     if not findings.meets_goal:
         return (
-            f"{chosen.name} was chosen on validation, but on test it loses {drop.value:.4f} {goal.metric}, beyond "
+            f"{chosen.name} was chosen on validation, but on test it loses {drop.value:.4f} {title}, beyond "
             f"{goal.max_drop:g}: the product is the baseline."
         )
     change = f"{'loses' if drop.value > 0 else 'gains'} {abs(drop.value):.4f}" if drop.value else "loses no"
     speed = f"{chosen.latency.ratio.value:.2f}× as fast as the baseline"
     if chosen.latency.verdict != "faster":
         speed = f"not measurably faster than the baseline ({chosen.latency.words})"
-    test = f"on {drop.n:,} test examples it {change} {goal.metric}: {describe_verdict(chosen.drop)}"
+    test = f"on {drop.n:,} test examples it {change} {title}: {describe_verdict(chosen.drop)}"
     return f"{chosen.name} is {speed} and {chosen.size_ratio:.2f}× smaller; {test}."
 
 
@@ -194,8 +211,7 @@ def trial_rows(findings: Findings) -> list[dict[str, Any]]:
     """One row for each trial of the search over training values; empty without a search."""
     if findings.tuned is None:
         return []
-    metric = METRICS[findings.recipe.goal.metric]
-    return [trial_row(trial, metric, findings.tuned.cost) for trial in findings.tuned.trials]
+    return [trial_row(trial, findings.metric, findings.tuned.cost) for trial in findings.tuned.trials]
 
 
 def trial_row(trial: Trial, metric: Metric, cost: str | None) -> dict[str, Any]:

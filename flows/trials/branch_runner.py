@@ -11,6 +11,7 @@ from flows.trials.branch_scoring import BranchEvaluator, Reference
 from tasks.compression.branch import BASELINE, AnyStep, Branch, form_of, is_training, step_title
 from tasks.core import Candidate, Context, Latency, PlainRunner, Refusal, Scorecard, Update
 from tasks.evaluation import ranking
+from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.training.student import Distill
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ class BranchRunner:
         from tasks.training.training_data import TrainingInputs
 
         reference, recipe = self.reference, self.reference.recipe
-        training = TrainingInputs(reference.prepared, recipe.augment, recipe.goal.metric)
+        metric = metric_spec(recipe.goal, reference.prepared.dataset)
+        training = TrainingInputs(reference.prepared, recipe.augment, metric)
         inputs = StepInputs(reference.baseline, training, host="", goal=recipe.goal)
         for step in steps:
             self.before = self.epochs
@@ -126,11 +128,10 @@ class BranchRunner:
         The epoch is scaled to the longest training of the search (`Reference.longest`). So the scheduler compares
         branches at the same share of their learning-rate schedule: in its middle all score worse than at its end.
         """
-        from tasks.kernels.statistics.metrics import METRICS
-
         if update.score is None:
             return
-        drop = METRICS[self.reference.recipe.goal.metric].loss(update.score, self.reference.score)
+        spec = metric_spec(self.reference.recipe.goal, self.reference.prepared.dataset)
+        drop = metric_of(spec).loss(update.score, self.reference.score)
         self.epochs = self.before + update.done
         place = math.ceil(self.reference.longest * self.epochs / self.most)
         rank = self.reference.rank(dataclasses.replace(self.ahead, drop=drop))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from flows.recipe.schema import Recipe
 from tasks.compression.branch import BASELINE
 from tasks.core import Candidate, Latency, Prepared, Scorecard, Store
 from tasks.evaluation import ranking
+from tasks.evaluation.metric_choice import metric_spec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,7 +77,10 @@ class BranchEvaluator:
         files, baseline = self._products(product), reference.exported.digest
         timing = dict.fromkeys(files, latency) if latency else None
         examples = evaluation_data(reference.prepared, "validation", self.store)
-        spec = evaluate.EvaluationSpec(recipe.goal, recipe.runtime, "validation")
+        if recipe.goal.limits.group_drop is None:  # groups would decide nothing here, and their bootstrap takes seconds
+            examples = replace(examples, groups=())
+        metric = metric_spec(recipe.goal, reference.prepared.dataset)
+        spec = evaluate.EvaluationSpec(recipe.goal, recipe.runtime, "validation", metric)
         known = {baseline: self.answers}
         with measurement_lock.shared_use():
             cards = evaluate.evaluate(files, baseline, examples, spec, timing=timing, known=known)

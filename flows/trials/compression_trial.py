@@ -15,6 +15,7 @@ from tasks.compression.branch import BASELINE, FOUND
 from tasks.core import Store, digest_of
 from tasks.core.cache_key import identity, references
 from tasks.evaluation import ranking
+from tasks.evaluation.metric_choice import metric_spec
 from tasks.kernels.host.machine import host_name
 from tasks.search.results import BOUND
 from tasks.search.space import Point
@@ -71,7 +72,8 @@ class CompressionObjective:
     def identity(self) -> str:
         """Digest of what ranks depend on: data, augmentation, baseline, goal, runtime, the recipe's branches, host."""
         recipe = self.reference.recipe
-        asked = [recipe.augment, recipe.goal, recipe.runtime, recipe.compress and recipe.compress.branches]
+        metric = metric_spec(recipe.goal, self.reference.prepared.dataset)
+        asked = [recipe.augment, recipe.goal, metric, recipe.runtime, recipe.compress and recipe.compress.branches]
         return digest_of(identity([*asked, self.reference.prepared, self.reference.baseline, host_name()]))
 
     @property
@@ -94,7 +96,7 @@ class CompressionObjective:
         return {BASELINE: outputs}
 
     def needs(self) -> Sequence[str]:
-        """Digests of the data without the test split, and of the baseline as a model and as an ONNX file."""
+        """Digests of the data without the examples of test, and of the baseline as a model and as an ONNX file."""
         prepared = self.reference.prepared
         split = prepared.dataset.splits["test"]
         hidden = {split.inputs, split.targets, prepared.inputs["test"]}

@@ -10,8 +10,9 @@ from flows.recipe.points import put_point, with_point
 from flows.recipe.schema import Recipe
 from flows.recipe.user_modules import modules_of
 from flows.trials.network_cost import UNFIT, measure_cost, needs_cost, needs_latency
-from tasks.core import Prepared, Refusal, Store, digest_of
+from tasks.core import MetricSpec, Prepared, Refusal, Store, digest_of
 from tasks.core.cache_key import identity
+from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.kernels.host.machine import host_name
 from tasks.kernels.training.learning_curve import Epoch
 from tasks.search.objective import TrialContext
@@ -48,12 +49,11 @@ class TrainingObjective:
         Raises:
             Refusal: with `pbt`, the loss is not finite.
         """
-        from tasks.kernels.statistics.metrics import METRICS
         from tasks.models import factory
         from tasks.training import train, training_data
 
         recipe = with_point(self.recipe, point)
-        metric = METRICS[recipe.goal.metric]
+        metric = metric_of(self.metric)
 
         measured: dict[str, float] = {}
 
@@ -75,7 +75,7 @@ class TrainingObjective:
                 trial.report(1, UNFIT * (1 + over), measured | {EXCESS: over})
                 return
         network.to(device)
-        inputs = training_data.TrainingInputs(self.prepared, recipe.augment, recipe.goal.metric)
+        inputs = training_data.TrainingInputs(self.prepared, recipe.augment, self.metric)
         data = training_data.to_tensors(trial.shared, self.fitted, inputs, device)
         result = train.train(
             network,
@@ -87,6 +87,11 @@ class TrainingObjective:
         )
         if self.stages and result.stopped == "diverged":
             raise Refusal(f"the loss is not finite in epoch {len(result.curve) + 1}, and no stage can go on from there")
+
+    @property
+    def metric(self) -> MetricSpec:
+        """The goal's metric on these data."""
+        return metric_spec(self.recipe.goal, self.prepared.dataset)
 
     @property
     def stages(self) -> list[int]:
@@ -108,7 +113,7 @@ class TrainingObjective:
             self.recipe.model_dump(mode="json", include=parts), dict.fromkeys(search.space if search else ())
         )
         clock = [host_name(), self.recipe.runtime.model_dump(mode="json")] if needs_latency(self.recipe) else []
-        return digest_of([content, search and search.epochs, identity(self.prepared), *clock])
+        return digest_of([content, search and search.epochs, identity(self.prepared), self.metric.stamp, *clock])
 
     @property
     def modules(self) -> Sequence[str]:
@@ -129,4 +134,5 @@ class TrainingObjective:
         """The metric's name and value as text, or by how much the network exceeds the limits."""
         if score <= UNFIT:
             return f"beyond the limits by {score / UNFIT - 1:.0%}"
-        return f"{self.recipe.goal.metric} {abs(score):.4f}"
+        metric = metric_of(self.metric)
+        return f"{metric.title} {metric.oriented(score):.4f}"

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tasks.core import Candidate, Context, InputError, Latency, Prepared, Scorecard, SplitName, Store
+from tasks.core import (
+    Candidate,
+    Context,
+    Dataset,
+    InputError,
+    Latency,
+    MetricSpec,
+    Prepared,
+    Scorecard,
+    SplitName,
+    Store,
+)
 from tasks.data import input_layout
 from tasks.evaluation import evaluate
 from tasks.evaluation.evaluate import EvaluationData, EvaluationSpec, Product
+from tasks.evaluation.groups import Group
+from tasks.evaluation.metric_choice import metric_of
 from tasks.evaluation.parity import parity_of
-from tasks.evaluation.references import constant_outputs
+from tasks.evaluation.references import constant_outputs, positive_outputs
 from tasks.training.simple_model import simple_outputs
 
 SCORE = 0.01
@@ -50,33 +64,38 @@ def evaluate_candidates(
     cards = evaluate.evaluate(products, baseline, examples, spec, timing=timing, progress=context.progress)
     if spec.split == "validation":
         model = next(each for each in candidates.values() if each.digest == baseline)
-        check_training_score(model, cards[baseline], prepared, context.store)
+        check_training_score(model, cards[baseline], spec.metric, prepared, context.store)
     return cards
 
 
-def check_training_score(baseline: Candidate, card: Scorecard, prepared: Prepared, store: Store) -> None:
+def check_training_score(
+    baseline: Candidate, card: Scorecard, spec: MetricSpec, prepared: Prepared, store: Store
+) -> None:
     """Checks that the baseline's file scores on validation as the network did at the best epoch of its training.
 
     Both may differ by SCORE of the score and, for the rounding of the two, by two examples of all, or in a regression
     by SCORE of the targets' deviation.
 
     Raises:
-        InputError: they differ by more; a baseline that was not trained here passes.
+        InputError: they differ by more. A baseline that was not trained here passes, and so does an operating point or
+            the user's own metric.
     """
     first = baseline.lineage[0]
-    if first.technique != "train" or first.record is None or first.knobs["metric"] != card.metric:
+    if first.technique != "train" or first.record is None or first.knobs["metric"] != spec.record:
         return
+    metric = metric_of(spec)
+    if metric.point is not None or not any(map(math.isfinite, metric.bounds)):
+        return  # a chosen threshold, or the user's own function, may jump where an answer changes by its rounding
     record = store.get_json(first.record)
     trained = next(each["validation_score"] for each in record["curve"] if each["number"] == record["best_epoch"])
-    rounding = 2 / card.score.n
+    rounding = 2 * metric.scale(1.0) / card.score.n
     target = store.get_json(prepared.fitted).get("target")
-    if target and card.metric in ("rmse", "mae"):  # errors of the training are in units of its deviation
-        trained, rounding = trained * target["std"], SCORE * target["std"]
+    if target and card.metric in ("rmse", "mae", "quantile_loss"):
+        rounding = SCORE * target["std"]
     if abs(trained - card.score.value) > SCORE * abs(trained) + rounding:
-        law = (
-            f"scores {trained:.4g} on validation ({card.metric}) at the end of its training, but {card.score.value:.4g}"
-        )
-        raise InputError(f"{law} as a file, so the file is not what was trained", path="model.factory")
+        scores = f"scores {trained:.4g} on validation ({metric.title}) at the end of its training"
+        law = f"{scores}, but {card.score.value:.4g} as a file, so the file is not what was trained"
+        raise InputError(law, path="model.factory")
 
 
 def product_of(candidate: Candidate, name: str, store: Store) -> Product:
@@ -85,17 +104,50 @@ def product_of(candidate: Candidate, name: str, store: Store) -> Product:
 
 
 def judging_data(prepared: Prepared, spec: EvaluationSpec, store: Store) -> EvaluationData:
-    """The raw inputs and targets of a split; of test also the simpler answers beside which the baseline is judged."""
+    """The raw inputs and targets of a split; of test also the simpler answers beside which the baseline is judged.
+
+    The threshold of an operating point is chosen on train for the constant answer, on validation for the simple model.
+    """
+    import numpy as np
+
+    from tasks.kernels.statistics.operating_points import choose_threshold
+
     dataset, examples = prepared.dataset, evaluation_data(prepared, spec.split, store)
     if spec.split != "test":
         return examples
     targets = store.get_array(dataset.splits["train"].targets)
-    simpler = [constant_outputs(targets, dataset.classes, spec.goal.metric)]
-    simpler += filter(None, [simple_outputs(prepared, spec.split, store)])
-    return replace(examples, references=dict(simpler))
+    constant = constant_outputs(targets, dataset.classes, spec.metric)
+    simpler = dict([constant]) | positive_outputs(dataset.classes, spec.metric)
+    simpler |= dict(filter(None, [simple_outputs(prepared, spec.split, store)]))
+    point = metric_of(spec.metric).point
+    if point is None:
+        return replace(examples, references=simpler)
+    seen = [(*constant, targets)]
+    if (model := simple_outputs(prepared, "validation", store)) is not None:
+        seen.append((*model, store.get_array(dataset.splits["validation"].targets)))
+    chosen = {
+        name: choose_threshold(np.broadcast_to(found, (len(of), found.shape[-1])), of, point)
+        for name, found, of in seen
+    }
+    return replace(examples, references=simpler, reference_thresholds=chosen)
 
 
 def evaluation_data(prepared: Prepared, split: SplitName, store: Store) -> EvaluationData:
-    """The raw inputs and the targets of a split, as products take them."""
-    inputs = input_layout.product_inputs(prepared, split, store)
-    return EvaluationData(inputs, store.get_array(prepared.dataset.splits[split].targets))
+    """The raw inputs, the targets and the groups of a split, as products take them."""
+    inputs, targets = input_layout.product_inputs(prepared, split, store), prepared.dataset.splits[split].targets
+    return EvaluationData(inputs, store.get_array(targets), groups=groups_of_split(prepared.dataset, split, store))
+
+
+def groups_of_split(dataset: Dataset, split: SplitName, store: Store) -> tuple[Group, ...]:
+    """All groups of the data set, column by column, with their examples in a split; none without `data.groups`."""
+    import numpy as np
+
+    digest = dataset.splits[split].groups
+    if not digest:
+        return ()
+    frame = store.get_frame(digest)
+    return tuple(
+        Group(str(column), value, np.flatnonzero(values == value))
+        for column, values in frame.items()
+        for value in values.cat.categories
+    )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tasks.conversion.input_adapter import PATH
-from tasks.core import Dataset, Goal, InputError, nearest_choice
+from tasks.core import Dataset, InputError, nearest_choice
 from tasks.models.model_spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tasks.kernels.onnx.description import Tensor
     from tasks.kernels.onnx.sessions import MeasuredOutput
+    from tasks.kernels.statistics.metrics import Metric
 
 OUTPUT = "model.output"
 
@@ -130,20 +131,18 @@ def form_of_answer(found: Any, dataset: Dataset) -> Any:
     return "probabilities" if is_share and np.allclose(found.sum(axis=1), 1, atol=1e-3) else "rows"
 
 
-def check_metric(measured: MeasuredOutput, found: np.ndarray, goal: Goal, file: str) -> None:
+def check_metric(measured: MeasuredOutput, found: np.ndarray, metric: Metric, file: str) -> None:
     """Checks that the metric is defined on the file's answers.
 
     Args:
         measured: the output.
         found: its values for some examples.
-        goal: names the metric.
+        metric: the goal's metric.
         file: path of the file, for the message.
 
     Raises:
         InputError: the metric needs logits or probabilities, and the answers are numbers from 0 to 1 that are neither.
     """
-    from tasks.kernels.statistics.metrics import METRICS
-
-    if METRICS[goal.metric].needs_logits and measured.form == "rows" and found.min() >= 0 and found.max() <= 1:
+    if metric.needs_logits and measured.form == "rows" and found.min() >= 0 and found.max() <= 1:
         law = f"needs logits, or probabilities that sum to 1, but {file} answers with other numbers from 0 to 1"
-        raise InputError(law, path="goal.metric", value=goal.metric, nearest="accuracy")
+        raise InputError(law, path="goal.metric", value=metric.name, nearest="accuracy")

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from tasks.conversion import column_inputs
+from tasks.conversion.column_inputs import KnownColumns
 from tasks.core import Dataset, InputError, InputLayout, Prepared, SplitName, Store, nearest_choice
-from tasks.data import input_layout, preprocessing
+from tasks.data import input_layout
+from tasks.data.tables.table_preprocessing import table_features
 from tasks.kernels.onnx import description
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ class InputAdapter:
     """How raw data are converted to the inputs of an ONNX file."""
 
     layout: InputLayout | None
-    """How the product takes raw data, under the file's own name; None: each column under its name."""
+    """How the product takes raw data, as the file does; None: each column under its name, behind the preprocessing."""
     inputs: tuple[str, ...]
     """Names of the product's inputs."""
     given: str | None
@@ -36,21 +39,30 @@ class InputAdapter:
     """The fitted preprocessing."""
     batch: int | str
     """1 for a file that takes one example at a time, otherwise `batch` (any number)."""
+    unused: tuple[str, ...] = ()
+    """The columns of the data that the file does not take."""
 
     @property
     def words(self) -> str:
         """What stands in front of the file in the product, as text."""
-        return "the recipe's preprocessing" if self.given else "nothing"
+        unused = f", and it does not take {', '.join(self.unused[:12])}" if self.unused else ""
+        return "the recipe's preprocessing" if self.given else f"nothing{unused}"
 
 
 def front_of(
-    inputs: tuple[Tensor, ...], dataset: Dataset, fitted: dict[str, Any], asked: bool, file: str
+    inputs: tuple[Tensor, ...],
+    dataset: Dataset,
+    known: KnownColumns,
+    fitted: dict[str, Any],
+    asked: bool,
+    file: str,
 ) -> InputAdapter:
     """The adapter with which a file takes the raw data.
 
     Args:
         inputs: the file's inputs.
         dataset: the user's data.
+        known: `column_inputs.known_columns` of the data.
         fitted: the preprocessing, fitted on the train split; where it is `raw`, the file gets the values themselves.
         asked: whether the recipe names a preprocessing; without one, values are passed to the file unchanged.
         file: path of the ONNX file, for error messages.
@@ -60,7 +72,8 @@ def front_of(
     """
     batch, changes = _batch(inputs, file), asked and not fitted.get("raw")
     if dataset.kind == "table":
-        return _of_table(inputs, dataset, fitted, changes, batch, file)
+        by_name = _of_columns(inputs, known, fitted, changes, batch, file)
+        return by_name or _of_features(inputs, dataset, known, fitted, changes, batch, file)
     axes = _axes_of_images(inputs, dataset, file) if dataset.kind == "images" else _axes_of_array(inputs, dataset, file)
     [tensor] = inputs
     _check_values(tensor, dataset, asked, changes, file)
@@ -116,30 +129,42 @@ def _check_values(tensor: Tensor, dataset: Dataset, asked: bool, changes: bool, 
         raise InputError(law, path="preprocess", nearest=f"{choice}, or as it was trained")
 
 
-def _of_table(
-    inputs: tuple[Tensor, ...], dataset: Dataset, fitted: dict[str, Any], changes: bool, batch: int | str, file: str
-) -> InputAdapter:
-    names = {column.name: "float32" if column.kind == "number" else "string" for column in dataset.columns}
-    if {tensor.name for tensor in inputs} == names.keys() and all(_fits(tensor, (1,)) for tensor in inputs):
-        wrong = [tensor for tensor in inputs if tensor.dtype != names[tensor.name]]
-        if wrong:
-            law = f"must take column {wrong[0].name!r} as {names[wrong[0].name]}"
-            raise InputError(law, file=file, path=PATH, value=wrong[0].dtype)
-        if changes:
-            raise InputError(f"must be left out: {file} takes the raw columns", path="preprocess")
-        return InputAdapter(None, tuple(names), None, "", fitted, batch)
-    tensor = inputs[0]
-    if len(inputs) != 1 or len(tensor.shape) != 2 or tensor.dtype not in FLOATS:
-        law = "must take one input, float32 features of shape (batch, features), or one (batch, 1) for each column"
-        unknown = next((each.name for each in inputs if each.name not in names), None)
-        near = unknown and nearest_choice(unknown, names)
-        raise InputError(law, file=file, path=PATH, value=description.listed(inputs), nearest=near)
-    return _of_features(tensor, dataset, fitted, changes, batch, file)
+def _of_columns(
+    inputs: tuple[Tensor, ...],
+    known: KnownColumns,
+    fitted: dict[str, Any],
+    changes: bool,
+    batch: int | str,
+    file: str,
+) -> InputAdapter | None:
+    """The adapter of a file that takes columns by name; None for one that does not."""
+    try:
+        layout = column_inputs.match_columns(inputs, known)
+    except InputError as error:
+        raise error.at(file=file, path=PATH) from error
+    if layout is None:
+        return None
+    if changes:
+        raise InputError(f"must be left out: {file} takes the raw columns", path="preprocess")
+    names = tuple(name for name, _ in layout.columns)
+    unused = tuple(name for name in known.inputs if name not in names)
+    return InputAdapter(layout, names, None, "", fitted, batch, unused)
 
 
 def _of_features(
-    tensor: Tensor, dataset: Dataset, fitted: dict[str, Any], changes: bool, batch: int | str, file: str
+    inputs: tuple[Tensor, ...],
+    dataset: Dataset,
+    known: KnownColumns,
+    fitted: dict[str, Any],
+    changes: bool,
+    batch: int | str,
+    file: str,
 ) -> InputAdapter:
+    tensor = inputs[0]
+    if len(inputs) != 1 or len(tensor.shape) != 2 or tensor.dtype not in FLOATS:
+        law = "must take one input, float32 features of shape (batch, features), or one (batch, 1) for each column"
+        near = nearest_choice(tensor.name, known.inputs)
+        raise InputError(law, file=file, path=PATH, value=description.listed(inputs), nearest=near)
     texts = [column.name for column in dataset.columns if column.kind == "category"]
     if not changes and texts:
         law = f"must say how column {texts[0]!r}, which holds text, becomes features of {file}"
@@ -147,11 +172,11 @@ def _of_features(
     columns = [column.name for column in dataset.columns]
     width = len(columns)
     if changes:
-        columns = [column["name"] for column in (*fitted["numbers"], *fitted["categories"])]
-        width = len(fitted["numbers"]) + sum(len(column["values"]) for column in fitted["categories"])
+        width = len(fitted["features"])
     if not _fits(tensor, (width,)):
         law = f"must take the {width} features that the data give ({', '.join(columns[:12])})"
-        raise InputError(law, file=file, path=PATH, value=description.listed((tensor,)))
+        away = next((each.keeps for each in known.left_out.values()), None)
+        raise InputError(law, file=file, path=PATH, value=description.listed((tensor,)), nearest=away)
     if changes and dataset.is_matrix:
         matrix = input_layout.layout_of_table(dataset)
         return InputAdapter(matrix, (dataset.input_name,), tensor.name, tensor.dtype, fitted, batch)
@@ -207,7 +232,8 @@ def feeds(front: InputAdapter, prepared: Prepared, split: SplitName, count: int,
         return raw
     dataset, fitted = prepared.dataset, front.fitted
     if dataset.kind == "table":
-        values = preprocessing.features(store.get_frame(dataset.splits[split].inputs).head(count), fitted)
+        frame = store.get_frame(dataset.splits[split].inputs).head(count)
+        values = table_features(frame, fitted)
     else:
         gain, shift = (np.asarray(fitted[key], np.float32) for key in ("gain", "shift"))
         ones = (-1, 1, 1) if front.layout is not None and front.layout.axes == "NCHW" else (-1,)

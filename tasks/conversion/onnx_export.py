@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from pydantic import Field
 
 from tasks.core import Candidate, Dataset, Parity, Prepared, Refusal, Spec, Step, Store
 from tasks.data import input_layout, preprocessing
+from tasks.data.product_remarks import product_remarks
 from tasks.evaluation.parity import EXAMPLES, compare_outputs, compare_rounded
 from tasks.kernels.host.measurement_lock import shared_use
 from tasks.techniques import replay
@@ -80,17 +80,8 @@ def serialize_network(model: nn.Module, dataset: Dataset, fitted: dict[str, Any]
         unit=(target["std"], target["mean"]) if target and target != {"mean": 0.0, "std": 1.0} else None,
     )
     core = torch_export.convert(model, shape)
-    said = remarks(dataset) | input_layout.layout_remarks(input_layout.layout_of_table(dataset), dataset)
+    said = product_remarks(dataset) | input_layout.layout_remarks(input_layout.layout_of_table(dataset), dataset)
     return compose.join(prefix, core, "input", input_names(fitted), answer, said)
-
-
-def remarks(dataset: Dataset) -> dict[str, str]:
-    """The metadata of a product: `classes` (JSON list), `task` and `kind`; of a table also how it is read, and of
-    images the type of their raw pixels."""
-    said = {"classes": json.dumps(dataset.classes), "task": dataset.task, "kind": dataset.kind}
-    if dataset.kind == "images":
-        said[input_layout.RAW_PIXELS] = dataset.input_dtype
-    return said | ({input_layout.READING: input_layout.reading_rules(dataset)} if dataset.kind == "table" else {})
 
 
 def input_names(fitted: dict[str, Any]) -> list[str]:
@@ -101,7 +92,7 @@ def input_names(fitted: dict[str, Any]) -> list[str]:
         return [fitted["name"]]
     if "matrix" in fitted:
         return [fitted["matrix"]]
-    return [column["name"] for column in (*fitted["numbers"], *fitted["categories"])]
+    return [column["name"] for column in fitted["columns"]]
 
 
 def check_parity(

@@ -9,12 +9,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.conversion import answer_choice, input_adapter, onnx_export
+from tasks.conversion import answer_choice, input_adapter
+from tasks.conversion.column_inputs import known_columns
 from tasks.conversion.input_adapter import PATH, InputAdapter
 from tasks.conversion.onnx_export import Export
 from tasks.core import Candidate, Goal, InputError, Parity, Prepared, Runtime, Step, Store, digest_of, nearest_choice
 from tasks.data import input_layout
+from tasks.data.product_remarks import product_remarks
 from tasks.evaluation import parity
+from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.models.model_spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -80,8 +83,22 @@ def arrange_inputs(prepared: Prepared, file: str, asked: bool, store: Store) -> 
     from tasks.kernels.onnx import description
 
     inputs, _ = description.interface(_settle(read_onnx(file), file))
-    front = input_adapter.front_of(inputs, prepared.dataset, store.get_json(prepared.fitted), asked, file)
-    return replace(prepared, layout=front.layout)
+    dataset = prepared.dataset
+    known = known_columns(dataset, store)
+    front = input_adapter.front_of(inputs, dataset, known, store.get_json(prepared.fitted), asked, file)
+    arranged = replace(prepared, layout=front.layout)
+    if front.layout is not None and front.layout.axes == "columns":
+        _check_values(arranged, file, store)
+    return arranged
+
+
+def _check_values(prepared: Prepared, file: str, store: Store) -> None:
+    """Raises InputError when values of any split do not have the types of the file's inputs."""
+    for split in prepared.dataset.splits:
+        try:
+            input_layout.product_inputs(prepared, split, store)
+        except InputError as error:
+            raise InputError(error.law, file=file, path=PATH, value=error.value, nearest=error.nearest) from error
 
 
 def check_onnx_model(
@@ -104,7 +121,8 @@ def check_onnx_model(
     if found.front.batch == 1 and runtime.batch > 1:
         law = f"must be 1: {model.file} takes one example at a time"
         raise InputError(law, path="runtime.batch", value=runtime.batch, nearest=1)
-    answer_choice.check_metric(found.measured, found.answers, goal, str(model.file))
+    metric = metric_of(metric_spec(goal, prepared.dataset))
+    answer_choice.check_metric(found.measured, found.answers, metric, str(model.file))
     return found
 
 
@@ -145,7 +163,7 @@ def serialize_product(found: ImportedModel, prepared: Prepared) -> bytes:
     from tasks.kernels.onnx.serialization import load_proto
 
     dataset, front = prepared.dataset, found.front
-    said = {**description.metadata(found.settled), **onnx_export.remarks(dataset), **found.measured.remark}
+    said = {**description.metadata(found.settled), **product_remarks(dataset), **found.measured.remark}
     said = {key: text for key, text in said.items() if key not in (input_layout.LAYOUT, input_layout.COLUMNS)}
     said |= input_layout.layout_remarks(front.layout, dataset)
     core = load_proto(found.settled)
@@ -206,14 +224,16 @@ def _suit(model: ModelSpec, prepared: Prepared, asked: bool, store: Store) -> Im
     origin = read_onnx(file)
     settled = _settle(origin, file)
     inputs, outputs = description.interface(settled)
-    front = input_adapter.front_of(inputs, prepared.dataset, store.get_json(prepared.fitted), asked, file)
+    dataset = prepared.dataset
+    known = known_columns(dataset, store)
+    front = input_adapter.front_of(inputs, dataset, known, store.get_json(prepared.fitted), asked, file)
     fed = input_adapter.feeds(front, replace(prepared, layout=front.layout), "validation", EXAMPLES, store)
     try:
         answers = sessions.run_all(settled, fed)
     except foreign_models.ERRORS as error:
         law = f"does not run on the data ({foreign_models.first_line(error)})"
         raise InputError(law, file=file, path=PATH) from error
-    measured = answer_choice.choose_output(answers, outputs, model, prepared.dataset)
+    measured = answer_choice.choose_output(answers, outputs, model, dataset)
     return ImportedModel(origin, settled, front, measured, answers[measured.name])
 
 

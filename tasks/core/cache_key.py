@@ -13,7 +13,7 @@ from tasks.core.spec import Spec
 from tasks.core.store import Store, digest_of
 from tasks.core.workspace import Context, Workspace
 
-VERSION = "3"
+VERSION = "4"
 """Part of every key; increased when cached results change their meaning."""
 
 
@@ -50,7 +50,7 @@ def references(answer: Any) -> Iterator[str]:
             yield from filter(None, (step.plan, step.record))
     elif isinstance(answer, Dataset):
         for split in answer.splits.values():
-            yield from (split.inputs, split.targets)
+            yield from (split.inputs, split.targets, *filter(None, (split.groups,)))
         yield from filter(None, (answer.profile,))
     elif isinstance(answer, Prepared):
         yield from (answer.fitted, *answer.inputs.values(), *references(answer.dataset))

@@ -18,12 +18,16 @@ class Split:
 
     Images: `inputs` is an array (count, height, width, channels), uint8 or float32, as the user's pixels are.
     Arrays: `inputs` is an array (count, …) of any shape, uint8, int64 or float32. Tables: `inputs` is a frame with the
-    raw columns. `targets` is int64 (count,) class indices, or float32 (count,) for regression.
+    raw columns: int64 or float64 numbers (NaN where missing), or text (empty where missing). `targets` is int64
+    (count,) class indices, or float32 (count,) for regression.
     """
 
     inputs: str
     targets: str
     count: int
+    groups: str = ""
+    """Digest of a frame with the columns of `data.groups`, one row for each example: categories whose names are the
+    groups of the whole data set. Empty without groups."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,25 @@ class Column:
     """The texts of a category column in the source; empty when they are very many."""
     truth: bool = False
     """Whether the text is true and false, in any case of letters, which becomes `True` and `False`."""
+    center: float | None = None
+    """What is subtracted in 64 bits before the numbers become float32, where 32 bits would change them; measured on the
+    train split. Such a column is a float64 input of the product."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """In which range the training values of a column, a channel or a whole array lie."""
+
+    name: str
+    """The column's name, `channel 0`, … of several channels, or `values`."""
+    least: float
+    most: float
+    low: float
+    """Quantile at 0.1 %."""
+    high: float
+    """Quantile at 99.9 %."""
+    whole: bool
+    """Whether all are whole numbers."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +78,18 @@ class TextFormat:
 
     separator: str = ""
     encoding: str = ""
+    names: tuple[str, ...] = ()
+    """The columns of a file without a header line."""
+    target: str = ""
+    """The target among them, which a file for predictions may lack."""
 
 
 @dataclass(frozen=True)
 class Dataset:
     """A data set, checked and split. `fingerprint` is the digest of its content.
 
-    What only tells of the source (`source`, `skipped`, `text_format`, `profile`) is not part of the fingerprint.
+    What only tells of the source (`source`, `skipped`, `text_format`, `profile`, `ranges`, `id_column`) is not part of
+    the fingerprint, nor are the groups, by which models are judged and not made.
     """
 
     source: str
@@ -83,8 +111,13 @@ class Dataset:
     text_format: TextFormat = TextFormat()
     """How the source of a table is written, where the recipe says so."""
     profile: str = ""
-    """Digest of what was understood of a table (JSON, `table_profile.profile_of`) or of encoded images
-    (`image_profile.describe_images`); empty for other data. Both have `suspicions`, a list of sentences."""
+    """Digest of what was understood of the data (JSON): `table_profile.describe_table`, or `array_profile` and of
+    encoded images `image_profile.describe_images`. All have `suspicions`, a list of sentences; `sources`, a record for
+    each source of its own; and `reference`, the distribution of the train split (`reference_statistics`)."""
+    ranges: tuple[Range, ...] = ()
+    """The ranges of the train split, of columns of numbers or of channels."""
+    id_column: str = ""
+    """The column of a table that names its examples and is no input; empty without one."""
 
     @property
     def is_matrix(self) -> bool:
@@ -102,12 +135,14 @@ class InputLayout:
     """How a product takes raw data, where it is not as the data set holds them: as an ONNX file of others does."""
 
     name: str
-    """Name of its only input."""
-    axes: Literal["as they are", "NHWC", "NCHW", "NHW", "NC"]
+    """Name of its only input; empty where each column is one."""
+    axes: Literal["as they are", "NHWC", "NCHW", "NHW", "NC", "columns"]
     """Images: N examples, H height, W width, C channels; NHW are grey images without an axis for their channel. Tables:
-    NC, all columns side by side. Arrays stay as they are."""
+    NC, all columns side by side, or `columns`, each one an input (N, 1). Arrays stay as they are."""
     dtype: str
-    """Element type, a NumPy name."""
+    """Element type, a NumPy name; empty where each column is an input."""
+    columns: tuple[tuple[str, str], ...] = ()
+    """(name, element type) of each column that is an input; the type is a NumPy name or `string`."""
 
 
 @dataclass(frozen=True)

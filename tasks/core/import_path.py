@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import InputError, nearest_choice
+from tasks.core.store import digest_file, digest_of
 
 OWN = ("tasks", "flows")
 """The packages of Paredown itself."""
@@ -64,6 +65,12 @@ def module_file(target: str) -> Path | None:
     except ANY_FAILURE:  # `resolve` tells the cause
         return None
     return Path(spec.origin) if spec and spec.origin else None
+
+
+def module_stamp(target: str) -> str:
+    """Digest of an import path and its module's file, so that a changed function is another one."""
+    file = module_file(target)
+    return digest_of([target, digest_file(file) if file and file.is_file() else None])
 
 
 def _see_current_folder() -> None:

@@ -9,8 +9,6 @@ THIN = "\N{NARROW NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 
 
-BOUNDED = ("accuracy", "f1", "roc_auc")
-"""Metrics whose scores lie between 0 and 1."""
 MOST = 4
 """Most decimals of a score; its differences may have more."""
 
@@ -49,10 +47,13 @@ class Unit:
         return span(self.change(low), self.change(high))
 
 
-def unit_of(metric: str, resolution: float) -> Unit:
-    """The unit of a metric; its decimals show three digits of `resolution` (the margin, in the metric's unit)."""
+def unit_of(bounded: bool, resolution: float) -> Unit:
+    """The unit of a metric; its decimals show three digits of `resolution` (the margin, in the metric's unit).
+
+    `bounded` says whether its scores lie between 0 and 1.
+    """
     finest = 2 if resolution <= 0 else 2 - math.floor(math.log10(resolution))
-    return Unit(min(max(finest, 0), 6), metric in BOUNDED)
+    return Unit(min(max(finest, 0), 6), bounded)
 
 
 def span(low: str, high: str) -> str:

@@ -93,6 +93,28 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class GroupScore:
+    """A candidate on the examples of one group: those with one value in a column of `data.groups`.
+
+    All intervals of a scorecard's k groups hold together in 95 % of cases: each has the level 1 - 0.05 / k
+    (Bonferroni).
+    The drop's margin is `goal.limits.group_drop`, or without it `goal.max_drop`.
+    """
+
+    column: str
+    value: str
+    n: int
+    score: Estimate | None
+    """None, like the drop, where the examples are too few to judge."""
+    drop: Drop | None
+
+    @property
+    def name(self) -> str:
+        """The group as text: `sex=F`."""
+        return f"{self.column}={self.value}"
+
+
+@dataclass(frozen=True)
 class Scorecard:
     """All measurements that selection uses. Never part of the cache key of the work that it scores."""
 
@@ -114,3 +136,18 @@ class Scorecard:
     parity: tuple[Parity, ...]
     references: tuple[Reference, ...] = ()
     """Of the baseline on test: the constant answer first, then a simple model if there is one."""
+    title: str = ""
+    """The metric's name in text, which says what is averaged, or of which class it is."""
+    threshold: float | None = None
+    """The least probability of the positive class at which it is answered, chosen on validation; None for metrics that
+    have no operating point."""
+    reached: Estimate | None = None
+    """On this split at that threshold: the precision of recall_at_precision, the specificity of
+    sensitivity_at_specificity. `n` counts the examples that are answered positive, or that are negative."""
+    groups: tuple[GroupScore, ...] = ()
+    """All groups of the data set, column by column, also those without an example in the split."""
+
+    @property
+    def metric_title(self) -> str:
+        """The title; the name where it was stored without."""
+        return self.title or self.metric

@@ -52,8 +52,13 @@ class DataSpec(Spec):
     """What to do with an example that cannot be read: stop, or leave it out and list it."""
     size: int | None = Field(default=None, ge=1, le=4096)
     """Encoded images are resized to size x size pixels. Absent: 64 x 64 if their sizes differ, else unchanged."""
+    id: str | None = None
+    """The column of a table that names its examples, in predictions too; it is not an input."""
     drop: tuple[str, ...] = ()
     """Columns of a table that are not used as inputs."""
+    groups: tuple[str, ...] = ()
+    """Columns whose values form groups, such as sex or clinic: every candidate is judged on each group too. They are
+    inputs as well, unless `drop` names them."""
     inputs_as: Literal["columns"] | None = None
     """How a product takes a table: `columns`, one input for each. Absent: one input for all columns side by side,
     called `columns`, where there are more than 64 and all hold numbers."""

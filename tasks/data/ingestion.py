@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -41,10 +42,12 @@ def ingest(spec: DataSpec, stamp: str, context: Context) -> Dataset:
     Raises:
         InputError: there is a mistake in the data or the spec.
     """
-    from tasks.data import split_strategies, table_profile, targets
+    from tasks.data import split_strategies, targets
     from tasks.data.leakage import copies_between
+    from tasks.data.profiles import profile_builder, table_profile, training_ranges
     from tasks.data.readers import column_types, read_source
     from tasks.data.splitting import split_parts
+    from tasks.data.tables import frame_layer
 
     request = _request(spec, context.progress)
     rows = read_source(request)
@@ -55,7 +58,7 @@ def ingest(spec: DataSpec, stamp: str, context: Context) -> Dataset:
         rows = replace(rows, train=replace(rows.train, inputs=types.frame))
         assert rows.target_column is not None  # every table has one
         columns = types.columns
-        profile = table_profile.profile_of(types, rows.target_column, rows.train.targets)
+        profile = table_profile.describe_table(types, rows.target_column, rows.train.targets)
     rows = _usable(rows, columns, request)
     rows = _with_own_parts(rows, columns, spec, request)
     task = spec.task or targets.task_of(rows.train.targets, rows.kind)
@@ -68,14 +71,25 @@ def ingest(spec: DataSpec, stamp: str, context: Context) -> Dataset:
     }
     shares: dict[SplitName, float] = {"validation": spec.split.validation, "test": spec.split.test}
     shares = {name: share for name, share in shares.items() if name not in parts}
+    given: dict[str, Examples] = dict(parts.items())
     parts = split_parts(parts, shares, spec.split.by, spec.split.seed, classes, request)
+    if columns:
+        columns = frame_layer.center_columns(columns, parts["train"].inputs)
+        profile = table_profile.tell_centers({**profile, "dropped": list(spec.drop)}, columns)
     if copies := copies_between(parts):
         profile["suspicions"] = [*profile.get("suspicions", []), *copies]
     pool, rows = _calibration_pool(parts["train"], rows, columns, classes, spec, request)
+    given |= {"calibration": pool} if spec.calibration else {}
+    profile = profile_builder.build_profile(profile, given, parts["train"], columns, classes)
     parts["calibration"] = pool.take(split_strategies.sample(pool.targets, spec.split.calibration, spec.split.seed))
     dataset = _stored(spec.source, parts, task, columns, classes, rows, spec.inputs_as is None, context.store)
-    text_format = TextFormat(spec.separator or "", spec.encoding or "")
-    return replace(dataset, text_format=text_format, profile=context.store.put_json(profile) if profile else "")
+    return replace(
+        dataset,
+        text_format=TextFormat(spec.separator or "", spec.encoding or "", spec.names, spec.target or ""),
+        profile=context.store.put_json(profile),
+        ranges=training_ranges.ranges_of(parts["train"].inputs, columns),
+        id_column=spec.id or "",
+    )
 
 
 def _request(spec: DataSpec, progress: Progress) -> Request:
@@ -97,6 +111,7 @@ def _request(spec: DataSpec, progress: Progress) -> Request:
         inputs=spec.inputs,
         kind=spec.kind,
         size=spec.size,
+        id=spec.id,
         drop=spec.drop,
         names=spec.names,
         types=spec.types,
@@ -105,13 +120,14 @@ def _request(spec: DataSpec, progress: Progress) -> Request:
         decimal=spec.decimal,
         encoding=spec.encoding,
         order=split.column,
+        groups=spec.groups,
         on_bad=spec.on_bad,
         progress=progress,
     )
 
 
 def _usable(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows:
-    """`rows` without rows that lack a target, and with a table's columns converted to float32 and text."""
+    """`rows` without rows that lack a target, and with a table's columns converted to numbers and text."""
     from tasks.data import targets
     from tasks.data.readers import data_frames
     from tasks.data.readers.examples import leave_out
@@ -153,7 +169,8 @@ def _calibration_pool(
 
     if spec.calibration is None:
         return train, rows
-    own = _separate(rows, columns, replace(request, source=spec.calibration, field="data.calibration"))
+    asked = replace(request, source=spec.calibration, field="data.calibration", groups=())
+    own = _separate(rows, columns, asked)
     pool = targets.encode_targets(own.train, classes, "calibration", "data.calibration")
     calibration.compare_to_train(train.inputs, train.targets, pool.inputs, pool.targets, columns, classes)
     return pool, replace(rows, skipped=rows.skipped + own.skipped)
@@ -166,7 +183,7 @@ def _separate(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows
     height, width, channels = rows.train.inputs.shape[1:] if rows.kind == "images" else (0, 0, 0)
     shape = (height, width, channels) if rows.kind == "images" else None
     kind = rows.kind if rows.kind == "array" else None
-    own = replace(request, kind=kind, shape=shape, drop=(), order=None)
+    own = replace(request, kind=kind, shape=shape, drop=(), id=None, order=None)
     found = read_source(replace(own, types={}, target_column=rows.target_column))
     if found.kind != rows.kind or len(found.parts) > 1:
         raise InputError(f"must be one undivided set of {rows.kind}", path=request.field, value=request.source)
@@ -202,7 +219,11 @@ def _stored(
     """
     texts = sum(column.kind == "category" for column in columns)
     put: Callable[..., str] = store.put_frame if columns else store.put_array
-    splits = {name: Split(put(part.inputs), store.put_array(part.targets), len(part)) for name, part in parts.items()}
+    groups = _stored_groups(parts, store)
+    splits = {
+        name: Split(put(part.inputs), store.put_array(part.targets), len(part), groups.get(name, ""))
+        for name, part in parts.items()
+    }
     train = parts["train"].inputs
     dtypes: dict[str, Literal["uint8", "int64", "float32"]]
     dtypes = {"uint8": "uint8", "int64": "int64", "float32": "float32"}
@@ -221,8 +242,30 @@ def _stored(
     )
     plain = [{"name": column.name, "kind": column.kind} for column in columns]
     content = {**asdict(dataset), "source": None, "skipped": None, "columns": plain}
-    for of_the_source in ("text_format", "profile"):
+    for of_the_source in ("text_format", "profile", "ranges", "id_column"):
         del content[of_the_source]
+    for split in content["splits"].values():
+        del split["groups"]
     if rows.kind != "array" and not dataset.is_matrix:  # the name says nothing, and older fingerprints do not hold it
         del content["input_name"]
     return replace(dataset, fingerprint=digest_of(content))
+
+
+def _stored_groups(parts: dict[SplitName, Examples], store: Store) -> dict[SplitName, str]:
+    """Digests of the groups of each part, as `Split.groups`; a part without groups is left out."""
+    from pandas import Categorical, DataFrame, concat
+
+    frames = {name: part.groups for name, part in parts.items() if part.groups is not None}
+    if not frames:
+        return {}
+    whole = concat(frames.values())
+    names = {column: sorted(whole[column].unique(), key=_in_order) for column in whole}
+    return {
+        part: store.put_frame(DataFrame({column: Categorical(frame[column], each) for column, each in names.items()}))
+        for part, frame in frames.items()
+    }
+
+
+def _in_order(group: str) -> tuple[int, str]:
+    """The key by which groups are sorted: whole numbers by value, after them texts by code point."""
+    return (int(group), "") if group.isdecimal() else (sys.maxsize, group)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tasks.core import Column, Dataset, InputLayout, Prepared, SplitName, Store, TextFormat
+from tasks.core import Column, Dataset, InputLayout, Prepared, Range, SplitName, Store, TextFormat
+from tasks.data.tables import frame_layer
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
 LAYOUT, COLUMNS, READING = "layout", "columns", "reading"
 """Keys of a product's metadata with its `InputLayout`, with the names of the columns of a layout NC, and with the rules
 by which a table is read, as JSON."""
+RANGES, ID = "ranges", "id"
+"""Keys of a product's metadata with the training ranges, as JSON, and with the column that names a table's examples."""
 RAW_PIXELS = "pixels"
 """Key of the type of the training data's pixels, `uint8` or `float32`: the product's own input may have another."""
 
@@ -23,7 +27,11 @@ def product_inputs(prepared: Prepared, split: SplitName, store: Store) -> dict[s
     """A split as the product's inputs, by name.
 
     Without `prepared.layout`: `image` (count, height, width, channels); an array (count, …) under its own name; or a
-    (count, 1) array for each column, float32 or text. With it, the one input that it describes.
+    (count, 1) array for each column, float32, float64 (`frame_layer.default_type`) or text. With it, the inputs that it
+    describes.
+
+    Raises:
+        InputError: a column cannot be given in the type that the layout says (`frame_layer.input_column`).
     """
     import numpy as np
 
@@ -33,14 +41,25 @@ def product_inputs(prepared: Prepared, split: SplitName, store: Store) -> dict[s
         values = store.get_array(digest)
         return {dataset.input_name: values} if layout is None else arrange(values, layout)
     frame = store.get_frame(digest)
-    if layout is not None:
+    if layout is not None and layout.axes == "NC":
         return {layout.name: frame.to_numpy(dtype=np.dtype(layout.dtype))}
-    kinds: dict[str, Any] = {"number": "float32", "category": object}
-    return {column.name: frame[column.name].to_numpy(dtype=kinds[column.kind])[:, None] for column in dataset.columns}
+    types = {column.name: frame_layer.default_type(column) for column in dataset.columns}
+    return column_inputs(frame, dataset.columns, types if layout is None else dict(layout.columns), dataset.source)
+
+
+def column_inputs(
+    frame: pd.DataFrame, columns: tuple[Column, ...], types: Mapping[str, str], source: str
+) -> dict[str, np.ndarray]:
+    """Raw columns as the inputs of a product, a (count, 1) array for each name in `types`, in its element type.
+
+    Raises InputError as `frame_layer.input_column` does; `source` is the file that the frame is from.
+    """
+    known = {column.name: column for column in columns}
+    return {name: frame_layer.input_column(frame[name], known[name], dtype, source) for name, dtype in types.items()}
 
 
 def reading_rules(dataset: Dataset) -> str:
-    """How a table for the product is read, as JSON: `columns`, and the `separator` and `encoding` of its text."""
+    """How a table for the product is read, as JSON: `columns`, and the fields of its `TextFormat`."""
     return json.dumps({"columns": [asdict(column) for column in dataset.columns], **asdict(dataset.text_format)})
 
 
@@ -53,20 +72,35 @@ def read_rules(said: Mapping[str, str]) -> tuple[tuple[Column, ...], TextFormat]
         Column(**{**each, "missing": tuple(each["missing"]), "texts": tuple(each["texts"])})
         for each in rules.pop("columns")
     )
-    return columns, TextFormat(**rules)
+    return columns, TextFormat(**{**rules, "names": tuple(rules.get("names", ()))})
+
+
+def source_remarks(dataset: Dataset) -> dict[str, str]:
+    """The entries of a product's metadata on its training data: their ranges, and the column of the examples' names."""
+    said = {RANGES: json.dumps([asdict(each) for each in dataset.ranges])} if dataset.ranges else {}
+    return said | ({ID: dataset.id_column} if dataset.id_column else {})
+
+
+def read_ranges(said: Mapping[str, str]) -> tuple[Range, ...]:
+    """The training ranges in a product's metadata; none in a product without them."""
+    return tuple(Range(**each) for each in json.loads(said.get(RANGES, "[]")))
 
 
 def layout_of_table(dataset: Dataset) -> InputLayout | None:
     """The layout of a table whose columns are one input; None for all other data."""
-    return InputLayout(dataset.input_name, "NC", "float32") if dataset.is_matrix else None
+    if not dataset.is_matrix:
+        return None
+    types = {frame_layer.default_type(column) for column in dataset.columns}
+    return InputLayout(dataset.input_name, "NC", max(types))  # float64 where any column needs it
 
 
 def layout_remarks(layout: InputLayout | None, dataset: Dataset) -> dict[str, str]:
     """The entries of a product's metadata that say how it takes raw data."""
-    if layout is None:
+    if layout is None or layout.axes == "columns":  # the product's inputs themselves say it
         return {}
     columns = {COLUMNS: json.dumps([column.name for column in dataset.columns])} if dataset.kind == "table" else {}
-    return {LAYOUT: json.dumps(asdict(layout)), **columns}
+    said = {"name": layout.name, "axes": layout.axes, "dtype": layout.dtype}
+    return {LAYOUT: json.dumps(said), **columns}
 
 
 def arrange(values: np.ndarray, layout: InputLayout) -> dict[str, np.ndarray]:

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from tasks.core import Dataset, InputError, Prepared, SplitName, Store
+from tasks.core import Dataset, Prepared, SplitName, Store
 from tasks.data.input_layout import layout_of_table
-from tasks.data.preprocessing_spec import Impute, Normalize, OneHot, PreprocessStep, Scale, Unscaled, check_steps
+from tasks.data.preprocessing_spec import Normalize, PreprocessStep, Unscaled, check_steps
+from tasks.data.tables.column_steps import ColumnStep, Scale
+from tasks.data.tables.table_preprocessing import fit_columns, table_features
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
     from torch import Tensor
 
 
-Kind = TypeVar("Kind", Normalize, Impute, Scale, OneHot)
+Kind = TypeVar("Kind", Normalize, Scale)
 Fitted = dict[str, Any]
 """Fitted preprocessing as JSON. Images: {kind, gain, shift}, with one number for each channel: pixel * gain + shift.
-Arrays: {kind, name, gain, shift}, with one number for each place on the last axis. Tables: {kind, numbers: [{name,
-fill, gain, shift}], categories: [{name, values}]}; `matrix` is the name of the one input for all columns, if it is one.
-`raw` is true where values stay as they are. Regression adds `target`: {mean, std}, which turn a network's answer into
-the data's unit: answer * std + mean."""
+Arrays: {kind, name, gain, shift}, with one number for each place on the last axis. Tables: the record of
+`table_preprocessing.fit_columns`. `raw` is true where values stay as they are.
+Regression adds `target`: {mean, std}, which turn a network's answer into the data's unit: answer * std + mean."""
 TargetUnit = Literal["standardized", "data"]
 """The unit of a regression network's answers: deviations from the train targets' mean, or the data's own unit."""
 
@@ -43,7 +43,7 @@ def preprocess(
         shape = dataset.input_shape
         shape = (shape[-1], *shape[:-1]) if dataset.kind == "images" else shape
     else:
-        arrays = {name: features(store.get_frame(split.inputs), fitted) for name, split in dataset.splits.items()}
+        arrays = {name: table_features(store.get_frame(split.inputs), fitted) for name, split in dataset.splits.items()}
         inputs = {name: store.put_array(array) for name, array in arrays.items()}
         shape = (arrays["train"].shape[1],)
     layout = layout_of_table(dataset)
@@ -61,7 +61,8 @@ def fit_preprocessing(
     elif dataset.kind == "array":
         fitted = _fit_array(steps, dataset.input_name, store.get_array(train.inputs))
     else:
-        fitted = _fit_table(steps, dataset, store.get_frame(train.inputs))
+        frame, answers = store.get_frame(train.inputs), store.get_array(train.targets)
+        fitted = fit_columns(dataset, column_steps(steps), _is_unscaled(steps), frame, answers)
     if dataset.task == "regression":
         targets = store.get_array(train.targets).astype("float64")
         measured = {"mean": float(targets.mean()), "std": float(targets.std()) or 1.0}
@@ -72,6 +73,11 @@ def fit_preprocessing(
 def _pick(kind: type[Kind], steps: tuple[PreprocessStep, ...]) -> Kind:
     """The recipe's step of this kind, or one with the defaults."""
     return next((step for step in steps if isinstance(step, kind)), kind())
+
+
+def column_steps(steps: tuple[PreprocessStep, ...]) -> tuple[ColumnStep, ...]:
+    """The steps that act on columns, or on the target, of a table."""
+    return tuple(step for step in steps if not isinstance(step, Normalize | Unscaled))
 
 
 def _is_unscaled(steps: tuple[PreprocessStep, ...]) -> bool:
@@ -107,55 +113,6 @@ def _fit_array(steps: tuple[PreprocessStep, ...], name: str, values: np.ndarray)
     gain = [1 / each if each > 0 else 1.0 for each in span.tolist()]
     shift = [-each * by for each, by in zip(low.tolist(), gain, strict=True)]
     return {"kind": "array", "name": name, "gain": gain, "shift": shift}
-
-
-def _fit_table(steps: tuple[PreprocessStep, ...], dataset: Dataset, frame: pd.DataFrame) -> Fitted:
-    impute, scale, one_hot = _pick(Impute, steps), _pick(Scale, steps), _pick(OneHot, steps)
-    unscaled = _is_unscaled(steps)
-    scale = Scale(method="none") if unscaled else scale
-    numbers, categories = [], []
-    for column in dataset.columns:
-        values = frame[column.name]
-        if unscaled and (column.kind == "category" or values.isna().any()):
-            what, step = ("text", "one_hot") if column.kind == "category" else ("missing numbers", "impute")
-            law = f"passes numbers on as they are, but column {column.name!r} holds {what}"
-            raise InputError(law, path="preprocess.0.step", value="none", nearest=f"[{{step: {step}}}]")
-        if column.kind == "category":
-            frequent = values[values != ""].value_counts().head(one_hot.max_categories).index
-            categories.append({"name": column.name, "values": sorted(map(str, frequent))})
-        else:
-            numbers.append({"name": column.name, **_fit_number(impute, scale, values)})
-    more = ({"raw": True} if unscaled else {}) | ({"matrix": dataset.input_name} if dataset.is_matrix else {})
-    return {"kind": "table", "numbers": numbers, "categories": categories, **more}
-
-
-def _fit_number(impute: Impute, scale: Scale, values: pd.Series) -> dict[str, float]:
-    # A column without any value in the train split is filled with 0.
-    known = values.dropna() if values.notna().any() else values.fillna(0.0)
-    fill = float(known.median() if impute.strategy == "median" else known.mean())
-    filled = values.fillna(fill).astype("float64")
-    low, span = {
-        "standard": (filled.mean(), filled.std(ddof=0)),
-        "minmax": (filled.min(), filled.max() - filled.min()),
-        "none": (0.0, 1.0),
-    }[scale.method]
-    gain = 1 / float(span) if span > 0 else 1.0
-    return {"fill": fill, "gain": gain, "shift": -float(low) * gain}
-
-
-def features(frame: pd.DataFrame, fitted: Fitted) -> np.ndarray:
-    """Raw columns → float32 (count, features): the number columns, then the one-hot block of each category column."""
-    import numpy as np
-
-    blocks = []
-    for number in fitted["numbers"]:
-        values = frame[number["name"]].to_numpy(dtype=np.float32)
-        values = np.where(np.isnan(values), np.float32(number["fill"]), values)
-        blocks.append((values * np.float32(number["gain"]) + np.float32(number["shift"]))[:, None])
-    for category in fitted["categories"]:
-        values = frame[category["name"]].to_numpy(dtype=object)[:, None]
-        blocks.append((values == np.array(category["values"], dtype=object)[None, :]).astype(np.float32))
-    return np.concatenate(blocks, axis=1)
 
 
 def to_network(fitted: Fitted, device: str = "cpu") -> Callable[[Tensor], Tensor]:

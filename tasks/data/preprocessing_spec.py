@@ -6,7 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tasks.core import Dataset, InputError, Spec
+from tasks.core import Dataset, InputError, Spec, nearest_choice
+from tasks.data.tables.column_steps import (
+    Clip,
+    ColumnStep,
+    Impute,
+    NormalizeRows,
+    OneHot,
+    Ordinal,
+    Scale,
+    TargetEncode,
+    TargetTransform,
+    Tfidf,
+)
 
 
 class Normalize(Spec):
@@ -21,63 +33,80 @@ class Normalize(Spec):
     """The number by which pixels are first divided. Absent: 255 for uint8 pixels, else 1."""
 
 
-class Impute(Spec):
-    """Tables: a missing number is replaced by a statistic of its column on the train split."""
-
-    step: Literal["impute"] = "impute"
-    strategy: Literal["median", "mean"] = "median"
-    """The statistic."""
-
-
-class Scale(Spec):
-    """Tables and arrays: number columns, or the numbers along an array's last axis, are shifted and scaled."""
-
-    step: Literal["scale"] = "scale"
-    method: Literal["standard", "minmax", "none"] = "standard"
-    """`standard`: mean 0 and standard deviation 1 on train; `minmax`: 0 to 1 on train; `none`: unchanged."""
-
-
-class OneHot(Spec):
-    """Tables: one feature for each category seen in train; other categories give zeros only."""
-
-    step: Literal["one_hot"] = "one_hot"
-    max_categories: int = Field(default=64, ge=1)
-    """Most categories of a column; the most frequent ones are kept."""
-
-
 class Unscaled(Spec):
     """All data: raw values as float32, neither shifted nor scaled. It stands alone, and takes no text."""
 
     step: Literal["none"] = "none"
 
 
-SUITED: dict[str, tuple[type[Normalize | Impute | Scale | OneHot | Unscaled], ...]] = {
+TABLE: tuple[type[Spec], ...] = (
+    Impute,
+    Clip,
+    Scale,
+    NormalizeRows,
+    OneHot,
+    Ordinal,
+    TargetEncode,
+    Tfidf,
+    TargetTransform,
+)
+SUITED: dict[str, tuple[type[Spec], ...]] = {
     "images": (Normalize, Unscaled),
     "array": (Scale, Unscaled),
-    "table": (Impute, Scale, OneHot, Unscaled),
+    "table": (*TABLE, Unscaled),
 }
 """Kind of data → the steps that suit it."""
-PreprocessStep = Annotated[Normalize | Impute | Scale | OneHot | Unscaled, Field(discriminator="step")]
+PreprocessStep = Annotated[Normalize | ColumnStep | Unscaled, Field(discriminator="step")]
 
 
 def check_steps(dataset: Dataset, steps: tuple[PreprocessStep, ...]) -> None:
-    """Raises InputError when a step does not suit the kind of data or stands twice, or its numbers do not match the
-    channels."""
+    """Checks that the steps suit the data.
+
+    Raises:
+        InputError: a step does not suit the kind of data, stands twice for the same columns, or names a column that
+            does not exist or is of another kind; or its numbers do not match the channels.
+    """
     suited = SUITED[dataset.kind]
     kinds = {"images": "images", "array": "an array", "table": "tables"}[dataset.kind]
-    tags = [step.step for step in steps]
+    seen: list[tuple[str, tuple[str, ...] | None]] = []
     for index, step in enumerate(steps):
         path = f"preprocess.{index}"
         if not isinstance(step, suited):
-            names = ", ".join(kind().step for kind in suited if kind is not Unscaled)
+            names = ", ".join(str(kind.model_fields["step"].default) for kind in suited if kind is not Unscaled)
             raise InputError(f"does not suit {kinds}", path=f"{path}.step", value=step.step, nearest=names)
         if step.step == "none" and len(steps) > 1:
-            others = ", ".join(tag for tag in tags if tag != "none")
+            others = ", ".join(each.step for each in steps if each.step != "none")
             raise InputError(f"must stand alone, but {others} stands beside it", path=f"{path}.step", value="none")
-        if step.step in tags[:index]:
+        columns = getattr(step, "columns", None)
+        if (step.step, columns) in seen:
             raise InputError("must not stand twice", path=f"{path}.step", value=step.step)
-        for name in ("mean", "std") if isinstance(step, Normalize) else ():
-            given, channels = getattr(step, name), dataset.input_shape[-1]
-            if given is not None and len(given) != channels:
-                law = f"must hold one number for each of {channels} channels"
-                raise InputError(law, path=f"{path}.{name}", value=list(given))
+        seen.append((step.step, columns))
+        _check_channels(step, dataset, path)
+        _check_columns(step, dataset, path)
+
+
+def _check_channels(step: PreprocessStep, dataset: Dataset, path: str) -> None:
+    for name in ("mean", "std") if isinstance(step, Normalize) else ():
+        given, channels = getattr(step, name), dataset.input_shape[-1]
+        if given is not None and len(given) != channels:
+            law = f"must hold one number for each of {channels} channels"
+            raise InputError(law, path=f"{path}.{name}", value=list(given))
+    if isinstance(step, Scale) and dataset.kind == "array" and step.method in ("robust", "quantile"):
+        raise InputError("suits tables only", path=f"{path}.method", value=step.method, nearest="standard")
+    if isinstance(step, TargetTransform) and dataset.task != "regression":
+        raise InputError("suits regression only", path=f"{path}.step", value=step.step)
+
+
+def _check_columns(step: PreprocessStep, dataset: Dataset, path: str) -> None:
+    kind = "number" if isinstance(step, Impute | Clip | Scale) else "category"
+    known = {column.name: column.kind for column in dataset.columns}
+    for name in getattr(step, "columns", None) or ():
+        if name not in known:
+            all_names = ", ".join(known)
+            law, place = "must name an input column", f"{path}.columns"
+            raise InputError(law, path=place, value=name, nearest=nearest_choice(name, known) or all_names)
+        if known[name] != kind:
+            law = {"number": "numbers", "category": "text"}[kind]
+            fitting = [each for each in known if known[each] == kind]
+            near = ", ".join(fitting[:8])
+            raise InputError(f"must name columns of {law}", path=f"{path}.columns", value=name, nearest=near or None)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.core import Column, InputError, InputLayout, TextFormat
-from tasks.data.input_layout import COLUMNS, LAYOUT, RAW_PIXELS, arrange, read_rules
+from tasks.data.input_layout import COLUMNS, ID, LAYOUT, RAW_PIXELS, arrange, column_inputs, read_ranges, read_rules
+from tasks.data.profiles import training_ranges
 from tasks.kernels.onnx import description
 from tasks.kernels.onnx.description import Tensor
 
@@ -17,43 +19,57 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from tasks.data.readers import Request
+
 ARRAYS = (".npy", ".npz")
 PIXELS = ("inputs", "x", "images", "data")
 """Usual names of the array of inputs in an .npz file, by preference."""
 
 
-def read_inputs(source: Path, model: Path | bytes, array: str | None = None) -> dict[str, np.ndarray]:
-    """Reads the product's inputs, by name.
+@dataclass(frozen=True)
+class ProductExamples:
+    """Examples for a product."""
+
+    inputs: dict[str, np.ndarray]
+    """Images (count, height, width, channels), an array (count, …), a (count, 1) array for each column; or the one
+    input that the product's layout describes."""
+    names: tuple[str, ...] = ()
+    """The texts of the column that names the examples of a table; empty without one."""
+    warnings: tuple[str, ...] = ()
+    """Sentences on columns most of whose values lie outside of the training range."""
+
+
+def read_examples(source: Path, model: Path | bytes, array: str | None = None) -> ProductExamples:
+    """Reads examples for a product.
 
     Args:
         source: an image, a folder of images, an .npy or .npz file, or a .csv or .parquet table.
         model: the product: its metadata say what kind of data it takes, and in which layout.
         array: name of the inputs in an .npz file. Absent: the product's own name, else a usual one, else the first.
 
-    Returns:
-        Images (count, height, width, channels), an array (count, …), a (count, 1) array for each column; or the one
-        input that the product's layout describes.
-
     Raises:
-        InputError: the file is missing or unreadable, or does not hold what the product takes.
+        InputError: the file is missing or unreadable, or does not hold what the product takes, or its pixels or numbers
+            have another unit than the training data (`training_ranges.refuse_other_range`).
     """
     if not source.exists():
         raise InputError("does not exist", file=str(source))
     inputs, said = description.interface(model)[0], description.metadata(model)
     kind = said.get("kind", "images" if len(inputs) == 1 else "table")
     if kind == "table":
-        return table_inputs(source, model, array)
+        return table_examples(source, model, array)
     [tensor] = inputs
     layout = layout_of(said) or InputLayout(tensor.name, "NHWC" if kind == "images" else "as they are", tensor.dtype)
     found = read_array(source, array, tensor.name) if source.suffix in ARRAYS else None
     if kind == "images":
         pixels = raw_pixels(found, source, tensor, layout, said.get(RAW_PIXELS, tensor.dtype))
-        return arrange(as_type(pixels, tensor.dtype, source), layout)
+        training_ranges.refuse_other_range(pixels, read_ranges(said), source)
+        return ProductExamples(arrange(as_type(pixels, tensor.dtype, source), layout))
     if found is None:
         raise InputError(f"must be an .npy or .npz file with the array {tensor.name!r}", file=str(source))
     if found.shape[1:] != tensor.shape[1:]:
         raise InputError(f"must hold examples of shape {tensor.shape[1:]}", file=str(source), value=found.shape[1:])
-    return arrange(as_type(found, tensor.dtype, source), layout)
+    training_ranges.refuse_other_range(found, read_ranges(said), source)
+    return ProductExamples(arrange(as_type(found, tensor.dtype, source), layout))
 
 
 def raw_pixels(pixels: np.ndarray | None, source: Path, tensor: Tensor, layout: InputLayout, dtype: str) -> np.ndarray:
@@ -98,7 +114,7 @@ def as_type(values: np.ndarray, dtype: str, source: Path) -> np.ndarray:
     return values.astype(dtype, copy=False)
 
 
-def table_inputs(source: Path, model: Path | bytes, array: str | None = None) -> dict[str, np.ndarray]:
+def table_examples(source: Path, model: Path | bytes, array: str | None = None) -> ProductExamples:
     """A table's rows as the product takes them: each column by its name, or all side by side as one input.
 
     The table is read by the rules in the product's metadata, those of its training. Other columns are ignored.
@@ -109,20 +125,30 @@ def table_inputs(source: Path, model: Path | bytes, array: str | None = None) ->
     said = description.metadata(model)
     rules, layout = read_rules(said), layout_of(said)
     names = list(wanted) if layout is None else json.loads(said[COLUMNS])
-    kinds = {name: wanted[name].dtype if name in wanted else "float32" for name in names}
+    kinds = {name: wanted[name].dtype if name in wanted else "float64" for name in names}
     plain = tuple(Column(name, "category" if kind == "string" else "number") for name, kind in kinds.items())
     if rules is not None:
         ruled = {column.name: column for column in rules[0]}
         plain = tuple(ruled.get(column.name, column) for column in plain)
     frame = read_table(source, array, rules[1] if rules else None)
-    found = columns(frame, plain, source)
-    if layout is None:
-        return found
-    return {layout.name: np.concatenate([found[name] for name in names], axis=1).astype(layout.dtype)}
+    exact = read_columns(frame, plain, source)
+    found = column_inputs(exact, plain, kinds, str(source))
+    warnings = tuple(training_ranges.unusual_columns(found, read_ranges(said)))
+    if layout is not None:
+        found = {layout.name: np.concatenate([found[name] for name in names], axis=1).astype(layout.dtype)}
+    return ProductExamples(found, _names_in(frame, said.get(ID)), warnings)
 
 
-def columns(frame: pd.DataFrame, kinds: tuple[Column, ...], source: Path) -> dict[str, np.ndarray]:
-    """One (count, 1) array for each column that the model takes, converted in the same way as the training data.
+def _names_in(frame: pd.DataFrame, column: str | None) -> tuple[str, ...]:
+    """The texts of the column that names the examples; none where the product has no such column or the frame not."""
+    from tasks.data.readers import cells, data_frames
+
+    places = [place for place, name in enumerate(frame.columns) if data_frames.plain_name(name) == column]
+    return tuple(cells.text_of(frame.iloc[:, places[0]])) if places else ()
+
+
+def read_columns(frame: pd.DataFrame, kinds: tuple[Column, ...], source: Path) -> pd.DataFrame:
+    """The columns that the model takes, read in the same way as the training data (`data_frames.align_columns`).
 
     Raises InputError when there is no row, or a column is missing, of another kind, or holds mostly unknown texts.
     """
@@ -137,8 +163,8 @@ def columns(frame: pd.DataFrame, kinds: tuple[Column, ...], source: Path) -> dic
         raise InputError(f"{source} must hold at least one row", path=request.field)
     rows = Rows("table", Examples(frame, np.zeros(len(frame))))
     clean: Any = data_frames.align_columns(rows, kinds, request).train.inputs
-    types: dict[str, Any] = {"number": "float32", "category": object}
-    return {column.name: clean[column.name].to_numpy(dtype=types[column.kind])[:, None] for column in kinds}
+    found: pd.DataFrame = clean
+    return found
 
 
 def read_table(source: Path, array: str | None = None, text: TextFormat | None = None) -> pd.DataFrame:
@@ -170,7 +196,26 @@ def read_table(source: Path, array: str | None = None, text: TextFormat | None =
         raise InputError("must be a .csv or .parquet table with the model's columns", file=str(source))
     text = text or TextFormat()
     request = Request(str(source), "INPUT", separator=text.separator or None, encoding=text.encoding or None)
-    return csv_table.frame_of(request)
+    return csv_table.frame_of(replace(request, names=_header_of(request, text)))
+
+
+def _header_of(request: Request, text: TextFormat) -> tuple[str, ...]:
+    """The names of the columns of a file without a header line, of which training's had none either; else none.
+
+    Raises InputError when the file has another number of columns.
+    """
+    from tasks.data.readers import csv_table, data_frames
+
+    first = csv_table.first_record(request) if text.names else []
+    if {data_frames.plain_name(field) for field in first} <= set(text.names):
+        return ()
+    if len(first) == len(text.names):
+        return text.names
+    names = tuple(name for name in text.names if name != text.target)
+    if len(first) == len(names):
+        return names
+    law = f"{request.source} must have the {len(text.names)} columns of the training data, or all but the target"
+    raise InputError(law, path=request.field, value=f"{len(first)} columns", nearest=", ".join(text.names))
 
 
 def read_array(source: Path, *names: str | None) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tasks.core import digest_file, digest_of
-from tasks.core.import_path import is_import_path, module_file
+from tasks.core.import_path import is_import_path, module_stamp
 from tasks.data.images.image_files import scan_files
 from tasks.data.readers import sklearn_datasets
 
@@ -24,8 +24,7 @@ def stamp_of(source: str) -> str:
         return digest_of([_file_stamp(file, path) for file in scan_files(path).all_files])
     if path.exists():
         return digest_file(path)
-    module = module_file(source) if is_import_path(source) else None
-    return digest_of([source, digest_file(module) if module and module.is_file() else None])
+    return module_stamp(source) if is_import_path(source) else digest_of([source, None])
 
 
 def _file_stamp(file: Path, folder: Path) -> list[str | int]:

@@ -14,9 +14,9 @@ from tasks.core import (
     Goal,
     InputError,
     Latency,
+    MetricSpec,
     Parity,
     Progress,
-    Reference,
     Refusal,
     Runtime,
     Scorecard,
@@ -26,7 +26,9 @@ from tasks.core import (
     silent,
 )
 from tasks.evaluation import parity, scoring
-from tasks.evaluation.references import compare_references
+from tasks.evaluation.groups import Group, score_groups
+from tasks.evaluation.metric_choice import metric_of
+from tasks.evaluation.references import MODEL, compare_references
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,6 +61,10 @@ class EvaluationData:
     """Class indices or numbers, (n,)."""
     references: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Simpler answers beside which the baseline is judged, as in `references.compare_references`."""
+    reference_thresholds: Mapping[str, float] = field(default_factory=dict)
+    """Of an operating point: the thresholds of `references`, chosen on other examples."""
+    groups: tuple[Group, ...] = ()
+    """The groups of examples on which every product is scored too."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,10 @@ class EvaluationSpec:
     goal: Goal
     runtime: Runtime
     split: SplitName
+    metric: MetricSpec
+    """The goal's metric on these data."""
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """Of an operating point: by candidate digest, as validation chose them; empty where they are chosen here."""
 
 
 def evaluate(
@@ -86,7 +96,7 @@ def evaluate(
         products: the products by candidate digest.
         baseline: digest of the product with which the others are compared; a key of `products`.
         examples: the split that `spec` names.
-        spec: the goal, the runtime and the split.
+        spec: the goal, the runtime, the split and the metric.
         timing: latencies by digest, if they were measured before; None measures them, all products interleaved.
         known: outputs by digest, (n, outputs), of products that have been run on all of these examples before.
         progress: called with updates in per cent.
@@ -107,20 +117,31 @@ def evaluate(
             outputs[digest], hop = run_product(product, inputs, spec.runtime)
             hops[digest] += (hop,)
         progress(_share(0.4 * done / len(products), f"ran {product.name} on {len(targets)} examples"))
-    quality = scoring.score_products(outputs, baseline, targets, spec.goal)
-    judged = compare_references(outputs[baseline], targets, dict(examples.references), spec.goal)
+    metric, margin = metric_of(spec.metric), spec.goal.max_drop
+    quality = scoring.score_products(outputs, baseline, targets, metric, margin, spec.thresholds)
+    thresholds = spec.thresholds or scoring.choose_thresholds(outputs, targets, metric)
+    own = {MODEL: thresholds[baseline]} if examples.reference_thresholds else {}
+    fixed = {**examples.reference_thresholds, **own}
+    judged = compare_references(outputs[baseline], targets, examples.references, metric, margin, fixed)
+    groups = score_groups(outputs, baseline, targets, examples.groups, spec.goal, metric, thresholds)
     latency = timing or measure_latency(products, baseline, inputs, spec.runtime, progress)
     sizes = {digest: measure_size(product, inputs, spec.runtime) for digest, product in products.items()}
     progress(_share(1.0, f"scored {len(products)} products"))
     return {
-        digest: _card(
-            replace(product, parity=hops[digest]),
-            spec,
-            quality[digest],
-            latency[digest],
-            sizes[digest],
-            sizes[baseline].bytes,
-            judged if digest == baseline else (),
+        digest: replace(
+            _card(
+                replace(product, parity=hops[digest]),
+                spec,
+                quality[digest],
+                latency[digest],
+                sizes[digest],
+                sizes[baseline].bytes,
+            ),
+            title=metric.title,
+            threshold=thresholds.get(digest),
+            reached=scoring.share_kept(outputs[digest], targets, metric, thresholds.get(digest)),
+            references=judged if digest == baseline else (),
+            groups=groups[digest],
         )
         for digest, product in products.items()
     }
@@ -137,7 +158,6 @@ def _card(
     latency: Latency,
     size: Size,
     baseline_bytes: int,
-    references: tuple[Reference, ...],
 ) -> Scorecard:
     from tasks.kernels.host.machine import host_name
 
@@ -147,7 +167,7 @@ def _card(
         name=product.name,
         split=spec.split,
         host=host_name(),
-        metric=spec.goal.metric,
+        metric=spec.metric.name,
         score=estimate,
         drop=drop,
         latency=latency,
@@ -155,7 +175,6 @@ def _card(
         size=size,
         size_ratio=baseline_bytes / size.bytes,
         parity=product.parity,
-        references=references,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tasks.core import Goal, Latency, Scorecard
+from tasks.evaluation.groups import group_excess
 
 
 @dataclass(frozen=True)
@@ -17,12 +18,14 @@ class GoalPosition:
     """Share of the baseline's latency or bytes (what the goal minimizes) that is saved; negative when it costs more."""
     excess: float = 0.0
     """Sum of the shares by which the goal's limits are exceeded; 0 when all are kept."""
+    group_excess: float = 0.0
+    """By how much the worst group's drop exceeds its limit, in the metric's own unit."""
 
 
 def position_of(card: Scorecard, goal: Goal) -> GoalPosition:
-    """The position of a measured file; its drop is the number that the goal's `proof` judges."""
+    """The position of a measured file; its drops are the numbers that the goal's `proof` judges."""
     hoped = position_ahead(card.latency, card.size.bytes, card.size_ratio, goal)
-    return replace(hoped, drop=goal.judged(card.drop.estimate))
+    return replace(hoped, drop=goal.judged(card.drop.estimate), group_excess=group_excess(card, goal))
 
 
 def position_ahead(latency: Latency, size: int, size_ratio: float, goal: Goal) -> GoalPosition:
@@ -42,15 +45,16 @@ def rank(standing: GoalPosition, goal: Goal, scale: float) -> float:
     """The rank of a position; higher is better.
 
     For a file that meets the goal it is the share that is saved, above 0. For any other file it is at most 0: minus the
-    sum of the drop beyond the goal (as a share of `scale`), the excess over the limits, and the share of additional
-    cost.
+    sum of the drop beyond the goal and of the worst group's excess (both as a share of `scale`), the excess over the
+    limits, and the share of additional cost.
 
     Args:
         standing: the position.
         goal: the largest accepted drop.
         scale: the baseline's score.
     """
-    miss = max(0.0, standing.drop - goal.max_drop) / max(abs(scale), 1e-9) + standing.excess
+    beyond = max(0.0, standing.drop - goal.max_drop) + standing.group_excess
+    miss = beyond / max(abs(scale), 1e-9) + standing.excess
     if standing.saving <= 0:
         miss += -standing.saving
         return -miss

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tasks.core import Goal, Scorecard
 from tasks.core.goal import TIE
+from tasks.evaluation.groups import group_flaw, hurt_groups
 
 
 @dataclass(frozen=True)
@@ -92,12 +93,14 @@ def flaw(card: Scorecard, goal: Goal) -> str | None:
     """The first requirement of the goal that the candidate does not meet, in one sentence; None when it meets all."""
     drop = card.drop
     if drop.estimate.value > goal.max_drop:
-        return f"{goal.metric} gets worse by {drop.estimate.value:.4g}, beyond {goal.max_drop:g}"
+        return f"{card.metric_title} gets worse by {drop.estimate.value:.4g}, beyond {goal.max_drop:g}"
     if goal.judged(drop.estimate) > goal.max_drop:
         if goal.proof == "likely":
             return f"the drop is within {goal.max_drop:g}, but in more than one of five such samples it would not be"
         needed = f"; about {drop.needed} examples would prove it" if drop.needed else ""
         return f"the drop is within {goal.max_drop:g} but not proven by {drop.estimate.n} examples{needed}"
+    if (hurt := group_flaw(card, goal)) is not None:
+        return hurt
     for name, value, bound, low_is_good in (
         ("bytes", card.size.bytes, goal.limits.bytes, True),
         ("latency_ms", card.latency.median_ms, goal.limits.latency_ms, True),
@@ -110,6 +113,12 @@ def flaw(card: Scorecard, goal: Goal) -> str | None:
     if goal.minimize == "bytes" and card.size_ratio <= 1:
         return "not smaller than the baseline"
     return None
+
+
+def holds_on_test(card: Scorecard, goal: Goal) -> bool:
+    """Whether a test scorecard does not refute the choice: neither its drop nor, if limited, a group's is beyond."""
+    is_hurt = goal.limits.group_drop is not None and bool(hurt_groups(card))
+    return card.drop.verdict != "beyond" and not is_hurt
 
 
 def _chosen(best: Scorecard, feasible: Sequence[Scorecard], goal: Goal) -> str:

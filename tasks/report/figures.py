@@ -13,6 +13,7 @@ from tasks.report import charts
 from tasks.report.charts import AxisScale, Bar, BranchMark, Frame, Interval, ParetoView, Point, Series, TrialMark
 
 if TYPE_CHECKING:
+    from tasks.kernels.statistics.metrics import Metric
     from tasks.report.report_data import Tradeoff, TrialRow
 
 Row = tuple[str, Literal["baseline", "candidate", "control"], bool, Scorecard]
@@ -25,13 +26,12 @@ class ReportFigures:
 
     unit: Unit
     goal: Goal
+    metric: Metric
 
     @property
     def lower_is_better(self) -> bool:
         """Whether a smaller score is better."""
-        from tasks.kernels.statistics.metrics import METRICS
-
-        return METRICS[self.goal.metric].lower_is_better
+        return self.metric.lower_is_better
 
     def overview(self, rows: Sequence[Row], *, narrow: bool = False) -> str:
         """The score of each model against what the goal minimizes; the remaining cost is shown as area.
@@ -42,7 +42,7 @@ class ReportFigures:
         by_latency = self.goal.minimize == "latency"
         view = ParetoView(
             x_title=f"← better · {slow if by_latency else big}",
-            y_title=f"↑ better · {self.goal.metric}{', axis reversed' if self.lower_is_better else ''}",
+            y_title=f"↑ better · {self.metric.title}{', axis reversed' if self.lower_is_better else ''}",
             area_title=f"area = {(big if by_latency else slow).partition(',')[0]}",
             lower_is_better=self.lower_is_better,
             margin=self.goal.max_drop,
@@ -101,7 +101,7 @@ class ReportFigures:
         latency = [Bar(label, _latency(card), _ms(card)) for label, card in stages]
         size = [Bar(label, _size(card), number_format.format_bytes(card.size.bytes)) for label, card in stages]
         return [
-            charts.dots(score, f"{self.goal.metric} after each step", base=start, edge=start + margin),
+            charts.dots(score, f"{self.metric.title} after each step", base=start, edge=start + margin),
             charts.bars(latency, "median latency after each step", whiskers=True),
             charts.bars(size, "file size after each step"),
         ]
@@ -127,7 +127,7 @@ class ReportFigures:
         drawn = [
             charts.lines(losses, f"{label}: loss by epoch", "epoch", "loss", mark=best),
             charts.lines(
-                score, f"{label}: score by epoch", "epoch", f"validation {self.goal.metric}", mark=best, most=most
+                score, f"{label}: score by epoch", "epoch", f"validation {self.metric.title}", mark=best, most=most
             ),
             charts.lines(rate, f"{label}: learning rate by epoch", "epoch", "learning rate"),
         ]
@@ -148,7 +148,7 @@ class ReportFigures:
                 [self._trial(trial, at, best) for trial, at in places],
                 f"Score of {len(places)} trials against {axis}",
                 axis,
-                self.goal.metric,
+                self.metric.title,
                 lower_is_better=self.lower_is_better,
                 most=self.unit.highest,
             )
@@ -196,9 +196,9 @@ class ReportFigures:
 
     def _frame(self, gain: str, tried: str, narrow: bool) -> Frame:
         return Frame(
-            f"Drop of {self.goal.metric} against {gain} of {tried}",
+            f"Drop of {self.metric.title} against {gain} of {tried}",
             f"{gain} · better →",
-            f"↑ better · drop of {self.goal.metric}, axis reversed",
+            f"↑ better · drop of {self.metric.title}, axis reversed",
             self.goal.max_drop,
             *((360, 340) if narrow else ()),
         )

@@ -22,7 +22,7 @@ def render_report(report: ReportData) -> str:
     entries = _ordered(report)
     chosen = next((entry for entry in entries if entry.chosen), None)
     headline = _on_test(report, chosen) or (chosen.card if chosen else None)
-    figures = ReportFigures(unit, report.goal)
+    figures = ReportFigures(unit, report.goal, report.metric)
     return (
         _environment(unit)
         .get_template("report.html.j2")
@@ -58,13 +58,16 @@ def _status(chosen: CandidateRow | None, card: Scorecard | None) -> tuple[str, s
     words = f"on {card.split}: {verdict(card.drop)}"
     if card.drop.verdict == "beyond":
         return "bad", f"Chosen on validation, but {words}"
+    hurt = sum(group.drop is not None and group.drop.verdict == "beyond" for group in card.groups)
+    if hurt:
+        return "fair", f"Goal met; drop {words}, but {hurt} group{'s' if hurt > 1 else ''} beyond the margin"
     return ("good" if card.drop.verdict == "proven within" else "fair"), f"Goal met; drop {words}"
 
 
 def _unit(report: ReportData) -> Unit:
     scores = [entry.card.score for entry in report.entries if entry.card]
     width = min((score.high - score.low for score in scores), default=0.0)
-    return number_format.unit_of(report.metric, report.goal.max_drop or width)
+    return number_format.unit_of(report.metric.is_share, report.goal.max_drop or width)
 
 
 def _ordered(report: ReportData) -> list[CandidateRow]:

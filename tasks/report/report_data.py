@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tasks.core import Goal, Runtime, Scorecard
+from tasks.kernels.statistics.metrics import Metric
 
 TrialOutcome = Literal["own", "finished", "stopped early", "given up", "failed"]
 """How the trial of a branch ended; `own` is a branch of the recipe."""
@@ -126,8 +127,8 @@ class ReportData:
     it has no score)."""
     branch_search: BranchSearchReport | None
     """The search for branches; None when there was none."""
-    metric: str
-    """Name of the goal's metric."""
+    metric: Metric
+    """The goal's metric."""
     links: dict[str, str]
     """Text → address of the links."""
     notes: tuple[str, ...]

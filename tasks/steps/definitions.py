@@ -17,6 +17,7 @@ from tasks.data.preprocessing import preprocess
 from tasks.steps.caching import OUTWARD, cached_task
 from tasks.steps.recorded_search import recall_searches, search_and_record
 from tasks.tracking import attach, close_run, open_run, record_child, record_trials
+from tasks.tracking.registered_profile import attach_profile
 from tasks.tracking.registry import register
 from tasks.training.baseline import fit, load_pretrained
 
@@ -40,5 +41,6 @@ STEPS: Mapping[object, Task[..., Any]] = {
     attach: task(**OUTWARD, tags=["track"], name="attach")(attach),
     close_run: task(**OUTWARD, tags=["track"], name="close_run")(close_run),
     register: task(**OUTWARD, tags=["registry"], name="register")(register),
+    attach_profile: task(**OUTWARD, tags=["registry"], name="attach_profile")(attach_profile),
 }
 """Function (verb) → its Prefect task."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks.core.scorecard import Estimate, Scorecard
+
+if TYPE_CHECKING:
+    from tasks.kernels.statistics.metrics import Metric
 
 
 def dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -38,7 +41,7 @@ def scorecard_metrics(card: Scorecard) -> dict[str, float]:
     """All numbers of a scorecard by flat name, for example `validation.accuracy`, `latency.ratio.low`, `size.bytes`.
 
     Ends of intervals have the suffixes `.low` and `.high`, counts `.n`. The names of score and drop begin with the
-    split.
+    split; those of a group are `validation.group.sex.F.accuracy`, `.drop` and `.n`.
     """
     split, latency, size = card.split, card.latency, card.size
     metrics = _interval(f"{split}.{card.metric}", card.score)
@@ -56,23 +59,35 @@ def scorecard_metrics(card: Scorecard) -> dict[str, float]:
         "size.macs": float(size.macs),
         "size.peak_memory_mb": size.peak_memory_mb,
     }
+    metrics |= _group_metrics(card)
     for hop in card.parity:
         name = "parity." + re.sub(r"\W+", "-", hop.hop)
         metrics |= {f"{name}.max_difference": hop.max_difference, f"{name}.agreement": hop.agreement}
     return metrics
 
 
-def scorecard_tags(card: Scorecard) -> dict[str, str]:
-    """The tags of a registered product: its measurements as text, with 95 % intervals and counts, and the host."""
-    from tasks.kernels.statistics.metrics import METRICS
+def _group_metrics(card: Scorecard) -> dict[str, float]:
+    """Score, drop and count of every group; groups whose names become the same get numbers."""
+    metrics: dict[str, float] = {}
+    for place, group in enumerate(card.groups):
+        name = f"{card.split}.group.{plain_name(group.column)[:80]}.{plain_name(group.value)[:80]}"
+        name = f"{name} {place}" if f"{name}.n" in metrics else name
+        metrics[f"{name}.n"] = float(group.n)
+        if group.score and group.drop:
+            metrics |= _interval(f"{name}.{card.metric}", group.score) | _interval(f"{name}.drop", group.drop.estimate)
+    return metrics
 
-    better = "lower" if METRICS[card.metric].lower_is_better else "higher"
-    return {
+
+def scorecard_tags(card: Scorecard, metric: Metric) -> dict[str, str]:
+    """The tags of a registered product: its measurements as text, with 95 % intervals and counts, and the host."""
+    better = "lower" if metric.lower_is_better else "higher"
+    chosen = {} if card.threshold is None else {"paredown.threshold": f"{card.threshold:.6g}"}
+    return chosen | {
         "paredown.candidate": card.candidate,
         "paredown.name": card.name,
         "paredown.host": card.host,
         "paredown.split": card.split,
-        "paredown.score": f"{card.metric} {_words(card.score)} examples ({better} is better)",
+        "paredown.score": f"{metric.title} {_words(card.score)} examples ({better} is better)",
         "paredown.drop": f"{_words(card.drop.estimate)} examples: {card.drop.verdict} {card.drop.margin:g}",
         "paredown.speedup": f"{_words(card.latency.ratio)} processes: {card.latency.words}",
         "paredown.latency": f"median {card.latency.median_ms:.4g} ms, p95 {card.latency.p95_ms:.4g} ms",

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from tasks.core import InputError, Refusal, digest_file, nearest_choice
 from tasks.tracking import open_client, quoted
+from tasks.tracking.signature import predict_as_user, signature_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,9 +60,13 @@ def register(
 
     Users load it with `mlflow.pyfunc.load_model("models:/<name>@champion")`. The signature is that of the file:
     `predict` takes a dictionary of input name → array (images: uint8 or float32 (batch, height, width, channels);
-    columns of a table: float32 or str objects (batch, 1)) and returns a dictionary of output name → array. For a table
-    it also takes a DataFrame of the raw columns: numbers of any type, the index 0, 1, …, and empty text for missing
-    text, because MLflow converts NaN to the text `nan`.
+    columns of a table: float32, float64 or str objects (batch, 1)) and returns a dictionary of output name → array. For
+    a table it also takes a DataFrame of the raw columns: numbers of any type, the index 0, 1, …, and empty text for
+    missing text, because MLflow converts NaN to the text `nan`.
+
+    A wide table, whose columns are one input of the file, takes a DataFrame of its named columns only, in any order and
+    of any type but int64 (MLflow does not convert it). The answer is a DataFrame with the rows of the file's output one
+    after the other: `answer["logits"].to_numpy().reshape(len(frame), -1)`.
 
     The first version of a name becomes `champion`; a later one becomes `challenger` and replaces the one before.
     A file with the same bytes and the same `paredown.candidate` tag is registered only once; then its version is
@@ -86,7 +91,7 @@ def register(
     client, marks = open_client(uri), {**tags, "paredown.file": digest_file(model)}
     _create_name(client, name)
     version = _find(client, name, marks) or _create_version(
-        client, model, name, run_id, marks, _signature(model, inputs, expected), provider
+        client, model, name, run_id, marks, signature_of(model, inputs, expected), provider
     )
     if version.tags.get("paredown.verified") != "true":
         _verify(client, uri, version, inputs, expected)
@@ -152,28 +157,6 @@ def _find(client: MlflowClient, name: str, marks: Mapping[str, str]) -> ModelVer
     return None
 
 
-def _signature(model: Path, inputs: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> ModelSignature:
-    """A signature with a named tensor for each input and for each output; the batch is free unless the file fixes it.
-
-    Tensors instead of MLflow's columns, because MLflow passes a column to the file as (batch,), and the file takes
-    (batch, 1).
-    """
-    import numpy as np
-    from mlflow.models import ModelSignature
-    from mlflow.types import Schema, TensorSpec
-
-    from tasks.kernels.onnx import description
-
-    count = description.fixed_batch(model) or -1
-
-    def spec(name: str, array: np.ndarray) -> Any:
-        kind = np.dtype(object) if array.dtype.kind in "OU" else array.dtype
-        return TensorSpec(kind, (count, *array.shape[1:]), name)
-
-    taken, given = ([spec(name, array) for name, array in each.items()] for each in (inputs, expected))
-    return ModelSignature(inputs=Schema(taken), outputs=Schema(given))
-
-
 def _create_version(
     client: MlflowClient,
     model: Path,
@@ -230,13 +213,11 @@ def _verify(
         Refusal: they differ by more than TOLERANCE; the version is removed.
     """
     import mlflow.pyfunc
-    import numpy as np
 
-    feeds = {name: x.astype(object) if x.dtype.kind == "U" else x for name, x in inputs.items()}
     with tempfile.TemporaryDirectory(prefix="paredown-") as scratch:
-        loaded = mlflow.pyfunc.load_model(str(_download(client, uri, version, Path(scratch))))
-        outputs = loaded.predict(feeds)
-    reasons = (_difference(np.asarray(outputs[name]), each) for name, each in expected.items())
+        folder = _download(client, uri, version, Path(scratch))
+        outputs = predict_as_user(mlflow.pyfunc.load_model(str(folder)), folder / _FILE, inputs, expected)
+    reasons = (_difference(outputs[name], each) for name, each in expected.items())
     reason = next(filter(None, reasons), None)
     if reason is None:
         return

@@ -37,7 +37,7 @@ def fit(model: ModelSpec, spec: TrainSpec, inputs: TrainingInputs, context: Cont
     knobs: dict[str, Any] = {
         "train": spec.model_dump(mode="json"),
         "augment": [step.model_dump(mode="json") for step in inputs.augment],
-        "metric": inputs.metric,
+        "metric": inputs.metric.record,
         "data": prepared.dataset.fingerprint,
         "preprocessing": prepared.fitted,
     }

@@ -104,17 +104,19 @@ def train_with_teacher(
         student,
         data,
         spec.training(),
-        objective=teacher_objective(teacher, spec.temperature, spec.hard_weight),
+        objective=teacher_objective(teacher, spec.temperature, spec.hard_weight, data.quantile),
         checkpoint=checkpoint,
         on_epoch=on_epoch,
         keep_start=True,
     )
 
 
-def teacher_objective(teacher: nn.Module, temperature: float, hard_weight: float) -> Objective:
+def teacher_objective(
+    teacher: nn.Module, temperature: float, hard_weight: float, quantile: float | None = None
+) -> Objective:
     """The distillation loss as an objective for `train.train`; sets the teacher to evaluation mode.
 
-    `temperature` (above 0) and `hard_weight` (0..1) are those of `DistillationSpec`.
+    `temperature` (above 0) and `hard_weight` (0..1) are those of `DistillationSpec`, `quantile` that of the metric.
     """
     import torch
 
@@ -125,6 +127,6 @@ def teacher_objective(teacher: nn.Module, temperature: float, hard_weight: float
     def objective(student: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         with torch.no_grad():
             guide = teacher(inputs)
-        return losses.distillation_loss(student(inputs), guide, targets, temperature, hard_weight)
+        return losses.distillation_loss(student(inputs), guide, targets, temperature, hard_weight, quantile)
 
     return objective

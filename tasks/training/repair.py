@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tasks.evaluation.metric_choice import metric_of
 from tasks.training.validation import Validation, validate
 
 if TYPE_CHECKING:
@@ -42,9 +43,7 @@ class Repair:
     """A running repair: the student, the results of its stages, and the weights of the best stage so far."""
 
     def __init__(self, student: nn.Module, data: TrainingData) -> None:
-        from tasks.kernels.statistics.metrics import METRICS
-
-        self.student, self.data, self.metric = student, data, METRICS[data.metric]
+        self.student, self.data, self.metric = student, data, metric_of(data.metric)
         self.stages: list[RepairStage] = []
         self.best: Validation | None = None
         self.state: dict[str, Tensor] = {}
@@ -64,9 +63,7 @@ class Repair:
             self.stages.append(RepairStage(name, None, None, time.monotonic() - started, False, str(reason)))
             return
         found = validate(self.student, self.data)
-        better = found is not None and (
-            self.best is None or found.order(self.metric.name) < self.best.order(self.metric.name)
-        )
+        better = found is not None and (self.best is None or found.order(self.metric) < self.best.order(self.metric))
         if better or not self.state:
             self.best = found
             self.state = {key: tensor.clone() for key, tensor in self.student.state_dict().items()}

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.core import Progress, Update
+from tasks.core import MetricSpec, Progress, Update
+from tasks.evaluation.metric_choice import metric_of
 from tasks.kernels.training.learning_curve import Epoch, minutes_of
 from tasks.training.train_spec import TrainSpec
 from tasks.training.trainer import Trainer, identity_of
@@ -43,7 +44,7 @@ def train(
         data: the tensors and the metric.
         spec: the training.
         objective: the function that is minimized; by default cross-entropy for integer targets, otherwise mean squared
-            error.
+            error, or for `quantile_loss` that loss.
         checkpoint: a file that is rewritten after every epoch. When it exists and belongs to this training, the
             training continues from it and, unless `minutes` ends it, has the same result bit for bit as without the
             interruption; a finished training is only read from it. It belongs to this training when spec, metric,
@@ -82,22 +83,21 @@ def train(
     return TrainingResult(trainer.curve, best.number, stopped, minutes_of(trainer.curve), note)
 
 
-def report_epochs(progress: Progress, epochs: int, metric: str) -> OnEpoch:
+def report_epochs(progress: Progress, epochs: int, spec: MetricSpec) -> OnEpoch:
     """An `on_epoch` callback that reports each epoch's validation score and the best score so far.
 
     Args:
         progress: called with an update after every epoch.
         epochs: most epochs of the training.
-        metric: name of the metric, a key of `metrics.METRICS`.
+        spec: the metric.
     """
-    from tasks.kernels.statistics.metrics import METRICS
-
     scores: list[float] = []
-    best = min if METRICS[metric].lower_is_better else max
+    metric = metric_of(spec)
+    best = min if metric.lower_is_better else max
 
     def on_epoch(epoch: Epoch) -> None:
         scores.append(epoch.validation_score)
-        note = f"validation {metric} {scores[-1]:.4f}, best {best(scores):.4f}"
+        note = f"validation {metric.title} {scores[-1]:.4f}, best {best(scores):.4f}"
         progress(Update(epoch.number, epochs, note, score=scores[-1]))
 
     return on_epoch

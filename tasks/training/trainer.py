@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.core import Refusal, digest_of, write_atomically
+from tasks.evaluation.metric_choice import metric_of
 from tasks.kernels.training.learning_curve import Curve, Epoch, best_epoch, epochs_without_improvement, minutes_of
 from tasks.training.validation import validate
 
@@ -28,14 +29,13 @@ class Trainer:
     """
 
     def __init__(self, model: nn.Module, data: TrainingData, spec: TrainSpec, objective: Objective | None) -> None:
-        from tasks.kernels.statistics.metrics import METRICS
         from tasks.kernels.training import loops, losses
 
         if not any(parameter.requires_grad for parameter in model.parameters()):
             raise Refusal(f"{type(model).__name__} has no parameter that can be trained")
         self.model, self.data, self.spec = model, data, spec
-        self.lower_is_better = METRICS[data.metric].lower_is_better
-        self.objective = objective or losses.supervised(spec.label_smoothing)
+        self.lower_is_better = metric_of(data.metric).lower_is_better
+        self.objective = objective or losses.supervised(spec.label_smoothing, data.quantile)
         self.optimizer = loops.make_optimizer(
             spec.optimizer, model, spec.learning_rate, momentum=spec.momentum, weight_decay=spec.weight_decay
         )
@@ -192,7 +192,7 @@ def identity_of(trainer: Trainer, keep_start: bool, spec: TrainSpec | None = Non
         {
             "version": 1,
             "spec": (spec or trainer.spec).model_dump(mode="json"),
-            "metric": data.metric,
+            "metric": dataclasses.asdict(data.metric),
             "keep_start": keep_start,
             "state": [[name, list(tensor.shape)] for name, tensor in trainer.model.state_dict().items()],
             "parameters": [fingerprint(parameter) for parameter in trainer.model.parameters()],

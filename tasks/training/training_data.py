@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from tasks.core import Context, Prepared
+from tasks.core import Context, MetricSpec, Prepared
 from tasks.data import augmentation, preprocessing
 from tasks.data.augmentation import AugmentStep
 from tasks.kernels.training.learning_curve import Curve
@@ -28,8 +28,8 @@ class TrainingInputs:
     prepared: Prepared
     augment: tuple[AugmentStep, ...] = ()
     """Random changes of the training images, in order."""
-    metric: str = "accuracy"
-    """Name of the metric on the validation split, which decides the best epoch; a key of `metrics.METRICS`."""
+    metric: MetricSpec = field(default_factory=MetricSpec)
+    """The metric on the validation split, which decides the best epoch."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,14 @@ class TrainingData:
     """Compact batch → float32 input of the network, of the same shape: for example normalization."""
     augment: Augment | None = None
     """(compact batch, random generator) → compact batch; applied to training examples only."""
-    metric: str = "accuracy"
-    """A key of `tasks.kernels.statistics.metrics.METRICS`."""
+    metric: MetricSpec = field(default_factory=MetricSpec)
+    unit: tuple[float, float] = (1.0, 0.0)
+    """(deviation, mean) that turn numbers back into the data's unit, in which the metric is computed."""
+
+    @property
+    def quantile(self) -> float | None:
+        """The quantile that the training predicts; None for all other metrics."""
+        return self.metric.quantile if self.metric.name == "quantile_loss" else None
 
 
 @dataclass(frozen=True)
@@ -99,4 +105,5 @@ def to_tensors(
         transform=preprocessing.to_network(fitted, device),
         augment=augmentation.compose(inputs.augment) if inputs.augment else None,
         metric=inputs.metric,
+        unit=(target["std"], target["mean"]) if (target := fitted.get("target")) else (1.0, 0.0),
     )

@@ -6,10 +6,12 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.core import Refusal
+from tasks.evaluation.metric_choice import metric_of
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from tasks.kernels.statistics.metrics import Metric
     from tasks.training.training_data import TrainingData
 
 
@@ -19,13 +21,11 @@ class Validation(NamedTuple):
     score: float
     """The metric, in its own unit."""
     loss: float
-    """Cross-entropy without smoothing (classes) or mean squared error (numbers)."""
+    """Cross-entropy without smoothing (classes), or mean squared error or quantile loss (numbers)."""
 
-    def order(self, metric: str) -> tuple[float, float]:
+    def order(self, metric: Metric) -> tuple[float, float]:
         """A sort key: smaller is better, by the score and between equal scores by the loss."""
-        from tasks.kernels.statistics.metrics import METRICS
-
-        return -METRICS[metric].oriented(self.score), self.loss
+        return -metric.oriented(self.score), self.loss
 
 
 def validate(model: nn.Module, data: TrainingData) -> Validation | None:
@@ -33,15 +33,23 @@ def validate(model: nn.Module, data: TrainingData) -> Validation | None:
 
     Raises:
         Refusal: the metric is not defined on the validation split, because a class is missing there.
+        InputError: the user's own metric fails.
     """
-    from tasks.kernels.statistics import metrics
+    import numpy as np
+
     from tasks.kernels.training import loops, losses
 
     outputs = loops.predict_all(model, data.validation_inputs, data.transform)
-    loss = float(losses.task_loss(outputs, data.validation_targets))
+    loss = float(losses.task_loss(outputs, data.validation_targets, quantile=data.quantile))
     if not math.isfinite(loss):
         return None
-    score = metrics.compute_metric(data.metric, outputs.cpu().numpy(), data.validation_targets.cpu().numpy())
+    found, targets = outputs.cpu().numpy(), data.validation_targets.cpu().numpy()
+    metric = metric_of(data.metric)
+    if metric.task == "regression":
+        deviation, mean = data.unit
+        found, targets = (np.asarray(each, dtype=np.float64) * deviation + mean for each in (found, targets))
+    score = metric.value(found, targets)
     if math.isnan(score):
-        raise Refusal(f"{data.metric} has no value on the validation split: a class is missing there")
+        why = ": a class is missing there" if metric.task == "classification" else ""
+        raise Refusal(f"{metric.title} has no value on the validation split{why}")
     return Validation(score, loss)

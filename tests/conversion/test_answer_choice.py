@@ -18,6 +18,7 @@ from tasks.core import Goal, InputError, Prepared, Runtime, Store
 from tasks.data import input_layout, preprocessing
 from tasks.evaluation import scoring
 from tasks.kernels.onnx import description, sessions
+from tasks.kernels.statistics.metrics import METRICS
 from tasks.models.model_spec import ModelSpec
 
 COUNT = 60
@@ -83,7 +84,8 @@ FORMS: dict[str, tuple[int, list[Any], list[Any], str, str]] = {
 
 def chosen(file: Path, prepared: Prepared, store: Store, **said: Any) -> onnx_import.ImportedModel:
     model = ModelSpec(file=str(file), **said)
-    return onnx_import.check_onnx_model(model, prepared, False, Goal(metric="accuracy"), RUNTIME, store)
+    goal = Goal(metric="accuracy" if prepared.dataset.classes else "rmse")
+    return onnx_import.check_onnx_model(model, prepared, False, goal, RUNTIME, store)
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -104,7 +106,7 @@ def test_every_form_of_answer_gives_the_right_scores(name: str, store: Store, tm
     logits = scores if classes == 3 else np.stack([np.zeros(COUNT), scores[:, 0]], axis=1)
     targets = store.get_array(prepared.dataset.splits["validation"].targets)
     for metric in ("accuracy", "log_loss"):
-        both = scoring.score_products({"file": rows, "true": logits}, "true", targets, Goal(metric=metric))
+        both = scoring.score_products({"file": rows, "true": logits}, "true", targets, METRICS[metric], 0.01)
         assert both["file"][0].value == pytest.approx(both["true"][0].value, rel=1e-4)
 
 

@@ -17,7 +17,8 @@ from torch.nn import functional as F  # noqa: N812 - its name in torch's own doc
 from tasks.conversion.network_checks import check_untrained
 from tasks.core import InputError, Prepared, Store
 from tasks.data.preprocessing import preprocess
-from tasks.data.preprocessing_spec import Scale, Unscaled
+from tasks.data.preprocessing_spec import Unscaled
+from tasks.data.tables.column_steps import Scale
 
 
 class Base(nn.Module):

@@ -20,7 +20,8 @@ from tasks.conversion import input_adapter, onnx_import
 from tasks.conversion.onnx_export import Export
 from tasks.core import Candidate, InputError, Prepared, Refusal, Store
 from tasks.data import input_layout, preprocessing, product_inputs
-from tasks.data.preprocessing_spec import Normalize, PreprocessStep, Scale
+from tasks.data.preprocessing_spec import Normalize, PreprocessStep
+from tasks.data.tables.column_steps import Scale
 from tasks.evaluation import parity
 from tasks.kernels.onnx import description, foreign_models, sessions
 from tasks.models.model_spec import ModelSpec

@@ -56,8 +56,8 @@ def test_cells_say_what_a_column_holds(tmp_path: Path, texts: list[str], column:
     ("texts", "reason"),
     [
         ([f"x{row}" if row in (3, 9) else NUMBERS[row] for row in range(ROWS)], "is numbers in 95.0% of its rows"),
-        ([NUMBERS[row] if row % 2 else f"{row},5" for row in range(ROWS)], "several forms, such as '0,5' and '1.5'"),
-        ([f"{'€$'[row % 2]}{row}" for row in range(ROWS)], "several forms, such as '€0' and '$1'"),
+        ([NUMBERS[row] if row % 2 else f"{row},5" for row in range(ROWS)], "holds numbers in several forms"),
+        ([f"{'€$'[row % 2]}{row}" for row in range(ROWS)], "holds numbers in several forms"),
         ([f"u{row}" for row in range(ROWS)], "is different in every row"),
     ],
 )

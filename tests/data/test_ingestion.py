@@ -14,7 +14,7 @@ from PIL import Image
 from support.bad_data import ROWS, csv, folder
 from support.datasets import ingested
 
-from tasks.core import Dataset, SplitName, Store
+from tasks.core import Dataset, InputError, SplitName, Store
 from tasks.data.data_spec import DataSpec
 from tasks.data.ingestion import source_stamp
 
@@ -50,7 +50,7 @@ def test_the_same_data_give_the_same_dataset_wherever_they_lie(tmp_path: Path, s
     assert other.fingerprint != first.fingerprint
 
 
-def test_a_table_is_stored_as_float32_and_text(tmp_path: Path, store: Store) -> None:
+def test_a_table_is_stored_as_exact_numbers_and_text(tmp_path: Path, store: Store) -> None:
     dataset = ingested(DataSpec(source=csv(tmp_path, *ROWS, ",?,yes"), target="left"), store)
     frame = store.get_frame(dataset.splits["train"].inputs)
     assert [(column.name, column.kind) for column in dataset.columns] == [
@@ -58,7 +58,7 @@ def test_a_table_is_stored_as_float32_and_text(tmp_path: Path, store: Store) -> 
         ("job", "category"),
     ]
     assert (dataset.input_dtype, dataset.input_shape, dataset.classes) == ("columns", (2,), ("no", "yes"))
-    assert frame["age"].dtype == np.float32
+    assert frame["age"].dtype == np.float64
     together = pd.concat([store.get_frame(dataset.splits[name].inputs) for name in ("train", "validation", "test")])
     assert set(together["job"]) == {"a", "b", ""}
     assert together["age"].isna().sum() == 1
@@ -214,3 +214,63 @@ def test_real_data(name: str, store: Store) -> None:
         settings["test"] = f"{root}/{settings['test']}"
     dataset = ingested(DataSpec(**settings), store)
     assert {key: getattr(dataset, key) for key in expected} == expected
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_what_32_bits_would_change_is_centred_by_the_train_split_and_told(
+    ending: str, tmp_path: Path, store: Store
+) -> None:
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "when": 1_700_006_400 + 60 * generator.integers(0, 1440, 200),
+            "n": generator.normal(size=200),
+            "y": [0, 1] * 100,
+        }
+    )
+    source = tmp_path / f"a.{ending}"
+    frame.to_csv(source, index=False) if ending == "csv" else frame.to_parquet(source)
+    dataset = ingested(DataSpec(source=str(source), target="y"), store)
+    when, n = dataset.columns
+    train = store.get_frame(dataset.splits["train"].inputs)
+    assert train["when"].dtype == np.int64
+    assert (when.center, n.center) == (np.floor(train["when"].median()), None)
+    profile = store.get_json(dataset.profile)
+    center = f"{when.center:.0f}"
+    assert profile["columns"][0]["becomes"] == f"a number, less {center} in 64 bits"
+    assert profile["suspicions"] == [
+        f"when has numbers that 32 bits would change: it is taken as double and centred by {center}."
+    ]
+    assert profile["dropped"] == []
+
+
+def test_an_id_names_the_examples_and_is_no_input(tmp_path: Path, store: Store) -> None:
+    rows = [f"C{row},{row % 9}.5,{'yes' if row % 2 else 'no'}" for row in range(60)]
+    (tmp_path / "a.csv").write_text("\n".join(["customer,x,y", *rows]) + "\n")
+    spec = DataSpec(source=str(tmp_path / "a.csv"), target="y", id="customer")
+    dataset = ingested(spec, store)
+    assert ([column.name for column in dataset.columns], dataset.id_column) == (["x"], "customer")
+    profile = store.get_json(dataset.profile)
+    assert [each["name"] for each in profile["columns"]] == ["x"]
+    assert profile["reference"]["columns"]["x"]["count"] == dataset.splits["train"].count
+    assert [(each.name, each.least, each.most) for each in dataset.ranges] == [("x", 0.5, 8.5)]
+    with pytest.raises(InputError, match=r"data\.id: must name a column.*nearest valid choice: customer"):
+        ingested(spec.model_copy(update={"id": "custmer"}), store)
+    with pytest.raises(InputError, match=r"data\.id: must be another column than the target"):
+        ingested(spec.model_copy(update={"id": "y"}), store)
+
+
+def test_a_test_source_is_looked_at(tmp_path: Path, store: Store) -> None:
+    def write(name: str, factor: int, town: str) -> str:
+        rows = [f"{factor * (150 + row % 50)},{town if row % 3 else 'Ulm'},{row % 2}" for row in range(60)]
+        (tmp_path / name).write_text("\n".join(["height,town,y", *rows]) + "\n")
+        return str(tmp_path / name)
+
+    spec = DataSpec(source=write("a.csv", 1, "Bonn"), test=write("b.csv", 10, "Kiel"), target="y", on_bad="stop")
+    with pytest.raises(InputError, match=r"data\.test: column 'town' of .* must hold values that training knows"):
+        ingested(spec, store)
+    profile = store.get_json(ingested(spec.model_copy(update={"test": write("b.csv", 10, "Bonn")}), store).profile)
+    assert profile["sources"]["test"]["classes"] == {"0": 30, "1": 30}
+    (said,) = profile["sources"]["test"]["suspicions"]
+    assert said.startswith("test: height is 1.51e+03 to 1.96e+03 (the middle 90%), and in training 151")
+    assert said in profile["suspicions"]

@@ -20,7 +20,9 @@ from tasks.core import Dataset, InputError, Prepared, SplitName, Store
 from tasks.core.dataset import MATRIX
 from tasks.data import input_layout, preprocessing
 from tasks.data.preprocessing import preprocess
-from tasks.data.preprocessing_spec import Impute, Normalize, OneHot, Scale, Unscaled
+from tasks.data.preprocessing_spec import Normalize, Unscaled
+from tasks.data.tables.column_steps import Impute, OneHot, Scale
+from tasks.data.tables.table_preprocessing import table_features
 from tasks.kernels.onnx import description, sessions
 
 
@@ -137,7 +139,7 @@ def test_table_worked_by_hand(store: Store) -> None:
     # rooms: the median of 1, 2, 6 is 2, and 1..6 become 0..1; age: 10..30 become 0..1. Then the categories in the
     # columns' order, their values sorted, with the missing town and the grade that train lacks all zeros.
     assert prepared.input_shape == (7,)
-    found = preprocessing.features(unseen(), fitted(prepared, store))
+    found = table_features(unseen(), fitted(prepared, store))
     expected = [
         [0.2, 0.5, 0, 0, 1, 0, 0],
         [-1.0, 0.5, 1, 0, 0, 0, 0],
@@ -145,10 +147,8 @@ def test_table_worked_by_hand(store: Store) -> None:
     ]
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
     assert found.dtype == np.float32
-    assert [category["values"] for category in fitted(prepared, store)["categories"]] == [
-        ["Bonn", "Rome"],
-        ["a", "b", "c"],
-    ]
+    names = ["rooms", "age", "town_Bonn", "town_Rome", "grade_a", "grade_b", "grade_c"]
+    assert fitted(prepared, store)["features"] == names
 
 
 @pytest.mark.parametrize("method", ["standard", "minmax", "none"])
@@ -156,7 +156,7 @@ def test_numpy_and_product_agree_on_tables(method: Any, store: Store) -> None:
     steps = (Impute(strategy="mean"), Scale(method=method), OneHot(max_categories=2))
     prepared = preprocess(table(store, rows(), unseen(), classes=6), steps, store)
     by_numpy = preprocessing.compact(prepared, "validation", store)
-    np.testing.assert_array_equal(by_numpy, preprocessing.features(unseen(), fitted(prepared, store)))
+    np.testing.assert_array_equal(by_numpy, table_features(unseen(), fitted(prepared, store)))
     np.testing.assert_allclose(through_product(prepared, store), by_numpy, rtol=1e-5, atol=1e-6)
 
 
@@ -187,7 +187,7 @@ def test_a_number_without_values_or_spread_in_train_stays_finite(store: Store) -
 def test_only_the_most_frequent_categories_are_kept(store: Store) -> None:
     frame = pd.DataFrame({"town": ["c", "c", "c", "a", "b", "b", ""]})
     prepared = preprocess(table(store, frame, frame), (OneHot(max_categories=2),), store)
-    assert fitted(prepared, store)["categories"] == [{"name": "town", "values": ["b", "c"]}]
+    assert fitted(prepared, store)["features"] == ["town_b", "town_c"]
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_training_arrays_are_the_compact_inputs_and_targets(store: Store) -> Non
 def test_a_step_for_the_other_kind_of_data_is_refused(store: Store) -> None:
     with pytest.raises(InputError, match=r"preprocess\.1\.step: does not suit images, but got 'scale'.*normalize"):
         preprocess(pictures(store, "uint8", 1), (Normalize(), Scale()), store)
-    with pytest.raises(InputError, match=r"preprocess\.0\.step: does not suit table.*impute, scale, one_hot"):
+    with pytest.raises(InputError, match=r"preprocess\.0\.step: does not suit table.*impute, clip, scale"):
         preprocess(table(store, rows(), unseen()), (Normalize(),), store)
 
 

@@ -37,7 +37,7 @@ def test_csv(tmp_path: Path, separator: str) -> None:
     frame = conformed(rows)
     assert rows.kind == "table"
     assert rows.train.targets.tolist() == ["yes", "no", "yes"]
-    assert frame["age"].dtype == np.float32
+    assert frame["age"].dtype == np.float64
     assert frame["age"].fillna(-1).tolist() == [31, -1, 40.5]
     assert frame["job"].tolist() == ["clerk", "", ""]
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tasks.data.profiles.table_profile import describe_table
 from tasks.data.readers import Request, column_types, data_frames
-from tasks.data.table_profile import profile_of
 
 ROWS = 100
 
@@ -22,7 +22,7 @@ def profile(**columns: Any) -> dict[str, Any]:
     rows = data_frames.frame_rows(frame, request, is_text=True)
     types = column_types.types_of_table(rows, request)
     assert rows.target_column is not None
-    found = profile_of(types, rows.target_column, rows.train.targets)
+    found = describe_table(types, rows.target_column, rows.train.targets)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     return found
 
@@ -64,7 +64,7 @@ def test_what_looks_wrong_is_one_sentence_each() -> None:
         "day looks like dates that are written as numbers (data.drop leaves it out).",
         "town has categories of fewer than 5 rows in 100% of the rows, which teach little.",
         "counted numbers the rows: if it is an index or an id, leave it out (data.drop).",
-        "amount is read as numbers, and 'Total' as missing (data.types: {amount: text} reads text).",
+        "amount is read as numbers, and a word among them as missing (data.types: {amount: text} reads text).",
         "A row looks like a line of totals: remove it from the file.",
     ]
 
@@ -85,6 +85,6 @@ def test_many_rows_take_little_time() -> None:
     types = column_types.types_of_table(rows, request)
     assert rows.target_column is not None
     started = time.perf_counter()
-    found = profile_of(types, rows.target_column, rows.train.targets)
+    found = describe_table(types, rows.target_column, rows.train.targets)
     assert time.perf_counter() - started < 10
     assert found["suspicions"] == []

@@ -11,7 +11,19 @@ import pytest
 from onnx import helper, numpy_helper
 from support import product_files, timing_noise
 
-from tasks.core import Drop, Estimate, Goal, InputError, Latency, Parity, Refusal, Runtime, Update, canonical_json
+from tasks.core import (
+    Drop,
+    Estimate,
+    Goal,
+    InputError,
+    Latency,
+    MetricSpec,
+    Parity,
+    Refusal,
+    Runtime,
+    Update,
+    canonical_json,
+)
 from tasks.evaluation import evaluate
 from tasks.evaluation.evaluate import EvaluationData, EvaluationSpec, Product
 from tasks.kernels.host import machine
@@ -55,14 +67,14 @@ def test_scorecards_of_two_files(tmp_path: Path) -> None:
     targets[:20] = (targets[:20] + 1) % 4  # the baseline is wrong on these
     heard: list[Update] = []
     examples = EvaluationData(IMAGES, targets)
-    spec = EvaluationSpec(Goal(max_drop=0.05), Runtime(batch=3), "validation")
+    spec = EvaluationSpec(Goal(max_drop=0.05), Runtime(batch=3), "validation", MetricSpec())
     cards = evaluate.evaluate(given, BASE, examples, spec, progress=heard.append)
     own, other = cards[BASE], cards[OTHER]
     assert own.score.value == 0.9
     assert own.drop == Drop(Estimate(0.0, 0.0, 0.0, 200), 0.05, "proven within", None)
     assert (own.latency.ratio.value, own.latency.verdict) == (1.0, "no measurable change")
     assert (own.size_ratio, other.size_ratio) == (1.0, own.size.bytes / other.size.bytes)
-    assert other.score.value == metrics.compute_metric("accuracy", outputs[OTHER], targets)
+    assert other.score.value == metrics.METRICS["accuracy"].value(outputs[OTHER], targets)
     assert other.drop.estimate.value == pytest.approx(own.score.value - other.score.value)
     assert other.drop.estimate.low <= other.drop.estimate.value <= other.drop.estimate.high
     assert other.latency.n > 0

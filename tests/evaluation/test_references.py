@@ -5,29 +5,30 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.core import Goal, Reference
+from tasks.core import MetricSpec, Reference
 from tasks.evaluation import references
+from tasks.evaluation.metric_choice import metric_of
+from tasks.kernels.statistics.metrics import METRICS
 
 CLASSES = ("no", "yes")
 
 
 def compare(outputs: np.ndarray, targets: np.ndarray, metric: str) -> Reference:
     classes = CLASSES if outputs.shape[1] == 2 else ()
-    constant = dict([references.constant_outputs(targets, classes, metric)])
-    goal = Goal.model_validate({"metric": metric})
-    (found,) = references.compare_references(outputs, targets, constant, goal)
+    constant = dict([references.constant_outputs(targets, classes, MetricSpec(metric))])
+    (found,) = references.compare_references(outputs, targets, constant, METRICS[metric], 0.01)
     return found
 
 
 def test_the_largest_class_by_its_share() -> None:
-    answer, row = references.constant_outputs(np.array([0, 0, 0, 1]), CLASSES, "accuracy")
+    answer, row = references.constant_outputs(np.array([0, 0, 0, 1]), CLASSES, MetricSpec())
     assert np.exp(row) == pytest.approx([0.75, 0.25])
     assert answer == "always 'no'"
 
 
 @pytest.mark.parametrize(("metric", "value"), [("mae", 2.0), ("rmse", 35.0)])
 def test_the_number_that_the_metric_likes_best(metric: str, value: float) -> None:
-    answer, row = references.constant_outputs(np.array([1.0, 2.0, 102.0]), (), metric)
+    answer, row = references.constant_outputs(np.array([1.0, 2.0, 102.0]), (), MetricSpec(metric, "regression"))
     assert (row.tolist(), answer) == ([value], f"always {value:g}")
 
 
@@ -63,3 +64,43 @@ def test_numbers_are_compared_with_their_mean_or_median(metric: str) -> None:
     noise = np.random.default_rng(1).normal(0, 1, 300)
     assert compare((targets + noise)[:, None], targets, metric).verdict == "better"
     assert compare((100 + 10 * noise)[:, None], targets, metric).verdict == "no better"
+
+
+@pytest.mark.parametrize(
+    ("spec", "name", "answer"),
+    [
+        (MetricSpec("f1", positive=1, label="yes"), "always 'no'", 0),
+        (MetricSpec("recall_at_precision", positive=1, at=0.9), "always 'no'", 0),
+        (MetricSpec("recall_at_precision", positive=1, at=0.2), "always 'yes'", 0),
+        (MetricSpec("cost", positive=1, costs=((0.0, 1.0), (9.0, 0.0))), "always 'yes'", 0),
+        (MetricSpec("cost", positive=1, costs=((0.0, 1.0), (2.0, 0.0))), "always 'no'", 0),
+    ],
+)
+def test_the_answer_that_the_metric_likes_best(spec: MetricSpec, name: str, answer: int) -> None:
+    """A quarter is `yes`: a miss must cost more than three alarms, and precision is 0.25."""
+    told, row = references.constant_outputs(np.array([0, 0, 0, 1]), CLASSES, spec)
+    assert (told, int(row.argmax())) == (name, answer)
+
+
+def test_beside_the_f1_of_a_class_stands_the_answer_that_is_always_that_class() -> None:
+    spec = MetricSpec("f1", positive=1, label="yes")
+    ((name, row),) = references.positive_outputs(CLASSES, spec).items()
+    targets = np.array([0, 0, 0, 1])
+    assert name == "always 'yes'"
+    assert metric_of(spec).value(np.broadcast_to(row, (4, 2)), targets) == pytest.approx(2 * 0.25 / 1.25)
+    assert references.positive_outputs(CLASSES, MetricSpec("f1")) == {}
+
+
+def test_the_quantile_is_the_constant_of_its_loss() -> None:
+    spec = MetricSpec("quantile_loss", "regression", quantile=0.9)
+    assert references.constant_outputs(np.arange(11.0), (), spec)[1].tolist() == [9.0]
+
+
+def test_thresholds_that_were_chosen_elsewhere_are_used_unchanged() -> None:
+    targets = np.array([0, 0, 1, 1] * 50)
+    shares = np.array([0.1, 0.4, 0.6, 0.9] * 50)
+    outputs = np.log(np.stack([1 - shares, shares], axis=1))
+    metric = metric_of(MetricSpec("recall_at_precision", positive=1, label="yes"))
+    thresholds = {references.MODEL: 0.7, "other": 0.5}
+    (found,) = references.compare_references(outputs, targets, {"other": outputs}, metric, 0.01, thresholds)
+    assert (found.score.value, found.gain.value, found.verdict) == (1.0, -0.5, "no better")

@@ -252,7 +252,8 @@ def test_every_digest_has_a_reason(goal: Goal) -> None:
 
 
 def test_a_loss_metric_is_named_in_the_reason() -> None:
-    assert flaw(BAD, Goal(metric="rmse", max_drop=0.04)) == "rmse gets worse by 0.05, beyond 0.04"
+    card = dataclasses.replace(BAD, title="RMSE")
+    assert flaw(card, Goal(metric="rmse", max_drop=0.04)) == "RMSE gets worse by 0.05, beyond 0.04"
 
 
 def test_the_front_worked_by_hand() -> None:

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pandas as pd
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from support import onnx_files
 
+from tasks.core import Column, Dataset
+from tasks.data.tables.table_preprocessing import fit_columns
 from tasks.kernels.onnx import (
     compose,
     description,
@@ -153,8 +156,10 @@ def test_operators_of_another_domain_are_not_onnx_own() -> None:
 def test_a_joined_graph_has_the_unit_of_its_answer_and_names_of_its_own() -> None:
     core = onnx_files.table({"x": onnx_files.FLOAT, "y": onnx_files.FLOAT}, classes=1, given="rows")
     answer = compose.Answer("scores", "scores", 1, unit=(10.0, 3.0))
-    numbers = [{"name": name, "fill": 0.0, "gain": 1.0, "shift": 0.0} for name in ("scores", "weight")]
-    prefix = preprocessing_graph.table_prefix({"numbers": numbers, "categories": []})
+    columns = tuple(Column(name, "number") for name in ("scores", "weight"))
+    frame = pd.DataFrame({"scores": [1.0, 2.0], "weight": [2.0, 0.0]})
+    dataset = Dataset("", "table", "regression", (2,), "columns", columns, (), {}, (), "")
+    prefix = preprocessing_graph.table_prefix(fit_columns(dataset, (), True, frame, np.zeros(2)))
     data = compose.join(prefix, core, "rows", ["scores", "weight"], answer, {"task": "regression"})
     rows = np.array([[1.0, 2.0], [0.5, -1.0]], np.float32)
     alone = sessions.predict(core.SerializeToString(), {"rows": rows})

@@ -12,6 +12,11 @@ from tasks.kernels.statistics import intervals
 from tasks.kernels.statistics.intervals import Z95
 
 
+def test_the_quantile_of_a_level() -> None:
+    assert intervals.normal_quantile(0.95) == pytest.approx(Z95, abs=1e-12)
+    assert intervals.normal_quantile(0.99) == pytest.approx(2.5758293, abs=1e-7)
+
+
 def test_paired_difference_of_published_table() -> None:
     """Airway hyper-responsiveness, Fagerland, Lydersen and Laake 2014: 1 against 7 of 21 pairs."""
     low, high = intervals.paired_difference(1, 7, 21)

@@ -85,3 +85,14 @@ def test_supervised_takes_the_loss_that_fits_the_targets() -> None:
     numbers = losses.supervised(0.0)(nn.Flatten(0), inputs, torch.tensor([0.0, 0.0]))
     assert classes.item() == pytest.approx(math.log(1 + math.exp(-2)))
     assert numbers.item() == pytest.approx(2.0)
+
+
+def test_quantile_error_by_hand() -> None:
+    """At 0.9, a prediction that is too low by 2 costs 1.8, one that is too high by 2 costs 0.2."""
+    low = losses.quantile_error(torch.tensor([[1.0]]), torch.tensor([3.0]), 0.9)
+    high = losses.quantile_error(torch.tensor([[5.0]]), torch.tensor([3.0]), 0.9)
+    assert (low.item(), high.item()) == (pytest.approx(1.8), pytest.approx(0.2))
+    assert losses.task_loss(torch.tensor([[1.0]]), torch.tensor([3.0]), quantile=0.9).item() == pytest.approx(1.8)
+    assert losses.task_loss(torch.tensor([[1.0]]), torch.tensor([3.0])).item() == pytest.approx(4.0)
+    mixed = losses.distillation_loss(torch.tensor([1.0]), torch.tensor([2.0]), torch.tensor([3.0]), 1.0, 0.5, 0.9)
+    assert mixed.item() == pytest.approx(0.5 * 1.8 + 0.5 * 1.0)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import runs
+from support import datasets, runs
 
 from flows.pipeline import branches
 from flows.pipeline.branches import control_branches, refusal_text, run_branch, run_stage
@@ -142,9 +142,8 @@ class Pretending:
 
 def run_of(runner: Runner, tmp_path: Path) -> RunContext:
     stage = Stage("baseline", candidate(), candidate("onnx", "export"))
-    prepared: Any = None
     job = Job(runs.tiny_recipe(), Context(runs.workspace(tmp_path)), runner)
-    return RunContext(job, prepared, stage, "this host")
+    return RunContext(job, datasets.unread_pictures(), stage, "this host")
 
 
 def branch(*steps: dict[str, Any]) -> Branch:

@@ -30,14 +30,14 @@ def parsed(svg: str) -> ElementTree.Element:
 
 
 def test_numbers_by_hand() -> None:
-    accuracy = number_format.unit_of("accuracy", 0.01)
+    accuracy = number_format.unit_of(True, 0.01)
     assert accuracy.score(0.91857) == "0.9186"
     assert accuracy.change(-0.00123) == "−0.0012"
     assert accuracy.change_span(-0.00001, 0.0107) == "[0.0000,\N{NO-BREAK SPACE}0.0107]"
     assert [accuracy.clip(score) for score in (-0.01, 0.5, 1.0103)] == [0.0, 0.5, 1.0]
-    assert number_format.unit_of("mae", 500.0).clip(1.0103) == 1.0103
-    assert number_format.unit_of("mae", 500.0).score(31480.4) == "31\N{NARROW NO-BREAK SPACE}480"
-    assert number_format.unit_of("accuracy", 0.001).change(0.0012) == "0.00120"
+    assert number_format.unit_of(False, 500.0).clip(1.0103) == 1.0103
+    assert number_format.unit_of(False, 500.0).score(31480.4) == "31\N{NARROW NO-BREAK SPACE}480"
+    assert number_format.unit_of(True, 0.001).change(0.0012) == "0.00120"
     assert number_format.format_bytes(91_204) == "91.2\N{NARROW NO-BREAK SPACE}kB"
     assert number_format.format_count(41_230_000) == "41.2\N{NARROW NO-BREAK SPACE}M"
     assert number_format.format_ratio(3.508) == "3.51×"

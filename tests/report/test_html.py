@@ -13,6 +13,7 @@ from support import report_data
 
 from tasks.core import Drop, Estimate
 from tasks.core.number_format import unit_of
+from tasks.kernels.statistics.metrics import METRICS
 from tasks.report.charts.scales import scale_of
 from tasks.report.figures import ReportFigures
 from tasks.report.html import render_report, verdict
@@ -25,6 +26,7 @@ ALL = (
     report_data.regression,
     report_data.crowded,
     report_data.tradeoff,
+    report_data.grouped,
 )
 VOID = {"meta", "br", "line", "circle", "rect", "path"}
 
@@ -100,9 +102,21 @@ def test_headline_is_the_chosen_one_on_test() -> None:
         assert figure in head
 
 
+def test_groups_have_a_table_of_their_own() -> None:
+    said = words(render_report(report_data.grouped()))
+    table = said[said.index("narrow on test, group by group") : said.index("The drop of every candidate")]
+    assert "for all 3 groups together: each is at 98.33 %" in table
+    assert "Goal met; drop on test: proven within, but 1 group beyond the margin" in said
+    assert "sex=<F> 412 0.9100 [0.8800, 0.9400] 0.8800 [0.8500, 0.9100] 0.0300 [0.0100, 0.0500]" in table
+    assert "beyond the margin sex=M" in table
+    assert "sex=missing 3 too few to judge" in table
+    assert "int8 0.0200 [0.0000, 0.0400] 0.0000 [" in said
+    assert "group by group" not in words(render_report(report_data.sample()))
+
+
 def test_no_interval_of_an_accuracy_is_drawn_beyond_one() -> None:
     near = report_data.card("near", 0.9972, 0.0, 1.0, 1000, spread=0.0131)
-    drawn = ReportFigures(unit_of("accuracy", 0.01), report_data.sample().goal)
+    drawn = ReportFigures(unit_of(True, 0.01), report_data.sample().goal, METRICS["accuracy"])
     svg = drawn.stages([("baseline", near), ("int8", near)])[0]
     whiskers = [float(x) for x in re.findall(r'<line x1="[^"]*" y1="[^"]*" x2="([^"]*)"[^>]*class="whisker"', svg)]
     values = [0.9841, 1.0, 0.9972, 0.9872]
@@ -112,7 +126,7 @@ def test_no_interval_of_an_accuracy_is_drawn_beyond_one() -> None:
 
 def test_the_best_epoch_is_the_recorded_one() -> None:
     curve = tuple({"number": number, "validation_score": 0.9, "validation_loss": 1.0 / number} for number in (1, 2, 3))
-    figures = ReportFigures(unit_of("accuracy", 0.01), report_data.sample().goal)
+    figures = ReportFigures(unit_of(True, 0.01), report_data.sample().goal, METRICS["accuracy"])
     drawn = [figures.curves("fit", curve, best)[1] for best in (1, 3)]
     marked = [re.findall(r'<line x1="([^"]*)"[^>]*class="mark"', svg) for svg in drawn]
     assert len(marked[0]) == len(marked[1]) == 1
@@ -306,5 +320,5 @@ def test_what_is_wanted_small_is_drawn_by_its_size() -> None:
     page = render_report(
         dataclasses.replace(report_data.regression(), branch_search=BranchSearchReport("Done.", report_data.tried()))
     )
-    assert "Drop of mae against size, baseline ÷ this" in page
+    assert "Drop of MAE against size, baseline ÷ this" in page
     assert "share of bytes that is saved" in words(page)

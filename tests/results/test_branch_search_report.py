@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
-from support import report_data, runs
+from support import datasets, report_data, runs
 
 from flows.pipeline.findings import BranchResult, Findings, FoundBranches, Stage
 from flows.results import branch_search_report, near_misses, report_builder
@@ -53,7 +53,11 @@ def findings(trials: tuple[Trial, ...], **found: Scorecard) -> Findings:
     choice = select(cards, next(iter(cards)), recipe.goal)
     searched = FoundBranches(SearchResult(trials[0].point if trials else {}, trials), new, tuple(rows[len(own) + 1 :]))
     nothing: Any = None
-    return Findings(recipe, nothing, None, tuple(rows), cards, choice, nothing, {}, choice.meets_goal, "host", searched)
+    prepared = datasets.unread_pictures()
+    outcome = (choice, nothing, {}, choice.meets_goal, "host", searched)
+    return Findings(recipe, prepared, None, tuple(rows), cards, *outcome)
+        recipe, prepared, None, tuple(rows), cards, choice, nothing, {}, choice.meets_goal, "host", searched
+    )
 
 
 FAST = report_data.card("found 1", 0.9192, 0.005, 0.71, 100_000)

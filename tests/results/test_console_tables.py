@@ -39,6 +39,19 @@ def test_without_a_search_nothing_is_said_of_it() -> None:
     assert "search for branches" not in shown(dataclasses.replace(report_data.sample(), branch_search=None))
 
 
+def test_groups_stand_under_the_candidates() -> None:
+    said = shown(report_data.grouped())
+    assert "groups on test, 98.33 % intervals: 95 % for all" in said
+    row = (
+        "sex=<F> │ 412 │ 0.9100 [0.8800, 0.9400] │ 0.8800 [0.8500, 0.9100] │ 0.0300 [0.0100, 0.0500] beyond the margin"
+    )
+    assert row in said
+    assert "sex=missing │ 3 │ too few to judge" in said
+    assert "groups on" not in shown(report_data.sample())
+    alone = dataclasses.replace(report_data.grouped(), test=report_data.grouped().test[:1])
+    assert "sex=M │ 9,585 │ 0.9100 [0.8800, 0.9400] │" in shown(alone)
+
+
 def test_what_was_taken_of_two_objectives_is_told() -> None:
     assert "search Trial 4 is taken, <as> told. search for branches" in shown(report_data.tradeoff())
 

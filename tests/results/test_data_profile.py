@@ -13,7 +13,15 @@ from support import datasets
 from flows.results import data_profile
 from tasks.core import Dataset, Store
 
-NUMBER = {"kind": "number", "becomes": "a number", "distinct": 1466, "min": -6.5, "max": 76.8, "missing": 0}
+NUMBER = {
+    "kind": "number",
+    "becomes": "a number",
+    "distinct": 1466,
+    "min": -6.5,
+    "max": 76.8,
+    "median": 30,
+    "missing": 0,
+}
 TABLE: dict[str, Any] = {
     "columns": [
         {**NUMBER, "name": "age"},
@@ -46,7 +54,7 @@ def pictured(store: Store, counts: tuple[int, ...], profile: dict[str, Any] | No
 
 def test_a_line_for_each_column() -> None:
     assert data_profile.column_lines(TABLE) == [
-        "age: a number, 1,466 different, -6.5 to 76.8",
+        "age: a number, 1,466 different, -6.5 to 76.8, median 30",
         "uid: text, left out, because it is an id, 2,000 different, 3 missing",
         "town: one-hot of its 3 categories, 3 different",
     ]
@@ -77,7 +85,7 @@ def test_the_plan_and_the_report_tell_the_same(store: Store) -> None:
     assert data_profile.profile_lines(dataset, store)[0] == "train classes: class 0 30, class 1 10"
     rows = data_profile.data_rows(dataset, store)
     assert rows["train classes"] == "class 0 30, class 1 10"
-    assert rows["column age"] == "a number, 1,466 different, -6.5 to 76.8"
+    assert rows["column age"] == "a number, 1,466 different, -6.5 to 76.8, median 30"
     assert data_profile.doubts(dataset, store, "accuracy") == TABLE["suspicions"]
     assert data_profile.profile_lines(pictured(store, (30, 10)), store) == ["train classes: class 0 30, class 1 10"]
 

@@ -14,7 +14,7 @@ from support import report_data
 from flows.pipeline.findings import Findings
 from flows.recipe.loading import validate_recipe
 from flows.results import report_builder
-from tasks.core import Estimate, Goal, Reference, Scorecard
+from tasks.core import Drop, Estimate, Goal, GroupScore, Reference, Scorecard
 from tasks.core.goal import Limits
 from tasks.evaluation.selection import select
 from tasks.kernels.statistics.metrics import METRICS
@@ -95,6 +95,24 @@ def test_the_answer_when_nothing_suits_or_the_test_refutes(plain: PlainRun) -> N
     )
 
 
+def test_a_group_beyond_its_limit_refutes_the_choice(plain: PlainRun) -> None:
+    score, lost = Estimate(0.9, 0.8, 1.0, 40), Estimate(0.075, 0.03, 0.12, 40)
+    hurt = GroupScore("sex", "F", 40, dataclasses.replace(score, value=0.825), Drop(lost, 0.02, "beyond", None))
+    found = with_test(plain.findings, name="narrow", groups=(hurt,))
+    baseline = baseline_of(found)
+    before = dataclasses.replace(found.test[baseline], groups=(dataclasses.replace(hurt, score=score),))
+    found = dataclasses.replace(found, test={**found.test, baseline: before}, meets_goal=False)
+    mean = found.test[found.choice.chosen].drop.estimate.value
+    assert report_builder.product_answer(found) == (
+        "narrow was chosen on validation, but on test accuracy of sex=F (n = 40) falls by 0.0750 [0.0300, 0.1200], "
+        f"beyond 0.02, though the mean drop is {mean:.4f}: the product is the baseline."
+    )
+    kept = dataclasses.replace(found, meets_goal=True)
+    said = report_builder.answer_of(kept)
+    assert "narrow is " in said
+    assert "On test, accuracy of sex=F (n = 40) falls by 0.0750 [0.0300, 0.1200], beyond 0.02, though" in said
+
+
 def test_one_row_for_every_line_with_its_reason(told: ReportData, plain: PlainRun) -> None:
     assert [(entry.name, entry.role) for entry in told.entries] == [
         (line.name, line.role) for line in plain.findings.results
@@ -147,7 +165,8 @@ def test_a_row_shows_its_stages_steps_and_curves(told: ReportData, plain: PlainR
 
 def test_the_test_cards_and_the_frame_are_those_of_the_run(told: ReportData, plain: PlainRun) -> None:
     assert told.test == tuple(plain.findings.test.values())
-    assert (told.name, told.metric, told.duration_s, told.links) == ("tiny", "accuracy", 12.5, {"MLflow run": "abc"})
+    assert (told.name, told.metric.name, told.duration_s) == ("tiny", "accuracy", 12.5)
+    assert told.links == {"MLflow run": "abc"}
     assert told.data["examples"].startswith("1,079 train")
     assert told.data["one example"] == "8 × 8 × 1 uint8"
     assert told.data["train classes"].startswith("0 106, 1 110, 2 107, 3 109, ")
@@ -168,7 +187,7 @@ def test_a_report_becomes_a_page_that_names_every_row(told: ReportData, tmp_path
     assert page.count("<html") == 1
 
 
-@pytest.mark.parametrize(("metric", "score"), [("accuracy", -0.25), ("rmse", 0.25)])
+@pytest.mark.parametrize(("metric", "score"), [("accuracy", -0.25), ("log_loss", 0.25)])
 def test_trials_are_told_in_the_metric_s_own_sign(metric: Any, score: float, plain: PlainRun) -> None:
     trials = (
         Trial(0, {"train.epochs": 1}, -0.25, ((1, -0.5), (2, -0.25)), "stopped early", 3.0),
@@ -231,10 +250,12 @@ def compared(*gains: tuple[str, float, float]) -> Scorecard:
             ],
         ),
         (
-            (("always 'no'", 0.01, 0.02), ("a logistic regression", -0.05, 0.02)),
+            (("always 'no'", 0.01, 0.02), ("always 'yes'", -0.02, 0.01), ("a logistic regression", -0.05, 0.02)),
             [
                 "The baseline is not proven better than to answer always 'no': on 500 test examples it gains 0.0100 "
                 "[-0.0100, 0.0300].",
+                "The baseline is no better than to answer always 'yes' (accuracy 0.9000 against 0.9200, on 500 test "
+                "examples).",
                 "The baseline is no better than a logistic regression that is fitted in a second (accuracy 0.9000 "
                 "against 0.9500, on 500 test examples).",
             ],

@@ -6,18 +6,21 @@ from support.tradeoff_trials import TRIALS, tried
 
 from flows.results.tradeoff_text import describe_tradeoff
 from tasks.core import Goal
+from tasks.kernels.statistics.metrics import METRICS
 from tasks.report.report_data import Tradeoff
 from tasks.search.results import EXCESS, SearchResult, Trial
 
 
 def said(margin: float, *trials: Trial) -> str:
-    told = describe_tradeoff(SearchResult({}, trials, cost="bytes"), Goal(max_drop=margin))
+    told = describe_tradeoff(SearchResult({}, trials, cost="bytes"), Goal(max_drop=margin), METRICS["accuracy"])
     assert told is not None
     return told.answer
 
 
 def test_the_report_says_which_was_taken_and_why() -> None:
-    assert describe_tradeoff(SearchResult({}, TRIALS, cost="bytes"), Goal(max_drop=0.01)) == Tradeoff(
+    assert describe_tradeoff(
+        SearchResult({}, TRIALS, cost="bytes"), Goal(max_drop=0.01), METRICS["accuracy"]
+    ) == Tradeoff(
         "bytes",
         1,
         (2, 1, 0),
@@ -40,10 +43,12 @@ def test_the_best_score_may_be_what_is_taken() -> None:
 
 def test_a_loss_is_shown_in_its_own_sign_and_a_latency_in_milliseconds() -> None:
     trials = (tried(0, -0.25, latency_ms=0.04123), tried(1, -0.20, latency_ms=0.12))
-    told = describe_tradeoff(SearchResult({}, trials, cost="latency_ms"), Goal(metric="log_loss", max_drop=0.1))
+    told = describe_tradeoff(
+        SearchResult({}, trials, cost="latency_ms"), Goal(metric="log_loss", max_drop=0.1), METRICS["log_loss"]
+    )
     assert told is not None
-    assert "the least latency of the 2 trials within 0.1 of the best log_loss: 0.0412 ms at log_loss" in told.answer
-    assert "log_loss 0.2500; trial 1 has the best log_loss, 0.2000, at 0.12 ms." in told.answer
+    assert "the least latency of the 2 trials within 0.1 of the best log loss: 0.0412 ms at log loss" in told.answer
+    assert "log loss 0.2500; trial 1 has the best log loss, 0.2000, at 0.12 ms." in told.answer
 
 
 def test_where_nothing_keeps_the_limits_it_is_said() -> None:
@@ -57,4 +62,4 @@ def test_a_search_with_one_objective_or_nothing_weighed_has_nothing_to_tell() ->
         SearchResult({}, TRIALS[6:7], cost="bytes"),
         SearchResult({}, (), cost="bytes"),
     ):
-        assert describe_tradeoff(tuned, Goal()) is None
+        assert describe_tradeoff(tuned, Goal(), METRICS["accuracy"]) is None

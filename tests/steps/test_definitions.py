@@ -90,5 +90,5 @@ def test_a_killed_recovery_goes_on_and_the_same_again_comes_from_the_store(
 def test_every_step_is_cached_or_writes_to_a_server() -> None:
     assert all(verb in (step.fn, getattr(step.fn, "__wrapped__", None)) for verb, step in STEPS.items())
     assert len({step.name for step in STEPS.values()}) == len(STEPS), "a name is part of the key"
-    outward = {"open_run", "record_child", "record_trials", "attach", "close_run", "register"}
+    outward = {"open_run", "record_child", "record_trials", "attach", "close_run", "register", "attach_profile"}
     assert {step.name for step in STEPS.values() if not step.persist_result} == outward

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks.core import Update
+from tasks.core import MetricSpec, Update
 from tasks.steps import progress_artifacts
 from tasks.steps.progress_artifacts import ProgressArtifact, description_of
 from tasks.training.train import report_epochs
@@ -18,7 +18,7 @@ def test_each_epoch_tells_the_best_so_far() -> None:
     heard: list[Update] = []
     for metric, best in (("accuracy", "best 0.9000"), ("rmse", "best 0.5000")):
         heard.clear()
-        on_epoch = report_epochs(heard.append, 3, metric)
+        on_epoch = report_epochs(heard.append, 3, MetricSpec(metric))
         for number, score in enumerate((0.5, 0.9, 0.7), start=1):
             on_epoch(Epoch(number, 1.0, 1.0, score, 0.1, 1.0))
         assert [(update.done, update.total) for update in heard] == [(1, 3), (2, 3), (3, 3)]

@@ -30,6 +30,12 @@ def picture_set(store: Store, splits: Mapping[SplitName, np.ndarray], classes: i
     return Dataset("memory", "images", "classification", first.shape[1:], kind, (), names, parts, (), digest_of("x"))
 
 
+def unread_pictures() -> Prepared:
+    """Pictures of two classes without any content, for what only asks their kind."""
+    dataset = Dataset("memory", "images", "classification", (8, 8, 1), "uint8", (), ("0", "1"), {}, (), digest_of("z"))
+    return Prepared(dataset, digest_of({}), {}, (1, 8, 8))
+
+
 def table_set(
     store: Store, splits: Mapping[SplitName, tuple[pd.DataFrame, Sequence[float] | np.ndarray]], classes: int = 0
 ) -> Dataset:

@@ -95,6 +95,20 @@ def table(columns: dict[str, int], classes: int = 2, given: str | None = None) -
     return model(helper.make_graph(nodes, "net", inputs, [output], [numpy_helper.from_array(weight, "weight")]), 17, 8)
 
 
+def typed_table(columns: dict[str, int]) -> onnx.ModelProto:
+    """Two scores of raw numbers or truths (name → element type): minus and plus their sum, computed in 64 bits."""
+    inputs = [helper.make_tensor_value_info(name, kind, ["n", 1]) for name, kind in columns.items()]
+    nodes = [helper.make_node("Cast", [name], [f"{name} in 64"], to=TensorProto.DOUBLE) for name in columns]
+    nodes += [
+        helper.make_node("Concat", [f"{name} in 64" for name in columns], ["features"], axis=1),
+        helper.make_node("MatMul", ["features", "weight"], ["sums"]),
+        helper.make_node("Cast", ["sums"], ["scores"], to=FLOAT),
+    ]
+    weight = numpy_helper.from_array(np.array([[-1.0, 1.0]] * len(columns)), "weight")
+    output = helper.make_tensor_value_info("scores", FLOAT, ["n", 2])
+    return model(helper.make_graph(nodes, "net", inputs, [output], [weight]), 17, 8)
+
+
 def one_node(operator: str, domain: str = "", opset: int = 17, ir: int = 8) -> onnx.ModelProto:
     """A graph of a single operator, which need not exist."""
     ends = [helper.make_tensor_value_info(name, FLOAT, ["n", 3, 8, 8]) for name in ("x", "y")]

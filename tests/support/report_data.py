@@ -6,8 +6,9 @@ import dataclasses
 import math
 from typing import Any
 
-from tasks.core import Drop, Estimate, Goal, Latency, Parity, Runtime, Scorecard, Size
+from tasks.core import Drop, Estimate, Goal, GroupScore, Latency, Parity, Runtime, Scorecard, Size
 from tasks.core.goal import Limits
+from tasks.kernels.statistics.metrics import METRICS
 from tasks.report.report_data import BranchSearchReport, CandidateRow, MeasuredStage, ReportData, Tradeoff, TrialRow
 
 HOST = "xeon-8375c avx512-vnni 2 cores ort 1.31"
@@ -269,13 +270,37 @@ def sample() -> ReportData:
         test=test,
         trials=trials(),
         branch_search=BranchSearchReport(FOUND, tried()),
-        metric="accuracy",
+        metric=METRICS["accuracy"],
         links={
             "MLflow run": "http://127.0.0.1:5000/#/experiments/1",
             "product": "products/cifar10-resnet20/model.onnx",
         },
         notes=("int8 was measured in two variants on this host; the one without saturation was kept.",),
     )
+
+
+def grouped() -> ReportData:
+    """A run with groups: F may be hurt, M is not, and three examples have no value."""
+    report = sample()
+    before, after = report.test
+    test = with_groups(before, 0.0), with_groups(after, 0.03)
+    rows = tuple(
+        dataclasses.replace(row, card=with_groups(row.card, 0.0 if row.role == "baseline" else 0.02))
+        for row in report.entries
+        if row.card
+    )
+    return dataclasses.replace(report, entries=rows, test=test)
+
+
+def with_groups(card: Scorecard, drop: float) -> Scorecard:
+    """The card with a score of each group; F loses `drop`."""
+    found = []
+    for value, n, lost in (("<F>", 412, drop), ("M", 9585, 0.0)):
+        estimate = Estimate(lost, lost - 0.02, lost + 0.02, n)
+        verdict: Any = "beyond" if lost > 0.01 else "within, not proven"
+        score = Estimate(0.91 - lost, 0.88 - lost, 0.94 - lost, n)
+        found.append(GroupScore("sex", value, n, score, Drop(estimate, 0.01, verdict, None)))
+    return dataclasses.replace(card, groups=(*found, GroupScore("sex", "missing", 3, None, None)))
 
 
 def tradeoff() -> ReportData:
@@ -324,7 +349,9 @@ def regression() -> ReportData:
     )
     goal = Goal(metric="mae", max_drop=500.0, minimize="bytes")
     answer = "“half” is half as large and misses house prices by 230 more on average."
-    return dataclasses.replace(sample(), goal=goal, metric="mae", entries=rows, test=(), trials=(), answer=answer)
+    return dataclasses.replace(
+        sample(), goal=goal, metric=METRICS["mae"], entries=rows, test=(), trials=(), answer=answer
+    )
 
 
 def crowded() -> ReportData:

@@ -46,6 +46,14 @@ MODULES = {
         def number():
             return 3
     """,
+    "scores": """
+        def falls(outputs, targets):
+            raise RuntimeError("no score today")
+        def words(outputs, targets):
+            return "good"
+        def pairs(outputs, targets):
+            return outputs
+    """,
     "crashing": "raise RuntimeError('no module today')",
     "leaving": "raise SystemExit(0)",
     "prune": """

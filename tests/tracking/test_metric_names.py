@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from tasks.core import Drop, Estimate, Latency, Parity, Scorecard, Size
+from tasks.core import Drop, Estimate, GroupScore, Latency, Parity, Scorecard, Size
+from tasks.kernels.statistics.metrics import METRICS
 from tasks.tracking.metric_names import dotted, plain_name, scorecard_metrics, scorecard_tags, shorten
 
 CARD = Scorecard(
@@ -30,6 +31,22 @@ def test_metrics_are_flat_and_complete() -> None:
     assert [plain_name(name) for name in metrics] == list(metrics)
 
 
+def test_groups_have_metrics_of_their_own() -> None:
+    estimate = Estimate(0.9, 0.8, 1.0, 40)
+    drop = Drop(Estimate(0.05, 0.01, 0.09, 40), 0.02, "beyond", None)
+    few = GroupScore("age", ">30", 3, None, None)
+    groups = (GroupScore("sex", "F", 40, estimate, drop), GroupScore("age", "<30", 40, estimate, drop), few)
+    new = scorecard_metrics(dataclasses.replace(CARD, groups=groups))
+    metrics = {name: value for name, value in new.items() if ".group." in name}
+    assert (metrics["validation.group.sex.F.accuracy"], metrics["validation.group.sex.F.n"]) == (0.9, 40.0)
+    assert (metrics["validation.group.sex.F.drop"], metrics["validation.group.sex.F.drop.high"]) == (0.05, 0.09)
+    assert metrics["validation.group.age.-30.drop"] == 0.05
+    assert metrics["validation.group.age.-30 2.n"] == 3.0, "the names are the same without < and >"
+    assert [plain_name(name) for name in metrics] == list(metrics)
+    assert len(metrics) == 2 * 9 + 1
+    assert set(new) - set(scorecard_metrics(CARD)) == set(metrics)
+
+
 def test_a_count_that_nobody_needs_is_absent() -> None:
     proven = dataclasses.replace(CARD.drop, verdict="proven within", needed=None)
     left = scorecard_metrics(dataclasses.replace(CARD, drop=proven))
@@ -37,14 +54,16 @@ def test_a_count_that_nobody_needs_is_absent() -> None:
 
 
 def test_tags_carry_interval_count_and_host() -> None:
-    tags = scorecard_tags(CARD)
+    tags = scorecard_tags(CARD, METRICS["accuracy"])
     assert tags["paredown.candidate"] == "c0ffee"
     assert tags["paredown.host"] == "x86-avx2"
     assert tags["paredown.score"] == "accuracy 0.91 [0.89, 0.93], 95 %, 1000 examples (higher is better)"
     assert tags["paredown.drop"] == "0.004 [-0.002, 0.01], 95 %, 1000 examples: within, not proven 0.005"
     assert tags["paredown.speedup"] == "1.5 [1.4, 1.6], 95 %, 3 processes: faster"
     busy = dataclasses.replace(CARD, latency=dataclasses.replace(CARD.latency, quiet=False))
-    assert scorecard_tags(busy)["paredown.speedup"].endswith("3 processes: faster, measured while other work ran")
+    assert scorecard_tags(busy, METRICS["accuracy"])["paredown.speedup"].endswith(
+        "3 processes: faster, measured while other work ran"
+    )
 
 
 def test_nested_values_become_dotted_paths() -> None:

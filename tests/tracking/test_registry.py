@@ -197,3 +197,49 @@ def test_what_learned_nothing_gets_no_alias_and_prediction_says_so(uri: str, run
     third = register(uri, run, image_model(tmp_path / "3", 4.0), "useless", 4.0, **nothing)
     assert third.alias is None
     assert registry.champion(uri, "useless")[0].version == 2
+
+
+def test_a_user_of_mlflow_predicts_with_the_named_columns_of_a_wide_table(uri: str, run: str, tmp_path: Path) -> None:
+    """In any order, with others beside them and of several types; the answer is one column, row after row."""
+    names = [f"c{at}" for at in range(3)]
+    weights = np.array([[1, 10], [2, 20], [4, 40]], np.float32)
+    nodes = [
+        helper.make_node("Cast", ["columns"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("MatMul", ["floats", "weights"], ["sums"]),
+        helper.make_node("Mul", ["sums", "constant"], ["logits"]),
+    ]
+    taken = helper.make_tensor_value_info("columns", TensorProto.DOUBLE, ["batch", 3])
+    path = save(tmp_path / "wide.onnx", nodes, [taken], 2.0)
+    made = onnx.load(path)
+    made.graph.initializer.append(helper.make_tensor("weights", TensorProto.FLOAT, (3, 2), weights))
+    helper.set_model_props(made, {"columns": json.dumps(names)})
+    onnx.save(made, path)
+    rows = np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]])
+    expected = (2 * rows @ weights).astype(np.float32)
+    registry.register(uri, path, "wide", run, {}, {"columns": rows}, {"logits": expected})
+    code = """
+import json, mlflow, numpy as np, pandas as pd
+wide = mlflow.pyfunc.load_model("models:/wide@champion")
+rows = pd.DataFrame(np.vstack([np.eye(3), np.ones(3)]), columns=["c0", "c1", "c2"])
+rows = rows.astype({"c0": "float32", "c1": "int32"})[["c2", "c0", "c1"]].assign(spare=7)
+answer = wide.predict(rows)
+refused = []
+for wrong in (rows.drop(columns="c1"), {"columns": np.eye(3)}, rows.astype({"c1": "int64"}) * 2):
+    try:
+        wide.predict(wrong)
+    except mlflow.exceptions.MlflowException as error:
+        refused.append(str(error).rpartition("Error: ")[2])
+print(json.dumps([answer["logits"].to_numpy().reshape(len(rows), -1).tolist(), refused]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path, env=os.environ | {"MLFLOW_TRACKING_URI": uri}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    answers, refused = json.loads(done.stdout)
+    assert answers == expected.tolist()
+    assert [text[:40] for text in refused] == [
+        "Model is missing inputs ['c1']. Note tha",
+        "Model is missing inputs ['c0', 'c1', 'c2",
+        "Incompatible input types for column c1. ",
+    ]

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tasks.core import MetricSpec
 from tasks.kernels.statistics.metrics import METRICS
 from tasks.kernels.training import loops
 from tasks.kernels.training.learning_curve import Epoch
@@ -32,7 +33,7 @@ def rings(count: int = 200, metric: str = "accuracy") -> TrainingData:
     inputs = torch.randn(2 * count, 2, generator=torch.Generator().manual_seed(3))
     targets = (inputs.norm(dim=1) > 1.177).long()
     parts = (inputs[:count], targets[:count], inputs[count:], targets[count:])
-    return TrainingData(*parts, lambda batch: batch, metric=metric)
+    return TrainingData(*parts, lambda batch: batch, metric=MetricSpec(metric))
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +133,7 @@ def test_regression_learns_from_its_teacher_alone() -> None:
             parameter.fill_(value)
     inputs = torch.linspace(-1, 1, 64)[:, None]
     truth = teacher(inputs).detach().flatten()
-    data = TrainingData(inputs, torch.zeros(64), inputs, truth, lambda batch: batch, metric="rmse")
+    data = TrainingData(inputs, torch.zeros(64), inputs, truth, lambda batch: batch, metric=MetricSpec("rmse"))
     spec = Recover(epochs=40, batch_size=16, optimizer="adam", learning_rate=0.2, hard_weight=0.0)
     recover_network(student, teacher, data, spec)
     assert student.weight.item() == pytest.approx(2.0, abs=0.02)

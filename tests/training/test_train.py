@@ -11,7 +11,7 @@ import torch
 from pydantic import ValidationError
 from torch import Generator, Tensor, nn
 
-from tasks.core import Refusal
+from tasks.core import MetricSpec, Refusal
 from tasks.kernels.statistics import metrics
 from tasks.kernels.training import loops
 from tasks.kernels.training.learning_curve import Epoch
@@ -101,6 +101,21 @@ def test_it_learns_and_the_curve_is_complete() -> None:
     assert model[0].weight.is_contiguous()
 
 
+def test_a_quantile_is_trained_with_its_own_loss() -> None:
+    """Nine of ten of the exponential targets lie below what is predicted for the quantile 0.9."""
+    inputs = torch.ones(400, 1)
+    targets = torch.distributions.Exponential(1.0).icdf(torch.arange(0.5, 400) / 400)
+    metric = MetricSpec("quantile_loss", "regression", quantile=0.9)
+    data = TrainingData(inputs, targets, inputs, targets, lambda batch: batch, metric=metric, unit=(2.0, 100.0))
+    model = zeroed(nn.Linear(1, 1))
+    spec = TrainSpec(epochs=60, batch_size=40, learning_rate=0.05, weight_decay=0, early_stopping=None)
+    result = train(model, data, spec)
+    found = model(torch.ones(1, 1)).item()
+    assert found == pytest.approx(2.303, abs=0.1)
+    best = result.curve[result.best_epoch - 1]
+    assert best.validation_score == pytest.approx(2.0 * best.validation_loss, rel=1e-4), "in the data's own unit"
+
+
 def test_regression_finds_the_line() -> None:
     model = zeroed(nn.Linear(1, 1))
     spec = TrainSpec(
@@ -111,7 +126,7 @@ def test_regression_finds_the_line() -> None:
         weight_decay=0,
         early_stopping=None,
     )
-    result = train(model, dataclasses.replace(line(), metric="rmse"), spec)
+    result = train(model, dataclasses.replace(line(), metric=MetricSpec("rmse")), spec)
     assert model.weight.item() == pytest.approx(3, abs=1e-3)
     assert model.bias.item() == pytest.approx(-1, abs=1e-3)
     best = result.curve[result.best_epoch - 1]
@@ -121,12 +136,16 @@ def test_regression_finds_the_line() -> None:
 
 @pytest.mark.parametrize("metric", ["accuracy", "log_loss", "roc_auc", "f1"])
 def test_the_model_is_left_with_the_best_epochs_weights(metric: str) -> None:
-    model, data, states = network(), dataclasses.replace(pictures(), metric=metric), list[dict[str, Tensor]]()
+    model, data, states = (
+        network(),
+        dataclasses.replace(pictures(), metric=MetricSpec(metric)),
+        list[dict[str, Tensor]](),
+    )
     spec = QUICK.model_copy(update={"epochs": 6, "learning_rate": 0.1, "schedule": "constant"})
     result = train(model, data, spec, on_epoch=lambda _: states.append(state(model)))
     assert same(state(model), states[result.best_epoch - 1])
     outputs = loops.predict_all(model, data.validation_inputs, data.transform).numpy()
-    score = metrics.compute_metric(metric, outputs, data.validation_targets.numpy())
+    score = metrics.METRICS[metric].value(outputs, data.validation_targets.numpy())
     assert score == result.curve[result.best_epoch - 1].validation_score
 
 
@@ -313,8 +332,8 @@ def test_a_frozen_model_and_a_metric_without_a_value_are_refused() -> None:
     with pytest.raises(Refusal, match="no parameter that can be trained"):
         train(network().requires_grad_(False), pictures(), QUICK)
     targets = torch.zeros(97, dtype=torch.int64)
-    one_class = dataclasses.replace(pictures(), validation_targets=targets, metric="roc_auc")
-    with pytest.raises(Refusal, match="roc_auc has no value"):
+    one_class = dataclasses.replace(pictures(), validation_targets=targets, metric=MetricSpec("roc_auc"))
+    with pytest.raises(Refusal, match="ROC AUC has no value"):
         train(network(), one_class, QUICK)
 
 

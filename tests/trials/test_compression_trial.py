@@ -6,6 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from support import runs
 from support.trial_context import FakeTrialContext
@@ -14,7 +16,8 @@ from flows.recipe.schema import Recipe
 from flows.trials.branch_scoring import Reference
 from flows.trials.compression_trial import CompressionObjective
 from tasks.compression import compress, run_step
-from tasks.core import Refusal
+from tasks.compression.branch import BASELINE
+from tasks.core import Goal, Limits, Refusal
 from tasks.core.candidate import candidate_from
 from tasks.kernels.onnx import description
 
@@ -77,6 +80,25 @@ def test_epochs_are_ranked_by_what_the_network_loses(plain: PlainRun, context: A
     measured = context.measured[0]
     assert context.curve[2] == pytest.approx(-measured["drop"] / 2.0)
     assert 1.0 <= measured["drop"] <= 2.0
+
+
+def test_a_file_beyond_the_limit_of_a_group_does_not_meet_the_goal(plain: PlainRun, context: Any) -> None:
+    """The group of what the baseline knows: it can only lose, so that it is beyond a limit of 0."""
+    store, prepared = plain.workspace.store, plain.findings.prepared
+    split = prepared.dataset.splits["validation"]
+    is_right = context.shared[BASELINE].argmax(axis=1) == store.get_array(split.targets)
+    frame = pd.DataFrame({"known": pd.Categorical(np.where(is_right, "yes", "no"), ["no", "yes"])})
+    splits = {**prepared.dataset.splits, "validation": dataclasses.replace(split, groups=store.put_frame(frame))}
+    judged = dataclasses.replace(prepared, dataset=dataclasses.replace(prepared.dataset, splits=splits))
+    goal = Goal(max_drop=1.0, minimize="bytes", limits=Limits(group_drop=0.0))
+    recipe = runs.tiny_recipe().model_copy(update={"goal": goal})
+    point = {"branch": "narrow", "narrow.0.sparsity": 0.9}
+    objective_of(plain, recipe=recipe, prepared=judged)(point, context)
+    assert context.answers[0]["rank"] < 0
+    objective_of(
+        plain, recipe=recipe.model_copy(update={"goal": Goal(max_drop=1.0, minimize="bytes")}), prepared=judged
+    )(point, context)
+    assert context.answers[1]["rank"] > 0
 
 
 def test_what_cannot_beat_the_best_is_given_up_before_it_trains(plain: PlainRun, context: Any) -> None:

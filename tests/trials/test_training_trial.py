@@ -108,7 +108,7 @@ def test_latencies_can_be_compared_on_the_same_host_and_runtime_only(
 
 def test_a_score_has_its_metric_beside_it(tmp_path: Path) -> None:
     run, _ = trial(runs.workspace(tmp_path), goal={"metric": "log_loss"})
-    assert run.format_score(-0.25) == "log_loss 0.2500"
+    assert run.format_score(-0.25) == "log loss 0.2500"
 
 
 def test_what_a_file_costs_is_measured_before_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

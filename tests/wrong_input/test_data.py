@@ -35,6 +35,11 @@ ROWS = {
         "a.yaml: data.target: must name the target column of rows.csv; its columns are a, b, label",
         recipe={"data": {"source": "rows.csv"}},
     ),
+    "data: groups without columns": Row(
+        "a.yaml: data.groups: a folder of images has no columns, but got 'sex'",
+        recipe={"data": {"source": "photos", "groups": ["sex"]}},
+        make=photos,
+    ),
     "data: one class": Row(
         "a.yaml: data.source: targets of rows.csv must differ, but all are 'yes'",
         make=table("1,2,yes", "2,3,yes", "4,5,yes"),

@@ -169,6 +169,14 @@ def numbers_of(series: pd.Series, dtype: str) -> np.ndarray:
         return series.to_numpy(dtype=dtype, na_value=np.nan)
 
 
+def exact_numbers(series: pd.Series) -> np.ndarray:
+    """Numbers as int64 where the column has whole ones in at most 64 bits, otherwise as float64, NaN where missing."""
+    is_whole = series.dtype.kind in "iu" and str(series.dtype).lower() != "uint64"
+    if is_whole and not series.isna().any():
+        return series.to_numpy(dtype=np.int64)
+    return numbers_of(series, "float64")
+
+
 def text_of(series: pd.Series) -> pd.Series:
     """Any column as stripped text, empty where missing; whole numbers are written without decimals."""
     is_text = series.dtype == "str"

@@ -42,6 +42,8 @@ class TableTypes:
     """The inputs."""
     left_out: Mapping[str, str]
     """Name → why the column is no input."""
+    words: Mapping[str, tuple[str, ...]]
+    """Name → cells that show it, where the reason lies in them."""
     frame: pd.DataFrame
     """All columns as they were read: numbers, NaN where missing, or text, empty where missing."""
 
@@ -53,7 +55,7 @@ class Numbers:
     forms: tuple[NumberForm, ...] = ()
     """The forms in which they may be written; none when the column is text."""
     words: tuple[str, ...] = ()
-    """The other texts, which mean a missing value."""
+    """The other texts, which mean a missing value; or cells that show the reason."""
     reason: str = ""
     """Why the column is neither text nor numbers, in words that follow its name."""
     decimal: str | None = None
@@ -96,10 +98,15 @@ def types_of_table(rows: Rows, request: Request) -> TableTypes:
             columns.append(_with_texts(column, frame[name]))
     column_checks.refuse_dates(dates, request)
     if not columns:
-        said = "; ".join(f"{name} {reason}" for name, reason in left_out.items())
+        said = "; ".join(f"{name} {reason}{_shown(found.get(name))}" for name, reason in left_out.items())
         law = f"{request.source} must hold at least one input that says something (data.types keeps a column)"
         raise InputError(law, path=request.field, value=said)
-    return TableTypes(tuple(columns), left_out, pd.DataFrame(frame, index=raw.index))
+    words = {name: found[name].words for name in left_out if name in found and found[name].reason}
+    return TableTypes(tuple(columns), left_out, words, pd.DataFrame(frame, index=raw.index))
+
+
+def _shown(numbers: Numbers | None) -> str:
+    return f", such as {' and '.join(map(repr, numbers.words[:2]))}" if numbers and numbers.reason else ""
 
 
 def _with_texts(column: Column, values: pd.Series) -> Column:
@@ -136,15 +143,15 @@ def numbers_in(texts: pd.Series, asked: str | None, is_text: bool, is_target: bo
     if not has_many or share < 0.9:
         return Numbers()
     if not forms:
-        return Numbers(reason=f"holds numbers in several forms, such as {' and '.join(_unlike(cell[looks]))}")
-    return Numbers(reason=f"is numbers in {share:.1%} of its rows, and else text such as {strange[0]!r}")
+        return Numbers((), _unlike(cell[looks]), "holds numbers in several forms")
+    return Numbers((), tuple(strange[:5]), f"is numbers in {share:.1%} of its rows, and else text")
 
 
-def _unlike(numbers: pd.Series) -> list[str]:
+def _unlike(numbers: pd.Series) -> tuple[str, ...]:
     """The first number, and the first that is none in its form."""
     first = numbers.head(1)
     others = numbers[cells.read_numbers(numbers, (cells.possible_forms(first) or (cells.PLAIN,))[0]).isna()]
-    return [repr(text) for text in (*first, *others.head(1))]
+    return (*first, *others.head(1))
 
 
 def _settled(forms: tuple[NumberForm, ...], words: tuple[str, ...], numbers: pd.Series) -> Numbers:

@@ -77,6 +77,16 @@ def frame_of(request: Request) -> pd.DataFrame:
         raise InputError(f"{request.source} must be a CSV table: {str(error).strip()}", path=request.field) from error
 
 
+def first_record(request: Request) -> list[str]:
+    """The fields of the first record, which may be the names of the columns. Raises InputError as `frame_of` does."""
+    try:
+        return _layout(request).first
+    except UnicodeError as error:
+        raise _not_decoded(error, request) from error
+    except _BROKEN as error:
+        raise InputError(f"{request.source} must be a CSV table: {str(error).strip()}", path=request.field) from error
+
+
 def _parsed(layout: CsvLayout, names: list[str], request: Request) -> pd.DataFrame:
     import pandas as pd
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.core import Column, InputError, nearest_choice
-from tasks.data.readers import cells, column_checks, column_types
+from tasks.data.readers import cells, column_checks, column_types, group_columns
 from tasks.data.readers.examples import Examples, Request, Rows, leave_out
 
 if TYPE_CHECKING:
@@ -32,16 +32,22 @@ def frame_rows(frame: pd.DataFrame, request: Request, is_text: bool = False) -> 
     target = check_column(request.target, "data.target", frame, request)
     if request.order is not None:
         check_column(request.order, "data.split.column", frame, request)
-    for field, names in (("data.drop", request.drop), ("data.types", request.types)):
+    if request.id is not None:
+        check_column(request.id, "data.id", frame, request)
+        if request.id == target:
+            raise InputError("must be another column than the target", path="data.id", value=target)
+    lists = {"data.drop": request.drop, "data.types": request.types, "data.groups": request.groups}
+    for field, names in lists.items():
         for name in names:
             check_column(name, field, frame, request)
-    away = {target, request.order, *request.drop}
+    away = {target, request.order, request.id, *request.drop}
     inputs = frame[[name for name in frame.columns if name not in away]]
     if inputs.empty:
         raise InputError(f"{request.source} must hold at least one row and one input column", path=request.field)
     order = None if request.order is None else frame[request.order]
     column, targets = column_types.read_target(frame[target], request, is_text)
-    return Rows("table", Examples(inputs, targets, order), is_text=is_text, target_column=column)
+    examples = Examples(inputs, targets, order, groups=group_columns.groups_in(frame, request))
+    return Rows("table", examples, is_text=is_text, target_column=column)
 
 
 def plain_name(name: object) -> str:
@@ -71,7 +77,7 @@ def refuse_duplicates(names: Sequence[str], request: Request) -> None:
 
 
 def align_columns(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows:
-    """`rows` with exactly these columns in `train`, as float32 (NaN where missing) or text (empty where missing).
+    """`rows` with exactly these columns in `train`: exact numbers, NaN where missing, or text, empty where missing.
 
     Text is read as the columns say. Other columns are dropped. Raises InputError for a column that is missing, for text
     that is no number in the column's form, and for numbers that are infinite in float32 unless the request says
@@ -92,8 +98,9 @@ def align_columns(rows: Rows, columns: tuple[Column, ...], request: Request) -> 
             _refuse_unknown(values, column, request)
             clean[column.name] = values.astype(object)
             continue
-        clean[column.name] = cells.numbers_of(values, "float32")
-        bad |= np.isinf(clean[column.name])
+        clean[column.name] = cells.exact_numbers(values)
+        with np.errstate(over="ignore"):
+            bad |= np.isinf(clean[column.name].astype(np.float32))
     train = dataclasses.replace(rows.train, inputs=pd.DataFrame(clean, index=frame.index))
     return leave_out(dataclasses.replace(rows, train=train), bad, "numbers must be finite in float32", request)
 

@@ -44,6 +44,10 @@ class Request:
     """How the training data's target is written, for other sources."""
     order: str | None = None
     """The column for a split by time or group."""
+    id: str | None = None
+    """The column that names the examples and is no input; other sources need not have it."""
+    groups: tuple[str, ...] = ()
+    """Columns whose values form groups of examples."""
     on_bad: Literal["stop", "skip"] = "stop"
     progress: Progress = silent
     """Called with the number of images decoded so far."""
@@ -62,6 +66,7 @@ class Examples:
     or float32; or a data frame with one row per example.
     `targets` (count,): int64; float64, NaN where missing; or text (dtype object), empty where missing.
     `order` (count,): values of the column for a split by time or group, if the request names one.
+    `groups` (count, columns): the groups of each example as text, if the request names such columns.
     `at` (count,): the examples' row numbers in the source, from 0; None when they are all of its rows.
     """
 
@@ -69,6 +74,7 @@ class Examples:
     targets: np.ndarray
     order: pd.Series | None = None
     at: np.ndarray | None = None
+    groups: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -77,7 +83,9 @@ class Examples:
         """The examples at these positions, in this order."""
         inputs = self.inputs[rows] if isinstance(self.inputs, np.ndarray) else self.inputs.iloc[rows]
         order = None if self.order is None else self.order.iloc[rows]
-        return Examples(inputs, self.targets[rows], order, rows if self.at is None else self.at[rows])
+        at = rows if self.at is None else self.at[rows]
+        groups = None if self.groups is None else self.groups.iloc[rows]
+        return Examples(inputs, self.targets[rows], order, at, groups)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from tasks.core import InputError
 from tasks.data.images import image_batch, image_profile
 from tasks.data.images.image_faults import faults_text
-from tasks.data.readers import cells, data_frames
+from tasks.data.readers import cells, data_frames, group_columns
 from tasks.data.readers.examples import Examples, Request, Rows, leave_out
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def read_parquet(request: Request) -> Rows:
         column = _image_column(schema, request)
         if column is None:
             return data_frames.frame_rows(parquet.read_table(request.path).to_pandas(), request)
-        names = [name for name in (column, request.target, request.order) if name in schema.names]
+        wanted = (column, request.target, request.order, *request.groups)
+        names = [name for name in wanted if name in schema.names]
         table = parquet.read_table(request.path, columns=list(dict.fromkeys(names)))
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{request.source} must be a Parquet file: {error}", path=request.field) from error
@@ -65,6 +66,8 @@ def _images(table: pa.Table, column: str, schema: pa.Schema, request: Request) -
     target = data_frames.check_column(request.target, "data.target", labels, request)
     if request.order is not None:
         data_frames.check_column(request.order, "data.split.column", labels, request)
+    for name in request.groups:
+        data_frames.check_column(name, "data.groups", labels, request)
     encoded = [item["bytes"] if isinstance(item, dict) else item for item in table.column(column).to_pylist()]
     if not encoded:
         raise InputError(f"{request.source} must hold at least one row", path=request.field)
@@ -85,5 +88,6 @@ def _images(table: pa.Table, column: str, schema: pa.Schema, request: Request) -
     order = None if request.order is None else frame[request.order]
     targets = cells.series_targets(frame[target])
     seen = image_profile.describe_images(decoded, targets, np.full(len(names), "train"))
-    rows = Rows("images", Examples(decoded.pixels, targets, order), images=seen)
+    groups = group_columns.groups_in(frame, request)
+    rows = Rows("images", Examples(decoded.pixels, targets, order, groups=groups), images=seen)
     return leave_out(rows, decoded.bad, law, request)

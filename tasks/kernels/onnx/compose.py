@@ -67,7 +67,7 @@ def put_before(
     front = compose.add_prefix(prefix, FRONT)
     outputs, features = {tensor.name for tensor in behind.output}, f"{FRONT}features"
     clash = {name: f"{name}_" if name in outputs else f"{CORE}{name}" for name in inputs}
-    _rename(behind, {**clash, given: features})
+    rename_tensors(behind, {**clash, given: features})
     _name_inputs(front.graph, inputs)
     graph = merged.graph
     del graph.node[:], graph.initializer[:], graph.input[:]
@@ -79,14 +79,14 @@ def put_before(
     return label(merged, remarks)
 
 
-def _rename(graph: onnx.GraphProto, new: Mapping[str, str]) -> None:
+def rename_tensors(graph: onnx.GraphProto, new: Mapping[str, str]) -> None:
     """Gives tensors other names, in the graph and in all graphs inside its operators."""
     for node in graph.node:
         node.input[:] = [new.get(name, name) for name in node.input]
         node.output[:] = [new.get(name, name) for name in node.output]
         for attribute in node.attribute:
             for inner in (attribute.g, *attribute.graphs):
-                _rename(inner, new)
+                rename_tensors(inner, new)
     for tensor in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
         tensor.name = new.get(tensor.name, tensor.name)
     for sparse in graph.sparse_initializer:

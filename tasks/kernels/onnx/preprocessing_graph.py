@@ -6,11 +6,15 @@ Its inputs are called `input_0`, `input_1`, …; its output is `features`. `fitt
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import onnx
 from onnx import TensorProto, helper
+
+from tasks.kernels.onnx.compose import rename_tensors
+from tasks.kernels.onnx.raw_inputs import centre_inputs
 
 OPSET = 20
 """Version of the main operator set: the one that torch's exporter writes, so both parts of a product agree."""
@@ -89,55 +93,39 @@ def _affine_prefix(
 
 
 def table_prefix(fitted: Mapping[str, Any], wanted: str = "float32", batch: int | str = "batch") -> onnx.ModelProto:
-    """A graph from one (batch, 1) input for each raw column to (batch, features): imputed, scaled, one-hot encoded.
+    """The fitted graph of a table from the raw columns to (batch, features).
 
-    Where `fitted` has a `matrix`, all columns are one input (batch, columns).
+    Its inputs are one (batch, 1) for each raw column, or one (batch, columns) where `fitted` has a `matrix`. A number
+    column with a `center` is a float64 input, as is a matrix with such a column: it is centred in 64 bits before all
+    else.
 
-    `wanted` and `batch` are as in `image_prefix`.
+    Args:
+        fitted: the record of `table_preprocessing.fit_columns`.
+        wanted: as in `image_prefix`.
+        batch: as in `image_prefix`.
     """
-    nodes, inputs, constants, blocks = [], [], [], []
-    numbers, categories = fitted["numbers"], fitted["categories"]
-    if numbers:
-        names, width = [f"input_{index}" for index in range(len(numbers))], 1
-        if "matrix" in fitted:
-            names, width = names[:1], len(numbers)
-        inputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, width]) for name in names]
-        constants += [
-            helper.make_tensor(key, TensorProto.FLOAT, (1, len(numbers)), [n[key] for n in numbers])
-            for key in ("fill", "gain", "shift")
-        ]
-        nodes += [
-            helper.make_node("Concat", names, ["raw"], axis=1),
-            helper.make_node("IsNaN", ["raw"], ["missing"]),
-            helper.make_node("Where", ["missing", "fill", "raw"], ["filled"]),
-            helper.make_node("Mul", ["filled", "gain"], ["scaled"]),
-            helper.make_node("Add", ["scaled", "shift"], ["numbers"]),
-        ]
-        blocks.append("numbers")
-    shape = helper.make_tensor("flat", TensorProto.INT64, (2,), [0, -1])
-    constants += [shape] if categories else []
-    for index, category in enumerate(categories, start=len(numbers)):
-        name, hot, block = f"input_{index}", f"hot_{index}", f"category_{index}"
-        inputs.append(helper.make_tensor_value_info(name, TensorProto.STRING, [batch, 1]))
-        nodes += [
-            helper.make_node(
-                "OneHotEncoder",
-                [name],
-                [hot],
-                domain="ai.onnx.ml",
-                zeros=1,
-                cats_strings=category["values"],
-            ),
-            helper.make_node("Reshape", [hot, "flat"], [block]),
-        ]
-        blocks.append(block)
-    joined = "features" if wanted == "float32" else "joined"
-    nodes.append(helper.make_node("Concat", blocks, [joined], axis=1))
+    model = onnx.load_from_string(base64.b64decode(fitted["graph"]))
+    graph = centre_inputs(model, _centers(fitted)).graph
+    new = {tensor.name: f"input_{index}" for index, tensor in enumerate(graph.input)}
+    new[graph.output[0].name] = "features" if wanted == "float32" else "joined"
+    rename_tensors(graph, new)
+    nodes = list(graph.node)
     if wanted != "float32":
-        nodes.append(helper.make_node("Cast", [joined], ["features"], to=TYPES[wanted]))
-    width = len(numbers) + sum(len(category["values"]) for category in categories)
-    outputs = [helper.make_tensor_value_info("features", TYPES[wanted], [batch, width])]
-    return _model(nodes, inputs, outputs, constants)
+        nodes.append(helper.make_node("Cast", ["joined"], ["features"], to=TYPES[wanted]))
+    outputs = [helper.make_tensor_value_info("features", TYPES[wanted], [batch, len(fitted["features"])])]
+    for tensor in graph.input:
+        first = tensor.type.tensor_type.shape.dim[0]
+        first.CopyFrom(helper.make_tensor_value_info("", TensorProto.FLOAT, [batch]).type.tensor_type.shape.dim[0])
+    return _model(nodes, list(graph.input), outputs, list(graph.initializer))
+
+
+def _centers(fitted: Mapping[str, Any]) -> dict[str, list[float]]:
+    """Name of an input that is centred → the centers of its columns."""
+    columns = fitted["columns"]
+    if "matrix" not in fitted:
+        return {each["name"]: [each["center"]] for each in columns if each["center"] is not None}
+    is_centred = any(each["center"] is not None for each in columns)
+    return {fitted["matrix"]: [each["center"] or 0.0 for each in columns]} if is_centred else {}
 
 
 def _chain(start: str, steps: Sequence[tuple[str, str, dict[str, Any]]]) -> list[Any]:

@@ -35,15 +35,19 @@ def balanced_accuracy(outputs: Outputs, targets: Targets) -> Weighted:
     return measure
 
 
-def macro_f1(outputs: Outputs, targets: Targets) -> Weighted:
-    """Macro F1: the mean over the classes that occur among the weighted targets or predictions."""
+def f1(outputs: Outputs, targets: Targets, positive: int | None = None) -> Weighted:
+    """F1 of one class, 0 where it occurs nowhere; or of none the macro F1.
+
+    That is the mean over the classes that occur among the weighted targets or predictions.
+    """
     classes = np.eye(outputs.shape[1])
     answers = classes[np.asarray(outputs).argmax(axis=1)]
     truths = classes[np.asarray(targets, dtype=np.int64)]
 
     def measure(weights: Floats) -> Floats:
         both, either = (answers * truths).T @ weights, (answers + truths).T @ weights
-        return np.asarray((2 * both / np.maximum(either, 1)).sum(axis=0) / (either > 0).sum(axis=0))
+        of_class = 2 * both / np.maximum(either, 1)
+        return np.asarray(of_class.sum(axis=0) / (either > 0).sum(axis=0) if positive is None else of_class[positive])
 
     return measure
 
@@ -67,20 +71,25 @@ def _auc_of(scores: Floats, positive: NDArray[np.bool_]) -> Weighted:
     return measure
 
 
-def roc_auc(outputs: Outputs, targets: Targets) -> Weighted:
-    """Two classes: AUC of the second's log-odds. More: unweighted mean of one-versus-rest AUCs of probabilities."""
-    return _mean_over_classes(_auc_of, outputs, targets)
+def roc_auc(outputs: Outputs, targets: Targets, positive: int | None = None) -> Weighted:
+    """AUC of one class against the rest; of none: of the second of two classes, or the unweighted mean over more."""
+    return _mean_over_classes(_auc_of, outputs, targets, positive)
 
 
 def _mean_over_classes(
-    curve: Callable[[Floats, NDArray[np.bool_]], Weighted], outputs: Outputs, targets: Targets
+    curve: Callable[[Floats, NDArray[np.bool_]], Weighted], outputs: Outputs, targets: Targets, positive: int | None
 ) -> Weighted:
-    """The metric `curve` of scores (n,) and of what is positive (n,), for the second of two classes or for each."""
+    """The metric `curve` of scores (n,) and of what is positive (n,), for one class or as the mean over all.
+
+    Scores are the log-odds of two classes, and probabilities of more.
+    """
     logits = np.asarray(outputs, dtype=np.float64)
     if logits.shape[1] == 2:
-        return curve(logits[:, 1] - logits[:, 0], np.asarray(targets) == 1)
+        up = 1 if positive is None else positive
+        return curve(logits[:, up] - logits[:, 1 - up], np.asarray(targets) == up)
     probabilities = np.exp(log_softmax(logits))
-    curves = [curve(probabilities[:, k], np.asarray(targets) == k) for k in range(logits.shape[1])]
+    wanted = range(logits.shape[1]) if positive is None else (positive,)
+    curves = [curve(probabilities[:, k], np.asarray(targets) == k) for k in wanted]
     return lambda weights: np.asarray(np.mean([each(weights) for each in curves], axis=0))
 
 
@@ -101,9 +110,9 @@ def _average_precision_of(scores: Floats, positive: NDArray[np.bool_]) -> Weight
     return measure
 
 
-def average_precision(outputs: Outputs, targets: Targets) -> Weighted:
-    """Two classes: that of the second's log-odds. More: unweighted mean over the classes, each against the rest."""
-    return _mean_over_classes(_average_precision_of, outputs, targets)
+def average_precision(outputs: Outputs, targets: Targets, positive: int | None = None) -> Weighted:
+    """Of one class against the rest; of none: of the second of two classes, or the unweighted mean over more."""
+    return _mean_over_classes(_average_precision_of, outputs, targets, positive)
 
 
 def calibration_error(outputs: Outputs, targets: Targets) -> Weighted:

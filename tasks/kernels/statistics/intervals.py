@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,11 @@ from numpy.typing import NDArray
 Z95 = 1.959963984540054
 """The normal quantile of a two-sided 95 % interval."""
 Floats = NDArray[np.float64]
+
+
+def normal_quantile(level: float) -> float:
+    """The normal quantile of a two-sided interval of this level: Z95 of 0.95."""
+    return NormalDist().inv_cdf((1 + level) / 2)
 
 
 def wilson(successes: float, n: int, z: float = Z95) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -22,10 +23,11 @@ from tasks.kernels.statistics.class_metrics import (
     average_precision,
     balanced_accuracy,
     calibration_error,
+    f1,
     log_softmax,
-    macro_f1,
     roc_auc,
 )
+from tasks.kernels.statistics.operating_points import OperatingPoint, best_value, expected_cost, value_at
 
 Number = TypeVar("Number", float, Floats)
 
@@ -58,24 +60,36 @@ def _squared_errors(outputs: Outputs, targets: Targets) -> Floats:
     return errors(outputs, targets) ** 2
 
 
-def _mean_of(values: Floats) -> Weighted:
+def quantile_losses(outputs: Outputs, targets: Targets, quantile: float = 0.5) -> Floats:
+    """The quantile (pinball) loss of each example (n,): least where the share `quantile` of the targets lies below."""
+    missed = -errors(outputs, targets)
+    return np.asarray(np.maximum(quantile * missed, (quantile - 1) * missed))
+
+
+def quantile_loss(outputs: Outputs, targets: Targets, quantile: float = 0.5) -> Weighted:
+    """The mean of `quantile_losses`."""
+    return mean_of(quantile_losses(outputs, targets, quantile))
+
+
+def mean_of(values: Floats) -> Weighted:
+    """The weighted mean of a value of each example, (n,)."""
     return lambda weights: np.asarray(values @ weights / weights.sum(axis=0))
 
 
 def _accuracy(outputs: Outputs, targets: Targets) -> Weighted:
-    return _mean_of(correct(outputs, targets).astype(np.float64))
+    return mean_of(correct(outputs, targets).astype(np.float64))
 
 
 def _log_loss(outputs: Outputs, targets: Targets) -> Weighted:
-    return _mean_of(log_losses(outputs, targets))
+    return mean_of(log_losses(outputs, targets))
 
 
 def _mae(outputs: Outputs, targets: Targets) -> Weighted:
-    return _mean_of(_absolute_errors(outputs, targets))
+    return mean_of(_absolute_errors(outputs, targets))
 
 
 def _rmse(outputs: Outputs, targets: Targets) -> Weighted:
-    mean = _mean_of(_squared_errors(outputs, targets))
+    mean = mean_of(_squared_errors(outputs, targets))
     return lambda weights: np.sqrt(mean(weights))
 
 
@@ -109,45 +123,88 @@ class Metric:
     """Outputs and targets → the loss of each example, (n,), whose mean determines the metric; None if none does."""
     needs_logits: bool = False
     """Whether the metric has another value when the outputs are probabilities in place of logits."""
+    bounds: tuple[float, float] = (0.0, 1.0)
+    """The least and the largest value that the metric can have."""
+    positive: int | None = None
+    """The class on whose examples alone the metric rests; None where it rests on all."""
+    point: OperatingPoint | None = None
+    """The operating point whose threshold is chosen; `weighted` chooses it anew for every column of weights."""
+    resamples: int = 10_000
+    """How many resamples of a bootstrap its intervals are worth."""
+
+    @property
+    def is_share(self) -> bool:
+        """Whether its values lie between 0 and 1."""
+        return self.bounds == (0.0, 1.0)
+
+    def value(self, outputs: Outputs, targets: Targets) -> float:
+        """The metric over all examples with equal weights, in its own unit; NaN where it is undefined."""
+        return float(self.weighted(outputs, targets)(np.ones((len(targets), 1)))[0])
+
+    def measure(self, outputs: Outputs, targets: Targets, threshold: float | None) -> Weighted:
+        """The metric as a function of weights, at a threshold that was chosen before; None as `weighted`."""
+        if self.point is None or threshold is None:
+            return self.weighted(outputs, targets)
+        return value_at(outputs, targets, self.point, threshold)
 
     def loss(self, score: Number, reference: Number) -> Number:
         """How much worse `score` is than `reference`, in the metric's own unit; positive is worse."""
         return score - reference if self.lower_is_better else reference - score
 
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """The least and the largest value that the metric can have."""
-        if self.task == "regression":
-            return (-math.inf, 1.0) if self.name == "r2" else (0.0, math.inf)
-        return 0.0, math.inf if self.name == "log_loss" else 1.0
-
     def scale(self, score: float) -> float:
-        """How much one kind of example that is lost entirely costs, times its share: 1, or of an error its size."""
-        return 1.0 if self.bounds[1] == 1.0 else score
+        """How much one kind of example that is lost entirely costs, times its share: all that there is to lose, or of
+        an error its size."""
+        low, high = self.bounds
+        if not math.isfinite(high):
+            return score
+        return high - low if math.isfinite(low) else 1.0
 
     def oriented(self, score: float) -> float:
         """The score with the sign that makes higher better; applied twice, it returns the score itself."""
         return -score if self.lower_is_better else score
 
 
+def point_metric(point: OperatingPoint, label: str = "the second class") -> Metric:
+    """The metric of an operating point: the value at the threshold that is best for the given examples.
+
+    Args:
+        point: what is kept, and what is measured.
+        label: the positive class, for the title.
+    """
+    weighted = partial(best_value, point=point)
+    if point.kind == "cost":
+        costs = [cost for row in point.costs for cost in row]
+        ends = min(costs), max(costs)
+        return Metric("cost", "mean cost", "classification", True, weighted, None, True, ends, point=point)
+    measured, kept = point.kind.split("_at_")
+    title = f"{measured} of {label} at {kept} {point.at:g}"
+    return Metric(
+        point.kind, title, "classification", False, weighted, None, True, positive=point.positive, point=point
+    )
+
+
+ERROR = (0.0, math.inf)
+"""Bounds of errors."""
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric("accuracy", "accuracy", "classification", False, _accuracy, _mistakes),
         Metric("balanced_accuracy", "balanced accuracy", "classification", False, balanced_accuracy, None),
-        Metric("f1", "macro F1", "classification", False, macro_f1, None),
-        Metric("log_loss", "log loss", "classification", True, _log_loss, log_losses, needs_logits=True),
-        Metric("roc_auc", "ROC AUC", "classification", False, roc_auc, None, needs_logits=True),
+        Metric("f1", "macro F1", "classification", False, f1, None),
+        Metric("log_loss", "log loss", "classification", True, _log_loss, log_losses, True, ERROR),
+        Metric("roc_auc", "ROC AUC", "classification", False, roc_auc, None, True),
         Metric("average_precision", "average precision", "classification", False, average_precision, None, True),
         Metric("calibration_error", "calibration error", "classification", True, calibration_error, None, True),
-        Metric("rmse", "RMSE", "regression", True, _rmse, _squared_errors),
-        Metric("mae", "MAE", "regression", True, _mae, _absolute_errors),
-        Metric("r2", "R²", "regression", False, _r2, _squared_errors),
+        Metric("rmse", "RMSE", "regression", True, _rmse, _squared_errors, bounds=ERROR),
+        Metric("mae", "MAE", "regression", True, _mae, _absolute_errors, bounds=ERROR),
+        Metric("r2", "R²", "regression", False, _r2, _squared_errors, bounds=(-math.inf, 1.0)),
+        Metric("quantile_loss", "quantile loss", "regression", True, quantile_loss, quantile_losses, bounds=ERROR),
+        point_metric(OperatingPoint("recall_at_precision", 1, 0.9)),
+        point_metric(OperatingPoint("sensitivity_at_specificity", 1, 0.9)),
+        Metric("cost", "mean cost", "classification", True, expected_cost, None, needs_logits=True),
     )
 }
-"""All metrics, by name. A new one needs an entry here and its name in `tasks.core.goal.MetricName`."""
+"""All metrics, by name, each of all classes alike and with its default settings.
 
-
-def compute_metric(metric: str, outputs: Outputs, targets: Targets) -> float:
-    """The metric's value over all examples with equal weights, in the metric's own unit."""
-    return float(METRICS[metric].weighted(outputs, targets)(np.ones((len(targets), 1)))[0])
+A new one needs an entry here and its name in `tasks.core.goal.MetricName`.
+"""

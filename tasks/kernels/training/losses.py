@@ -22,23 +22,40 @@ def mean_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
     return functional.mse_loss(outputs.reshape(targets.shape), targets)
 
 
-def task_loss(outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """`cross_entropy` for integer targets (class indices), `mean_squared_error` for float targets."""
+def quantile_error(outputs: Tensor, targets: Tensor, quantile: float) -> Tensor:
+    """Mean quantile (pinball) loss, least at the `quantile` (0..1) of the targets. Shapes as `mean_squared_error`."""
+    missed = targets - outputs.reshape(targets.shape)
+    return torch.maximum(quantile * missed, (quantile - 1) * missed).mean()
+
+
+def task_loss(outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0, quantile: float | None = None) -> Tensor:
+    """`cross_entropy` for integer targets (class indices), `mean_squared_error` for float targets.
+
+    With a quantile, `quantile_error` for float targets.
+    """
     if targets.is_floating_point():
+        if quantile is not None:
+            return quantile_error(outputs, targets, quantile)
         return mean_squared_error(outputs, targets)
     return cross_entropy(outputs, targets, label_smoothing)
 
 
 def distillation_loss(
-    student: Tensor, teacher: Tensor, targets: Tensor, temperature: float = 4.0, hard_weight: float = 0.1
+    student: Tensor,
+    teacher: Tensor,
+    targets: Tensor,
+    temperature: float = 4.0,
+    hard_weight: float = 0.1,
+    quantile: float | None = None,
 ) -> Tensor:
     """`hard_weight` x task loss + (1 - `hard_weight`) x distance to the teacher's outputs (same shape as student's).
 
     For classes, the distance is T² KL(softmax(teacher / T) || softmax(student / T)) with the temperature T; the factor
     T² keeps the size of the gradient when T changes (Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural
-    Network", 2015). For numbers (float targets), it is the mean squared difference; the temperature is not used.
+    Network", 2015). For numbers (float targets), it is the mean squared difference; the temperature is not used. The
+    quantile is that of `task_loss`.
     """
-    hard = task_loss(student, targets)
+    hard = task_loss(student, targets, quantile=quantile)
     if targets.is_floating_point():
         soft = mean_squared_error(student, teacher.reshape(targets.shape))
     else:
@@ -53,6 +70,8 @@ def _softened_divergence(student: Tensor, teacher: Tensor, temperature: float) -
     return torch.mul(divergence, temperature**2)
 
 
-def supervised(label_smoothing: float = 0.0) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
+def supervised(
+    label_smoothing: float = 0.0, quantile: float | None = None
+) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
     """The objective of plain training: (model, inputs, targets) -> `task_loss` of the model's outputs."""
-    return lambda model, inputs, targets: task_loss(model(inputs), targets, label_smoothing)
+    return lambda model, inputs, targets: task_loss(model(inputs), targets, label_smoothing, quantile)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tasks.core import Column
 from tasks.data.leakage import determines
-from tasks.data.preprocessing_spec import OneHot
 from tasks.data.readers import cells, column_checks
 from tasks.data.readers.column_types import NO_VALUE, TableTypes
+from tasks.data.tables.column_steps import OneHot
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,10 +22,11 @@ RARE = 0.2
 """Largest share of rows in rare categories of which nothing is said."""
 EXACT = 2**24
 """The largest number up to which 32 bits hold all whole numbers."""
+LOSES = "has numbers that 32 bits cannot tell apart: digits are lost"
 TOTALS = frozenset(("total", "totals", "grand total", "sum", "summe", "gesamt", "insgesamt", "somme", "suma"))
 
 
-def profile_of(types: TableTypes, target: Column, targets: np.ndarray) -> dict[str, Any]:
+def describe_table(types: TableTypes, target: Column, targets: np.ndarray) -> dict[str, Any]:
     """What was understood of a table.
 
     Args:
@@ -39,7 +40,8 @@ def profile_of(types: TableTypes, target: Column, targets: np.ndarray) -> dict[s
     """
     kinds = {column.name: column for column in types.columns}
     columns = [
-        describe_column(types.frame[name], kinds.get(name), types.left_out.get(name)) for name in types.frame.columns
+        describe_column(types.frame[name], kinds.get(name), types.left_out.get(name), types.words.get(name, ()))
+        for name in types.frame.columns
     ]
     suspicions = [*_left_out(types)]
     for column in types.columns:
@@ -55,19 +57,39 @@ def profile_of(types: TableTypes, target: Column, targets: np.ndarray) -> dict[s
     return {"rows": len(targets), "columns": columns, "target": told, "suspicions": suspicions}
 
 
-def describe_column(values: pd.Series, column: Column | None, reason: str | None) -> dict[str, Any]:
+def tell_centers(profile: dict[str, Any], columns: tuple[Column, ...]) -> dict[str, Any]:
+    """The profile with what becomes of columns that 32 bits would change, of which these columns know the centers."""
+    columns_told, suspicions = [dict(each) for each in profile["columns"]], list(profile["suspicions"])
+    for column in columns:
+        if column.center is None:
+            continue
+        record = next(each for each in columns_told if each["name"] == column.name)
+        record["becomes"] = f"a number, less {column.center:.15g} in 64 bits"
+        doubt = f"{column.name} {LOSES}."
+        place = suspicions.index(doubt) if doubt in suspicions else len(suspicions)
+        suspicions[place : place + 1] = [
+            f"{column.name} has numbers that 32 bits would change: it is taken as double and centred by "
+            f"{column.center:.15g}."
+        ]
+    return {**profile, "columns": columns_told, "suspicions": suspicions}
+
+
+def describe_column(
+    values: pd.Series, column: Column | None, reason: str | None, words: Sequence[str] = ()
+) -> dict[str, Any]:
     """A column as a record.
 
     Args:
         values: numbers, NaN where missing, or text, empty where missing.
         column: its type; None for a column that is left out.
         reason: why it is left out.
+        words: cells that show it.
 
     Returns:
         `name`, `kind` (number or text), `becomes` (in words), `missing` and `distinct` (counts). Of numbers `min`,
         `median`, `max` and `loses_digits` (whether 32 bits make different values equal); of text `top` (the five most
         frequent with their rows) and `rare` (the share of rows in categories of fewer than 5 rows). `words` are those
-        that are read as missing.
+        that are read as missing, or for which the column is left out.
     """
     is_number = cells.is_number(values)
     present = values.dropna() if is_number else values[values != ""]
@@ -76,7 +98,7 @@ def describe_column(values: pd.Series, column: Column | None, reason: str | None
         "kind": "number" if is_number else "text",
         "missing": len(values) - len(present),
         "distinct": int(present.nunique()),
-        "words": list(column.missing) if column else [],
+        "words": list(column.missing if column else words),
     }
     if is_number:
         return {**record, "becomes": _left(reason) or "a number", **_describe_numbers(present)}
@@ -145,8 +167,9 @@ def _left_out(types: TableTypes) -> Iterator[str]:
 def _doubts(values: pd.Series, column: Column, record: dict[str, Any]) -> Iterator[str]:
     """What looks wrong in an input, in words that follow its name."""
     if column.missing:
-        shown = ", ".join(map(repr, column.missing[:5]))
-        yield f"is read as numbers, and {shown} as missing (data.types: {{{column.name}: text}} reads text)"
+        count = len(column.missing)
+        what = "a word" if count == 1 else f"{count:,} different words"
+        yield f"is read as numbers, and {what} among them as missing (data.types: {{{column.name}: text}} reads text)"
     if column.kind == "category":
         present = values[values != ""]
         if cells.are_codes(present.head(1000)):
@@ -157,7 +180,7 @@ def _doubts(values: pd.Series, column: Column, record: dict[str, Any]) -> Iterat
             yield f"has categories of fewer than {FEW} rows in {record['rare']:.0%} of the rows, which teach little"
         return
     if record["loses_digits"]:
-        yield "has numbers that 32 bits cannot tell apart: digits are lost"
+        yield LOSES
     if len(values) < column_checks.FEW_ROWS or record["missing"] or not column_checks.is_whole(values):
         return
     if record["distinct"] == len(values):

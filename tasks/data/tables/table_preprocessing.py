@@ -1,0 +1,121 @@
+"""Table preprocessing: the column steps, fitted on train and kept as the ONNX graph that the product has, too.
+
+There is one implementation of every step, the graph: features of networks are what it gives.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tasks.core import Column, Dataset, InputError
+from tasks.data.tables.column_steps import ColumnStep
+from tasks.data.tables.column_transformer import ColumnNeeds, is_unscaled, make_transformer
+from tasks.data.tables.frame_layer import model_columns
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+BATCH = 8192
+"""Rows of one run of the graph."""
+
+
+def fit_columns(
+    dataset: Dataset,
+    steps: Sequence[ColumnStep],
+    unscaled: bool,
+    frame: pd.DataFrame,
+    targets: np.ndarray,
+) -> dict[str, Any]:
+    """Fits the steps on the train split.
+
+    Args:
+        dataset: its columns and its task.
+        steps: the recipe's steps for tables.
+        unscaled: numbers stay as they are, and there is no text.
+        frame: the raw columns of the train split.
+        targets: class indices or numbers, (count,).
+
+    Returns:
+        JSON: `graph` (ONNX, base64) from float32 and text columns to `features`; `columns` (the raw columns, in the
+        order of the graph's inputs, with the center that is subtracted before); `features` (their names); `matrix`,
+        the name of the one input for all columns where there is one; `raw` where numbers stay as they are.
+
+    Raises:
+        InputError: with `unscaled`, a column holds text or a missing number.
+    """
+    from tasks.kernels.estimators.conversion import RawInput, convert_estimator
+
+    columns = tuple(_unscaled(each) if unscaled or is_unscaled(each.name, steps) else each for each in dataset.columns)
+    names, train = [column.name for column in columns], model_columns(frame, columns)
+    if unscaled:
+        _refuse_unsuited(columns, train)
+    needs = ColumnNeeds(scaled=False, imputed=False) if unscaled else ColumnNeeds()
+    transformer = make_transformer(dataset.columns, () if unscaled else steps, needs, train, dataset.is_matrix)
+    transformer.fit(as_rows(train, names, dataset.is_matrix), targets)
+    if dataset.is_matrix:
+        inputs = [RawInput(dataset.input_name, "float32", len(names))]
+    else:
+        inputs = [RawInput(each.name, "string" if each.kind == "category" else "float32") for each in dataset.columns]
+    graph = convert_estimator(transformer, inputs)
+    features = transformer.get_feature_names_out(names if dataset.is_matrix else None)
+    more = ({"raw": True} if unscaled else {}) | ({"matrix": dataset.input_name} if dataset.is_matrix else {})
+    return {
+        "kind": "table",
+        "graph": base64.b64encode(graph.SerializeToString(deterministic=True)).decode(),
+        "columns": [{"name": each.name, "kind": each.kind, "center": each.center} for each in columns],
+        "features": [str(name).partition("__")[2] for name in features],
+        **more,
+    }
+
+
+def as_rows(columns: Mapping[str, np.ndarray], names: Sequence[str], is_matrix: bool) -> Any:
+    """Columns as a transformer takes them: a frame with their names, or a matrix (n, columns) in the order `names`."""
+    import numpy as np
+    import pandas as pd
+
+    if is_matrix:
+        return np.stack([columns[name] for name in names], axis=1)
+    return pd.DataFrame({name: columns[name] for name in names})
+
+
+def _unscaled(column: Column) -> Column:
+    """A column whose values stay as they are: nothing is subtracted, though it is a float64 input where it was."""
+    return column if column.center is None else replace(column, center=0.0)
+
+
+def table_features(frame: pd.DataFrame, fitted: Mapping[str, Any]) -> np.ndarray:
+    """Raw columns → float32 (count, features), by the fitted graph.
+
+    Args:
+        frame: the raw columns, as in a split of a Dataset.
+        fitted: what `fit_columns` returned.
+    """
+    import numpy as np
+
+    from tasks.kernels.onnx import sessions
+
+    names = [column["name"] for column in fitted["columns"]]
+    columns = model_columns(
+        frame, [Column(each["name"], each["kind"], center=each["center"]) for each in fitted["columns"]]
+    )
+    if "matrix" in fitted:
+        inputs = {fitted["matrix"]: np.stack([columns[name] for name in names], axis=1)}
+    else:
+        inputs = {name: columns[name][:, None] for name in names}
+    return sessions.predict(base64.b64decode(fitted["graph"]), inputs, BATCH)
+
+
+def _refuse_unsuited(columns: Sequence[Column], train: Mapping[str, np.ndarray]) -> None:
+    """Raises InputError where numbers cannot stay as they are: for text, or a missing number."""
+    import numpy as np
+
+    for column in columns:
+        is_text = column.kind == "category"
+        if is_text or np.isnan(train[column.name]).any():
+            what, step = ("text", "one_hot") if is_text else ("missing numbers", "impute")
+            law = f"passes numbers on as they are, but column {column.name!r} holds {what}"
+            raise InputError(law, path="preprocess.0.step", value="none", nearest=f"[{{step: {step}}}]")

@@ -1,0 +1,1 @@
+"""Fitted scikit-learn pipelines and boosted trees as ONNX graphs, and the proof that the graphs answer the same."""

@@ -1,0 +1,1 @@
+"""Simple models of tables: the families, their arguments, and how they are fitted."""

@@ -1,0 +1,13 @@
+"""Report spec: the recipe's section `report`."""
+
+from __future__ import annotations
+
+from tasks.core import Spec
+
+
+class ReportSpec(Spec):
+    """What the report, MLflow and the registry may show of the data."""
+
+    examples: bool = False
+    """Whether texts of single cells of a table may leave the store: rare categories, the texts of columns with more
+    than 64 of them, and words among numbers."""
