@@ -13,6 +13,7 @@ from pydantic import Discriminator, Tag
 
 from tasks.core import InputError, Refusal, Spec, Step
 from tasks.techniques.base import Batches, Technique, general_summary
+from tasks.techniques.calibrate import Calibrate
 from tasks.techniques.clean import Clean
 from tasks.techniques.low_rank import LowRank
 from tasks.techniques.pack import Pack
@@ -24,6 +25,8 @@ from tasks.techniques.quantization.fp16 import Fp16
 from tasks.techniques.quantization.int8 import Int8
 from tasks.techniques.quantization.quantize_aware import QuantizeAware
 from tasks.techniques.quantization.weight_only import WeightOnly
+from tasks.techniques.trees.fewer_trees import Trees
+from tasks.techniques.trees.merged_leaves import Leaves
 
 TECHNIQUES: tuple[type[Technique], ...] = (
     Channels,
@@ -36,6 +39,9 @@ TECHNIQUES: tuple[type[Technique], ...] = (
     Fp16,
     WeightOnly,
     Pack,
+    Trees,
+    Leaves,
+    Calibrate,
 )
 
 TAGS: dict[str, type[Technique]] = {kind.model_fields["step"].default: kind for kind in TECHNIQUES}
@@ -87,17 +93,20 @@ __all__ = [
     "TECHNIQUES",
     "Batches",
     "Blocks",
+    "Calibrate",
     "Channels",
     "Clean",
     "Fp16",
     "InputError",
     "Int8",
+    "Leaves",
     "LowRank",
     "Pack",
     "Plugin",
     "QuantizeAware",
     "Refusal",
     "Technique",
+    "Trees",
     "WeightOnly",
     "Weights",
     "any_of",

@@ -56,8 +56,6 @@ def findings(trials: tuple[Trial, ...], **found: Scorecard) -> Findings:
     prepared = datasets.unread_pictures()
     outcome = (choice, nothing, {}, choice.meets_goal, "host", searched)
     return Findings(recipe, prepared, None, tuple(rows), cards, *outcome)
-        recipe, prepared, None, tuple(rows), cards, choice, nothing, {}, choice.meets_goal, "host", searched
-    )
 
 
 FAST = report_data.card("found 1", 0.9192, 0.005, 0.71, 100_000)

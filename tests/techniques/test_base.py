@@ -42,6 +42,12 @@ PLANS: dict[str, tuple[dict[str, Any], str]] = {
     "fp16": ({"nodes": ["a", "b", "c"]}, "3 operators in float16"),
     "weight_only": ({"bits": 4, "nodes": ["a"]}, "weights of 4 bits"),
     "pack": ({"bytes": [1097932, 599022]}, "1,097,932 → 599,022 bytes"),
+    "trees": ({"trees": [40, 100], "nodes": [1230, 6100]}, "40 of 100 trees, 1,230 of 6,100 nodes kept"),
+    "leaves": ({"trees": [9, 9], "nodes": [120, 6100]}, "9 of 9 trees, 120 of 6,100 nodes kept"),
+    "calibrate": (
+        {"slope": 0.789, "offset": [0.0, -0.071], "gain": 0.0046},
+        "log-odds times 0.79 and offset -0.07, log loss 0.0046 lower out of fold",
+    ),
 }
 """A plan of every technique, and its summary."""
 

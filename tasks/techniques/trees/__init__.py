@@ -1,0 +1,1 @@
+"""Techniques on ensembles of trees."""
