@@ -12,6 +12,7 @@ from rich.tree import Tree
 
 from flows.cli.plan_search import add_search, full_search, max_minutes, space_lines
 from flows.pipeline.branches import control_branches
+from flows.pipeline.tournament import ENTRANTS
 from flows.recipe.data_checks import check_model_file, check_recipe
 from flows.recipe.default_branches import branches_of
 from flows.recipe.default_training import fill_training
@@ -73,6 +74,8 @@ def plan_model(recipe: Recipe, prepared: Prepared, store: Store) -> Plan:
     """The plan of a recipe that has been checked: what its model costs."""
     if recipe.model.file is not None:
         return plan_file(recipe, prepared, store)
+    if recipe.model.family is not None:
+        return Plan(recipe, prepared, 0.0, 0)
     network = build_network(*complete_factory(recipe.model, prepared))
     seconds = seconds_per_example(network, prepared, recipe) * prepared.dataset.splits["train"].count
     return Plan(recipe, prepared, seconds, sum(weight.numel() for weight in network.parameters()))
@@ -152,6 +155,10 @@ def show_plan(plan: Plan, console: Console) -> None:
 def add_baseline(tree: Tree, plan: Plan) -> None:
     """Adds the lines of the search over training values and of the baseline."""
     recipe = plan.recipe
+    if recipe.model.family is not None:
+        what = f"each of {', '.join(ENTRANTS)}; the best on validation is the baseline"
+        tree.add(f"fit {what if recipe.model.family == 'auto' else recipe.model.family}")
+        return
     if recipe.model.file is not None:
         file = f"[cyan]{recipe.model.file}[/], {plan.parameters:,} parameters"
         loaded = tree.add(f"load {file}, as it is")
@@ -170,6 +177,9 @@ def add_baseline(tree: Tree, plan: Plan) -> None:
 
 def add_branches(tree: Tree, plan: Plan) -> None:
     """Adds a line for each branch with its steps, then the dense controls, then the search for branches."""
+    if plan.recipe.model.family == "auto" and not (plan.recipe.compress and plan.recipe.compress.branches):
+        tree.add("compress: the other models, and fewer trees of each")
+        return
     compress = branches_of(plan.recipe)
     default = not (plan.recipe.compress and plan.recipe.compress.branches)
     branches = tree.add("compress" + (" (the default branches)" if default else ""))

@@ -10,6 +10,7 @@ from flows.pipeline import compression_search, search_step
 from flows.pipeline.branches import control_branches, export_stage, run_branch
 from flows.pipeline.findings import BranchResult, Findings, FoundBranches, Stage
 from flows.pipeline.run_context import Job, RunContext
+from flows.pipeline.tournament import ENTRANTS, fit_family, settle_family
 from flows.recipe.data_checks import check_model_file, check_recipe
 from flows.recipe.default_branches import branches_of
 from flows.recipe.default_training import fill_training
@@ -46,6 +47,8 @@ def run_pipeline(job: Job) -> Findings:
     filled = fill_training(job.recipe, prepared.dataset.splits["train"].count)
     job = dataclasses.replace(job, recipe=filled)
     check_recipe(job.recipe, prepared, job.store)
+    may_win = job.recipe.model.family == "auto"
+    job = settle_family(job, prepared)
     job, tuned = tune_training(job, prepared)
     run = start_branches(job, prepared)
     results, cards, searched = run_branches(run)
@@ -53,7 +56,7 @@ def run_pipeline(job: Job) -> Findings:
     selectable = {
         result.product.digest: result.product for result in results if result.product and result.role != "control"
     }
-    choice = select({digest: cards[digest] for digest in selectable}, reference.digest, recipe.goal)
+    choice = select({digest: cards[digest] for digest in selectable}, reference.digest, recipe.goal, may_win)
     chosen = selectable[choice.chosen]
     test = test_once(chosen, cards, run)
     held = choice.meets_goal and holds_on_test(test[chosen.digest], recipe.goal)
@@ -107,7 +110,8 @@ def count_steps(recipe: Recipe) -> int:
     taken = [step for branch in (*compress.branches, *control_branches(compress.branches)) for step in branch.steps]
     # A step on the torch model is followed by an export; an ONNX technique's answer is a file already.
     exports = sum(1 for step in taken if form_of(step) == "torch")
-    exports += int(recipe.model.file is None)
+    exports += int(recipe.model.form == "torch")
+    exports += len(ENTRANTS) - 1 if recipe.model.family == "auto" else 0
     searches = 0
     if recipe.search is not None and not recipe.model.is_trained:
         searches += 1 + recipe.search.warm_start
@@ -157,9 +161,12 @@ def start_branches(job: Job, prepared: Prepared) -> RunContext:
 
 
 def make_baseline(job: Job, prepared: Prepared) -> Candidate:
-    """The baseline: imported from an ONNX file, loaded from trained weights, or trained."""
+    """The baseline: a simple model, imported from an ONNX file, loaded from trained weights, or trained."""
     recipe, run, store = job.recipe, job.runner.run, job.store
     model, label = recipe.model, "load the baseline"
+    if model.family is not None:
+        assert model.family != "auto"  # settled by the tournament
+        return fit_family(job, prepared, model.family)
     if model.file is not None:
         asked, stamp = bool(recipe.preprocess), onnx_import.file_stamp(model.file)
         return run(label, onnx_import.import_onnx, prepared, model, asked, recipe.export, stamp, store)

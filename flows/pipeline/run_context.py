@@ -8,6 +8,7 @@ from flows.pipeline.findings import Stage
 from flows.recipe.schema import Recipe
 from tasks.compression.run_step import StepInputs
 from tasks.core import Context, Prepared, Runner, Store
+from tasks.data.preprocessing import column_steps
 from tasks.evaluation.metric_choice import metric_spec
 from tasks.training.training_data import TrainingInputs
 
@@ -48,4 +49,5 @@ class RunContext:
     @property
     def step_inputs(self) -> StepInputs:
         """The inputs of every step of a branch, beside its model."""
-        return StepInputs(self.baseline.model, self.job.inputs(self.prepared), self.host, self.recipe.goal)
+        columns = column_steps(self.recipe.preprocess)
+        return StepInputs(self.baseline.model, self.job.inputs(self.prepared), self.host, self.recipe.goal, columns)

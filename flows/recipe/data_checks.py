@@ -11,6 +11,7 @@ from tasks.evaluation import evaluate
 from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.models.factory import seed_all
 from tasks.techniques.layer_names import is_under
+from tasks.training.simple.fit_spec import fit_of
 
 
 def check_model_file(recipe: Recipe) -> None:
@@ -35,7 +36,9 @@ def check_recipe(recipe: Recipe, prepared: Prepared, store: Store) -> None:
     check_goal_metric(recipe.goal, dataset, store)
     if recipe.augment and dataset.kind != "images":
         raise InputError("suits images only", path="augment.0.step", value=recipe.augment[0].step)
-    if recipe.model.file is not None:
+    if recipe.model.family is not None:
+        check_family(recipe, prepared)
+    elif recipe.model.file is not None:
         asked = bool(recipe.preprocess)
         found = onnx_import.check_onnx_model(recipe.model, prepared, asked, recipe.goal, recipe.runtime, store)
         check_operators(recipe, onnx_import.serialize_product(found, prepared))
@@ -56,6 +59,25 @@ def check_goal_metric(goal: Goal, dataset: Dataset, store: Store) -> None:
     if is_import_path(metric.name):
         targets = store.get_array(dataset.splits["validation"].targets)
         metric.value(np.zeros((len(targets), dataset.outputs), np.float32), targets)
+
+
+def check_family(recipe: Recipe, prepared: Prepared) -> None:
+    """Checks that a simple model suits the data, and its settings the family.
+
+    Raises:
+        InputError: the data are no table, or the family has no such argument or ability.
+    """
+    from tasks.models.estimators.construction import build_estimator
+    from tasks.models.estimators.families import FAMILIES
+    from tasks.training.simple.fit_table import setting_of
+
+    family, dataset = recipe.model.family, prepared.dataset
+    if dataset.kind != "table":
+        law = f"suits tables only, but {dataset.source} holds {dataset.kind}"
+        raise InputError(law, path="model.family", value=family, nearest="model.factory")
+    if family is not None and family != "auto":
+        setting = setting_of(fit_of(recipe.model, recipe.train.seed), dataset.task)
+        build_estimator(FAMILIES[family], setting, dataset.splits["train"].count)
 
 
 def check_operators(recipe: Recipe, product: bytes) -> None:

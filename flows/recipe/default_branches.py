@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from tasks.compression.branch import Compress
+from tasks.compression.branch import Branch, Compress
 from tasks.techniques import TAGS
 
 if TYPE_CHECKING:
@@ -30,13 +30,34 @@ def default_branches() -> Compress:
 def branches_of(recipe: Recipe) -> Compress:
     """The recipe's `compress` section, with default branches when it names none.
 
-    For a torch network these are `default_branches`, for an ONNX file one branch per technique that takes ONNX files.
+    For a torch network these are `default_branches`, for an ONNX file one branch per technique that takes ONNX files,
+    and for a simple model smaller forms of it, and a linear one.
     """
     asked = recipe.compress or Compress()
     if asked.branches:
         return asked
+    if recipe.model.family is not None:
+        return asked.model_copy(update={"branches": simple_branches(recipe.model.family)})
     usual = default_branches() if recipe.model.file is None else each_alone("onnx")
     return asked.model_copy(update={"branches": usual.branches})
+
+
+def simple_branches(family: str) -> tuple[Branch, ...]:
+    """Those that can win against a simple model of this family: smaller forms of its trees, and a linear model."""
+    linear = Branch.model_validate({"name": "linear", "steps": [{"step": "fit", "family": "linear"}]})
+    return (*tree_branches(family), *(() if family == "linear" else (linear,)))
+
+
+def tree_branches(family: str) -> tuple[Branch, ...]:
+    """Smaller forms of an ensemble of trees; none for a family without trees."""
+    if family not in ("random_forest", "extra_trees", "hist_boosting", "lightgbm", "xgboost"):
+        return ()
+    steps = {
+        "fewer-trees": [{"step": "trees"}],
+        "fewest-trees": [{"step": "trees", "max_change": 0.05}],
+        "fewer-trees-leaves": [{"step": "trees"}, {"step": "leaves"}],
+    }
+    return tuple(Branch.model_validate({"name": name, "steps": each}) for name, each in steps.items())
 
 
 def each_alone(form: Literal["torch", "onnx"]) -> Compress:

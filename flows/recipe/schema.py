@@ -73,13 +73,13 @@ class Recipe(Spec):
 
     @model_validator(mode="after")
     def _file_is_not_trained(self) -> Recipe:
-        if self.model.file is not None:
+        if self.model.form == "onnx":
             check_for_file(self)
         return self
 
 
 def check_for_file(recipe: Recipe) -> None:
-    """Checks that a recipe whose model is an ONNX file has no training and only steps that take ONNX files.
+    """Checks that a recipe without a network has no training, and only steps that take ONNX files.
 
     Raises:
         ValueError: its argument is an InputError, since pydantic passes on only ValueErrors; names the section, or the
@@ -87,13 +87,15 @@ def check_for_file(recipe: Recipe) -> None:
     """
     for name in ("train", "search", "augment"):
         if getattr(recipe, name) != Recipe.model_fields[name].default:
-            law = "must be left out: model.file is an ONNX file, which is never trained"
+            what = "model.file is an ONNX file" if recipe.model.file else "model.family is a simple model"
+            law = f"must be left out: {what}, which is never trained" + ("" if recipe.model.file else " in epochs")
             raise ValueError(InputError(law, path=name))
     possible = ", ".join(tag for tag, kind in TAGS.items() if kind.form == "onnx")
     for place, branch in enumerate(recipe.compress.branches if recipe.compress else ()):
         for index, step in enumerate(branch.steps):
             if form_of(step) != "onnx":
-                law = f"needs a torch network, but branch {branch.name!r} begins with the ONNX file of model.file"
+                begins = "model.file" if recipe.model.file else "model.family"
+                law = f"needs a torch network, but branch {branch.name!r} begins with the ONNX file of {begins}"
                 path = f"compress.branches.{place}.steps.{index}"
                 raise ValueError(
                     InputError(law, path=path, value=step.model_dump()["step"], nearest=f"one of {possible}")

@@ -106,6 +106,11 @@ def product_answer(findings: Findings) -> str:
     if not findings.meets_goal and chosen.drop.verdict != "beyond":
         hurt = group_text.describe_hurt(hurt_groups(chosen)[0], chosen, findings.baseline)
         return f"{chosen.name} was chosen on validation, but on test {hurt}: the product is the baseline."
+    if chosen.candidate == findings.baseline.candidate:
+        family, score = findings.recipe.model.family, chosen.score
+        value = f"{score.value:.4f} [{score.low:.4f}, {score.high:.4f}]"
+        best = f"The best model, {family}, is also the least costly of those within {goal.max_drop:g} of it"
+        return f"{best}: {title} {value} on {score.n:,} test examples, {chosen.size.bytes:,} bytes."
     if not findings.meets_goal:
         return (
             f"{chosen.name} was chosen on validation, but on test it loses {drop.value:.4f} {title}, beyond "

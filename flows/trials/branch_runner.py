@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from flows.trials.branch_scoring import BranchEvaluator, Reference
 from tasks.compression.branch import BASELINE, AnyStep, Branch, form_of, is_training, step_title
 from tasks.core import Candidate, Context, Latency, PlainRunner, Refusal, Scorecard, Update
+from tasks.data.preprocessing import column_steps
 from tasks.evaluation import ranking
 from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.training.student import Distill
@@ -112,7 +113,8 @@ class BranchRunner:
         reference, recipe = self.reference, self.reference.recipe
         metric = metric_spec(recipe.goal, reference.prepared.dataset)
         training = TrainingInputs(reference.prepared, recipe.augment, metric)
-        inputs = StepInputs(reference.baseline, training, host="", goal=recipe.goal)
+        columns = column_steps(recipe.preprocess)
+        inputs = StepInputs(reference.baseline, training, host="", goal=recipe.goal, columns=columns)
         for step in steps:
             self.before = self.epochs
             checkpoint = self.trial.folder / f"{len(self.stages)}.pt"

@@ -15,14 +15,15 @@ from tasks.techniques.pruning import gradual
 from tasks.techniques.pruning.gradual import Gradual
 from tasks.training.distillation import DistillationSpec
 from tasks.training.recovery import Recover
+from tasks.training.simple.fit_spec import Fit
 from tasks.training.student import Distill
 
 BASELINE, CONTROL, FOUND = "baseline", "dense control", "found"
 """Names of candidates that are no branches of the recipe; those found by a search begin with FOUND."""
 if TYPE_CHECKING:
-    AnyStep = Technique | Plugin | Recover | Distill
+    AnyStep = Technique | Plugin | Recover | Distill | Fit
 else:
-    AnyStep = techniques.any_of(*techniques.TECHNIQUES, Gradual, Recover, Distill)
+    AnyStep = techniques.any_of(*techniques.TECHNIQUES, Gradual, Recover, Distill, Fit)
 
 
 class Branch(Spec):
@@ -31,8 +32,8 @@ class Branch(Spec):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.+-]*$", max_length=60)
     """Name of the candidate in tables, MLflow and the report."""
     steps: tuple[AnyStep, ...] = Field(min_length=1)
-    """Techniques and recoveries, in order; `distill` may come first. An export to ONNX is inserted where a step needs
-    it, and at the end."""
+    """Techniques and recoveries, in order; `distill` or `fit` may come first. An export to ONNX is inserted where a
+    step needs it, and at the end."""
 
     @field_validator("steps")
     @classmethod
@@ -43,8 +44,9 @@ class Branch(Spec):
     @model_validator(mode="after")
     def _distill_comes_first(self) -> Branch:
         for place, step in enumerate(self.steps):
-            if place and isinstance(step, Distill):
-                law = "must be the first step of its branch: its student begins anew, taught by the baseline"
+            if place and isinstance(step, Distill | Fit):
+                law = "must be the first step of its branch: its model begins anew"
+                law += ", taught by the baseline" if isinstance(step, Distill) else ""
                 raise ValueError(InputError(law, path=f"steps.{place}.step", value=step.step))
         return self
 
@@ -102,14 +104,16 @@ class Compress(Spec):
         return self
 
 
-def spec_of(step: AnyStep) -> Technique | Recover | Distill:
+def spec_of(step: AnyStep) -> Technique | Recover | Distill | Fit:
     """The step itself; for a plug-in, an instance of the user's technique that it names."""
     return step.technique() if isinstance(step, Plugin) else step
 
 
 def form_of(step: AnyStep) -> Literal["torch", "onnx"]:
-    """The form of model to which a step is applied: a torch network or an ONNX file."""
+    """The form of model to which a step is applied: a torch network or an ONNX file, such as a fit's answer."""
     spec = spec_of(step)
+    if isinstance(spec, Fit):
+        return "onnx"
     return spec.form if isinstance(spec, Technique) else "torch"
 
 

@@ -8,7 +8,10 @@ from tasks.compression.branch import AnyStep, spec_of
 from tasks.compression.compress import compress
 from tasks.compression.fine_tuning import distill, recover
 from tasks.core import Candidate, Context, Goal, Runner
+from tasks.data.tables.column_steps import ColumnStep
 from tasks.training.recovery import Recover
+from tasks.training.simple.fit_spec import Fit
+from tasks.training.simple.fit_table import fit_table
 from tasks.training.student import Distill
 from tasks.training.training_data import TrainingInputs
 
@@ -24,6 +27,8 @@ class StepInputs:
     """This host's name: results that depend on the host are cached for this host alone."""
     goal: Goal
     """Completes the knobs that a technique leaves to the goal."""
+    columns: tuple[ColumnStep, ...] = ()
+    """The recipe's steps for columns, which a fit of a simple model takes."""
 
 
 def run_step(
@@ -35,7 +40,7 @@ def run_step(
 
     Args:
         step: the step.
-        model: the candidate to which it is applied, of the form `branch.form_of(step)`. `distill` does not use it.
+        model: the candidate to which it is applied, of the form `branch.form_of(step)`; `distill` and `fit` begin anew.
         inputs: the baseline, the data, the host and the goal.
         context: the workspace, the checkpoint and the progress callback.
         runner: calls the verb.
@@ -46,6 +51,8 @@ def run_step(
         InputError: a knob is wrong.
     """
     spec = spec_of(step)
+    if isinstance(spec, Fit):
+        return runner.run(label, fit_table, inputs.training.prepared, spec, inputs.columns, context)
     if isinstance(spec, Distill):
         return runner.run(label, distill, inputs.baseline, spec, inputs.training, context)
     if isinstance(spec, Recover):

@@ -76,7 +76,7 @@ def _pick(kind: type[Kind], steps: tuple[PreprocessStep, ...]) -> Kind:
 
 
 def column_steps(steps: tuple[PreprocessStep, ...]) -> tuple[ColumnStep, ...]:
-    """The steps that act on columns, or on the target, of a table."""
+    """The steps that act on columns of a table."""
     return tuple(step for step in steps if not isinstance(step, Normalize | Unscaled))
 
 

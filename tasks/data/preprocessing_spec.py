@@ -16,7 +16,6 @@ from tasks.data.tables.column_steps import (
     Ordinal,
     Scale,
     TargetEncode,
-    TargetTransform,
     Tfidf,
 )
 
@@ -48,7 +47,6 @@ TABLE: tuple[type[Spec], ...] = (
     Ordinal,
     TargetEncode,
     Tfidf,
-    TargetTransform,
 )
 SUITED: dict[str, tuple[type[Spec], ...]] = {
     "images": (Normalize, Unscaled),
@@ -93,8 +91,6 @@ def _check_channels(step: PreprocessStep, dataset: Dataset, path: str) -> None:
             raise InputError(law, path=f"{path}.{name}", value=list(given))
     if isinstance(step, Scale) and dataset.kind == "array" and step.method in ("robust", "quantile"):
         raise InputError("suits tables only", path=f"{path}.method", value=step.method, nearest="standard")
-    if isinstance(step, TargetTransform) and dataset.task != "regression":
-        raise InputError("suits regression only", path=f"{path}.step", value=step.step)
 
 
 def _check_columns(step: PreprocessStep, dataset: Dataset, path: str) -> None:

@@ -17,26 +17,31 @@ class Selection:
     chosen: str
     """Digest of the product: a candidate that meets the goal, or the baseline."""
     meets_goal: bool
-    """False when no candidate meets the goal and the baseline is kept."""
+    """False when no candidate meets the goal and the baseline is kept for want of another."""
     reasons: dict[str, str]
     """Digest → why the candidate was or was not chosen, in one sentence."""
     front: tuple[str, ...]
     """The digests on the Pareto front of drop, latency and bytes."""
 
 
-def select(cards: Mapping[str, Scorecard], baseline: str, goal: Goal) -> Selection:
+def select(cards: Mapping[str, Scorecard], baseline: str, goal: Goal, baseline_may_win: bool = False) -> Selection:
     """Chooses the product from validation scorecards alone: the least cost, or one that is a tie and clearly better.
 
     Args:
         cards: validation scorecards by candidate digest, including the baseline's, without dense controls.
         baseline: the baseline's digest.
         goal: the user's goal.
+        baseline_may_win: whether the goal is met by the baseline itself where no other meets it: it was the best of
+            several models, and the recipe brings none.
     """
     flaws = {digest: flaw(card, goal) for digest, card in cards.items() if digest != baseline}
     feasible = [cards[digest] for digest, sentence in flaws.items() if sentence is None]
     front = pareto_front(list(cards.values()))
     if not feasible:
         reasons = {digest: sentence or "" for digest, sentence in flaws.items()}
+        if baseline_may_win and _beyond_limit(cards[baseline], goal) is None:
+            reasons[baseline] = "chosen: the best model is also the least costly of those within the margin"
+            return Selection(baseline, True, reasons, front)
         reasons[baseline] = "kept: no candidate meets the goal"
         return Selection(baseline, False, reasons, front)
     best = break_tie(feasible, pick(feasible, goal), goal)
@@ -101,6 +106,17 @@ def flaw(card: Scorecard, goal: Goal) -> str | None:
         return f"the drop is within {goal.max_drop:g} but not proven by {drop.estimate.n} examples{needed}"
     if (hurt := group_flaw(card, goal)) is not None:
         return hurt
+    if (beyond := _beyond_limit(card, goal)) is not None:
+        return beyond
+    if goal.minimize == "latency" and card.latency.verdict != "faster":
+        return f"not measurably faster than the baseline ({card.latency.words})"
+    if goal.minimize == "bytes" and card.size_ratio <= 1:
+        return "not smaller than the baseline"
+    return None
+
+
+def _beyond_limit(card: Scorecard, goal: Goal) -> str | None:
+    """The first limit on its costs that a candidate exceeds, in one sentence; None when it keeps them all."""
     for name, value, bound, low_is_good in (
         ("bytes", card.size.bytes, goal.limits.bytes, True),
         ("latency_ms", card.latency.median_ms, goal.limits.latency_ms, True),
@@ -108,10 +124,6 @@ def flaw(card: Scorecard, goal: Goal) -> str | None:
     ):
         if bound is not None and (value > bound if low_is_good else value < bound):
             return f"{name} is {value:.4g}, {'above' if low_is_good else 'below'} the limit {bound:g}"
-    if goal.minimize == "latency" and card.latency.verdict != "faster":
-        return f"not measurably faster than the baseline ({card.latency.words})"
-    if goal.minimize == "bytes" and card.size_ratio <= 1:
-        return "not smaller than the baseline"
     return None
 
 

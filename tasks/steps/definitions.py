@@ -20,6 +20,7 @@ from tasks.tracking import attach, close_run, open_run, record_child, record_tri
 from tasks.tracking.registered_profile import attach_profile
 from tasks.tracking.registry import register
 from tasks.training.baseline import fit, load_pretrained
+from tasks.training.simple.fit_table import fit_table
 
 # The task names are part of the cache keys, and Prefect's UI shows them.
 STEPS: Mapping[object, Task[..., Any]] = {
@@ -28,6 +29,7 @@ STEPS: Mapping[object, Task[..., Any]] = {
     recall_searches: cached_task(recall_searches, "remember", "search"),
     search_and_record: cached_task(search_and_record, "tune", "search"),
     fit: cached_task(fit, "fit", "train"),
+    fit_table: cached_task(fit_table, "fit_table", "train"),
     load_pretrained: cached_task(load_pretrained, "adopt", "train"),
     import_onnx: cached_task(import_onnx, "bring", "train"),
     compress: cached_task(compress, "compress", "compress"),

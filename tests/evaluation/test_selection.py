@@ -271,3 +271,13 @@ def test_the_front_worked_by_hand() -> None:
 def test_beating_the_baseline_takes_it_off_the_front() -> None:
     better = card("better", drop=-0.01, ratio=1.2, size=900)
     assert select(cards(better), "base", Goal()).front == ("better",)
+
+
+def test_the_best_of_several_models_may_be_the_product() -> None:
+    assert select(cards(BAD), "base", Goal()).meets_goal is False
+    choice = select(cards(BAD), "base", Goal(), baseline_may_win=True)
+    assert (choice.chosen, choice.meets_goal) == ("base", True)
+    assert choice.reasons["base"] == "chosen: the best model is also the least costly of those within the margin"
+    limited = Goal.model_validate({"limits": {"bytes": 10}})
+    assert select(cards(BAD), "base", limited, baseline_may_win=True).meets_goal is False
+    assert select(cards(FAST), "base", Goal(), baseline_may_win=True).chosen == "fast"

@@ -9,6 +9,44 @@ import torch
 from support.wrong_input import Code, Row, check_optimize, check_plan, model, saved, write
 
 ROWS = {
+    "family: unknown": Row(
+        "a.yaml: model.family: must be one of auto, linear, random_forest, extra_trees, hist_boosting, lightgbm, "
+        "xgboost, knn, but got 'lightgmb'; nearest valid choice: lightgbm",
+        recipe=model(family="lightgmb"),
+    ),
+    "family: takes no such argument": Row(
+        "a.yaml: model.arguments.n_estimator: LightGBM has no argument `n_estimator`; nearest valid choice: "
+        "n_estimators",
+        recipe=model(family="lightgbm", arguments={"n_estimator": 8}),
+    ),
+    "family: beside a factory": Row(
+        "a.yaml: model.factory: must be left out beside model.family, which is a simple model, but got "
+        "'tasks.architectures:mlp'",
+        recipe=model(family="linear", factory="tasks.architectures:mlp"),
+    ),
+    "family: arguments of several": Row(
+        "a.yaml: model.arguments: must be left out: auto fits several families",
+        recipe=model(family="auto", arguments={"n_estimators": 8}),
+    ),
+    "family: of a network": Row(
+        "a.yaml: model.balanced: suits simple models only, with model.family, but got True",
+        recipe=model(balanced=True),
+    ),
+    "family: trained in epochs": Row(
+        "a.yaml: train: must be left out: model.family is a simple model, which is never trained in epochs",
+        recipe={**model(family="linear"), "train": {"epochs": 3}},
+    ),
+    "family: a step for networks": Row(
+        "a.yaml: compress.branches.0.steps.0: needs a torch network, but branch 'cut' begins with the ONNX file of "
+        "model.family, but got 'channels'; nearest valid choice: one of clean, int8, fp16, weight_only, pack, trees, "
+        "leaves, calibrate",
+        recipe={**model(family="linear"), "compress": {"branches": [{"name": "cut", "steps": [{"step": "channels"}]}]}},
+    ),
+    "family: monotone in text": Row(
+        "a.yaml: model.monotone: linear model has no monotone columns; of the families, these can: hist_boosting, "
+        "lightgbm, xgboost",
+        recipe=model(family="linear", monotone={"a": 1}),
+    ),
     "factory: no such module": Row(
         "a.yaml: model.factory: must name a module that can be imported, from the current folder or "
         "installed, but got 'netz:linear'; nearest valid choice: nets:linear",

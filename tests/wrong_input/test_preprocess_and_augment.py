@@ -9,8 +9,8 @@ from support.wrong_input import IMAGES, Row, check_plan
 
 ROWS = {
     "step unknown in preprocess": Row(
-        "a.yaml: preprocess.0.step: must be one of normalize, impute, scale, one_hot, none, but got 'onehot'; "
-        "nearest valid choice: one_hot",
+        "a.yaml: preprocess.0.step: must be one of normalize, impute, clip, scale, normalize_rows, one_hot, ordinal, "
+        "target_encode, tfidf, none, but got 'onehot'; nearest valid choice: one_hot",
         recipe={"preprocess": [{"step": "onehot"}]},
     ),
     "step without a tag": Row(
@@ -21,12 +21,28 @@ ROWS = {
     ),
     "preprocess step for images": Row(
         "a.yaml: preprocess.0.step: does not suit tables, but got 'normalize'; nearest valid choice: "
-        "impute, scale, one_hot",
+        "impute, clip, scale, normalize_rows, one_hot, ordinal, target_encode, tfidf",
         recipe={"preprocess": [{"step": "normalize"}]},
     ),
     "preprocess step twice": Row(
         "a.yaml: preprocess.1.step: must not stand twice, but got 'scale'",
         recipe={"preprocess": [{"step": "scale"}, {"step": "scale"}]},
+    ),
+    "a step for a column that does not exist": Row(
+        "a.yaml: preprocess.0.columns: must name an input column, but got 'c'; nearest valid choice: a, b",
+        recipe={"preprocess": [{"step": "scale", "columns": ["c"]}]},
+    ),
+    "a step of text for numbers": Row(
+        "a.yaml: preprocess.0.columns: must name columns of text, but got 'a'",
+        recipe={"preprocess": [{"step": "one_hot", "columns": ["a"]}]},
+    ),
+    "a constant without a value": Row(
+        "a.yaml: preprocess.0.value: must be given for strategy constant; nearest valid choice: 0",
+        recipe={"preprocess": [{"step": "impute", "strategy": "constant"}]},
+    ),
+    "clipping from above to below": Row(
+        "a.yaml: preprocess.0.high: must be above low, but got 0.1",
+        recipe={"preprocess": [{"step": "clip", "low": 0.5, "high": 0.1}]},
     ),
     "mean for another number of channels": Row(
         "a.yaml: preprocess.0.mean: must hold one number for each of 3 channels, but got [0.5]",

@@ -110,14 +110,4 @@ class Tfidf(Spec):
     columns: tuple[str, ...] = Field(min_length=1)
 
 
-class TargetTransform(Spec):
-    """The target of a regression is transformed before a model learns it; the product answers in its own unit."""
-
-    step: Literal["target"] = "target"
-    method: Literal["log"] = "log"
-    """`log`: the logarithm of 1 + target, for targets above -1 with a long tail."""
-
-
-NumberStep = Impute | Clip | Scale
-TextStep = OneHot | Ordinal | TargetEncode | Tfidf
-ColumnStep = Impute | Clip | Scale | NormalizeRows | OneHot | Ordinal | TargetEncode | Tfidf | TargetTransform
+ColumnStep = Impute | Clip | Scale | NormalizeRows | OneHot | Ordinal | TargetEncode | Tfidf

@@ -1,0 +1,96 @@
+"""A simple model is fitted, converted and proven in one step; its file takes the raw columns."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from support import datasets, mixed_tables, runs
+
+from tasks.core import Candidate, InputError, Prepared, Store
+from tasks.data import input_layout
+from tasks.kernels.onnx import description, sessions
+from tasks.models.estimators.fit import predict_rows
+from tasks.training.simple.fit_spec import Fit
+from tasks.training.simple.fit_table import fit_pipeline, fit_table
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return runs.workspace(tmp_path).store
+
+
+def prepared_table(store: Store, classes: int = 3) -> Prepared:
+    """Numbers and text, and 300 rows in each split."""
+    parts: dict[Any, Any] = {}
+    for seed, split in enumerate(("train", "validation", "test", "calibration")):
+        table = mixed_tables.mixed_table(300, seed)
+        targets = mixed_tables.three_classes(table) if classes else mixed_tables.values_of(table)
+        parts[split] = (table, targets)
+    dataset = datasets.table_set(store, parts, classes)
+    return Prepared(dataset, "", {}, (len(dataset.columns),))
+
+
+def fitted(store: Store, prepared: Prepared, **knobs: Any) -> Candidate:
+    return fit_table(prepared, Fit.model_validate({"family": "lightgbm", **knobs}), (), runs.context_of(store))
+
+
+@pytest.mark.parametrize("family", ["linear", "lightgbm", "random_forest"])
+@pytest.mark.parametrize("classes", [3, 0])
+def test_the_file_answers_as_the_model(family: str, classes: int, store: Store) -> None:
+    prepared = prepared_table(store, classes)
+    candidate = fitted(store, prepared, family=family)
+    assert (candidate.form, candidate.lineage[0].technique) == ("onnx", "fit")
+    spec = Fit.model_validate({"family": family})
+    pipeline = fit_pipeline(prepared, spec, (), runs.context_of(store))
+    found = sessions.predict(store.path(candidate.content), input_layout.product_inputs(prepared, "test", store))
+    rows = store.get_frame(prepared.dataset.splits["test"].inputs)
+    np.testing.assert_allclose(found, predict_rows(pipeline, rows), rtol=1e-3, atol=1e-4)
+    record = store.get_json(str(candidate.lineage[0].record))
+    assert record["parity"][0]["n"] == 300
+    assert record["parity"][0]["passed"]
+
+
+def test_the_file_says_how_it_is_read_and_measured(store: Store) -> None:
+    prepared = prepared_table(store)
+    path = store.path(fitted(store, prepared, family="linear").content)
+    inputs, outputs = description.interface(path)
+    assert [tensor.name for tensor in inputs] == [column.name for column in prepared.dataset.columns]
+    assert [tensor.name for tensor in outputs] == ["label_", "probabilities"]  # a column is called label
+    said = description.metadata(path)
+    assert json.loads(said["classes"]) == ["class 0", "class 1", "class 2"]
+    assert json.loads(said[sessions.MEASURED]) == {"name": "probabilities", "form": "probabilities"}
+
+
+def test_the_same_fit_is_the_same_file(store: Store) -> None:
+    prepared = prepared_table(store)
+    first, again, other = (fitted(store, prepared, arguments={"n_estimators": count}) for count in (9, 9, 8))
+    assert first.content == again.content != other.content
+
+
+def test_settings_reach_the_library(store: Store) -> None:
+    prepared = prepared_table(store)
+    with pytest.raises(InputError, match=r"n_estimator.*nearest valid choice: n_estimators"):
+        fitted(store, prepared, arguments={"n_estimator": 3})
+    low = fitted(store, prepared_table(store, 0), quantile=0.1)
+    high = fitted(store, prepared_table(store, 0), quantile=0.9)
+    inputs = input_layout.product_inputs(prepared_table(store, 0), "test", store)
+    below, above = (sessions.predict(store.path(each.content), inputs) for each in (low, high))
+    assert below.mean() < above.mean()
+
+
+def test_a_column_that_32_bits_would_change_is_centred(store: Store) -> None:
+    rng = np.random.default_rng(0)
+    seconds = 1.7e9 + rng.integers(0, 86400, 400).astype(np.float64)
+    table, late = pd.DataFrame({"when": seconds}), (seconds % 86400 > 43200).astype(int)
+    dataset = datasets.table_set(store, {"train": (table, late), "validation": (table, late)}, 2)
+    column = dataset.columns[0].__class__("when", "number", center=1.7e9 + 43200)
+    prepared = Prepared(dataset.__class__(**{**vars(dataset), "columns": (column,)}), "", {}, (1,))
+    path = store.path(fitted(store, prepared).content)
+    assert description.interface(path)[0][0].dtype == "float64"
+    answers = sessions.predict(path, input_layout.product_inputs(prepared, "validation", store)).argmax(axis=1)
+    assert (answers == late).mean() > 0.99
