@@ -8,6 +8,7 @@ import onnx
 
 from tasks.conversion import onnx_export
 from tasks.core import Dataset
+from tasks.data.product_remarks import product_remarks
 from tasks.kernels.onnx import compose, preprocessing_graph
 
 
@@ -16,4 +17,4 @@ def dress(file: bytes, dataset: Dataset, fitted: dict[str, Any]) -> bytes:
     prefix = preprocessing_graph.image_prefix(dataset.input_shape, dataset.input_dtype, fitted)
     answer = compose.Answer("output", "logits", dataset.outputs)
     core, names = onnx.load_from_string(file), onnx_export.input_names(fitted)
-    return compose.join(prefix, core, "input", names, answer, onnx_export.remarks(dataset))
+    return compose.join(prefix, core, "input", names, answer, product_remarks(dataset))

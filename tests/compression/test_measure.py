@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,7 +25,7 @@ def check(store: Store, trained: float, scored: float, target: dict[str, float] 
     step = Step(
         changes.get("technique", "train"),
         1,
-        {"metric": asdict(MetricSpec("rmse" if target else "accuracy"))},
+        {"metric": MetricSpec("rmse" if target else "accuracy").record},
         None,
         record,
         None,

@@ -38,8 +38,7 @@ ROWS = {
     "step unknown": Row(
         "a.yaml: compress.branches.1.steps.0.step: must be one of channels, blocks, low_rank, weights, "
         "quantize_aware, clean, int8, fp16, weight_only, pack, trees, leaves, calibrate, gradual, recover, distill, "
-        "or your own as module:Class, "
-        "but got 'chanels'; nearest valid choice: channels",
+        "fit, or your own as module:Class, but got 'chanels'; nearest valid choice: channels",
         recipe=steps({"step": "chanels"}),
     ),
     "step that is text": Row(
