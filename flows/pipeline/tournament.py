@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 from flows.pipeline.run_context import Job
@@ -10,10 +11,11 @@ from flows.recipe.default_branches import tree_branches
 from flows.recipe.schema import Recipe
 from tasks.compression.branch import Branch, Compress
 from tasks.compression.measure import evaluation_data
-from tasks.core import Candidate, InputError, Prepared, Refusal
+from tasks.core import Candidate, Prepared, Refusal
 from tasks.data.preprocessing import column_steps
 from tasks.evaluation import evaluate
 from tasks.evaluation.metric_choice import metric_of, metric_spec
+from tasks.models.estimators.families import FAMILIES
 from tasks.models.model_spec import FamilyName
 from tasks.training.simple.fit_spec import Fit, fit_of
 from tasks.training.simple.fit_table import fit_table
@@ -28,7 +30,8 @@ class Entrant:
 
     family: FamilyName
     score: float
-    """The goal's metric on the validation split."""
+    """The goal's metric on the validation split, with the sign that makes higher better; -inf of a model that could
+    not be made, whose branch says why."""
 
 
 def settle_family(job: Job, prepared: Prepared) -> Job:
@@ -37,14 +40,15 @@ def settle_family(job: Job, prepared: Prepared) -> Job:
     A recipe whose family is not `auto` stays as it is.
 
     Raises:
+        InputError: the data or a setting is wrong.
         Refusal: no family could be fitted.
     """
     if job.recipe.model.family != "auto":
         return job
     entrants = sorted(run_tournament(job, prepared), key=lambda each: -each.score)
-    if not entrants:
-        raise Refusal(f"none of the families {', '.join(ENTRANTS)} could be fitted to {prepared.dataset.source}")
     best, *others = entrants
+    if best.score == -math.inf:
+        raise Refusal(f"none of the families {', '.join(ENTRANTS)} could be fitted to {prepared.dataset.source}")
     model = job.recipe.model.model_copy(update={"family": best.family})
     recipe = job.recipe.model_copy(update={"model": model})
     if not (recipe.compress and recipe.compress.branches):
@@ -54,9 +58,10 @@ def settle_family(job: Job, prepared: Prepared) -> Job:
 
 
 def run_tournament(job: Job, prepared: Prepared) -> list[Entrant]:
-    """Fits every family that suits the data, and scores it on validation; higher is better.
+    """Fits every family that can do what the recipe asks, and scores it on validation.
 
-    A family that refuses the data or the settings is left out.
+    Raises:
+        InputError: the data or a setting is wrong.
     """
     import numpy as np
 
@@ -64,9 +69,12 @@ def run_tournament(job: Job, prepared: Prepared) -> list[Entrant]:
     metric = metric_of(metric_spec(recipe.goal, prepared.dataset))
     examples = evaluation_data(prepared, "validation", job.store)
     for family in ENTRANTS:
+        if recipe.model.quantile is not None and FAMILIES[family].quantile is None:
+            continue
         try:
             fitted = fit_family(job, prepared, family)
-        except (InputError, Refusal):
+        except Refusal:
+            found.append(Entrant(family, -math.inf))
             continue
         outputs, _ = evaluate.run_file(job.store.path(fitted.content), examples.inputs, recipe.runtime)
         score = float(metric.weighted(outputs, examples.targets)(np.ones((len(outputs), 1)))[0])
