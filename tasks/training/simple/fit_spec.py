@@ -34,5 +34,5 @@ class Fit(Spec):
 
 def fit_of(model: ModelSpec, seed: int) -> Fit:
     """The fit of a recipe's model, whose family must be named and not `auto`."""
-    knobs = model.model_dump(include={"family", "arguments", "balanced", "quantile", "monotone"})
-    return Fit.model_validate({**knobs, "seed": seed})
+    knobs = model.model_dump(include={"family", "arguments", "balanced", "quantile", "monotone"}, exclude_defaults=True)
+    return Fit.model_validate(knobs | ({"seed": seed} if seed else {}))  # a step's title has only what was set
