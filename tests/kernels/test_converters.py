@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from lightgbm import LGBMRegressor
+from sklearn.datasets import load_breast_cancer
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from tasks.kernels.estimators.agreement import compare_answers
 from tasks.kernels.estimators.conversion import RawInput, convert_estimator
@@ -49,3 +51,17 @@ def test_the_libraries_own_functions_come_back() -> None:
     with pytest.raises(Unconvertible):
         convert_estimator(LGBMRegressor(), [RawInput("rows", "float32", 2)])  # it is not fitted
     assert (tree_ensemble.add_node, LightGbm.dump_booster_model) == before
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_thresholds_of_histogram_boosting_are_rounded_down(seed: int) -> None:
+    """With thresholds rounded to the nearest float32, one or two of these rows get another answer."""
+    rows, targets = load_breast_cancer(return_X_y=True)
+    rows = rows.astype(np.float32)
+    train = np.random.default_rng(seed).permutation(len(rows))[:250]
+    model = HistGradientBoostingClassifier(max_iter=80, random_state=seed).fit(rows[train], targets[train])
+    inputs = [RawInput("x", "float32", rows.shape[1])]
+    graph = convert_estimator(model, inputs, ["benign", "malignant"]).SerializeToString()
+    found = compare_answers(model, graph, rows, inputs, ["benign", "malignant"])
+    assert (found.count, found.rows) == (569, ())
+    assert found.largest < 1e-6

@@ -1,7 +1,8 @@
 """Converters: what skl2onnx has to learn (boosted trees, the house's transformers), and what is mended in its own.
 
 - The flag for missing values of HistGradientBoosting becomes an integer, which protobuf asks for.
-- LightGBM's thresholds are rounded down to float32: a float32 value is at most the threshold exactly where it was.
+- Thresholds of LightGBM's and scikit-learn's trees are rounded down to float32: a float32 value is at most the
+  threshold exactly where it was.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def mended_converters() -> Iterator[None]:
     register_converters()
     with _patching:
         add_node, dump = tree_ensemble.add_node, LightGbm.dump_booster_model
-        tree_ensemble.add_node = _with_integer_flags(add_node)
+        tree_ensemble.add_node = _with_exact_nodes(add_node)
         LightGbm.dump_booster_model = _with_float32_thresholds(dump)
         try:
             yield
@@ -45,7 +46,7 @@ def float32_below(threshold: float) -> float:
     return float(np.nextafter(rounded, np.float32(-np.inf))) if float(rounded) > threshold else float(rounded)
 
 
-def _with_integer_flags(add_node: Callable[..., None]) -> Callable[..., None]:
+def _with_exact_nodes(add_node: Callable[..., None]) -> Callable[..., None]:
     signature = inspect.signature(add_node)
 
     @wraps(add_node)
@@ -53,6 +54,8 @@ def _with_integer_flags(add_node: Callable[..., None]) -> Callable[..., None]:
         bound = signature.bind(*given, **named)
         flag = bound.arguments.get("nodes_missing_value_tracks_true", 0)
         bound.arguments["nodes_missing_value_tracks_true"] = int(flag)
+        if bound.arguments["mode"] == "BRANCH_LEQ":
+            bound.arguments["value"] = float32_below(bound.arguments["value"])
         add_node(*bound.args, **bound.kwargs)
 
     return added
