@@ -1,4 +1,4 @@
-"""Preprocessing: fitted on the train split only; applied in NumPy and torch here, and in the product's ONNX graph."""
+"""Preprocessing: fitted on the train split only; applied in torch or by a graph here, and in the product's graph."""
 
 from __future__ import annotations
 

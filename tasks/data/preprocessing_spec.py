@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
 from tasks.core import Dataset, InputError, Spec, nearest_choice
-from tasks.data.tables.column_steps import (
-    Clip,
-    ColumnStep,
-    Impute,
-    NormalizeRows,
-    OneHot,
-    Ordinal,
-    Scale,
-    TargetEncode,
-    Tfidf,
-)
+from tasks.data.tables.column_steps import Clip, ColumnStep, Impute, Scale
 
 
 class Normalize(Spec):
@@ -38,20 +28,10 @@ class Unscaled(Spec):
     step: Literal["none"] = "none"
 
 
-TABLE: tuple[type[Spec], ...] = (
-    Impute,
-    Clip,
-    Scale,
-    NormalizeRows,
-    OneHot,
-    Ordinal,
-    TargetEncode,
-    Tfidf,
-)
 SUITED: dict[str, tuple[type[Spec], ...]] = {
     "images": (Normalize, Unscaled),
     "array": (Scale, Unscaled),
-    "table": (*TABLE, Unscaled),
+    "table": (*get_args(ColumnStep), Unscaled),
 }
 """Kind of data → the steps that suit it."""
 PreprocessStep = Annotated[Normalize | ColumnStep | Unscaled, Field(discriminator="step")]

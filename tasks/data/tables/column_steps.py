@@ -71,7 +71,11 @@ class NormalizeRows(Spec):
     """Which norm becomes 1."""
 
 
-class OneHot(Spec):
+class TextStep(Spec):
+    """A step by which text columns become numbers."""
+
+
+class OneHot(TextStep):
     """Text columns: one feature for each category that train has; other categories give zeros only."""
 
     step: Literal["one_hot"] = "one_hot"
@@ -82,14 +86,14 @@ class OneHot(Spec):
     columns: Columns = None
 
 
-class Ordinal(Spec):
+class Ordinal(TextStep):
     """Text columns: the number of a category, in the order of the alphabet; -1 for categories that train lacks."""
 
     step: Literal["ordinal"] = "ordinal"
     columns: Columns = None
 
 
-class TargetEncode(Spec):
+class TargetEncode(TextStep):
     """Text columns: the mean target of a category, shrunk towards the mean of all (Micci-Barreca 2001).
 
     On the train split, each row's mean comes from other folds than its own.
@@ -101,7 +105,7 @@ class TargetEncode(Spec):
     columns: Columns = None
 
 
-class Tfidf(Spec):
+class Tfidf(TextStep):
     """Text columns of words: the weight of each word in a text (TF-IDF)."""
 
     step: Literal["tfidf"] = "tfidf"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from tasks.core import Column, Spec
 from tasks.data.tables.column_steps import (
@@ -21,12 +21,15 @@ from tasks.data.tables.column_steps import (
     Ordinal,
     Scale,
     TargetEncode,
+    TextStep,
     Tfidf,
 )
 
 if TYPE_CHECKING:
     import numpy as np
     from sklearn.compose import ColumnTransformer
+
+Kind = TypeVar("Kind", bound=Spec)
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def number_chain(name: str, steps: Sequence[ColumnStep], needs: ColumnNeeds) -> 
     """The transformers of a number column, in order: impute, clip, scale; empty for one that stays as it is."""
     from sklearn.impute import SimpleImputer
 
-    impute, clip, scale = _impute_for(name, steps), _clip_for(name, steps), _scale_for(name, steps)
+    impute, clip, scale = _step_for(name, Impute, steps), _step_for(name, Clip, steps), _step_for(name, Scale, steps)
     impute = impute or (Impute() if needs.imputed else None)
     scale = (scale or Scale()) if needs.scaled else None
     chain: list[Any] = []
@@ -103,7 +106,7 @@ def number_chain(name: str, steps: Sequence[ColumnStep], needs: ColumnNeeds) -> 
 
 def is_unscaled(name: str, steps: Sequence[ColumnStep]) -> bool:
     """Whether the recipe says that a number column is not scaled."""
-    scale = _scale_for(name, steps)
+    scale = _step_for(name, Scale, steps)
     return scale is not None and scale.method == "none"
 
 
@@ -130,11 +133,11 @@ def _text_blocks(
     columns: Sequence[Column], steps: Sequence[ColumnStep], needs: ColumnNeeds, train: Mapping[str, np.ndarray]
 ) -> list[tuple[Any, ...]]:
     """(name, transformer, columns) for each way in which text columns become numbers."""
-    ways: dict[ColumnStep, list[str]] = {}
-    usual: ColumnStep = OneHot() if needs.encoding == "one_hot" else Ordinal()
+    ways: dict[TextStep, list[str]] = {}
+    usual: TextStep = OneHot() if needs.encoding == "one_hot" else Ordinal()
     for column in columns:
         if column.kind == "category":
-            ways.setdefault(_text_step(column.name, steps) or usual, []).append(column.name)
+            ways.setdefault(_step_for(column.name, TextStep, steps) or usual, []).append(column.name)
     blocks: list[tuple[Any, ...]] = []
     for at, (step, names) in enumerate(ways.items()):
         if isinstance(step, Tfidf):  # it takes one column of texts
@@ -144,7 +147,7 @@ def _text_blocks(
     return blocks
 
 
-def _encoder(step: ColumnStep, values: Sequence[np.ndarray]) -> Any:
+def _encoder(step: TextStep, values: Sequence[np.ndarray]) -> Any:
     import numpy as np
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
@@ -176,30 +179,9 @@ def _joined(chain: list[Any]) -> Any:
     return make_pipeline(*chain) if chain else "passthrough"
 
 
-def _suited(name: str, kinds: tuple[type[Spec], ...], steps: Sequence[ColumnStep]) -> Any:
-    """The step of one of these kinds for a column: the last that names it, else the last for all columns."""
-    suited = [step for step in steps if isinstance(step, kinds)]
+def _step_for(name: str, kind: type[Kind], steps: Sequence[ColumnStep]) -> Kind | None:
+    """The step of one kind for a column: the last that names it, else the last for all columns."""
+    suited = [step for step in steps if isinstance(step, kind)]
     own = [step for step in suited if name in (getattr(step, "columns", None) or ())]
     general = [step for step in suited if getattr(step, "columns", None) is None]
     return next(iter([*reversed(own), *reversed(general)]), None)
-
-
-def _impute_for(name: str, steps: Sequence[ColumnStep]) -> Impute | None:
-    found: Impute | None = _suited(name, (Impute,), steps)
-    return found
-
-
-def _clip_for(name: str, steps: Sequence[ColumnStep]) -> Clip | None:
-    found: Clip | None = _suited(name, (Clip,), steps)
-    return found
-
-
-def _scale_for(name: str, steps: Sequence[ColumnStep]) -> Scale | None:
-    found: Scale | None = _suited(name, (Scale,), steps)
-    return found
-
-
-def _text_step(name: str, steps: Sequence[ColumnStep]) -> OneHot | Ordinal | TargetEncode | Tfidf | None:
-    """The step by which a text column becomes numbers."""
-    found: OneHot | Ordinal | TargetEncode | Tfidf | None = _suited(name, (OneHot, Ordinal, TargetEncode, Tfidf), steps)
-    return found

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from tasks.kernels.estimators.conversion import RawInput
+
 BATCH = 8192
 """Rows of one run of the graph."""
 
@@ -47,7 +49,7 @@ def fit_columns(
     Raises:
         InputError: with `unscaled`, a column holds text or a missing number.
     """
-    from tasks.kernels.estimators.conversion import RawInput, convert_estimator
+    from tasks.kernels.estimators.conversion import convert_estimator
 
     columns = tuple(_unscaled(each) if unscaled or is_unscaled(each.name, steps) else each for each in dataset.columns)
     names, train = [column.name for column in columns], model_columns(frame, columns)
@@ -56,11 +58,7 @@ def fit_columns(
     needs = ColumnNeeds(scaled=False, imputed=False) if unscaled else ColumnNeeds()
     transformer = make_transformer(dataset.columns, () if unscaled else steps, needs, train, dataset.is_matrix)
     transformer.fit(as_rows(train, names, dataset.is_matrix), targets)
-    if dataset.is_matrix:
-        inputs = [RawInput(dataset.input_name, "float32", len(names))]
-    else:
-        inputs = [RawInput(each.name, "string" if each.kind == "category" else "float32") for each in dataset.columns]
-    graph = convert_estimator(transformer, inputs)
+    graph = convert_estimator(transformer, raw_inputs(dataset))
     features = transformer.get_feature_names_out(names if dataset.is_matrix else None)
     more = ({"raw": True} if unscaled else {}) | ({"matrix": dataset.input_name} if dataset.is_matrix else {})
     return {
@@ -82,6 +80,15 @@ def as_rows(columns: Mapping[str, np.ndarray], names: Sequence[str], is_matrix: 
     return pd.DataFrame({name: columns[name] for name in names})
 
 
+def raw_inputs(dataset: Dataset) -> list[RawInput]:
+    """The inputs of a converted graph: each column, or all side by side where the table has one input."""
+    from tasks.kernels.estimators.conversion import RawInput
+
+    if dataset.is_matrix:
+        return [RawInput(dataset.input_name, "float32", len(dataset.columns))]
+    return [RawInput(each.name, "string" if each.kind == "category" else "float32") for each in dataset.columns]
+
+
 def _unscaled(column: Column) -> Column:
     """A column whose values stay as they are: nothing is subtracted, though it is a float64 input where it was."""
     return column if column.center is None else replace(column, center=0.0)
@@ -94,8 +101,6 @@ def table_features(frame: pd.DataFrame, fitted: Mapping[str, Any]) -> np.ndarray
         frame: the raw columns, as in a split of a Dataset.
         fitted: what `fit_columns` returned.
     """
-    import numpy as np
-
     from tasks.kernels.onnx import sessions
 
     names = [column["name"] for column in fitted["columns"]]
@@ -103,7 +108,7 @@ def table_features(frame: pd.DataFrame, fitted: Mapping[str, Any]) -> np.ndarray
         frame, [Column(each["name"], each["kind"], center=each["center"]) for each in fitted["columns"]]
     )
     if "matrix" in fitted:
-        inputs = {fitted["matrix"]: np.stack([columns[name] for name in names], axis=1)}
+        inputs = {fitted["matrix"]: as_rows(columns, names, True)}
     else:
         inputs = {name: columns[name][:, None] for name in names}
     return sessions.predict(base64.b64decode(fitted["graph"]), inputs, BATCH)

@@ -14,7 +14,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from tasks.kernels.onnx.compose import rename_tensors
-from tasks.kernels.onnx.raw_inputs import centre_inputs
+from tasks.kernels.onnx.raw_inputs import centers_of_inputs, centre_inputs
 
 OPSET = 20
 """Version of the main operator set: the one that torch's exporter writes, so both parts of a product agree."""
@@ -105,7 +105,8 @@ def table_prefix(fitted: Mapping[str, Any], wanted: str = "float32", batch: int 
         batch: as in `image_prefix`.
     """
     model = onnx.load_from_string(base64.b64decode(fitted["graph"]))
-    graph = centre_inputs(model, _centers(fitted)).graph
+    centers = {column["name"]: column["center"] for column in fitted["columns"]}
+    graph = centre_inputs(model, centers_of_inputs(centers, fitted.get("matrix"))).graph
     new = {tensor.name: f"input_{index}" for index, tensor in enumerate(graph.input)}
     new[graph.output[0].name] = "features" if wanted == "float32" else "joined"
     rename_tensors(graph, new)
@@ -117,15 +118,6 @@ def table_prefix(fitted: Mapping[str, Any], wanted: str = "float32", batch: int 
         first = tensor.type.tensor_type.shape.dim[0]
         first.CopyFrom(helper.make_tensor_value_info("", TensorProto.FLOAT, [batch]).type.tensor_type.shape.dim[0])
     return _model(nodes, list(graph.input), outputs, list(graph.initializer))
-
-
-def _centers(fitted: Mapping[str, Any]) -> dict[str, list[float]]:
-    """Name of an input that is centred → the centers of its columns."""
-    columns = fitted["columns"]
-    if "matrix" not in fitted:
-        return {each["name"]: [each["center"]] for each in columns if each["center"] is not None}
-    is_centred = any(each["center"] is not None for each in columns)
-    return {fitted["matrix"]: [each["center"] or 0.0 for each in columns]} if is_centred else {}
 
 
 def _chain(start: str, steps: Sequence[tuple[str, str, dict[str, Any]]]) -> list[Any]:

@@ -9,6 +9,19 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 
+def centers_of_inputs(centers: Mapping[str, float | None], matrix: str | None) -> dict[str, list[float]]:
+    """Name of an input that is centred → the centers of its columns.
+
+    Args:
+        centers: column → its center; None for one that is not centred.
+        matrix: name of the one input for all columns, in this order; None where each column is an input.
+    """
+    if matrix is None:
+        return {name: [center] for name, center in centers.items() if center is not None}
+    is_centred = any(center is not None for center in centers.values())
+    return {matrix: [center or 0.0 for center in centers.values()]} if is_centred else {}
+
+
 def centre_inputs(model: onnx.ModelProto, centers: Mapping[str, Sequence[float]]) -> onnx.ModelProto:
     """A copy whose named inputs are float64; a center, (columns,), is subtracted from each, and the rest is rounded.
 

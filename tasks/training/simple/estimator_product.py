@@ -8,22 +8,14 @@ from typing import TYPE_CHECKING, Any
 from tasks.core import Dataset, Parity, Prepared, Refusal, Store
 from tasks.data import input_layout
 from tasks.data.product_remarks import product_remarks
+from tasks.data.tables.table_preprocessing import raw_inputs
 from tasks.training.simple.table_rows import rows_of
 
 if TYPE_CHECKING:
-    from tasks.kernels.estimators.conversion import RawInput
+    pass
 
 NAMED = 5
 """Most rows that a refusal names."""
-
-
-def raw_inputs(dataset: Dataset) -> list[RawInput]:
-    """The inputs of a converted estimator: each column, or all side by side where the table has one input."""
-    from tasks.kernels.estimators.conversion import RawInput
-
-    if dataset.is_matrix:
-        return [RawInput(dataset.input_name, "float32", len(dataset.columns))]
-    return [RawInput(each.name, "string" if each.kind == "category" else "float32") for each in dataset.columns]
 
 
 def serialize_estimator(graph: Any, dataset: Dataset) -> bytes:
@@ -32,15 +24,14 @@ def serialize_estimator(graph: Any, dataset: Dataset) -> bytes:
     It takes raw columns, and its metadata say how it is read and measured.
     """
     from tasks.kernels.onnx import compose, sessions
-    from tasks.kernels.onnx.raw_inputs import centre_inputs
+    from tasks.kernels.onnx.raw_inputs import centers_of_inputs, centre_inputs
 
-    centers = {each.name: [each.center] for each in dataset.columns if each.center is not None}
-    if dataset.is_matrix and centers:
-        centers = {dataset.input_name: [each.center or 0.0 for each in dataset.columns]}
+    centers = {each.name: each.center for each in dataset.columns}
+    centred = centre_inputs(graph, centers_of_inputs(centers, dataset.input_name if dataset.is_matrix else None))
     name = graph.graph.output[-1].name
     measured = sessions.MeasuredOutput(name, "probabilities" if dataset.classes else "rows")
     layout = input_layout.layout_remarks(input_layout.layout_of_table(dataset), dataset)
-    return compose.label(centre_inputs(graph, centers), product_remarks(dataset) | layout | measured.remark)
+    return compose.label(centred, product_remarks(dataset) | layout | measured.remark)
 
 
 def prove_product(pipeline: Any, graph: Any, prepared: Prepared, store: Store) -> Parity:

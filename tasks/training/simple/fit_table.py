@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any
 from tasks.core import Candidate, Context, Prepared, Refusal, Step
 from tasks.data.tables.column_steps import ColumnStep
 from tasks.data.tables.column_transformer import ColumnNeeds, make_transformer
+from tasks.data.tables.table_preprocessing import raw_inputs
 from tasks.kernels.host.measurement_lock import shared_use
-from tasks.training.simple.estimator_product import prove_product, raw_inputs, serialize_estimator
+from tasks.training.simple.estimator_product import prove_product, serialize_estimator
 from tasks.training.simple.fit_spec import Fit
 from tasks.training.simple.table_rows import rows_of
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-
     from tasks.models.estimators.families import ModelSetting, Task
 
 VERSION = 1
@@ -68,25 +66,10 @@ def fit_table(prepared: Prepared, spec: Fit, steps: Sequence[ColumnStep], contex
 
 def fit_pipeline(prepared: Prepared, spec: Fit, steps: Sequence[ColumnStep], context: Context) -> Any:
     """The fitted scikit-learn Pipeline of a spec. Raises InputError as `fit_table` does."""
-    train, validation = (rows_of(prepared, split, context.store) for split in ("train", "validation"))
-    return fit_rows(train, validation, prepared, spec, steps)
-
-
-def fit_rows(
-    train: tuple[pd.DataFrame, np.ndarray],
-    validation: tuple[pd.DataFrame, np.ndarray] | None,
-    prepared: Prepared,
-    spec: Fit,
-    steps: Sequence[ColumnStep],
-) -> Any:
-    """As `fit_pipeline`, on given rows: columns and targets, as `table_rows.rows_of` gives them.
-
-    Args:
-        validation: None: boosting takes the family's usual number of rounds.
-    """
     from tasks.models.estimators.families import FAMILIES
     from tasks.models.estimators.fit import fit_estimator
 
+    train, validation = (rows_of(prepared, split, context.store) for split in ("train", "validation"))
     dataset, family = prepared.dataset, FAMILIES[spec.family]
     setting = setting_of(spec, dataset.task)
     needs = ColumnNeeds(family.scaled, family.imputed, family.encoding)
