@@ -9,6 +9,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
+from flows.pipeline.own_models import settle_model
 from flows.pipeline.pipeline import count_steps
 from flows.recipe.loading import load_recipe
 from flows.recipe.schema import Recipe
@@ -44,6 +45,7 @@ def optimize(recipe: Recipe | str, overrides: list[str] | None = None) -> Outcom
     """
     settled = load_recipe(Path(recipe), overrides) if isinstance(recipe, str) else recipe
     workspace = environment.prepare_environment()
+    settled = settle_model(settled)
     runner = PrefectRunner(workspace, make_console(), total=count_steps(settled))
     outcome = run_job(settled, workspace, runner)
     file = outcome.folder / "report.html"

@@ -60,10 +60,13 @@ def prefect_server() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def short_timing() -> Iterator[None]:
     """Latency is measured for a moment only: these tests look at everything but its precision."""
+    from tasks.compression import library_comparison
     from tasks.evaluation import evaluate
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluate, "SECONDS", 0.1)
+        patch.setattr(library_comparison, "SECONDS", 0.05)
+        patch.setattr(library_comparison, "PROCESSES", 2)
         yield
 
 

@@ -79,6 +79,9 @@ def predict(
         Path | None, typer.Option(help="A .csv, .parquet or .json file for names, answers and probabilities.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print records as JSON instead of answers.")] = False,
+    reasons: Annotated[
+        int, typer.Option(min=0, help="For a table: name so many columns that moved each answer most.")
+    ] = 0,
 ) -> None:
     """The registered champion's answers for a file of examples, through ONNX Runtime."""
     from flows.cli.predict import check_output, predict_file, records_of, write_predictions
@@ -89,7 +92,7 @@ def predict(
     with with_recipe_file(conf):
         if output is not None:
             check_output(output)
-        found = predict_file(load_recipe(conf), inputs, environment.prepare_environment())
+        found = predict_file(load_recipe(conf), inputs, environment.prepare_environment(), reasons)
     if output is not None:
         write_predictions(found, output)
         typer.echo(f"{len(found.names):,} predictions in {output}")

@@ -10,12 +10,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.tree import Tree
 
-from flows.cli.plan_search import add_search, full_search, max_minutes, space_lines
+from flows.cli.plan_search import (
+    add_search,
+    add_training_search,
+    full_search,
+    max_minutes,
+    space_lines,
+    trial_seconds,
+)
 from flows.pipeline.branches import control_branches
-from flows.pipeline.tournament import ENTRANTS
+from flows.pipeline.own_models import keep_columns, own_words, settle_model
+from flows.pipeline.tournament import ENTRANTS, MINUTES
 from flows.recipe.data_checks import check_model_file, check_recipe
+from flows.recipe.data_defaults import fill_defaults
 from flows.recipe.default_branches import branches_of
-from flows.recipe.default_training import fill_training
 from flows.recipe.schema import Recipe
 from flows.results import data_profile
 from tasks.compression.branch import Compress, is_training, step_title
@@ -23,9 +31,10 @@ from tasks.conversion import onnx_import
 from tasks.core import Context, Prepared, Store, Workspace, canonical_json
 from tasks.data import ingestion, preprocessing
 from tasks.evaluation.metric_choice import metric_of, metric_spec
-from tasks.models.factory import build_network, complete_factory, default_architecture
+from tasks.models.factory import architecture_of, build_network, complete_factory
 from tasks.search.search_spec import Search
 from tasks.training.distillation import DistillationSpec
+from tasks.training.simple.ensemble_spec import ensemble_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,6 +50,8 @@ class Plan:
     """Estimated seconds of one epoch on this machine; 0 for an ONNX file, which is not trained."""
     parameters: int
     """Number of parameters of the baseline."""
+    trial_seconds: float = 0.0
+    """Estimated seconds of one trial of a search for a simple model; 0 without one."""
     data: tuple[str, ...] = ()
     """What was understood of the data, as lines of text."""
     doubts: tuple[str, ...] = ()
@@ -55,18 +66,20 @@ def plan_run(recipe: Recipe, workspace: Workspace) -> Plan:
     Raises:
         InputError: as `optimize` raises before it trains.
     """
+    recipe = settle_model(recipe)
     check_model_file(recipe)
     store = workspace.store
     dataset = ingestion.ingest(recipe.data, ingestion.source_stamp(recipe.data), Context(workspace))
-    prepared = preprocessing.preprocess(dataset, recipe.preprocess, store, recipe.target_unit)
-    recipe = fill_training(recipe, dataset.splits["train"].count)
+    dataset = keep_columns(recipe, dataset)
+    prepared = preprocessing.preprocess(dataset, recipe.preprocess, store, recipe.target_unit, recipe.text_encoding)
+    recipe = fill_defaults(recipe, dataset)
     if recipe.model.file is not None:
         prepared = onnx_import.arrange_inputs(prepared, recipe.model.file, bool(recipe.preprocess), store)
     check_recipe(recipe, prepared, store)
     return replace(
         plan_model(recipe, prepared, store),
-        data=tuple(data_profile.profile_lines(dataset, store)),
-        doubts=tuple(data_profile.doubts(dataset, store, recipe.goal.metric)),
+        data=tuple(data_profile.profile_lines(prepared.dataset, store)),
+        doubts=tuple(data_profile.doubts(dataset, store, recipe.goal.metric, recipe.preprocess)),
     )
 
 
@@ -74,8 +87,8 @@ def plan_model(recipe: Recipe, prepared: Prepared, store: Store) -> Plan:
     """The plan of a recipe that has been checked: what its model costs."""
     if recipe.model.file is not None:
         return plan_file(recipe, prepared, store)
-    if recipe.model.family is not None:
-        return Plan(recipe, prepared, 0.0, 0)
+    if recipe.model.is_simple:
+        return Plan(recipe, prepared, 0.0, 0, trial_seconds(recipe, prepared, store) if recipe.search else 0.0)
     network = build_network(*complete_factory(recipe.model, prepared))
     seconds = seconds_per_example(network, prepared, recipe) * prepared.dataset.splits["train"].count
     return Plan(recipe, prepared, seconds, sum(weight.numel() for weight in network.parameters()))
@@ -155,9 +168,17 @@ def show_plan(plan: Plan, console: Console) -> None:
 def add_baseline(tree: Tree, plan: Plan) -> None:
     """Adds the lines of the search over training values and of the baseline."""
     recipe = plan.recipe
+    if recipe.search and recipe.is_searched:
+        add_training_search(tree, recipe, recipe.search)
+    if recipe.search and recipe.model.is_simple and "model.family" in recipe.search.space:
+        tree.add("fit the best of them")
+        return
     if recipe.model.family is not None:
         what = f"each of {', '.join(ENTRANTS)}; the best on validation is the baseline"
-        tree.add(f"fit {what if recipe.model.family == 'auto' else recipe.model.family}")
+        tree.add(escape(own_words(recipe) or f"fit {what if recipe.model.family == 'auto' else recipe.model.family}"))
+        return
+    if recipe.model.ensemble is not None:
+        tree.add(escape(f"fit {step_title(ensemble_of(recipe.model, recipe.train.seed))}"))
         return
     if recipe.model.file is not None:
         file = f"[cyan]{recipe.model.file}[/], {plan.parameters:,} parameters"
@@ -165,13 +186,11 @@ def add_baseline(tree: Tree, plan: Plan) -> None:
         for line in plan.interface:
             loaded.add(escape(line))
         return
-    factory = recipe.model.factory or default_architecture(plan.prepared)
+    factory = architecture_of(recipe.model, plan.prepared)
     network = f"[cyan]{factory}[/], {plan.parameters:,} parameters"
     if recipe.model.weights is not None:
         tree.add(f"load {network} from {recipe.model.weights}")
         return
-    if recipe.search:
-        add_search(tree, "tune", recipe.search, [f"{path}: {domain}" for path, domain in recipe.search.space.items()])
     tree.add(f"train {network}: at most {recipe.train.epochs} epochs")
 
 
@@ -179,6 +198,11 @@ def add_branches(tree: Tree, plan: Plan) -> None:
     """Adds a line for each branch with its steps, then the dense controls, then the search for branches."""
     if plan.recipe.model.family == "auto" and not (plan.recipe.compress and plan.recipe.compress.branches):
         tree.add("compress: the other models, and fewer trees of each")
+        return
+    search = plan.recipe.search
+    is_open = search is not None and plan.recipe.model.is_simple and "model.family" in search.space
+    if is_open and not (plan.recipe.compress and plan.recipe.compress.branches):
+        tree.add("compress: smaller forms of the family that the search finds, and a linear model")
         return
     compress = branches_of(plan.recipe)
     default = not (plan.recipe.compress and plan.recipe.compress.branches)
@@ -188,8 +212,8 @@ def add_branches(tree: Tree, plan: Plan) -> None:
     for branch in control_branches(compress.branches):
         branches.add(f"[dim]{branch.name}: " + " → ".join(map(step_title, branch.steps)))
     if compress.search:
-        search = full_search(plan.recipe)
-        add_search(branches, "search for more", search, list(space_lines(search.space)))
+        more = full_search(plan.recipe)
+        add_search(branches, "search for more", more, list(space_lines(more.space)))
 
 
 def describe_cost(plan: Plan) -> str:
@@ -197,10 +221,13 @@ def describe_cost(plan: Plan) -> str:
     recipe, compress = plan.recipe, branches_of(plan.recipe)
     recovered = recoveries(compress)
     parts = [] if recipe.model.is_trained else [epochs_of("training", recipe.train.epochs, plan)]
-    if recipe.search and not recipe.model.is_trained:
+    if recipe.search and recipe.is_searched:
         parts.append(cost_of_search(recipe.search, plan))
     parts.append(epochs_of("recovery", sum(step.most_epochs for step in recovered if not step.minutes), plan))
     parts.append(("", sum(step.minutes or 0 for step in recovered)))
+    if recipe.model.family == "auto":
+        minutes = recipe.model.minutes or MINUTES
+        parts.append((f"{minutes:g} minutes of fitting and one model more", minutes))
     if compress.search:
         budget = full_search(recipe).budget
         parts.append((f"a search for branches ({budget})", max_minutes(recipe, plan.epoch_seconds)))
@@ -217,13 +244,20 @@ def epochs_of(name: str, epochs: int, plan: Plan) -> tuple[str, float]:
 def cost_of_search(search: Search, plan: Plan) -> tuple[str, float]:
     """(text, minutes) of the most that a search over training values costs.
 
-    That is the time of all its epochs, one trial after the other, or its own time limit if that is shorter.
+    That is the time of all its epochs or fits, one trial after the other, or its own time limit if that is shorter.
     """
+    if plan.recipe.model.is_simple:
+        said, minutes = f"{search.count or 'many'} trials of search", (search.count or 0) * plan.trial_seconds / 60
+        return within_limit(search, said, minutes)
     epochs = plan.recipe.train.epochs
     each = min(search.epochs or epochs, epochs)
     if search.algorithm == "pbt":
         each = -(-each // search.generations)
-    said, minutes = epochs_of("search", (search.count or 0) * each, plan)
+    return within_limit(search, *epochs_of("search", (search.count or 0) * each, plan))
+
+
+def within_limit(search: Search, said: str, minutes: float) -> tuple[str, float]:
+    """(text, minutes) of a search, or its own time limit if that is shorter."""
     if search.minutes and (search.count is None or search.minutes < minutes):
         return f"{search.minutes:g} minutes of search", search.minutes
     return said, minutes

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from flows.recipe.default_branches import branches_of
+from flows.trials.simple_trial import SimpleTrial
 from tasks.compression import branch_space
 from tasks.compression.branch import Branch, CompressionSearch, is_training
 from tasks.compression.branch_space import BRANCH, FINISH, NOTHING, REDUCE, TOGETHER
+from tasks.core import InputError
+from tasks.data.preprocessing import column_steps
+from tasks.training.simple.fit_spec import fit_of
+from tasks.training.simple.fit_table import fit_rows
+from tasks.training.simple.table_rows import rows_of
 
 if TYPE_CHECKING:
     from rich.tree import Tree
 
     from flows.recipe.schema import Recipe
+    from tasks.core import Prepared, Store
     from tasks.search.domains import Domain
-    from tasks.search.search_spec import SearchBudget
+    from tasks.search.search_spec import Search, SearchBudget
+
+TIMED = 2000
+"""About how many rows a fit is timed on."""
 
 
 def add_search(tree: Tree, label: str, search: SearchBudget, lines: Sequence[str]) -> None:
@@ -34,6 +45,27 @@ def add_search(tree: Tree, label: str, search: SearchBudget, lines: Sequence[str
     branch = tree.add(f"{label}: {search.budget}, {way}")
     for line in lines:
         branch.add(escape(line))
+
+
+def add_training_search(tree: Tree, recipe: Recipe, search: Search) -> None:
+    """Adds the search before the baseline, with its space."""
+    if recipe.model.is_simple:
+        search = search.model_copy(update={"scheduler": "none"})
+    add_search(tree, "tune", search, [f"{path}: {domain}" for path, domain in search.space.items()])
+
+
+def trial_seconds(recipe: Recipe, prepared: Prepared, store: Store) -> float:
+    """Estimated seconds of a trial of a search for a simple model, from a fit of the recipe's own to some rows."""
+    objective = SimpleTrial(recipe, prepared)
+    spec, steps = fit_of(recipe.model, recipe.train.seed), column_steps(recipe.preprocess)
+    frame, targets = rows_of(prepared, "train", store)
+    every = max(1, len(frame) // TIMED)
+    some, started = (frame.iloc[::every], targets[::every]), time.perf_counter()
+    try:
+        fit_rows(some, some, prepared.dataset, spec, steps)
+    except InputError:  # a rare class is not among these rows
+        return 0.0
+    return (time.perf_counter() - started) * every * len(objective.folds(store))
 
 
 def full_search(recipe: Recipe) -> CompressionSearch:

@@ -10,7 +10,16 @@ from contextlib import contextmanager
 
 from flows.pipeline.findings import BranchResult, Role, Stage
 from flows.pipeline.run_context import Job, RunContext
-from tasks.compression.branch import CONTROL, AnyStep, Branch, form_of, is_training, step_title
+from tasks.compression.branch import (
+    CONTROL,
+    UNTAUGHT,
+    AnyStep,
+    Branch,
+    form_of,
+    is_training,
+    step_title,
+    untaught_steps,
+)
 from tasks.compression.run_step import run_step
 from tasks.conversion.onnx_export import export
 from tasks.core import Candidate, InputError, Prepared, Refusal, write_atomically
@@ -23,12 +32,19 @@ def control_branches(branches: Sequence[Branch]) -> list[Branch]:
     """The dense controls: for each different training budget of the branches, the baseline trained with that budget.
 
     A control shows what the extra training gives without compression. A budget is the sequence of a branch's training
-    steps; branches without training have none.
+    steps; branches without training have none. A branch that the baseline teaches has itself as its control, fitted on
+    the targets.
     """
     trained = [tuple(as_recovery(step) for step in branch.steps if is_training(step)) for branch in branches]
     budgets = list(dict.fromkeys(filter(None, trained)))
     names = [CONTROL] if len(budgets) == 1 else [f"{CONTROL} {index + 1}" for index in range(len(budgets))]
-    return [Branch(name=name, steps=budget) for name, budget in zip(names, budgets, strict=True)]
+    dense = [Branch(name=name, steps=budget) for name, budget in zip(names, budgets, strict=True)]
+    untaught: list[Branch] = []
+    for branch in branches:
+        steps = untaught_steps(branch)
+        if steps is not None and all(steps != other.steps for other in untaught):
+            untaught.append(Branch(name=f"{UNTAUGHT} {branch.name}"[:60].rstrip(), steps=steps))
+    return [*dense, *untaught]
 
 
 def as_recovery(step: DistillationSpec) -> Recover:

@@ -7,10 +7,11 @@ from typing import Literal
 
 from flows.recipe.schema import Recipe
 from tasks.compression.branch import Branch
-from tasks.core import Candidate, MetricSpec, Prepared, Scorecard
+from tasks.core import Candidate, Estimate, LibraryComparison, MetricSpec, Prepared, Scorecard
 from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.evaluation.selection import Selection
 from tasks.kernels.statistics.metrics import Metric
+from tasks.models.model_spec import FamilyName
 from tasks.search.results import SearchResult
 
 Role = Literal["baseline", "candidate", "control"]
@@ -56,6 +57,32 @@ class FoundBranches:
 
 
 @dataclass(frozen=True)
+class Entrant:
+    """A simple model that was tried as the baseline."""
+
+    family: FamilyName
+    score: float
+    """The goal's metric, with the sign that makes higher better; -inf of a model that could not be made, whose branch
+    says why, and of one that was not begun."""
+    seconds: float = 0.0
+    """How long its fits took when they were made."""
+    began: bool = True
+    """False where the time was over before its turn."""
+    folds: int = 0
+    """In how many folds of train and validation it was scored; 0 where it was scored on the validation split."""
+
+
+@dataclass(frozen=True)
+class TaughtGain:
+    """What a branch gained because the baseline taught its model."""
+
+    branch: str
+    gain: Estimate
+    """How much better its metric is on validation than that of the same model fitted on the targets, paired; above 0
+    is better."""
+
+
+@dataclass(frozen=True)
 class Findings:
     """All results of one run."""
 
@@ -82,6 +109,12 @@ class Findings:
     """The search for branches; None without one."""
     file: str = ""
     """Digest of the product's file with its answer rule; empty where it has none."""
+    entrants: tuple[Entrant, ...] = ()
+    """The simple models that were tried as the baseline, the best first; empty where the recipe names its model."""
+    library: LibraryComparison | None = None
+    """The product beside the same model in Python; None where the product did not begin as a simple model."""
+    lessons: tuple[TaughtGain, ...] = ()
+    """For each branch that the baseline taught, what it gained by that."""
 
     @property
     def product_file(self) -> str:

@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from flows.pipeline import compression_search, search_step
+from flows.pipeline import compression_search
 from flows.pipeline.branches import control_branches, export_stage, run_branch
 from flows.pipeline.findings import BranchResult, Findings, FoundBranches, Stage
+from flows.pipeline.library_peers import compare_product
+from flows.pipeline.own_models import keep_columns, settle_model
 from flows.pipeline.run_context import Job, RunContext
+from flows.pipeline.teaching import judge_lessons
 from flows.pipeline.tournament import ENTRANTS, fit_family, settle_family
+from flows.pipeline.training_search import tune_training
 from flows.recipe.data_checks import check_model_file, check_recipe
+from flows.recipe.data_defaults import fill_defaults, may_be_simple, with_family
 from flows.recipe.default_branches import branches_of
-from flows.recipe.default_training import fill_training
-from flows.recipe.points import freeze_point, own_point
+from flows.recipe.points import searches_preprocess
 from flows.recipe.schema import Recipe
-from flows.trials.network_cost import needs_latency
-from flows.trials.training_trial import TrainingObjective
-from tasks.compression.branch import CONTROL, Branch, Compress, form_of
+from tasks.compression.branch import CONTROL, AnyStep, Branch, Compress, form_of
 from tasks.compression.branch_space import usable
 from tasks.compression.measure import evaluate_candidates
+from tasks.compression.simple_fit import FitInputs, run_fit
 from tasks.conversion import onnx_import
 from tasks.conversion.answer_rule import keep_rule
 from tasks.core import Candidate, Latency, Prepared, Scorecard, SplitName
 from tasks.data import ingestion, preprocessing
+from tasks.data.preprocessing import column_steps
 from tasks.evaluation.evaluate import EvaluationSpec
 from tasks.evaluation.metric_choice import metric_spec
 from tasks.evaluation.selection import holds_on_test, select
 from tasks.kernels.host.machine import host_name
-from tasks.search.pareto_front import best_tradeoff
-from tasks.search.results import SearchResult
 from tasks.training import baseline
+from tasks.training.simple.ensemble_spec import Ensemble, ensemble_of
+from tasks.training.simple.fit_spec import Fit
 
 
 def run_pipeline(job: Job) -> Findings:
@@ -42,14 +46,16 @@ def run_pipeline(job: Job) -> Findings:
             the resources that it asks for.
         Refusal: the training of the baseline diverges in its first epoch, or a file's outputs are not finite.
     """
+    job = dataclasses.replace(job, recipe=settle_model(job.recipe))
     check_model_file(job.recipe)
     prepared = prepare_data(job)
-    filled = fill_training(job.recipe, prepared.dataset.splits["train"].count)
-    job = dataclasses.replace(job, recipe=filled)
+    job = dataclasses.replace(job, recipe=fill_defaults(job.recipe, prepared.dataset))
     check_recipe(job.recipe, prepared, job.store)
     may_win = job.recipe.model.family == "auto"
-    job = settle_family(job, prepared)
+    job, entrants = settle_family(job, prepared)
+    is_changed = searches_preprocess(job.recipe)
     job, tuned = tune_training(job, prepared)
+    prepared = prepare_again(job, prepared) if is_changed else prepared
     run = start_branches(job, prepared)
     results, cards, searched = run_branches(run)
     recipe, reference = job.recipe, run.baseline.exported
@@ -64,7 +70,10 @@ def run_pipeline(job: Job) -> Findings:
     recipe = with_found(recipe, searched) if searched else recipe
     metric = metric_spec(recipe.goal, prepared.dataset)
     file = keep_rule(product.content, metric, cards[product.digest].threshold, job.store)
-    return Findings(recipe, prepared, tuned, results, cards, choice, product, test, held, run.host, searched, file)
+    beside = compare_product(product, results, run)
+    lessons, host = judge_lessons(results, cards, run), run.host
+    found = (searched, file, entrants, beside, lessons)
+    return Findings(recipe, prepared, tuned, results, cards, choice, product, test, held, host, *found)
 
 
 def with_found(recipe: Recipe, found: FoundBranches) -> Recipe:
@@ -105,16 +114,23 @@ def control_of_best(found: FoundBranches, compress: Compress) -> list[Branch]:
 
 
 def count_steps(recipe: Recipe) -> int:
-    """Number of cached steps of a run, for display: exact if no step refuses and the search finds no branch."""
+    """Number of cached steps of a run, for display: exact if no step refuses and the search finds no branch.
+
+    A recipe with a target that leaves its model open is taken to be one of a table.
+    """
+    is_open = recipe.data.target is not None and may_be_simple(recipe)
+    recipe = with_family(recipe) if is_open else recipe
     compress = branches_of(recipe)
     taken = [step for branch in (*compress.branches, *control_branches(compress.branches)) for step in branch.steps]
     # A step on the torch model is followed by an export; an ONNX technique's answer is a file already.
     exports = sum(1 for step in taken if form_of(step) == "torch")
     exports += int(recipe.model.form == "torch")
+    exports += count_folded(recipe, [branch.steps[0] for branch in compress.branches])
     exports += len(ENTRANTS) - 1 if recipe.model.family == "auto" else 0
+    exports += int(recipe.model.is_simple and recipe.runtime.provider == "cpu")  # compared with Python
     searches = 0
-    if recipe.search is not None and not recipe.model.is_trained:
-        searches += 1 + recipe.search.warm_start
+    if recipe.search is not None and recipe.is_searched:
+        searches += 1 + recipe.search.warm_start + searches_preprocess(recipe)
     if compress.search is not None:
         # The steps of the branches that it finds are not known yet.
         searches += len(usable(recipe.model.form, recipe.goal.minimize))
@@ -122,35 +138,33 @@ def count_steps(recipe: Recipe) -> int:
     return len(taken) + exports + searches + len(("ingest", "preprocess", "baseline", "evaluate", "test"))
 
 
+def count_folded(recipe: Recipe, firsts: Sequence[AnyStep]) -> int:
+    """Number of fits in folds, and of comparisons of what the baseline teaches, for the first steps of branches."""
+    own = recipe.model.ensemble
+    ensembles = [*([own] if own else []), *(step for step in firsts if isinstance(step, Ensemble))]
+    taught = sum(isinstance(step, Fit) and step.taught for step in firsts)
+    teachers = len(own.members) if own else 1
+    return sum(len(each.members) for each in ensembles if each.needs_folds) + taught * (teachers + 1)
+
+
 def prepare_data(job: Job) -> Prepared:
     """Reads the data and fits the preprocessing. Raises InputError when the data is wrong."""
     spec, run = job.recipe.data, job.runner.run
     dataset = run(f"ingest {spec.source}", ingestion.ingest, spec, ingestion.source_stamp(spec), job.context)
     recipe, store = job.recipe, job.store
-    prepared = run("preprocess", preprocessing.preprocess, dataset, recipe.preprocess, store, recipe.target_unit)
+    dataset = keep_columns(recipe, dataset)
+    given = dataset, recipe.preprocess, store, recipe.target_unit, recipe.text_encoding
+    prepared = run("preprocess", preprocessing.preprocess, *given)
     if recipe.model.file is None:
         return prepared
     return onnx_import.arrange_inputs(prepared, recipe.model.file, bool(recipe.preprocess), store)
 
 
-def tune_training(job: Job, prepared: Prepared) -> tuple[Job, SearchResult | None]:
-    """Runs the recipe's search over training values.
-
-    Returns:
-        The job with the best point in its recipe in place of the search, and the outcome of the search. Without a
-        search, or for a model that is trained already, the same job and None.
-    """
-    recipe, search = job.recipe, job.recipe.search
-    if search is None or recipe.model.is_trained:
-        return job, None
-    objective = TrainingObjective(
-        recipe.model_copy(update={"compress": None}), prepared, job.store.get_json(prepared.fitted)
-    )
-    epochs = min(search.epochs or recipe.train.epochs, recipe.train.epochs)
-    host = host_name() if needs_latency(recipe) else ""
-    tuned = search_step.run_search(objective, search, epochs, host, job, own_point(recipe, search))
-    tuned = dataclasses.replace(tuned, best=best_tradeoff(tuned.trials, tuned.cost, recipe.goal.max_drop))
-    return dataclasses.replace(job, recipe=freeze_point(recipe, tuned.best)), tuned
+def prepare_again(job: Job, prepared: Prepared) -> Prepared:
+    """The data with the job's own preprocessing, which a search has changed."""
+    recipe = job.recipe
+    given = prepared.dataset, recipe.preprocess, job.store, recipe.target_unit, recipe.text_encoding
+    return job.runner.run("preprocess", preprocessing.preprocess, *given)
 
 
 def start_branches(job: Job, prepared: Prepared) -> RunContext:
@@ -164,9 +178,11 @@ def make_baseline(job: Job, prepared: Prepared) -> Candidate:
     """The baseline: a simple model, imported from an ONNX file, loaded from trained weights, or trained."""
     recipe, run, store = job.recipe, job.runner.run, job.store
     model, label = recipe.model, "load the baseline"
-    if model.family is not None:
-        assert model.family != "auto"  # settled by the tournament
-        return fit_family(job, prepared, model.family)
+    if (family := model.simple_family) is not None:  # `auto` was settled by the tournament
+        return fit_family(job, prepared, family)
+    if model.ensemble is not None:
+        inputs = FitInputs(prepared, column_steps(recipe.preprocess), job.context, job.runner)
+        return run_fit(ensemble_of(model, recipe.train.seed), inputs, "fit the ensemble")
     if model.file is not None:
         asked, stamp = bool(recipe.preprocess), onnx_import.file_stamp(model.file)
         return run(label, onnx_import.import_onnx, prepared, model, asked, recipe.export, stamp, store)

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from flows.recipe.model_checks import check_network
 from flows.recipe.schema import Recipe
+from flows.recipe.search_validation import SIMPLE, check_path, try_points
+from tasks.compression.fit_checks import check_fits
 from tasks.conversion import onnx_import
 from tasks.core import Dataset, Goal, InputError, Prepared, Store, nearest_choice
 from tasks.core.import_path import is_import_path
+from tasks.data.preprocessing import column_steps
+from tasks.data.preprocessing_spec import check_steps
 from tasks.evaluation import evaluate
 from tasks.evaluation.metric_choice import metric_of, metric_spec
+from tasks.models.estimators.booster_files import kind_of_booster
 from tasks.models.factory import seed_all
+from tasks.models.model_spec import NETWORKS
+from tasks.search.search_spec import Search
 from tasks.techniques.layer_names import is_under
 from tasks.training.simple.fit_spec import fit_of
+from tasks.training.simple.own_fit import check_own
 
 
 def check_model_file(recipe: Recipe) -> None:
-    """Opens the ONNX file of `model.file`, if the recipe has one.
+    """Opens the file of `model.file`, if the recipe has one.
 
     Raises:
         InputError: the file is missing, or it cannot be used with any data.
     """
-    if recipe.model.file is not None:
+    if recipe.model.file is not None and not kind_of_booster(recipe.model.file):  # a booster is read as an estimator
         onnx_import.read_onnx(recipe.model.file)
 
 
@@ -36,8 +44,14 @@ def check_recipe(recipe: Recipe, prepared: Prepared, store: Store) -> None:
     check_goal_metric(recipe.goal, dataset, store)
     if recipe.augment and dataset.kind != "images":
         raise InputError("suits images only", path="augment.0.step", value=recipe.augment[0].step)
-    if recipe.model.family is not None:
-        check_family(recipe, prepared)
+    branches = recipe.compress.branches if recipe.compress else ()
+    check_fits(recipe.model, recipe.train.seed, branches, prepared, store)
+    if recipe.model.family in NETWORKS:
+        check_table(recipe, prepared)
+    if recipe.model.is_simple:
+        check_family(recipe, prepared, store)
+        if recipe.search is not None:
+            check_simple_search(recipe, recipe.search, prepared, store)
     elif recipe.model.file is not None:
         asked = bool(recipe.preprocess)
         found = onnx_import.check_onnx_model(recipe.model, prepared, asked, recipe.goal, recipe.runtime, store)
@@ -61,7 +75,7 @@ def check_goal_metric(goal: Goal, dataset: Dataset, store: Store) -> None:
         metric.value(np.zeros((len(targets), dataset.outputs), np.float32), targets)
 
 
-def check_family(recipe: Recipe, prepared: Prepared) -> None:
+def check_family(recipe: Recipe, prepared: Prepared, store: Store) -> None:
     """Checks that a simple model suits the data, and its settings the family.
 
     Raises:
@@ -72,12 +86,53 @@ def check_family(recipe: Recipe, prepared: Prepared) -> None:
     from tasks.training.simple.fit_table import setting_of
 
     family, dataset = recipe.model.family, prepared.dataset
-    if dataset.kind != "table":
-        law = f"suits tables only, but {dataset.source} holds {dataset.kind}"
-        raise InputError(law, path="model.family", value=family, nearest="model.factory")
-    if family is not None and family != "auto":
+    for place, step in enumerate(recipe.preprocess):
+        if step.step == "none":
+            law = "suits networks only: a simple model gets its columns as its family needs them"
+            raise InputError(law, path=f"preprocess.{place}.step", value="none")
+    check_table(recipe, prepared)
+    if family == "own":
+        check_own(prepared, fit_of(recipe.model, recipe.train.seed), column_steps(recipe.preprocess), store)
+    elif family is not None and family != "auto":
         setting = setting_of(fit_of(recipe.model, recipe.train.seed), dataset.task)
         build_estimator(FAMILIES[family], setting, dataset.splits["train"].count)
+
+
+def check_table(recipe: Recipe, prepared: Prepared) -> None:
+    """Checks that the data of a family are a table. Raises InputError if not."""
+    dataset = prepared.dataset
+    if dataset.kind != "table":
+        held = "images" if dataset.kind == "images" else "an array"
+        law = f"suits tables only, but {dataset.source} holds {held}"
+        raise InputError(law, path="model.family", value=recipe.model.family, nearest="model.factory")
+
+
+def check_simple_search(recipe: Recipe, search: Search, prepared: Prepared, store: Store) -> None:
+    """Checks that the search for a simple model asks for nothing that only networks have, and tries its points.
+
+    Raises:
+        InputError: it does, or a point's family, arguments or steps do not suit the data or one another.
+    """
+    from tasks.training.simple.argument_trial import try_arguments
+
+    whole = "a simple model is fitted in one go"
+    for name, law in (
+        ("scheduler", f"must be none: {whole}, and nothing is there to be stopped early"),
+        ("epochs", f"must be left out: {whole}, without epochs"),
+        ("minimize", "must be left out: what the file of a simple model costs is measured after the search"),
+    ):
+        if name in search.model_fields_set and getattr(search, name) not in (None, "none"):
+            nearest = "none" if name == "scheduler" else None
+            raise InputError(law, path=f"search.{name}", value=getattr(search, name), nearest=nearest)
+    for path in search.space:
+        check_path(path, search, SIMPLE, None)
+
+    def check(other: Recipe) -> None:
+        check_steps(prepared.dataset, other.preprocess)
+        check_family(other, prepared, store)
+        try_arguments(fit_of(other.model, other.train.seed), prepared.dataset)
+
+    try_points(recipe, check)
 
 
 def check_operators(recipe: Recipe, product: bytes) -> None:

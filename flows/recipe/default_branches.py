@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from tasks.compression.branch import Branch, Compress
+from tasks.models.estimators.families import FAMILIES
+from tasks.models.model_spec import FamilyName, ModelSpec
 from tasks.techniques import TAGS
+from tasks.training.simple.ensemble_spec import Ensemble, ensemble_of, fits_of
+from tasks.training.simple.fit_spec import fit_of
 
 if TYPE_CHECKING:
     from flows.recipe.schema import Recipe
+
+STUDENT = {"n_estimators": 50, "num_leaves": 8, "learning_rate": 0.3}
+"""LightGBM's arguments for the small model that an ensemble teaches where the recipe names no branches."""
 
 
 def default_branches() -> Compress:
@@ -31,13 +39,16 @@ def branches_of(recipe: Recipe) -> Compress:
     """The recipe's `compress` section, with default branches when it names none.
 
     For a torch network these are `default_branches`, for an ONNX file one branch per technique that takes ONNX files,
-    and for a simple model smaller forms of it, and a linear one.
+    and for a simple model smaller forms of it, a linear one, and fits of half of its columns and of shallower trees.
     """
     asked = recipe.compress or Compress()
     if asked.branches:
         return asked
-    if recipe.model.family is not None:
-        return asked.model_copy(update={"branches": simple_branches(recipe.model.family)})
+    if recipe.model.is_simple and recipe.model.family is not None:
+        branches = (*simple_branches(recipe.model.family), *smaller_fits(recipe.model, recipe.train.seed))
+        return asked.model_copy(update={"branches": branches})
+    if recipe.model.ensemble is not None:
+        return asked.model_copy(update={"branches": member_branches(recipe.model, recipe.train.seed)})
     usual = default_branches() if recipe.model.file is None else each_alone("onnx")
     return asked.model_copy(update={"branches": usual.branches})
 
@@ -46,6 +57,33 @@ def simple_branches(family: str) -> tuple[Branch, ...]:
     """Those that can win against a simple model of this family: smaller forms of its trees, and a linear model."""
     linear = Branch.model_validate({"name": "linear", "steps": [{"step": "fit", "family": "linear"}]})
     return (*tree_branches(family), *(() if family == "linear" else (linear,)))
+
+
+def member_branches(model: ModelSpec, seed: int) -> tuple[Branch, ...]:
+    """Those that can win against an ensemble: each of its members, and a small model that it teaches."""
+    fits = fits_of(ensemble_of(model, seed))
+    names = [f"{fit.family} {place + 1}" for place, fit in enumerate(fits)]
+    members = [Branch(name=name, steps=(fit,)) for name, fit in zip(names, fits, strict=True)]
+    if model.quantile is not None:
+        return tuple(members)
+    small = {"step": "fit", "family": "lightgbm", "arguments": STUDENT, "taught": True}
+    return (*members, Branch.model_validate({"name": "student", "steps": [small]}))
+
+
+def ensemble_branch(families: Sequence[FamilyName], model: ModelSpec | None = None, seed: int = 0) -> Branch:
+    """The average of several families, with weights that are fitted where they predict no quantile.
+
+    Its latency and its bytes are the sum of those of its members.
+
+    Args:
+        families: two or more, each once.
+        model: what they share: balanced classes, a quantile, monotone columns.
+        seed: the seed of all.
+    """
+    shared = {} if model is None else model.model_dump(include={"balanced", "quantile", "monotone"})
+    weights = "equal" if shared.get("quantile") is not None else "fitted"
+    knobs = {"members": [{"family": family} for family in families], "weights": weights, "seed": seed, **shared}
+    return Branch(name="average", steps=(Ensemble.model_validate(knobs),))
 
 
 def tree_branches(family: str) -> tuple[Branch, ...]:
@@ -58,6 +96,26 @@ def tree_branches(family: str) -> tuple[Branch, ...]:
         "fewer-trees-leaves": [{"step": "trees"}, {"step": "leaves"}],
     }
     return tuple(Branch.model_validate({"name": name, "steps": each}) for name, each in steps.items())
+
+
+def smaller_fits(model: ModelSpec, seed: int) -> tuple[Branch, ...]:
+    """Other fits of a simple model, with its settings: of half of its columns, and of shallower trees.
+
+    There are none of a model that is no family of its own, and none of what the settings say themselves.
+
+    Args:
+        model: the recipe's model.
+        seed: the seed of its fits.
+    """
+    family = FAMILIES.get(model.family or "")
+    if family is None:
+        return ()
+    fits = {}
+    if model.features is None:
+        fits["half-columns"] = model.model_copy(update={"features": 0.5})
+    if family.shallow and not family.shallow.keys() & model.arguments.keys():
+        fits["shallower-trees"] = model.model_copy(update={"arguments": {**model.arguments, **family.shallow}})
+    return tuple(Branch(name=name, steps=(fit_of(each, seed),)) for name, each in fits.items())
 
 
 def each_alone(form: Literal["torch", "onnx"]) -> Compress:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.recipe.default_branches import branches_of
-from flows.recipe.points import with_point
 from flows.recipe.schema import Recipe
-from flows.recipe.search_validation import probes
+from flows.recipe.search_validation import try_points
 from tasks.conversion import network_checks
 from tasks.core import InputError, Prepared, Store, nearest_choice
+from tasks.data.preprocessing import preprocess
 from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.models import checkpoint_files, factory, weight_files
 from tasks.models.answers import PLACE
@@ -78,7 +78,7 @@ def check_logits(recipe: Recipe, network: nn.Module, prepared: Prepared, store: 
     kind = activation(network, prepared, store)
     if kind is None:
         return
-    law = needs_logits(recipe.model.factory or factory.default_architecture(prepared))
+    law = needs_logits(factory.architecture_of(recipe.model, prepared))
     nearest = f"the network without its {kind}"
     if not recipe.model.is_trained:
         raise InputError(law, path="train", nearest=nearest)
@@ -102,30 +102,29 @@ def activation(network: nn.Module, prepared: Prepared, store: Store) -> str | No
 
 
 def check_searched_models(recipe: Recipe, main: Made, prepared: Prepared, store: Store) -> None:
-    """Tries the network for the `model.` values of each of the search space's `probes`, but exports none.
+    """Tries the network for the model and preprocessing of each of the search space's `probes`, but exports none.
 
     Args:
         recipe: the recipe.
         main: factory and arguments of the network that has been tried already.
         prepared: the data with their preprocessing.
-        store: holds the examples.
+        store: holds the examples, and gets those with another preprocessing.
 
     Raises:
-        InputError: one cannot be built or does not fit the data; names the path of the search space.
+        InputError: one cannot be built or does not fit the data, or steps do not; names the path of the search space.
     """
-    space = recipe.search.space if recipe.search else {}
-    tried = [main]
-    for probe in probes(space):
-        point = {path: value for path, value in probe.items() if path.startswith("model.")}
-        try:
-            spec = with_point(recipe, point).model
-            made = factory.complete_factory(spec, prepared) if point else main
-            if made not in tried:
-                tried.append(made)
-                check_variant(str(spec.factory), made, recipe.train.seed, prepared, None, store)
-        except InputError as error:
-            place = f"search.space.{error.path}" if error.path in point else "search.space"
-            raise error.at(path=place) from error
+    tried: list[tuple[Made, str]] = [(main, prepared.fitted)]
+
+    def check(other: Recipe) -> None:
+        is_same = (other.preprocess, other.text_encoding) == (recipe.preprocess, recipe.text_encoding)
+        given = prepared.dataset, other.preprocess, store, other.target_unit, other.text_encoding
+        data = prepared if is_same else preprocess(*given)
+        made = factory.complete_factory(other.model, data)
+        if (made, data.fitted) not in tried:
+            tried.append((made, data.fitted))
+            check_variant(str(other.model.factory), made, other.train.seed, data, None, store)
+
+    try_points(recipe, check)
 
 
 def check_students(recipe: Recipe, prepared: Prepared, store: Store) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flows.recipe.schema import Recipe
 from flows.recipe.yaml_files import set_value
 from tasks.search.search_spec import Search
 from tasks.search.space import Point, restrict
 
-if TYPE_CHECKING:
-    from flows.recipe.schema import Recipe
+KINDS = ("model.family", "model.factory")
+"""Paths of what a model is: `model.arguments` of the recipe are those of its own."""
 
 
 def with_point(recipe: Recipe, point: Point) -> Recipe:
@@ -59,9 +59,39 @@ def value_at(recipe: Recipe, path: str) -> Any:
 def put_point(content: dict[str, Any], point: Point) -> dict[str, Any]:
     """Puts the values of a point into a recipe's plain data, in place, outer paths first; returns the data.
 
+    Where the point names another family or factory than the data, their own `model.arguments` go: they are not its.
+
     Raises:
         InputError: a path runs through something that is neither a mapping nor a list.
     """
-    for path in sorted(point, key=lambda path: path.count(".")):
-        set_value(content, path, copy.deepcopy(point[path]))
+    model = content.get("model")
+    for path in KINDS:
+        if isinstance(model, dict) and path in point and model.get(path.partition(".")[2]) != point[path]:
+            model.pop("arguments", None)
+    return set_values(content, point)
+
+
+def set_values(content: dict[str, Any], values: Point) -> dict[str, Any]:
+    """Sets values at their paths in a recipe's plain data, in place, outer paths first, and nothing else."""
+    for path in sorted(values, key=lambda path: path.count(".")):
+        set_value(content, path, copy.deepcopy(values[path]))
     return content
+
+
+def unsearched(recipe: Recipe, parts: set[str]) -> dict[str, Any]:
+    """Sections of a recipe as JSON, with None in place of every searched value.
+
+    Args:
+        parts: names of the sections; searched values of others are added to them.
+    """
+    space = recipe.search.space if recipe.search else {}
+    content = recipe.model_dump(mode="json", include=parts)
+    own = {path: value_at(recipe, path) for path in KINDS if path in space and recipe.model.arguments}
+    return set_values(content, dict.fromkeys(space)) | ({"arguments of": own} if own else {})
+
+
+def searches_preprocess(recipe: Recipe) -> bool:
+    """Whether points of the recipe's search prepare the data otherwise: by their steps, or for another network."""
+    space = recipe.search.space if recipe.search else {}
+    is_other = "model.family" in space and not recipe.model.is_simple
+    return is_other or any(path.split(".")[0] == "preprocess" for path in space)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import Field, model_validator
 
@@ -13,7 +13,9 @@ from tasks.data.augmentation import AugmentStep
 from tasks.data.data_spec import DataSpec
 from tasks.data.preprocessing import TargetUnit
 from tasks.data.preprocessing_spec import PreprocessStep
-from tasks.models.model_spec import ModelSpec
+from tasks.data.tables.column_steps import TransformTarget
+from tasks.data.tables.column_transformer import TextEncoding
+from tasks.models.model_spec import NETWORKS, FamilyName, ModelSpec
 from tasks.report.report_spec import ReportSpec
 from tasks.search.search_spec import Search
 from tasks.techniques import TAGS
@@ -37,7 +39,7 @@ class Recipe(Spec):
     train: TrainSpec = TrainSpec()
     """How the baseline is trained; not used when the model has trained weights."""
     search: Search | None = None
-    """A search over any `train`, `model` or `augment` value before the baseline is trained."""
+    """A search over values of `model`, `preprocess`, `train` and `augment` before the baseline is made."""
     compress: Compress | None = None
     """The branches to try. Absent: pruning, low rank and int8, alone and together."""
     export: Export = Export()
@@ -58,6 +60,31 @@ class Recipe(Spec):
         model = content.get("model")
         has_file = isinstance(model, dict) and model.get("file") is not None
         return {**content, "preprocess": [] if has_file else [{"step": "none"}]}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_family(cls, content: Any) -> Any:
+        """A search over the family begins with its first one, where the recipe names no model."""
+        search = content.get("search") if isinstance(content, dict) else None
+        space = search.get("space") if isinstance(search, dict) else None
+        domain = space.get("model.family") if isinstance(space, dict) else None
+        choices = domain.get("choice") if isinstance(domain, dict) else None
+        listed = choices if isinstance(choices, (list, tuple)) else ()
+        first = next((each for each in listed if each in (*get_args(FamilyName), *NETWORKS)), None)
+        model = content.get("model") or {} if isinstance(content, dict) else None
+        if first is None or not isinstance(model, dict) or {"family", "factory", "file", "ensemble"} & {*model}:
+            return content
+        return {**content, "model": {"family": first, **model}}
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether there is a search that runs: a model that others trained is taken as it is."""
+        return self.search is not None and (self.model.is_simple or not self.model.is_trained)
+
+    @property
+    def text_encoding(self) -> TextEncoding:
+        """How text becomes numbers for the network, where `preprocess` does not say it: an embedding takes codes."""
+        return "ordinal" if self.model.family == "embedding_mlp" else "one_hot"
 
     @property
     def target_unit(self) -> TargetUnit:
@@ -85,11 +112,16 @@ def check_for_file(recipe: Recipe) -> None:
         ValueError: its argument is an InputError, since pydantic passes on only ValueErrors; names the section, or the
             branch and its step.
     """
-    for name in ("train", "search", "augment"):
+    check_searchable(recipe)
+    for name in ("train", "augment", *(("search",) if recipe.model.file else ())):
         if getattr(recipe, name) != Recipe.model_fields[name].default:
             what = "model.file is an ONNX file" if recipe.model.file else "model.family is a simple model"
             law = f"must be left out: {what}, which is never trained" + ("" if recipe.model.file else " in epochs")
             raise ValueError(InputError(law, path=name))
+    for place, given in enumerate(recipe.preprocess if recipe.model.file else ()):
+        if isinstance(given, TransformTarget):
+            law = "must be left out beside model.file, which keeps its own answers"
+            raise ValueError(InputError(law, path=f"preprocess.{place}.step", value=given.step))
     possible = ", ".join(tag for tag, kind in TAGS.items() if kind.form == "onnx")
     for place, branch in enumerate(recipe.compress.branches if recipe.compress else ()):
         for index, step in enumerate(branch.steps):
@@ -100,3 +132,16 @@ def check_for_file(recipe: Recipe) -> None:
                 raise ValueError(
                     InputError(law, path=path, value=step.model_dump()["step"], nearest=f"one of {possible}")
                 )
+
+
+def check_searchable(recipe: Recipe) -> None:
+    """Checks that a simple model with a search is of one family. Raises ValueError as `check_for_file` does."""
+    if recipe.search is None or recipe.model.file is not None:
+        return
+    if recipe.model.family == "auto":
+        law = "fits several families, and cannot be searched as well"
+        choice = "left out, with search.space.model.family: {choice: [linear, lightgbm, random_forest]}"
+        raise ValueError(InputError(law, path="model.family", value="auto", nearest=choice))
+    if recipe.model.ensemble is not None:
+        law = "must be left out beside model.ensemble, whose members are given"
+        raise ValueError(InputError(law, path="search", nearest="a search over model.family"))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from flows.recipe.error_messages import explain
-from flows.recipe.points import put_point
+from flows.recipe.points import KINDS, put_point, with_point
 from tasks.core import InputError, nearest_choice
+from tasks.models.model_spec import NETWORKS
 from tasks.search.domains import Domain, LogUniform, Quantized, Uniform
 from tasks.search.search_spec import Search
 from tasks.search.space import Point, Space, applies, enabling_settings, ordered
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
 
 CHANGEABLE = tuple(f"train.{name}" for name in ValueChange.model_fields)
 """Paths of the values that can change while a network trains."""
-SEARCHABLE = ("train.", "model.arguments.", "augment.")
-"""Prefixes of the paths that a search may vary."""
+SEARCHABLE = ("train.", "augment.", "preprocess.", "model.family", "model.factory", "model.arguments.")
+"""Paths that the search for a network may vary, or their beginnings."""
+SIMPLE = ("preprocess.", "model.family", "model.factory", "model.arguments.", "model.balanced")
+"""The same of a simple model."""
 
 
 def check_space(recipe: Recipe, search: Search, file: str | None) -> None:
@@ -36,37 +40,72 @@ def check_space(recipe: Recipe, search: Search, file: str | None) -> None:
     if search.algorithm == "pbt":
         for path, domain in search.space.items():
             check_changeable(path, domain, file)
+    possible = paths_of(recipe, search, file)
     for path in search.space:
-        check_path(path, search, file)
+        check_path(path, search, possible, file)
     if search.algorithm == "pbt":
         check_population(recipe, search, file)
     for point in probes(search.space):
-        content = {"augment": [], **recipe.model_dump(mode="json", exclude_unset=True)}
+        content = {"augment": [], "preprocess": [], **recipe.model_dump(mode="json", exclude_unset=True)}
         try:
             type(recipe).model_validate(put_point(content, point))
         except ValidationError as error:
             said = explain(error, content, type(recipe), file, prefix="search.space.")
-            raise _placed(_whole(said, search.space), point) from None
+            raise placed(_whole(said, search.space), point) from None
         except InputError as error:
             place = f"search.space.{error.path}"
             raise error.at(path=place, file=file) from None
 
 
-def check_path(path: str, search: Search, file: str | None) -> None:
-    """Checks that this search can vary the value at a path, whatever its domain. Raises InputError if not."""
+def paths_of(recipe: Recipe, search: Search, file: str | None) -> Sequence[str]:
+    """The paths that the search of this recipe may vary: SEARCHABLE, or SIMPLE of a simple model.
+
+    Raises:
+        InputError: it chooses between simple models and networks.
+    """
+    domain = search.space.get("model.family")
+    families = [recipe.model.family] if domain is None else list(domain.values() or ())
+    networks = [family for family in families if family in NETWORKS]
+    if networks and len(networks) < len(families):
+        law = f"must choose between simple models, or between the networks {', '.join(NETWORKS)}"
+        nearest = {"choice": [family for family in families if family not in NETWORKS]}
+        raise InputError(law, file=file, path="search.space.model.family", value=families, nearest=nearest)
+    is_simple = domain is not None or recipe.model.is_simple
+    return SIMPLE if is_simple and not networks else SEARCHABLE
+
+
+def check_path(path: str, search: Search, possible: Sequence[str], file: str | None) -> None:
+    """Checks that this search can vary the value at a path, whatever its domain. Raises InputError if not.
+
+    Args:
+        path: a path of the search's space.
+        search: the search.
+        possible: the paths that it may vary, or their beginnings, which end with a dot.
+        file: the recipe's file, for messages.
+    """
     place = f"search.space.{path}"
     if path.split(".")[0] == "compress":
         law = "belongs into compress.search.space, as <branch>.<step index>.<knob>"
         raise InputError(law, file=file, path=place)
-    if not path.startswith(SEARCHABLE):
-        first, dot, rest = path.partition(".")
-        near = nearest_choice(first + dot, SEARCHABLE)
-        law = f"must begin with one of {', '.join(SEARCHABLE)}"
-        raise InputError(law, file=file, path=place, nearest=near and rest and near + rest)
+    if not any(path.startswith(each) if each.endswith(".") else path == each for each in possible):
+        of = " of a simple model" if possible is SIMPLE else ""
+        law = f"must be one of, or begin with, {', '.join(possible)}{of}"
+        raise InputError(law, file=file, path=place, nearest=_nearest_path(path, possible))
     for outer in search.space:
         if path.startswith(outer + ".") and outer not in search.space[path].when:
             law = f"lies in {outer}, which is searched as well: it needs a condition on it"
             raise InputError(law, file=file, path=place, nearest=f"when: {{{outer}: …}}")
+
+
+def _nearest_path(path: str, possible: Sequence[str]) -> str | None:
+    """The path with its beginning mended; None where nothing is similar."""
+    mended = []
+    for begin in possible:
+        names = begin.rstrip(".").split(".")
+        head, rest = path.split(".")[: len(names)], path.split(".")[len(names) :]
+        if bool(rest) == begin.endswith(".") and nearest_choice(".".join(head), [".".join(names)]):
+            mended.append(".".join([*names, *rest]))
+    return nearest_choice(path, mended)
 
 
 def check_changeable(path: str, domain: Domain, file: str | None) -> None:
@@ -101,6 +140,50 @@ def check_population(recipe: Recipe, search: Search, file: str | None) -> None:
     if "train.momentum" in search.space and train.optimizer != "sgd":
         law = f"is sgd's alone, and train.optimizer is {train.optimizer}"
         raise InputError(law, file=file, path="search.space.train.momentum")
+
+
+def try_points(recipe: Recipe, check: Callable[[Recipe], None]) -> None:
+    """Calls `check` with the recipe at each of the search space's `probes`, without what a training alone has.
+
+    Raises:
+        InputError: `check` raised it; names the path of the space, and the condition that an argument needs.
+    """
+    space = recipe.search.space if recipe.search else {}
+    points: list[Point] = []
+    for probe in probes(space):
+        point = {path: value for path, value in probe.items() if not path.startswith(("train.", "augment."))}
+        if not point or point in points:
+            continue
+        points.append(point)
+        try:
+            check(with_point(recipe, point))
+        except InputError as error:
+            place = f"search.space.{error.path}" if error.path in point else "search.space"
+            raise with_condition(error, point, recipe, check).at(path=place) from error
+
+
+def with_condition(error: InputError, point: Point, recipe: Recipe, check: Callable[[Recipe], None]) -> InputError:
+    """The mistake unchanged, except of a searched argument that only some of the searched families or factories take.
+
+    It then names them as the condition.
+    """
+    space, path = recipe.search.space if recipe.search else {}, error.path or ""
+    kind = next((each for each in KINDS if each in space and each in point), None)
+    if kind is None or path not in point or not path.startswith("model.arguments.") or kind in space[path].when:
+        return error
+
+    def takes(value: Any) -> bool:
+        try:
+            check(with_point(recipe, {kind: value, path: point[path]}))
+        except InputError as other:
+            return other.path != path
+        return True
+
+    able = [value for value in space[kind].values() or () if takes(value)]
+    if not able:
+        return error
+    law = f"needs a condition, since {kind} is searched as well: {error.law}"
+    return InputError(law, path=path, nearest=f"when: {{{kind}: {able[0] if len(able) == 1 else able}}}")
 
 
 def probes(space: Space) -> list[Point]:
@@ -154,7 +237,7 @@ def _whole(said: InputError, space: Space) -> InputError:
     return InputError("takes whole numbers", file=said.file, path=said.path, value=got, nearest=choice)
 
 
-def _placed(said: InputError, point: Point) -> InputError:
+def placed(said: InputError, point: Point) -> InputError:
     """The message unchanged if it is about a searched path.
 
     One about another path names the whole point, because its values together cause the mistake.

@@ -12,9 +12,9 @@ from tasks.tuning.cluster import top_level
 def modules_of(recipe: Recipe) -> tuple[str, ...]:
     """The top-level modules of a recipe's import paths (`module:name`), sorted, without Paredown's own.
 
-    Looks at the model, the preprocessing, the augmentation, the branches and the metric.
+    Looks at the model, the preprocessing, the augmentation, the search, the branches and the metric.
     """
-    parts: dict[str, Any] = dict.fromkeys(("model", "preprocess", "augment", "compress"), True)
+    parts: dict[str, Any] = dict.fromkeys(("model", "preprocess", "augment", "search", "compress"), True)
     content = recipe.model_dump(mode="json", include={**parts, "goal": {"metric"}})
     return top_level(all_texts(content))
 

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from flows.services.service_catalog import page_of
-from tasks.core import Estimate, GroupScore, Scorecard
+from tasks.core import Estimate, GroupScore, LibraryComparison, Scorecard
 from tasks.core.number_format import format_bytes
 from tasks.evaluation.groups import TOO_FEW
 from tasks.report.html import verdict
@@ -46,6 +46,8 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
         console.print(f"[bold]search[/] {escape(report.tradeoff.answer)}", highlight=False)
     if report.branch_search:
         console.print(f"[bold]search for branches[/] {escape(report.branch_search.answer)}", highlight=False)
+    if report.library:
+        console.print(f"[bold]in Python[/] {escape(library_text(report.library))}", highlight=False)
     console.print(f"[bold]{report.answer}[/]", highlight=False)
     validation = next(entry.card for entry in report.entries if entry.card)
     runs = report.runtime
@@ -55,6 +57,21 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
         highlight=False,
     )
     show_locations(outcome, console)
+
+
+def library_text(found: LibraryComparison) -> str:
+    """What the same model costs in Python, in a sentence."""
+    if not found.times:
+        return f"the same model could not be timed: {found.failure}"
+    told = []
+    for rows in dict.fromkeys(each.rows for each in found.times):
+        peers = [each for each in found.times if each.rows == rows][1:]  # the first is the product
+        ratios = [
+            f"{each.name} {each.ratio.value:.3g}× [{each.ratio.low:.3g}, {each.ratio.high:.3g}]" for each in peers
+        ]
+        told.append(f"for {rows:,} row{'s' if rows > 1 else ''} {', '.join(ratios)}")
+    noise = "" if found.quiet else "; measured while other work ran"
+    return f"{'; '.join(told)} of the product's time{noise}"
 
 
 def show_locations(outcome: Outcome, console: Console) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.results.group_text import group_counts
-from tasks.core import Dataset, Store
+from tasks.core import Dataset, Spec, Store
 from tasks.data.profiles.redaction import without_examples
+from tasks.data.profiles.table_profile import TRANSFORM, tell_dates
+from tasks.data.tables.column_steps import TransformTarget
 
 COLUMNS = 24
 """Most columns that are listed; the others are counted."""
@@ -17,8 +19,8 @@ MOST = 0.8
 
 def load_profile(dataset: Dataset, store: Store) -> Mapping[str, Any]:
     """The record that reading the data left; empty for data of which there is none."""
-    found: Mapping[str, Any] = store.get_json(dataset.profile) if dataset.profile else {}
-    return found
+    found: dict[str, Any] = store.get_json(dataset.profile) if dataset.profile else {}
+    return tell_dates(found, dataset.columns) if "columns" in found else found
 
 
 def shown_profile(dataset: Dataset, store: Store, examples: bool) -> Mapping[str, Any]:
@@ -53,9 +55,14 @@ def data_rows(dataset: Dataset, store: Store, examples: bool = False) -> dict[st
     return rows
 
 
-def doubts(dataset: Dataset, store: Store, metric: str) -> list[str]:
-    """Sentences on what looks wrong in the data, and on a metric that hides a small class."""
+def doubts(dataset: Dataset, store: Store, metric: str, steps: Sequence[Spec] = ()) -> list[str]:
+    """Sentences on what looks wrong in the data, and on a metric that hides a small class.
+
+    A transform of the target is not offered where it is among the recipe's `steps` of `preprocess`.
+    """
     found = [str(each) for each in load_profile(dataset, store).get("suspicions", [])]
+    if any(isinstance(step, TransformTarget) for step in steps):
+        found = [each for each in found if TRANSFORM not in each]
     return [*found, *filter(None, [metric_warning(dataset, store, metric)])]
 
 
@@ -111,6 +118,9 @@ def column_words(column: Mapping[str, Any]) -> list[str]:
     words.append(f"{column['distinct']:,} different")
     if column.get("min") is not None:
         words.append(f"{column['min']:.6g} to {column['max']:.6g}, median {column['median']:.6g}")
+    if column.get("from") is not None:
+        words.append(f"{column['from']} to {column['to']}")
+        words += [f"written as {column['form']}"] if column["form"] else []
     if column["missing"]:
         words.append(f"{column['missing']:,} missing")
     if column.get("words"):

@@ -15,9 +15,10 @@ from flows.trials.compression_trial import CompressionObjective
 from flows.trials.training_trial import TrainingObjective
 from tasks.core import Runner, Store, Workspace, digest_of, write_atomically
 from tasks.data import input_layout
+from tasks.data.profiles.redaction import of_inputs
 from tasks.search.results import SearchResult
 from tasks.tracking import NOTE, DatasetRecord, RunContent, open_run, record_child, record_trials, search_tags
-from tasks.tracking.metric_names import scorecard_metrics, scorecard_tags
+from tasks.tracking.metric_names import library_metrics, scorecard_metrics, scorecard_tags
 from tasks.tracking.registered_profile import attach_profile
 from tasks.tracking.registry import LEARNED, Version, register
 
@@ -130,7 +131,8 @@ def register_product(findings: Findings, workspace: Workspace, runner: Runner) -
     inputs = input_layout.product_inputs(findings.prepared, "validation", store)
     path, provider = store.path(findings.product_file), findings.recipe.runtime.provider
     count = description.fixed_batch(path) or SAMPLE
-    inputs = {name: array[:count] for name, array in inputs.items()}
+    names = {tensor.name for tensor in description.interface(path)[0]}
+    inputs = {name: array[:count] for name, array in inputs.items() if name in names}
     outputs = {name: found for name, found in sessions.run_all(path, inputs).items() if isinstance(found, np.ndarray)}
     tags = scorecard_tags(findings.test[product.digest], findings.metric)
     tags |= {"paredown.candidate": product.digest, "paredown.meets_goal": str(findings.meets_goal).lower()}
@@ -147,7 +149,7 @@ def register_product(findings: Findings, workspace: Workspace, runner: Runner) -
         outputs,
         provider,
     )
-    profile = shown_profile(findings.prepared.dataset, store, findings.recipe.report.examples)
+    profile = of_inputs(shown_profile(findings.prepared.dataset, store, findings.recipe.report.examples), names)
     runner.run("register the profile", attach_profile, workspace.tracking_uri, version, profile)
     return version
 
@@ -166,8 +168,9 @@ def parent_content(findings: Findings, answer: str, folder: Path) -> RunContent:
         f"{answer}\n\nThe metrics of this run are those of the product, {name}. Below it is a run for each candidate "
     )
     note += "and each search. `report.html` among the artifacts has the evidence."
+    metrics = scorecard_metrics(findings.cards[product.digest]) | scorecard_metrics(findings.test[product.digest])
     return RunContent(
-        metrics=scorecard_metrics(findings.cards[product.digest]) | scorecard_metrics(findings.test[product.digest]),
+        metrics=metrics | (library_metrics(findings.library) if findings.library else {}),
         files={file: folder / file for file in ("report.html", "recipe.yaml", "scorecard.json")},
         tags={"paredown.answer": answer, NOTE: note},
         dataset=DatasetRecord(Path(dataset.source).name, dataset.fingerprint, dataset.source, counts),

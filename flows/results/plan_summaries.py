@@ -9,22 +9,41 @@ from pydantic import ValidationError
 from tasks.core import InputError, Step
 from tasks.techniques import general_summary, technique_of_step
 
+NAMED_COLUMNS = 8
+"""Most dropped columns that are named."""
+
 
 def summarize_step(step: Step, plan: dict[str, Any], record: dict[str, Any]) -> str:
-    """The step's plan, its validation scores and its best epoch, as text; empty when there is none of these.
+    """The step's plan, the columns that it dropped, its validation scores and its best epoch, as text.
+
+    It is empty when there is none of these.
 
     Args:
         plan: the technique's plan; empty for steps without one.
-        record: the step's record; `rungs` are the stages of a repair, `curve` the learning curve.
+        record: the step's record; `rungs` are the stages of a repair, `curve` the learning curve, `dropped` the
+            columns that are no inputs any more.
     """
     words = [_plan_words(step, plan)] if plan else []
+    if members := record.get("members"):
+        words.append(" + ".join(_member_words(each) for each in members))
+    if count := record.get("lessons"):
+        words.append(f"taught with {count:,} answers of the baseline, {record['synthetic']:,} of them for made rows")
     if rungs := [rung for rung in record.get("rungs", ()) if rung["score"] is not None]:
         words.append("validation " + ", ".join(f"{rung['rung']} {rung['score']:.4f}" for rung in rungs))
+    if dropped := record.get("dropped", ()):
+        more = f", … ({len(dropped)} in all)" if len(dropped) > NAMED_COLUMNS else ""
+        words.append(f"without {', '.join(dropped[:NAMED_COLUMNS])}{more}")
     if record.get("curve"):
         best, last = record["best_epoch"], record["curve"][-1]["number"]
         words.append(f"{f'best epoch {best} of {last}' if best else f'none of {last} epochs better than the start'}")
         words.append(f"ended by {record['stopped']}")
     return ", ".join(filter(None, words))
+
+
+def _member_words(member: dict[str, Any]) -> str:
+    """A member of an ensemble, its weight in an average, and the seconds of its fit."""
+    weight = "" if member["weight"] is None else f"{member['weight']:.2f} × "
+    return f"{weight}{member['family']} ({member['seconds']:.1f} s)"
 
 
 def _plan_words(step: Step, plan: dict[str, Any]) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import math
 from typing import Any
 
 import yaml
 
-from flows.pipeline.findings import BranchResult, Findings
+from flows.pipeline.findings import BranchResult, Findings, TaughtGain
 from flows.recipe.schema import Recipe
 from flows.results import branch_search_report, data_profile, group_text, near_misses, operating_text, tradeoff_text
 from flows.results.plan_summaries import summarize_step
+from tasks.compression.branch import UNTAUGHT
 from tasks.core import Candidate, Drop, Scorecard, Step, Store
 from tasks.evaluation.groups import hurt_groups
 from tasks.evaluation.references import ALWAYS
@@ -45,9 +47,10 @@ def build_report(findings: Findings, store: Store, seconds: float, links: dict[s
         trials=tuple(trial_rows(findings)),
         branch_search=branch_search_report.report_branch_search(findings),
         metric=findings.metric,
+        library=findings.library,
         links=links,
         notes=(
-            *data_profile.doubts(dataset, store, recipe.goal.metric),
+            *data_profile.doubts(dataset, store, recipe.goal.metric, recipe.preprocess),
             *notes(findings),
             *group_text.group_notes(findings),
         ),
@@ -146,9 +149,12 @@ def reason_of(result: BranchResult, findings: Findings) -> str:
     """Why a branch was chosen or not; it stands beside the branch's name, which it does not repeat."""
     if result.refusal:
         return result.refusal.removeprefix(f"{result.name}: ")
+    if result.role == "control" and result.name.startswith(UNTAUGHT):
+        return "the same model trained directly, beside which a taught one is judged; never chosen"
     if result.product is None or result.role == "control":
         return "shows what the same extra training gives without compression; never chosen"
-    return selection_reasons(findings)[result.product.digest]
+    learned = [lesson_words(lesson, findings) for lesson in findings.lessons if lesson.branch == result.name]
+    return "; ".join([selection_reasons(findings)[result.product.digest], *learned])
 
 
 def candidate_row(result: BranchResult, findings: Findings, store: Store) -> CandidateRow:
@@ -250,11 +256,32 @@ def notes(findings: Findings) -> tuple[str, ...]:
     refused = [result.name for result in findings.results if result.refusal]
     if refused:
         found.append(f"Refused on the way: {', '.join(refused)}.")
+    if findings.entrants:
+        found.append(entrants_note(findings))
     if findings.tuned is not None and not findings.tuned.best:
         found.append("No trial of the search finished an epoch; the recipe's own values were used.")
     if findings.tuned is not None and findings.tuned.broken:
         found.append(f"The search ended before its budget was spent: {findings.tuned.broken}.")
     return tuple(found)
+
+
+def lesson_words(lesson: TaughtGain, findings: Findings) -> str:
+    """What a branch gained by its teacher, as text."""
+    gain, title = lesson.gain, findings.metric.title
+    said = f"taught by the baseline: {title} {gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]"
+    judged = "better" if gain.low > 0 else "worse" if gain.high < 0 else "not better"
+    return f"{said} on {gain.n:,} validation examples, {judged} than trained directly"
+
+
+def entrants_note(findings: Findings) -> str:
+    """The simple models that were tried, in a sentence with their scores and seconds."""
+    made = [each for each in findings.entrants if math.isfinite(each.score)]
+    scores = [f"{each.family} {findings.metric.oriented(each.score):.4f} ({each.seconds:.1f} s)" for each in made]
+    late = [each.family for each in findings.entrants if not each.began]
+    ended = f" Not begun, since the minutes were over: {', '.join(late)}." if late else ""
+    folds = findings.entrants[0].folds
+    where = f"in {folds} folds of train and validation" if folds else "on validation"
+    return f"Models tried, by {findings.metric.title} {where}: {', '.join(scores)}.{ended}"
 
 
 def as_yaml(recipe: Recipe) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from flows.recipe.points import put_point, with_point
+from flows.recipe.points import searches_preprocess, unsearched, with_point
 from flows.recipe.schema import Recipe
 from flows.recipe.user_modules import modules_of
 from flows.trials.network_cost import UNFIT, measure_cost, needs_cost, needs_latency
-from tasks.core import MetricSpec, Prepared, Refusal, Store, digest_of
+from tasks.core import MetricSpec, Prepared, Refusal, SplitName, Store, digest_of
 from tasks.core.cache_key import identity
 from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.kernels.host.machine import host_name
@@ -23,7 +23,11 @@ from tasks.tuning.pbt_stages import EPOCHS, ends, origin
 if TYPE_CHECKING:
     import numpy as np
 
+    from tasks.data.preprocessing import Fitted
+
 CHECKPOINT = "checkpoint.pt"
+SEEN: tuple[SplitName, ...] = ("train", "validation")
+"""The splits that a trial may see."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class TrainingObjective:
 
         recipe = with_point(self.recipe, point)
         metric = metric_of(self.metric)
-
+        prepared, fitted, arrays = self.prepared_data(recipe, trial)
         measured: dict[str, float] = {}
 
         before = origin(point, self.stages)
@@ -68,15 +72,15 @@ class TrainingObjective:
         if recipe.search and recipe.search.epochs:
             spec = spec.model_copy(update={"epochs": min(spec.epochs, recipe.search.epochs)})
         device = trial.workspace.device
-        network = factory.build_network(*factory.complete_factory(recipe.model, self.prepared), seed=spec.seed)
+        network = factory.build_network(*factory.complete_factory(recipe.model, prepared), seed=spec.seed)
         if needs_cost(recipe):
-            measured |= measure_cost(network, recipe, self.prepared, self.fitted, trial.workspace.store, trial.folder)
+            measured |= measure_cost(network, recipe, prepared, fitted, trial.workspace.store, trial.folder)
             if over := recipe.goal.limits.excess(measured["bytes"], measured["latency_ms"]):
                 trial.report(1, UNFIT * (1 + over), measured | {EXCESS: over})
                 return
         network.to(device)
-        inputs = training_data.TrainingInputs(self.prepared, recipe.augment, self.metric)
-        data = training_data.to_tensors(trial.shared, self.fitted, inputs, device)
+        inputs = training_data.TrainingInputs(prepared, recipe.augment, self.metric)
+        data = training_data.to_tensors(arrays, fitted, inputs, device)
         result = train.train(
             network,
             data,
@@ -87,6 +91,22 @@ class TrainingObjective:
         )
         if self.stages and result.stopped == "diverged":
             raise Refusal(f"the loss is not finite in epoch {len(result.curve) + 1}, and no stage can go on from there")
+
+    def prepared_data(self, recipe: Recipe, trial: TrialContext) -> tuple[Prepared, Fitted, Mapping[str, np.ndarray]]:
+        """The data with a recipe's preprocessing, its fitted form, and the arrays for training.
+
+        The recipe's own is shared by all trials; another one is fitted here, on the data in the worker's store.
+        """
+        from tasks.data import preprocessing
+
+        own = self.recipe
+        if (recipe.preprocess, recipe.text_encoding) == (own.preprocess, own.text_encoding):
+            return self.prepared, self.fitted, trial.shared
+        store, dataset = trial.workspace.store, self.prepared.dataset
+        known = replace(dataset, splits={name: dataset.splits[name] for name in SEEN})
+        given = known, recipe.preprocess, store, recipe.target_unit, recipe.text_encoding
+        prepared = preprocessing.preprocess(*given)
+        return prepared, store.get_json(prepared.fitted), preprocessing.training_arrays(prepared, store)
 
     @property
     def metric(self) -> MetricSpec:
@@ -102,18 +122,21 @@ class TrainingObjective:
         return ends(min(search.epochs or epochs, epochs), search.generations)
 
     @property
+    def prepares(self) -> bool:
+        """Whether the preprocessing is searched, so that trials fit their own."""
+        return searches_preprocess(self.recipe)
+
+    @property
     def identity(self) -> str:
         """Digest of what scores depend on: data, network, training and goal, without the searched values.
 
         Where latencies are used, also the host and the runtime.
         """
-        search = self.recipe.search
-        parts = {"model", "train", "augment", "goal"}
-        content = put_point(
-            self.recipe.model_dump(mode="json", include=parts), dict.fromkeys(search.space if search else ())
-        )
+        search, data = self.recipe.search, self.prepared.dataset if self.prepares else self.prepared
+        parts = {"model", "train", "augment", "goal"} | ({"preprocess"} if self.prepares else set())
+        content = unsearched(self.recipe, parts)
         clock = [host_name(), self.recipe.runtime.model_dump(mode="json")] if needs_latency(self.recipe) else []
-        return digest_of([content, search and search.epochs, identity(self.prepared), self.metric.stamp, *clock])
+        return digest_of([content, search and search.epochs, identity(data), self.metric.stamp, *clock])
 
     @property
     def modules(self) -> Sequence[str]:
@@ -127,8 +150,11 @@ class TrainingObjective:
         return preprocessing.training_arrays(self.prepared, store)
 
     def needs(self) -> Sequence[str]:
-        """Digest of the validation inputs, if networks are timed on them; otherwise empty."""
-        return (self.prepared.dataset.splits["validation"].inputs,) if needs_cost(self.recipe) else ()
+        """Digests of what trials read: inputs for timing networks, and all that their preprocessing is fitted on."""
+        splits = self.prepared.dataset.splits
+        if self.prepares:
+            return [digest for name in SEEN for digest in (splits[name].inputs, splits[name].targets)]
+        return (splits["validation"].inputs,) if needs_cost(self.recipe) else ()
 
     def format_score(self, score: float) -> str:
         """The metric's name and value as text, or by how much the network exceeds the limits."""

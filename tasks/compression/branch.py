@@ -15,15 +15,17 @@ from tasks.techniques.pruning import gradual
 from tasks.techniques.pruning.gradual import Gradual
 from tasks.training.distillation import DistillationSpec
 from tasks.training.recovery import Recover
+from tasks.training.simple.ensemble_spec import Ensemble
 from tasks.training.simple.fit_spec import Fit
 from tasks.training.student import Distill
 
-BASELINE, CONTROL, FOUND = "baseline", "dense control", "found"
-"""Names of candidates that are no branches of the recipe; those found by a search begin with FOUND."""
+BASELINE, CONTROL, UNTAUGHT, FOUND = "baseline", "dense control", "untaught", "found"
+"""Names of candidates that are no branches of the recipe; those found by a search begin with FOUND, and the controls of
+branches that the baseline teaches with UNTAUGHT."""
 if TYPE_CHECKING:
-    AnyStep = Technique | Plugin | Recover | Distill | Fit
+    AnyStep = Technique | Plugin | Recover | Distill | Fit | Ensemble
 else:
-    AnyStep = techniques.any_of(*techniques.TECHNIQUES, Gradual, Recover, Distill, Fit)
+    AnyStep = techniques.any_of(*techniques.TECHNIQUES, Gradual, Recover, Distill, Fit, Ensemble)
 
 
 class Branch(Spec):
@@ -32,8 +34,8 @@ class Branch(Spec):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.+-]*$", max_length=60)
     """Name of the candidate in tables, MLflow and the report."""
     steps: tuple[AnyStep, ...] = Field(min_length=1)
-    """Techniques and recoveries, in order; `distill` or `fit` may come first. An export to ONNX is inserted where a
-    step needs it, and at the end."""
+    """Techniques and recoveries, in order; `distill`, `fit` or `ensemble` may come first. An export to ONNX is inserted
+    where a step needs it, and at the end."""
 
     @field_validator("steps")
     @classmethod
@@ -44,7 +46,7 @@ class Branch(Spec):
     @model_validator(mode="after")
     def _distill_comes_first(self) -> Branch:
         for place, step in enumerate(self.steps):
-            if place and isinstance(step, Distill | Fit):
+            if place and isinstance(step, Distill | Fit | Ensemble):
                 law = "must be the first step of its branch: its model begins anew"
                 law += ", taught by the baseline" if isinstance(step, Distill) else ""
                 raise ValueError(InputError(law, path=f"steps.{place}.step", value=step.step))
@@ -98,13 +100,25 @@ class Compress(Spec):
             if name in names[:place] or name == BASELINE or name.startswith(CONTROL):
                 law = f"must differ from other branches, from {BASELINE} and from {CONTROL}"
                 raise ValueError(InputError(law, path=f"branches.{place}.name", value=name))
+            if name.startswith(UNTAUGHT):
+                law = f"must not begin with {UNTAUGHT}, as the controls do of branches that the baseline teaches"
+                raise ValueError(InputError(law, path=f"branches.{place}.name", value=name))
             if self.search and name.startswith(FOUND):
                 law = f"must not begin with {FOUND}, as those do that the search finds"
                 raise ValueError(InputError(law, path=f"branches.{place}.name", value=name))
         return self
 
 
-def spec_of(step: AnyStep) -> Technique | Recover | Distill | Fit:
+def untaught_steps(branch: Branch) -> tuple[AnyStep, ...] | None:
+    """The steps of a branch that the baseline teaches, with its model fitted on the targets; None of any other."""
+    first, *others = branch.steps
+    if not isinstance(first, Fit) or not first.taught:
+        return None
+    knobs = first.model_dump(exclude_unset=True, exclude={"taught", "synthetic", "hard_weight"})
+    return Fit.model_validate(knobs), *others
+
+
+def spec_of(step: AnyStep) -> Technique | Recover | Distill | Fit | Ensemble:
     """The step itself; for a plug-in, an instance of the user's technique that it names."""
     return step.technique() if isinstance(step, Plugin) else step
 
@@ -112,7 +126,7 @@ def spec_of(step: AnyStep) -> Technique | Recover | Distill | Fit:
 def form_of(step: AnyStep) -> Literal["torch", "onnx"]:
     """The form of model to which a step is applied: a torch network or an ONNX file, such as a fit's answer."""
     spec = spec_of(step)
-    if isinstance(spec, Fit):
+    if isinstance(spec, Fit | Ensemble):
         return "onnx"
     return spec.form if isinstance(spec, Technique) else "torch"
 
@@ -127,7 +141,16 @@ def step_title(step: AnyStep) -> str:
     knobs = step.model_dump(mode="json", exclude_unset=True)
     knobs.pop("step", None)
     knobs.update(knobs.pop("arguments", {}))
+    if isinstance(step, Ensemble):
+        knobs["members"] = " + ".join(_member_title(each) for each in knobs.pop("members"))
     return " ".join([str(step.model_dump()["step"]), *(f"{name} {_short(value)}" for name, value in knobs.items())])
+
+
+def _member_title(knobs: dict[str, Any]) -> str:
+    """A member of an ensemble as text: its family, and its arguments in brackets."""
+    arguments = {**knobs.get("arguments", {}), **({"seed": knobs["seed"]} if knobs.get("seed") is not None else {})}
+    said = ", ".join(f"{name} {_short(value)}" for name, value in arguments.items())
+    return f"{knobs['family']} ({said})" if said else str(knobs["family"])
 
 
 def _short(value: Any) -> Any:

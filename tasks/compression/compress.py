@@ -112,7 +112,9 @@ def _onnx_batches(model: bytes, prepared: Prepared, store: Store) -> Batches:
     from tasks.kernels.onnx import description
 
     size = description.fixed_batch(model) or BATCH
-    inputs = input_layout.product_inputs(prepared, "calibration", store)
+    names = {tensor.name for tensor in description.interface(model)[0]}
+    every = input_layout.product_inputs(prepared, "calibration", store)
+    inputs = {name: array for name, array in every.items() if name in names}
     targets = store.get_array(prepared.dataset.splits["calibration"].targets)
     parts = range(0, len(targets), size)
     return [({name: array[at : at + size] for name, array in inputs.items()}, targets[at : at + size]) for at in parts]

@@ -91,7 +91,7 @@ def check_training_score(
     rounding = 2 * metric.scale(1.0) / card.score.n
     target = store.get_json(prepared.fitted).get("target")
     if target and card.metric in ("rmse", "mae", "quantile_loss"):
-        rounding = SCORE * target["std"]
+        rounding = SCORE * target.get("deviation", target["std"])
     if abs(trained - card.score.value) > SCORE * abs(trained) + rounding:
         scores = f"scores {trained:.4g} on validation ({metric.title}) at the end of its training"
         law = f"{scores}, but {card.score.value:.4g} as a file, so the file is not what was trained"

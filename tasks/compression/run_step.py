@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from tasks.compression.branch import AnyStep, spec_of
 from tasks.compression.compress import compress
 from tasks.compression.fine_tuning import distill, recover
+from tasks.compression.simple_fit import FitInputs, run_fit
 from tasks.core import Candidate, Context, Goal, Runner
 from tasks.data.tables.column_steps import ColumnStep
 from tasks.training.recovery import Recover
+from tasks.training.simple.ensemble_spec import Ensemble
 from tasks.training.simple.fit_spec import Fit
-from tasks.training.simple.fit_table import fit_table
 from tasks.training.student import Distill
 from tasks.training.training_data import TrainingInputs
 
@@ -40,7 +41,8 @@ def run_step(
 
     Args:
         step: the step.
-        model: the candidate to which it is applied, of the form `branch.form_of(step)`; `distill` and `fit` begin anew.
+        model: the candidate to which it is applied, of the form `branch.form_of(step)`; `distill`, `fit` and `ensemble`
+            begin anew.
         inputs: the baseline, the data, the host and the goal.
         context: the workspace, the checkpoint and the progress callback.
         runner: calls the verb.
@@ -51,8 +53,9 @@ def run_step(
         InputError: a knob is wrong.
     """
     spec = spec_of(step)
-    if isinstance(spec, Fit):
-        return runner.run(label, fit_table, inputs.training.prepared, spec, inputs.columns, context)
+    if isinstance(spec, Fit | Ensemble):
+        common = FitInputs(inputs.training.prepared, inputs.columns, context, runner)
+        return run_fit(spec, common, label, inputs.baseline)
     if isinstance(spec, Distill):
         return runner.run(label, distill, inputs.baseline, spec, inputs.training, context)
     if isinstance(spec, Recover):

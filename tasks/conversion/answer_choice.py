@@ -102,8 +102,6 @@ def _listed(outputs: tuple[Tensor, ...], answers: Mapping[str, Any]) -> str:
 
 
 def _way_out(outputs: tuple[Tensor, ...]) -> str | None:
-    if any(each.dtype.startswith("seq(map") for each in outputs):
-        return "the file converted without ZipMap, as by skl2onnx with options={'zipmap': False}"
     if len(outputs) == 1 and outputs[0].dtype.startswith(("int", "string")):
         return "a file that gives the scores or probabilities beside the label"
     return None

@@ -18,6 +18,10 @@ NUMBERS = (
 """Types of inputs that take a column of numbers."""
 
 
+TIMES = ("float64", "int64")
+"""Types of inputs that take a column of dates."""
+
+
 @dataclass(frozen=True)
 class LeftOut:
     """A column of the source that is no input."""
@@ -78,6 +82,9 @@ def _check_type(tensor: Tensor, column: Column) -> None:
     if column.kind == "number" and tensor.dtype not in NUMBERS:
         law, near = f"must take column {column.name!r} as numbers", f"data.types: {{{column.name}: text}}"
         raise InputError(law, value=tensor.dtype, nearest=near)
+    if column.kind == "date" and tensor.dtype not in TIMES:
+        law = f"must take column {column.name!r} as {' or '.join(TIMES)}, seconds since 1970-01-01 UTC"
+        raise InputError(law, value=tensor.dtype, nearest=f"data.types: {{{column.name}: text}}")
     taken = ("string", "bool") if column.truth else ("string",)
     if column.kind == "category" and tensor.dtype not in taken:
         law = f"must take column {column.name!r} as {' or '.join(taken)}"

@@ -169,6 +169,10 @@ def _of_features(
     if not changes and texts:
         law = f"must say how column {texts[0]!r}, which holds text, becomes features of {file}"
         raise InputError(law, path="preprocess", nearest="[{step: one_hot}], or as it was trained")
+    dates = [column.name for column in dataset.columns if column.kind == "date"]
+    if not changes and dates:
+        law = f"must say how column {dates[0]!r}, which holds dates, becomes features of {file}"
+        raise InputError(law, path="preprocess", nearest="[{step: date_parts}], or as it was trained")
     columns = [column.name for column in dataset.columns]
     width = len(columns)
     if changes:

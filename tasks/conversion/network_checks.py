@@ -205,6 +205,7 @@ def check_file(network: nn.Module, examples: Tensor, prepared: Prepared, toleran
         InputError: the network cannot be exported, or the file does not run or answers otherwise than torch.
     """
     from tasks.kernels.onnx import sessions
+    from tasks.kernels.statistics.target_map import in_data_unit
 
     expected, fitted = answer(network, examples).numpy(), store.get_json(prepared.fitted)
     try:
@@ -212,7 +213,7 @@ def check_file(network: nn.Module, examples: Tensor, prepared: Prepared, toleran
     except Exception as error:  # torch's exporter fails in any way; the cause is in the message
         raise export_error(error) from error
     if "target" in fitted:
-        expected = expected * fitted["target"]["std"] + fitted["target"]["mean"]
+        expected = in_data_unit(expected, fitted["target"])
     rows, count = input_layout.product_inputs(prepared, "train", store), len(examples)
     places = [*range(count), 0]  # in batches of `count`: the examples, then the first alone
     try:

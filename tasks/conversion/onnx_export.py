@@ -65,6 +65,7 @@ def serialize_network(model: nn.Module, dataset: Dataset, fitted: dict[str, Any]
         shape: shape of one network input, as `Prepared.input_shape`.
     """
     from tasks.kernels.onnx import compose, preprocessing_graph, torch_export
+    from tasks.kernels.statistics.target_map import read_map
 
     if dataset.kind == "images":
         prefix = preprocessing_graph.image_prefix(dataset.input_shape, dataset.input_dtype, fitted)
@@ -77,7 +78,8 @@ def serialize_network(model: nn.Module, dataset: Dataset, fitted: dict[str, Any]
         "output",
         "prediction" if target else "logits",
         dataset.outputs,
-        unit=(target["std"], target["mean"]) if target and target != {"mean": 0.0, "std": 1.0} else None,
+        unit=(target["std"], target["mean"]) if target and (target["mean"], target["std"]) != (0.0, 1.0) else None,
+        target_map=read_map(target["map"]) if target and "map" in target else None,
     )
     core = torch_export.convert(model, shape)
     said = product_remarks(dataset) | input_layout.layout_remarks(input_layout.layout_of_table(dataset), dataset)
@@ -117,6 +119,7 @@ def check_parity(
 
     from tasks.kernels.onnx import sessions
     from tasks.kernels.quantization import fake_quantization
+    from tasks.kernels.statistics.target_map import in_data_unit
 
     inputs = input_layout.product_inputs(prepared, "validation", store)
     inputs = {name: array[:EXAMPLES] for name, array in inputs.items()}
@@ -124,7 +127,7 @@ def check_parity(
     with torch.inference_mode():
         outputs = model(preprocessing.to_network(fitted)(batch)).numpy()
     if "target" in fitted:
-        outputs = outputs * fitted["target"]["std"] + fitted["target"]["mean"]
+        outputs = in_data_unit(outputs, fitted["target"])
     plain = sessions.predict(data, inputs, optimized=False)
     fused = sessions.predict(data, inputs)
     check = (

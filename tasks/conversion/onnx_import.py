@@ -18,6 +18,7 @@ from tasks.data import input_layout
 from tasks.data.product_remarks import product_remarks
 from tasks.evaluation import parity
 from tasks.evaluation.metric_choice import metric_of, metric_spec
+from tasks.models.file_forms import refuse_form
 from tasks.models.model_spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def read_onnx(file: str) -> bytes:
         near = nearest_choice(path.name, beside)
         law = "must name a file, not a folder" if path.is_dir() else "names a file that does not exist"
         raise InputError(law, path="model.file", value=file, nearest=near and str(path.parent / near))
+    refuse_form(path)
     try:
         return foreign_models.read_foreign(path)
     except foreign_models.Unusable as error:

@@ -2,12 +2,23 @@
 large data lie in the store, and records hold their digests."""
 
 from tasks.core.candidate import Candidate, Step
-from tasks.core.dataset import Column, Dataset, InputLayout, Prepared, Range, Split, SplitName, TextFormat
+from tasks.core.dataset import Column, Dataset, InputLayout, OutOfFold, Prepared, Range, Split, SplitName, TextFormat
 from tasks.core.errors import InputError, Refusal, nearest_choice
 from tasks.core.goal import Goal, Limits, MetricSpec, Runtime
 from tasks.core.progress import Progress, Update, silent
 from tasks.core.runner import PlainRunner, Runner
-from tasks.core.scorecard import Drop, Estimate, GroupScore, Latency, Parity, Reference, Scorecard, Size
+from tasks.core.scorecard import (
+    Drop,
+    Estimate,
+    GroupScore,
+    Latency,
+    LibraryComparison,
+    Parity,
+    PeerTime,
+    Reference,
+    Scorecard,
+    Size,
+)
 from tasks.core.spec import Spec
 from tasks.core.store import Store, StoreError, canonical_json, digest_file, digest_of, write_atomically
 from tasks.core.workspace import Context, Workspace
@@ -24,9 +35,12 @@ __all__ = [
     "InputError",
     "InputLayout",
     "Latency",
+    "LibraryComparison",
     "Limits",
     "MetricSpec",
+    "OutOfFold",
     "Parity",
+    "PeerTime",
     "PlainRunner",
     "Prepared",
     "Progress",

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tasks.core.candidate import Candidate, candidate_from
-from tasks.core.dataset import Dataset, Prepared
+from tasks.core.dataset import Dataset, OutOfFold, Prepared
 from tasks.core.scorecard import Latency, Scorecard
 from tasks.core.spec import Spec
 from tasks.core.store import Store, digest_of
 from tasks.core.workspace import Context, Workspace
 
-VERSION = "4"
+VERSION = "5"
 """Part of every key; increased when cached results change their meaning."""
 
 
@@ -50,8 +50,10 @@ def references(answer: Any) -> Iterator[str]:
             yield from filter(None, (step.plan, step.record))
     elif isinstance(answer, Dataset):
         for split in answer.splits.values():
-            yield from (split.inputs, split.targets, *filter(None, (split.groups,)))
+            yield from (split.inputs, split.targets, *filter(None, (split.groups, split.keys)))
         yield from filter(None, (answer.profile,))
+    elif isinstance(answer, OutOfFold):
+        yield from (answer.answers, answer.targets, answer.rows)
     elif isinstance(answer, Prepared):
         yield from (answer.fitted, *answer.inputs.values(), *references(answer.dataset))
     elif isinstance(answer, Mapping):

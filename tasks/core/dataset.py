@@ -18,8 +18,8 @@ class Split:
 
     Images: `inputs` is an array (count, height, width, channels), uint8 or float32, as the user's pixels are.
     Arrays: `inputs` is an array (count, …) of any shape, uint8, int64 or float32. Tables: `inputs` is a frame with the
-    raw columns: int64 or float64 numbers (NaN where missing), or text (empty where missing). `targets` is int64
-    (count,) class indices, or float32 (count,) for regression.
+    raw columns: int64 or float64 numbers (NaN where missing), seconds of dates, or text (empty where missing).
+    `targets` is int64 (count,) class indices, or float32 (count,) for regression.
     """
 
     inputs: str
@@ -28,17 +28,21 @@ class Split:
     groups: str = ""
     """Digest of a frame with the columns of `data.groups`, one row for each example: categories whose names are the
     groups of the whole data set. Empty without groups."""
+    keys: str = ""
+    """Digest of an int64 array (count,): the number of each example's group, or its place in time (equal times have
+    equal places), by which the data were split. Empty after a random split, and of a part that has its own source."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One raw column of a table: numbers (NaN where missing), or text categories (empty text where missing).
+    """One raw column of a table: numbers (NaN where missing), text categories (empty text where missing), or dates.
 
-    The other fields say how the cells of a text file are written. Every later file is read by them.
+    Dates are float64 seconds since 1970-01-01 UTC (NaN where missing), in frames and as inputs of the product. The
+    other fields say how the cells of a text file are written. Every later file is read by them.
     """
 
     name: str
-    kind: Literal["number", "category"]
+    kind: Literal["number", "category", "date"]
     decimal: str = "."
     """The decimal mark of the numbers."""
     thousands: str = ""
@@ -53,7 +57,11 @@ class Column:
     """Whether the text is true and false, in any case of letters, which becomes `True` and `False`."""
     center: float | None = None
     """What is subtracted in 64 bits before the numbers become float32, where 32 bits would change them; measured on the
-    train split. Such a column is a float64 input of the product."""
+    train split. Such a column is a float64 input of the product. Of dates: where `elapsed` begins, in seconds."""
+    form: str = ""
+    """How dates are written in text: `date_forms` says the forms; any of them may be followed by a time of day."""
+    parts: tuple[str, ...] = ()
+    """The parts of dates that a model gets, of `civil_dates.PARTS`."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,8 @@ class Range:
     """Quantile at 99.9 %."""
     whole: bool
     """Whether all are whole numbers."""
+    dates: bool = False
+    """Whether the numbers are seconds of dates."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,7 @@ class Dataset:
     """A data set, checked and split. `fingerprint` is the digest of its content.
 
     What only tells of the source (`source`, `skipped`, `text_format`, `profile`, `ranges`, `id_column`) is not part of
-    the fingerprint, nor are the groups, by which models are judged and not made.
+    the fingerprint, nor are the groups, by which models are judged and not made, nor how the parts were split off.
     """
 
     source: str
@@ -118,6 +128,8 @@ class Dataset:
     """The ranges of the train split, of columns of numbers or of channels."""
     id_column: str = ""
     """The column of a table that names its examples and is no input; empty without one."""
+    split_by: Literal["random", "time", "group"] = "random"
+    """How the parts were split off; `Split.keys` have the times or groups."""
 
     @property
     def is_matrix(self) -> bool:
@@ -159,3 +171,23 @@ class Prepared:
     """Shape of one network input: (channels, height, width), the shape of an array's example, or (features,)."""
     layout: InputLayout | None = None
     """How products take the raw data; None: as the data set holds them, under its own names."""
+    categories: tuple[tuple[int, int], ...] = ()
+    """(place, count) of each feature of a table that is the code of a category, from 0 to count - 1, or -1 for one that
+    train has not."""
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """What a simple model answers for rows of a data set that it was not fitted on."""
+
+    answers: str
+    """Digest of a float32 array: logarithms of probabilities (rows, classes), or predictions (rows, 1)."""
+    targets: str
+    """Digest of their targets, (rows,): int64 class indices or float64 numbers."""
+    rows: str
+    """Digest of their positions (rows,), int64, sorted, in the rows of the splits one after the other. After a split by
+    time the earliest rows are missing."""
+    count: int
+    """The number of rows."""
+    seconds: float
+    """What the fits took."""

@@ -151,3 +151,32 @@ class Scorecard:
     def metric_title(self) -> str:
         """The title; the name where it was stored without."""
         return self.title or self.metric
+
+
+@dataclass(frozen=True)
+class PeerTime:
+    """How long one call of a peer takes, in calls interleaved with the product's in several fresh processes."""
+
+    name: str
+    """What is called, as text."""
+    rows: int
+    """Rows of one call."""
+    median_ms: float
+    n: int
+    """Number of timed calls, over all processes."""
+    ratio: Estimate
+    """The peer's time over the product's: above 1, the product is faster. `n` counts processes."""
+
+
+@dataclass(frozen=True)
+class LibraryComparison:
+    """The product's latency beside that of the same simple model in Python, with one thread each."""
+
+    host: str
+    """Name of the host on which it was measured (`machine.host_name`)."""
+    times: tuple[PeerTime, ...] = ()
+    """By rows and then by peer; the first of each number of rows is the product itself."""
+    quiet: bool = True
+    """Whether no other work of this user ran on the host meanwhile."""
+    failure: str = ""
+    """Why nothing could be measured; otherwise empty."""

@@ -93,6 +93,8 @@ def _compare_columns(found: Any, train: Any, columns: tuple[Column, ...]) -> Non
         if column.kind == "number":
             _refuse_unlike(name, given.to_numpy(dtype="float64"), known.to_numpy(dtype="float64"))
             continue
+        if column.kind == "date":  # later dates are no other unit
+            continue
         texts = set(known)
         if len(given) and len(texts) <= CATEGORIES and texts and not texts & set(given):
             law, first = f"calibration data must hold categories of training in {name}", str(given.iloc[0])
@@ -102,7 +104,7 @@ def _compare_columns(found: Any, train: Any, columns: tuple[Column, ...]) -> Non
 
 
 def _present(values: Any, column: Column) -> Any:
-    return values.dropna() if column.kind == "number" else values[values != ""]
+    return values[values != ""] if column.kind == "category" else values.dropna()
 
 
 def _refuse_unlike(name: str, values: np.ndarray, known: np.ndarray) -> None:

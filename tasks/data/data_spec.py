@@ -5,9 +5,9 @@ from __future__ import annotations
 import codecs
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from tasks.core import Spec
+from tasks.core import InputError, Spec
 
 
 class SplitSpec(Spec):
@@ -22,7 +22,8 @@ class SplitSpec(Spec):
     by: Literal["random", "time", "group"] = "random"
     """`random` keeps the shares of the classes; `time` tests on the latest rows; `group` keeps each group together."""
     column: str | None = None
-    """The column with the time or the group; it is not an input. Absent for `time`: the order of the rows."""
+    """The column with the time or the group; only dates are inputs, too, by their parts that return, such as the month.
+    Absent for `time`: the order of the rows."""
     seed: int = Field(default=0, ge=0)
     """Seed of the random and group splits, and of the calibration sample."""
 
@@ -64,15 +65,38 @@ class DataSpec(Spec):
     called `columns`, where there are more than 64 and all hold numbers."""
     names: tuple[str, ...] = ()
     """Column names of a CSV file without a header line."""
-    types: dict[str, Literal["number", "text"]] = Field(default_factory=dict)
+    types: dict[str, Literal["number", "text", "date"]] = Field(default_factory=dict)
     """How columns of a table are read, where it is not as their cells look: codes are text. It also keeps a column that
     would be left out."""
+    dates: dict[str, str] = Field(default_factory=dict)
+    """Columns of dates → how they are written, such as `%d/%m/%Y` (strptime) where 3/4/2021 may be in March or April;
+    `seconds` or `milliseconds` since 1970-01-01. Absent: found in the column."""
     separator: str | None = Field(default=None, min_length=1, max_length=1)
     """The separator of a CSV; a blank means any number of blanks. Absent: found in the file."""
     decimal: Literal[".", ","] | None = None
     """The decimal mark of a CSV, where `1,234` or `1.234` may mean two numbers. Absent: found in the file."""
     encoding: str | None = None
     """The encoding of a CSV. Absent: UTF-8, or UTF-16."""
+
+    @field_validator("dates")
+    @classmethod
+    def _are_forms(cls, dates: dict[str, str]) -> dict[str, str]:
+        from tasks.data.tables.date_forms import check_form
+
+        for name, form in dates.items():
+            try:
+                check_form(form)
+            except ValueError as error:
+                raise ValueError(InputError(str(error), path=name, value=form)) from None
+        return dates
+
+    @model_validator(mode="after")
+    def _dates_are_typed_as_dates(self) -> DataSpec:
+        for name in self.dates:
+            if (kind := self.types.get(name, "date")) != "date":
+                law = f"must be date, or left out: data.dates has {name!r}, too"
+                raise ValueError(InputError(law, path=f"types.{name}", value=kind, nearest="date"))
+        return self
 
     @field_validator("encoding")
     @classmethod

@@ -47,7 +47,7 @@ def ingest(spec: DataSpec, stamp: str, context: Context) -> Dataset:
     from tasks.data.profiles import profile_builder, table_profile, training_ranges
     from tasks.data.readers import column_types, read_source
     from tasks.data.splitting import split_parts
-    from tasks.data.tables import frame_layer
+    from tasks.data.tables import date_columns, frame_layer
 
     request = _request(spec, context.progress)
     rows = read_source(request)
@@ -75,7 +75,9 @@ def ingest(spec: DataSpec, stamp: str, context: Context) -> Dataset:
     parts = split_parts(parts, shares, spec.split.by, spec.split.seed, classes, request)
     if columns:
         columns = frame_layer.center_columns(columns, parts["train"].inputs)
+        columns = date_columns.settle_dates(columns, parts["train"].inputs, spec.split.column)
         profile = table_profile.tell_centers({**profile, "dropped": list(spec.drop)}, columns)
+        profile = table_profile.tell_dates(profile, columns)
     if copies := copies_between(parts):
         profile["suspicions"] = [*profile.get("suspicions", []), *copies]
     pool, rows = _calibration_pool(parts["train"], rows, columns, classes, spec, request)
@@ -89,6 +91,7 @@ def ingest(spec: DataSpec, stamp: str, context: Context) -> Dataset:
         profile=context.store.put_json(profile),
         ranges=training_ranges.ranges_of(parts["train"].inputs, columns),
         id_column=spec.id or "",
+        split_by=spec.split.by,
     )
 
 
@@ -115,11 +118,13 @@ def _request(spec: DataSpec, progress: Progress) -> Request:
         drop=spec.drop,
         names=spec.names,
         types=spec.types,
+        dates=spec.dates,
         task=spec.task,
         separator=spec.separator,
         decimal=spec.decimal,
         encoding=spec.encoding,
         order=split.column,
+        is_by_time=split.by == "time",
         groups=spec.groups,
         on_bad=spec.on_bad,
         progress=progress,
@@ -184,7 +189,7 @@ def _separate(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows
     shape = (height, width, channels) if rows.kind == "images" else None
     kind = rows.kind if rows.kind == "array" else None
     own = replace(request, kind=kind, shape=shape, drop=(), id=None, order=None)
-    found = read_source(replace(own, types={}, target_column=rows.target_column))
+    found = read_source(replace(own, types={}, dates={}, target_column=rows.target_column))
     if found.kind != rows.kind or len(found.parts) > 1:
         raise InputError(f"must be one undivided set of {rows.kind}", path=request.field, value=request.source)
     found = _usable(found, columns, request)
@@ -217,11 +222,13 @@ def _stored(
 
     With `wide`, more than WIDE columns, all of numbers, become one input.
     """
-    texts = sum(column.kind == "category" for column in columns)
+    others = sum(column.kind != "number" for column in columns)
     put: Callable[..., str] = store.put_frame if columns else store.put_array
     groups = _stored_groups(parts, store)
+    keys = {name: store.put_array(part.keys) for name, part in parts.items() if part.keys is not None}
+    more = {name: (groups.get(name, ""), keys.get(name, "")) for name in parts}
     splits = {
-        name: Split(put(part.inputs), store.put_array(part.targets), len(part), groups.get(name, ""))
+        name: Split(put(part.inputs), store.put_array(part.targets), len(part), *more[name])
         for name, part in parts.items()
     }
     train = parts["train"].inputs
@@ -238,14 +245,14 @@ def _stored(
         splits=splits,
         skipped=rows.skipped,
         fingerprint="",
-        input_name=MATRIX if wide and len(columns) > WIDE and texts == 0 else rows.name,
+        input_name=MATRIX if wide and len(columns) > WIDE and others == 0 else rows.name,
     )
     plain = [{"name": column.name, "kind": column.kind} for column in columns]
     content = {**asdict(dataset), "source": None, "skipped": None, "columns": plain}
-    for of_the_source in ("text_format", "profile", "ranges", "id_column"):
+    for of_the_source in ("text_format", "profile", "ranges", "id_column", "split_by"):
         del content[of_the_source]
     for split in content["splits"].values():
-        del split["groups"]
+        del split["groups"], split["keys"]
     if rows.kind != "array" and not dataset.is_matrix:  # the name says nothing, and older fingerprints do not hold it
         del content["input_name"]
     return replace(dataset, fingerprint=digest_of(content))

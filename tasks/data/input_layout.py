@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 LAYOUT, COLUMNS, READING = "layout", "columns", "reading"
 """Keys of a product's metadata with its `InputLayout`, with the names of the columns of a layout NC, and with the rules
 by which a table is read, as JSON."""
+DATES = "dates"
+"""Key of a product's metadata with its inputs that are dates: name → their unit, as JSON."""
 RANGES, ID = "ranges", "id"
 """Keys of a product's metadata with the training ranges, as JSON, and with the column that names a table's examples."""
+UNIT_OF_DATES = "float64 seconds since 1970-01-01 00:00:00 UTC, NaN where missing"
 RAW_PIXELS = "pixels"
 """Key of the type of the training data's pixels, `uint8` or `float32`: the product's own input may have another."""
 
@@ -33,14 +36,19 @@ def product_inputs(prepared: Prepared, split: SplitName, store: Store) -> dict[s
     Raises:
         InputError: a column cannot be given in the type that the layout says (`frame_layer.input_column`).
     """
+    dataset, layout = prepared.dataset, prepared.layout
+    digest = dataset.splits[split].inputs
+    if dataset.kind == "table":
+        return inputs_of_frame(prepared, store.get_frame(digest))
+    values = store.get_array(digest)
+    return {dataset.input_name: values} if layout is None else arrange(values, layout)
+
+
+def inputs_of_frame(prepared: Prepared, frame: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Raw rows of a table, as in a split, as the product's inputs. Raises InputError as `product_inputs` does."""
     import numpy as np
 
     dataset, layout = prepared.dataset, prepared.layout
-    digest = dataset.splits[split].inputs
-    if dataset.kind != "table":
-        values = store.get_array(digest)
-        return {dataset.input_name: values} if layout is None else arrange(values, layout)
-    frame = store.get_frame(digest)
     if layout is not None and layout.axes == "NC":
         return {layout.name: frame.to_numpy(dtype=np.dtype(layout.dtype))}
     types = {column.name: frame_layer.default_type(column) for column in dataset.columns}
@@ -69,15 +77,18 @@ def read_rules(said: Mapping[str, str]) -> tuple[tuple[Column, ...], TextFormat]
         return None
     rules = json.loads(said[READING])
     columns = tuple(
-        Column(**{**each, "missing": tuple(each["missing"]), "texts": tuple(each["texts"])})
+        Column(**each | {name: tuple(each.get(name, ())) for name in ("missing", "texts", "parts")})
         for each in rules.pop("columns")
     )
     return columns, TextFormat(**{**rules, "names": tuple(rules.get("names", ()))})
 
 
 def source_remarks(dataset: Dataset) -> dict[str, str]:
-    """The entries of a product's metadata on its training data: their ranges, and the column of the examples' names."""
+    """The entries of a product's metadata on its training data: their ranges, the unit of dates, and the column of the
+    examples' names."""
     said = {RANGES: json.dumps([asdict(each) for each in dataset.ranges])} if dataset.ranges else {}
+    dates = {column.name: UNIT_OF_DATES for column in dataset.columns if column.kind == "date"}
+    said |= {DATES: json.dumps(dates)} if dates else {}
     return said | ({ID: dataset.id_column} if dataset.id_column else {})
 
 

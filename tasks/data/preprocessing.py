@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from tasks.core import Dataset, Prepared, SplitName, Store
 from tasks.data.input_layout import layout_of_table
 from tasks.data.preprocessing_spec import Normalize, PreprocessStep, Unscaled, check_steps
 from tasks.data.tables.column_steps import ColumnStep, Scale
+from tasks.data.tables.column_transformer import TextEncoding
+from tasks.data.tables.date_columns import with_parts
 from tasks.data.tables.table_preprocessing import fit_columns, table_features
+from tasks.data.tables.target_transform import fit_target
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,23 +25,32 @@ Fitted = dict[str, Any]
 """Fitted preprocessing as JSON. Images: {kind, gain, shift}, with one number for each channel: pixel * gain + shift.
 Arrays: {kind, name, gain, shift}, with one number for each place on the last axis. Tables: the record of
 `table_preprocessing.fit_columns`. `raw` is true where values stay as they are.
-Regression adds `target`: {mean, std}, which turn a network's answer into the data's unit: answer * std + mean."""
+Regression adds `target`: {mean, std}, which turn a network's answer into the data's unit: answer * std + mean; with
+`transform_target` that is a mapped number, and `map` (`target_map.TargetMap.record`) has its inverse."""
 TargetUnit = Literal["standardized", "data"]
 """The unit of a regression network's answers: deviations from the train targets' mean, or the data's own unit."""
 
 
 def preprocess(
-    dataset: Dataset, steps: tuple[PreprocessStep, ...], store: Store, target_unit: TargetUnit = "standardized"
+    dataset: Dataset,
+    steps: tuple[PreprocessStep, ...],
+    store: Store,
+    target_unit: TargetUnit = "standardized",
+    encoding: TextEncoding = "one_hot",
 ) -> Prepared:
     """Fits the steps on the train split and prepares every split's compact inputs (see `Prepared.inputs`).
 
+    The columns of the answer's data set have the parts of dates that the steps say.
+
     Args:
         target_unit: what the network answers in. A network that others trained answers in the data's own unit.
+        encoding: how text of a table becomes numbers where no step says it.
 
     Raises:
         InputError: a step does not suit the kind of data or stands twice, or its numbers do not match the channels.
     """
-    fitted = fit_preprocessing(dataset, steps, store, target_unit)
+    dataset = replace(dataset, columns=with_parts(dataset.columns, steps))
+    fitted = fit_preprocessing(dataset, steps, store, target_unit, encoding)
     if dataset.kind != "table":
         inputs = {name: split.inputs for name, split in dataset.splits.items()}
         shape = dataset.input_shape
@@ -47,11 +60,16 @@ def preprocess(
         inputs = {name: store.put_array(array) for name, array in arrays.items()}
         shape = (arrays["train"].shape[1],)
     layout = layout_of_table(dataset)
-    return Prepared(dataset=dataset, fitted=store.put_json(fitted), inputs=inputs, input_shape=shape, layout=layout)
+    codes = tuple((place, count) for place, count in fitted.get("categories", ()))
+    return Prepared(dataset, store.put_json(fitted), inputs, shape, layout, codes)
 
 
 def fit_preprocessing(
-    dataset: Dataset, steps: tuple[PreprocessStep, ...], store: Store, target_unit: TargetUnit = "standardized"
+    dataset: Dataset,
+    steps: tuple[PreprocessStep, ...],
+    store: Store,
+    target_unit: TargetUnit = "standardized",
+    encoding: TextEncoding = "one_hot",
 ) -> Fitted:
     """Fits the steps on the train split; a kind of step that the recipe leaves out has its defaults."""
     check_steps(dataset, steps)
@@ -62,12 +80,17 @@ def fit_preprocessing(
         fitted = _fit_array(steps, dataset.input_name, store.get_array(train.inputs))
     else:
         frame, answers = store.get_frame(train.inputs), store.get_array(train.targets)
-        fitted = fit_columns(dataset, column_steps(steps), _is_unscaled(steps), frame, answers)
+        fitted = fit_columns(dataset, column_steps(steps), _is_unscaled(steps), frame, answers, encoding)
     if dataset.task == "regression":
-        targets = store.get_array(train.targets).astype("float64")
-        measured = {"mean": float(targets.mean()), "std": float(targets.std()) or 1.0}
-        fitted["target"] = measured if target_unit == "standardized" else {"mean": 0.0, "std": 1.0}
+        fitted["target"] = _fit_target(steps, store.get_array(train.targets), target_unit)
     return fitted
+
+
+def _fit_target(steps: tuple[PreprocessStep, ...], targets: np.ndarray, target_unit: TargetUnit) -> dict[str, Any]:
+    from tasks.kernels.statistics.target_map import target_record
+
+    record = target_record(fit_target(steps, targets), targets)
+    return record if target_unit == "standardized" else {**record, "mean": 0.0, "std": 1.0}
 
 
 def _pick(kind: type[Kind], steps: tuple[PreprocessStep, ...]) -> Kind:
@@ -145,15 +168,16 @@ def compact(prepared: Prepared, split: SplitName, store: Store) -> np.ndarray:
 
 
 def targets(prepared: Prepared, split: SplitName, store: Store) -> np.ndarray:
-    """A split's training targets, (count,): int64 class indices, or float32 numbers standardized by the train split."""
+    """A split's training targets, (count,): int64 class indices, or float32 numbers, mapped by `transform_target` and
+    standardized by the train split."""
     import numpy as np
 
     raw = np.array(store.get_array(prepared.dataset.splits[split].targets))
     if prepared.dataset.task == "classification":
         return raw
-    target = store.get_json(prepared.fitted)["target"]
-    scaled: np.ndarray = ((raw - target["mean"]) / target["std"]).astype(np.float32)
-    return scaled
+    from tasks.kernels.statistics.target_map import standardize_targets
+
+    return standardize_targets(raw, store.get_json(prepared.fitted)["target"]).astype(np.float32)
 
 
 def training_arrays(prepared: Prepared, store: Store) -> dict[str, np.ndarray]:

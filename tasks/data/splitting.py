@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from tasks.core import InputError, SplitName
 from tasks.data import split_strategies
 from tasks.data.readers.cells import is_number, plain_numbers, text_of
 from tasks.data.readers.examples import Examples, Request
+from tasks.data.tables import date_forms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +27,7 @@ def split_parts(
     classes: tuple[str, ...],
     request: Request,
 ) -> Parts:
-    """`parts` plus the parts in `fractions`, which are taken out of train.
+    """`parts` plus the parts in `fractions`, which are taken out of train, with their `keys`.
 
     Targets are class indices if there are `classes`. Raises InputError when a class has too few examples, when there
     are too few groups, when a part would be empty, or when train would lack a class.
@@ -41,9 +43,12 @@ def split_parts(
     _refuse_too_few(train, fractions, classes if by == "random" else (), request)
     if by == "time":
         times = np.arange(len(train)) if train.order is None else times_of(train.order, request)
+        train = replace(train, keys=np.unique(times, return_inverse=True)[1])
         positions = split_strategies.by_time(times, fractions)
     elif by == "group":
-        positions = split_strategies.by_group(_groups(train, fractions, request), fractions, seed)
+        train = replace(train, keys=_groups(train, fractions, request))
+        assert train.keys is not None
+        positions = split_strategies.by_group(train.keys, fractions, seed)
     else:
         labels = train.targets if classes else np.zeros(len(train), dtype=np.int64)
         positions = split_strategies.stratified(labels, fractions, seed)
@@ -104,41 +109,30 @@ def _refuse_gaps(
         )
 
 
-_DATES = ("%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%Y", "%d.%m.%y")
-
-
 def times_of(series: pd.Series, request: Request) -> np.ndarray:
-    """A time column as sortable values, (count,): numbers unchanged, dates in ISO 8601 or a form of `_DATES`.
+    """A time column as sortable values, (count,): numbers unchanged, dates as seconds since 1970-01-01 UTC.
 
-    The first form that fits every row counts: 3/4/2021 is in March unless another row rules that out. Raises
-    InputError for a missing value, and when no form fits.
+    Raises InputError for a missing value, for dates of two meanings, and for text that holds no dates.
     """
-    if is_number(series):
+    name = str(series.name)
+    if is_number(series) and name not in request.dates:
         _refuse_missing(series, request)
         return series.to_numpy()
-    text = text_of(series)
-    _refuse_missing(text.replace("", None), request)
-    numbers = plain_numbers(text)
-    if numbers is not None:
-        return numbers.to_numpy()
-    forms = [f"{date}{time}" for date in _DATES for time in ("", " %H:%M", " %H:%M:%S")]
-    times = next((times for form in ("ISO8601", *forms) if (times := _parsed(text, form)) is not None), None)
-    if times is None:
-        raise InputError(
-            f"must name a column of {request.source} with numbers or with dates of one form",
-            path="data.split.column",
-            value=request.order,
-        )
-    return times
-
-
-def _parsed(text: pd.Series, form: str) -> np.ndarray | None:
-    import pandas as pd
-
-    try:
-        return pd.to_datetime(text, format=form, utc=True).to_numpy(dtype="datetime64[ns]")
-    except (ValueError, OverflowError):
-        return None
+    if series.dtype.kind != "M":
+        series = text_of(series).rename(name)
+    _refuse_missing(series.replace("", None), request)
+    place = date_forms.Place(name, request.source, "data.split.column")
+    form = request.dates.get(name, date_forms.ISO)
+    if series.dtype.kind != "M" and name not in request.dates:
+        numbers = plain_numbers(series)
+        if numbers is not None:
+            return numbers.to_numpy()
+        distinct = series.unique().astype(object)
+        if not date_forms.are_dates(distinct):
+            law = f"must name a column of {request.source} with numbers or with dates of one form"
+            raise InputError(law, path="data.split.column", value=request.order)
+        form = date_forms.form_of(distinct, place)
+    return date_forms.read_dates(series, form, place).to_numpy()
 
 
 def groups_of(series: pd.Series, request: Request) -> np.ndarray:

@@ -31,24 +31,33 @@ def select(cards: Mapping[str, Scorecard], baseline: str, goal: Goal, baseline_m
         cards: validation scorecards by candidate digest, including the baseline's, without dense controls.
         baseline: the baseline's digest.
         goal: the user's goal.
-        baseline_may_win: whether the goal is met by the baseline itself where no other meets it: it was the best of
-            several models, and the recipe brings none.
+        baseline_may_win: whether the goal is met by the baseline itself where no other meets it at a clearly lower cost
+            (`goal.tie`): it was the best of several models, and the recipe brings none.
     """
     flaws = {digest: flaw(card, goal) for digest, card in cards.items() if digest != baseline}
     feasible = [cards[digest] for digest, sentence in flaws.items() if sentence is None]
     front = pareto_front(list(cards.values()))
-    if not feasible:
-        reasons = {digest: sentence or "" for digest, sentence in flaws.items()}
-        if baseline_may_win and _beyond_limit(cards[baseline], goal) is None:
-            reasons[baseline] = "chosen: the best model is also the least costly of those within the margin"
-            return Selection(baseline, True, reasons, front)
-        reasons[baseline] = "kept: no candidate meets the goal"
-        return Selection(baseline, False, reasons, front)
-    best = break_tie(feasible, pick(feasible, goal), goal)
+    best = break_tie(feasible, pick(feasible, goal), goal) if feasible else None
+    if baseline_may_win and _beyond_limit(cards[baseline], goal) is None and not _is_worth(best, cards[baseline], goal):
+        why = "meets the goal, but costs as much as the best model within the goal's tie"
+        reasons = {digest: sentence or why for digest, sentence in flaws.items()}
+        reasons[baseline] = "chosen: the best model is also the least costly of those within the margin"
+        return Selection(baseline, True, reasons, front)
+    if best is None:
+        kept = {digest: sentence or "" for digest, sentence in flaws.items()}
+        return Selection(baseline, False, kept | {baseline: "kept: no candidate meets the goal"}, front)
     reasons = {digest: sentence or _behind(cards[digest], best, goal) for digest, sentence in flaws.items()}
     reasons[best.candidate] = _chosen(best, feasible, goal)
     reasons[baseline] = "what the others are measured against"
     return Selection(best.candidate, True, reasons, front)
+
+
+def _is_worth(best: Scorecard | None, baseline: Scorecard, goal: Goal) -> bool:
+    """Whether a candidate costs less than the baseline by more than `goal.tie`, or clearly less of the other cost."""
+    if best is None or goal.tie == 0:
+        return best is not None
+    is_cheaper = goal_cost(baseline, goal) > (1 + goal.tie) * goal_cost(best, goal)
+    return is_cheaper or _is_clear(baseline, best, goal)
 
 
 def pick(feasible: Sequence[Scorecard], goal: Goal) -> Scorecard:

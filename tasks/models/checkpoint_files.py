@@ -9,6 +9,7 @@ from typing import Any
 
 from tasks.core import InputError, nearest_choice
 from tasks.models.factory import _first_line
+from tasks.models.file_forms import is_estimator_file, refuse_form
 
 ADVICE = "a file saved by torch.save(network.state_dict(), PATH)"
 """What a user can save instead of a file that holds no state dict."""
@@ -32,6 +33,8 @@ def read_checkpoint(path: Path) -> Any:
         head = stream.read(HEAD)
     if _is_safetensors(path, head):
         return _read_safetensors(path)
+    if is_estimator_file(path, head):
+        refuse_form(path, "model.weights")
     _refuse_other_forms(path, head)
     return _read_torch(path, head)
 

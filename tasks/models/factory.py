@@ -13,7 +13,7 @@ from tasks.core import InputError, Prepared, nearest_choice
 from tasks.core.import_path import resolve
 from tasks.models.adaptation import ADAPTED, is_lazy_network
 from tasks.models.answers import EXAMPLES, PLACE, Reading, find_reading
-from tasks.models.model_spec import ModelSpec
+from tasks.models.model_spec import NETWORKS, ModelSpec
 from tasks.models.probabilities import Activations, watch_activations
 
 if TYPE_CHECKING:
@@ -24,6 +24,13 @@ def default_architecture(prepared: Prepared) -> str:
     """Import path of the factory used when the recipe names none: `convnet` for images, `mlp` for tables."""
     is_images = prepared.dataset.kind == "images"
     return "tasks.architectures:convnet" if is_images else "tasks.architectures:mlp"
+
+
+def architecture_of(spec: ModelSpec, prepared: Prepared) -> str:
+    """Import path of the factory of a network: that of its family, the recipe's own, or the default for the data."""
+    if spec.family in NETWORKS:
+        return f"tasks.architectures:{spec.family}"
+    return spec.factory or default_architecture(prepared)
 
 
 def complete_factory(spec: ModelSpec, prepared: Prepared) -> tuple[str, dict[str, Any]]:
@@ -54,12 +61,13 @@ def complete_factory(spec: ModelSpec, prepared: Prepared) -> tuple[str, dict[str
 def named_arguments(spec: ModelSpec, prepared: Prepared) -> tuple[str, dict[str, Any]]:
     """The factory's import path and all its arguments.
 
-    `input_shape` and `outputs` are taken from the data when the factory has parameters of these names.
+    `input_shape`, `outputs` and `categories` (`Prepared.categories`) are taken from the data when the factory has
+    parameters of these names.
 
     Raises:
         InputError: the factory does not exist, or does not take one of the arguments.
     """
-    factory = spec.factory or default_architecture(prepared)
+    factory = architecture_of(spec, prepared)
     parameters = inspect.signature(resolve(factory, PLACE)).parameters
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     for name in spec.arguments:
@@ -69,7 +77,9 @@ def named_arguments(spec: ModelSpec, prepared: Prepared) -> tuple[str, dict[str,
                 path=f"model.arguments.{name}",
                 nearest=nearest_choice(name, parameters) or ", ".join(parameters),
             )
-    known = {"input_shape": list(prepared.input_shape), "outputs": prepared.dataset.outputs}
+    known: dict[str, Any] = {"input_shape": list(prepared.input_shape), "outputs": prepared.dataset.outputs}
+    if prepared.categories:
+        known["categories"] = [list(each) for each in prepared.categories]
     filled = {name: value for name, value in known.items() if name in parameters}
     return factory, {**filled, **spec.arguments}
 
@@ -108,7 +118,8 @@ def build_network(factory: str, arguments: dict[str, Any], seed: int = 0) -> nn.
             law = f"{factory} fails with the arguments {arguments} ({type(error).__name__}: {_first_line(error)})"
             raise InputError(law, path=PLACE) from error
     if not isinstance(model, torch.nn.Module):
-        raise InputError(f"{factory} must give a torch.nn.Module", path=PLACE, value=type(model).__name__)
+        law = f"{factory} must give a torch.nn.Module, or a scikit-learn estimator or Pipeline (with fit and predict)"
+        raise InputError(law, path=PLACE, value=type(model).__name__)
     return model.eval()
 
 

@@ -2,24 +2,110 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from tasks.core import InputError, Spec
 
 FamilyName = Literal["linear", "random_forest", "extra_trees", "hist_boosting", "lightgbm", "xgboost", "knn"]
-AskedFamily = Literal["auto", "linear", "random_forest", "extra_trees", "hist_boosting", "lightgbm", "xgboost", "knn"]
+NetworkFamily = Literal["mlp", "embedding_mlp"]
+NETWORKS = get_args(NetworkFamily)
+"""The families that are networks for tables, which `train` trains."""
+AskedFamily = Literal["auto", FamilyName, NetworkFamily]
+
+
+def check_features(features: float | int | None) -> float | int | None:
+    """Raises ValueError with an InputError unless columns are a share above 0 and below 1, or a count from 1 on."""
+    if features is None or (0 < features < 1 if isinstance(features, float) else features >= 1):
+        return features
+    law = "must be a share of the columns between 0 and 1, or a whole number of columns"
+    raise ValueError(InputError(law, value=features, nearest=0.5))
+
+
+Features = Annotated[float | int | None, AfterValidator(check_features)]
+"""How many raw columns a simple model keeps: a share, or a count."""
+Own = Literal["own"]
+"""The family of an estimator that `model.factory` gives."""
+
+
+class Member(Spec):
+    """One of the simple models of an ensemble."""
+
+    family: FamilyName
+    """The kind of model."""
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    """Arguments of the library's class; absent ones have defaults for the table's size."""
+    seed: int | None = Field(default=None, ge=0)
+    """Absent: the seed of the ensemble."""
+
+
+class EnsembleSpec(Spec):
+    """Several simple models of a table, with one answer."""
+
+    kind: Literal["average", "stacking"] = "average"
+    """`average`: of probabilities or predictions. `stacking`: a logistic or a ridge regression on what they answer for
+    rows that they were not fitted on."""
+    members: tuple[Member, ...] = Field(min_length=2)
+    """The models; no two are the same."""
+    weights: Literal["equal", "fitted"] = "equal"
+    """Of an average: `fitted` weighs the members so that the squared error of their answers for rows that they were not
+    fitted on is least."""
+    folds: int = Field(default=5, ge=3, le=50)
+    """Parts of the train split, each of which is answered by members fitted on others."""
+
+    @model_validator(mode="after")
+    def _members_differ(self) -> Self:
+        for place, member in enumerate(self.members):
+            if member in self.members[:place]:
+                law = "must differ from the members before it; another seed or argument is enough"
+                raise ValueError(InputError(law, path=f"members.{place}", value=member.family))
+        if self.kind == "stacking" and self.weights != "equal":
+            law = "suits kind: average only; stacking fits a regression"
+            raise ValueError(InputError(law, path="weights", value=self.weights))
+        return self
+
+    @property
+    def needs_folds(self) -> bool:
+        """Whether answers for rows that the members were not fitted on are needed."""
+        return self.kind == "stacking" or self.weights == "fitted"
+
+
+def check_combination(
+    ensemble: EnsembleSpec, quantile: float | None, monotone: Mapping[str, int], within: str = ""
+) -> None:
+    """Checks that the combination of an ensemble's answers keeps what is asked of its members.
+
+    Raises:
+        ValueError: its argument is an InputError, whose path is `within` and the name of a knob. Least squares would
+            turn quantiles into means, and a stacked regression may turn a monotone column round.
+    """
+    name = "kind" if ensemble.kind == "stacking" else "weights"
+    nearest = "average" if name == "kind" else "equal"
+    law = None
+    if quantile is not None and ensemble.needs_folds:
+        law = f"must be {nearest} where a quantile is predicted: least squares would find the mean"
+    elif monotone and ensemble.kind == "stacking":
+        law = "must be average where columns are monotone: its regression may turn them round"
+    if law is not None:
+        error = InputError(law, path=f"{within}{name}", value=getattr(ensemble, name), nearest=nearest)
+        raise ValueError(error)
 
 
 class ModelSpec(Spec):
     """The network: a factory with its arguments and, if it is already trained, its weights; or an ONNX file. Of a table
     also a simple model: its family with its arguments."""
 
-    family: AskedFamily | None = None
-    """The kind of a simple model on a table. `auto` fits several, and the best on validation becomes the baseline."""
+    family: Literal[AskedFamily, Own] | None = None
+    """The kind of a simple model on a table. `auto` fits several, and the best on validation becomes the baseline.
+    `mlp` and `embedding_mlp` are networks, which are trained; the second has an embedding for each text column.
+    `own` is what a factory is that gives a scikit-learn estimator; it need not be said."""
+    ensemble: EnsembleSpec | None = Field(default=None, exclude_if=lambda ensemble: ensemble is None)
+    """Several simple models on a table, with one answer and in one file."""
     factory: str | None = None
-    """`module:callable`; it gets `input_shape` and `outputs` if it takes them. Absent: a default for the data."""
+    """`module:callable`. A factory of networks gets `input_shape` and `outputs` if it takes them; one for tables may
+    give a scikit-learn estimator or Pipeline, fitted or not. Absent: a default for the data."""
     arguments: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of the factory, for example its width and depth, or of the family's class."""
     balanced: bool = Field(default=False, exclude_if=lambda balanced: not balanced)
@@ -28,6 +114,11 @@ class ModelSpec(Spec):
     """Simple models of a regression: the quantile that is predicted in place of the mean."""
     monotone: dict[str, Literal[-1, 1]] = Field(default_factory=dict, exclude_if=lambda columns: not columns)
     """Simple models: number column → 1 where the answer may only rise with it, -1 where it may only fall."""
+    features: Features = Field(default=None, exclude_if=lambda features: features is None)
+    """Simple models: how many raw columns are kept, a share below 1 or a count. The others are no inputs of the
+    product. Absent: all."""
+    minutes: float | None = Field(default=None, gt=0, exclude_if=lambda minutes: minutes is None)
+    """Of `auto`: minutes of fitting after which no further family is begun. Absent: five."""
     weights: str | None = None
     """A file with a trained state dict (tensors only). Absent: the model is trained from the data."""
     key: str | None = Field(default=None, min_length=1)
@@ -43,25 +134,66 @@ class ModelSpec(Spec):
     @model_validator(mode="after")
     def _one_model(self) -> ModelSpec:
         _leave_out(self, ("factory", "arguments", "weights", "key"), "file", "which holds the network and its weights")
-        _leave_out(self, ("factory", "weights", "key", "file", "output"), "family", "which is a simple model")
+        factory = () if self.family == "own" else ("factory",)
+        _leave_out(self, (*factory, "weights", "key", "file", "output"), "family", f"which is {self._what}")
+        others = ("family", "factory", "arguments", "weights", "key", "file", "output")
+        _leave_out(self, others, "ensemble", "whose members are simple models")
+        if self.ensemble is not None:
+            check_combination(self.ensemble, self.quantile, self.monotone, "ensemble.")
+            if self.features is not None:
+                law = "must be left out beside model.ensemble, whose members take all columns"
+                raise ValueError(InputError(law, path="features", value=self.features))
         if self.family == "auto":
-            for name in ("arguments", "monotone"):
+            for name in ("arguments", "monotone", "features"):
                 if getattr(self, name):
                     raise ValueError(InputError("must be left out: auto fits several families", path=name))
-        if self.family is None:
-            for name in ("balanced", "quantile", "monotone"):
+        elif self.minutes is not None:
+            law = "suits the family auto only, which fits one family after the other"
+            raise ValueError(InputError(law, path="minutes", value=self.minutes))
+        if not self.is_simple:
+            for name in ("balanced", "quantile", "monotone", "features"):
                 if getattr(self, name):
                     law = "suits simple models only, with model.family"
-                    raise ValueError(InputError(law, path=name, value=getattr(self, name)))
+                    law += f", and {self.family} is a network" if self.family else ""
+                    way = "goal: {metric: quantile_loss, quantile: …}" if self.family and name == "quantile" else None
+                    raise ValueError(InputError(law, path=name, value=getattr(self, name), nearest=way))
         if self.key is not None and self.weights is None:
             law = "must be left out without model.weights, the file in which it is a path"
             raise ValueError(InputError(law, path="key", value=self.key))
         return self
 
+    @model_validator(mode="after")
+    def _own_is_a_factory(self) -> ModelSpec:
+        if self.family != "own":
+            return self
+        if self.factory is None:
+            law = "needs model.factory, which gives the estimator"
+            raise ValueError(InputError(law, path="family", value="own", nearest="factory: my_package.models:make"))
+        for name in ("balanced", "quantile", "monotone", "features"):
+            if getattr(self, name):
+                law = "must be left out beside model.factory: its estimator says it"
+                raise ValueError(InputError(law, path=name, value=getattr(self, name)))
+        return self
+
     @property
     def form(self) -> Literal["torch", "onnx"]:
         """What the model is: a torch network, or an ONNX file, which others made or a simple model became."""
-        return "torch" if self.file is None and self.family is None else "onnx"
+        return "torch" if self.file is None and not self.is_simple else "onnx"
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether the model is a simple one of a table, or an ensemble of such."""
+        return self.ensemble is not None or (self.family is not None and self.family not in NETWORKS)
+
+    @property
+    def simple_family(self) -> FamilyName | Own | None:
+        """The family of a simple model; None for `auto`, for networks and for ensembles."""
+        family = self.family
+        return None if family == "auto" or family == "mlp" or family == "embedding_mlp" else family
+
+    @property
+    def _what(self) -> str:
+        return "a simple model" if self.is_simple else "a network of Paredown's"
 
     @property
     def is_trained(self) -> bool:

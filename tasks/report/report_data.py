@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tasks.core import Goal, Runtime, Scorecard
+from tasks.core import Goal, LibraryComparison, Runtime, Scorecard
 from tasks.kernels.statistics.metrics import Metric
 
 TrialOutcome = Literal["own", "finished", "stopped early", "given up", "failed"]
@@ -135,3 +135,5 @@ class ReportData:
     """Further remarks, one sentence each."""
     tradeoff: Tradeoff | None = None
     """Present when the trials have two objectives."""
+    library: LibraryComparison | None = None
+    """The product beside the same simple model in Python; None where there is no such model."""

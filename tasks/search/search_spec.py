@@ -44,7 +44,7 @@ class SearchBudget(Spec):
     scheduler: Literal["asha", "hyperband", "median", "none"] = "asha"
     """What stops trials early: `asha` (Li et al. 2020) and `hyperband` (Li et al. 2018) stop those outside the best
     part at the same epoch, `median` (Golovin et al. 2017) those below the others' median. `pbt` uses none: it replaces
-    weak networks by copies of strong ones."""
+    weak networks by copies of strong ones. Simple models, which report once, have none."""
     trials: int | None = Field(default=None, ge=1, le=LARGEST)
     """Most points to try. Absent: 16, or with `minutes` as many as fit. A grid has its own number."""
     minutes: float | None = Field(default=None, gt=0)
@@ -110,7 +110,9 @@ class Search(SearchBudget):
     """A search over values of the recipe."""
 
     space: dict[str, Domain] = Field(min_length=1)
-    """Dotted path → domain, as in every search; paths begin with `train.`, `model.arguments.` or `augment.`"""
+    """Dotted path → domain, as in every search. Of a network: `train.`, `augment.`, `preprocess.`, `model.factory` and
+    `model.arguments.`; of a simple model `model.family`, `model.factory`, `model.arguments.`, `model.balanced` and
+    `preprocess.`"""
     minimize: Literal["latency", "bytes"] | None = None
     """A second objective besides the score: the algorithm searches the Pareto front of both, and the result is the
     trial with the least cost within `goal.max_drop` of the best score. The scheduler uses the score alone. A network

@@ -9,6 +9,7 @@ from prefect import Task, task
 
 from tasks.compression.compress import compress
 from tasks.compression.fine_tuning import distill, recover
+from tasks.compression.library_comparison import compare_with_library
 from tasks.compression.measure import evaluate_candidates
 from tasks.conversion.onnx_export import export
 from tasks.conversion.onnx_import import import_onnx
@@ -20,7 +21,10 @@ from tasks.tracking import attach, close_run, open_run, record_child, record_tri
 from tasks.tracking.registered_profile import attach_profile
 from tasks.tracking.registry import register
 from tasks.training.baseline import fit, load_pretrained
+from tasks.training.simple.ensemble_fit import fit_ensemble
 from tasks.training.simple.fit_table import fit_table
+from tasks.training.simple.out_of_fold import predict_out_of_fold
+from tasks.training.simple.student_fit import fit_student
 
 # The task names are part of the cache keys, and Prefect's UI shows them.
 STEPS: Mapping[object, Task[..., Any]] = {
@@ -30,6 +34,9 @@ STEPS: Mapping[object, Task[..., Any]] = {
     search_and_record: cached_task(search_and_record, "tune", "search"),
     fit: cached_task(fit, "fit", "train"),
     fit_table: cached_task(fit_table, "fit_table", "train"),
+    fit_ensemble: cached_task(fit_ensemble, "fit_ensemble", "train"),
+    fit_student: cached_task(fit_student, "fit_student", "train"),
+    predict_out_of_fold: cached_task(predict_out_of_fold, "predict_out_of_fold", "train"),
     load_pretrained: cached_task(load_pretrained, "adopt", "train"),
     import_onnx: cached_task(import_onnx, "bring", "train"),
     compress: cached_task(compress, "compress", "compress"),
@@ -37,6 +44,7 @@ STEPS: Mapping[object, Task[..., Any]] = {
     distill: cached_task(distill, "distill", "train"),
     export: cached_task(export, "export", "export"),
     evaluate_candidates: cached_task(evaluate_candidates, "evaluate", "evaluate"),
+    compare_with_library: cached_task(compare_with_library, "compare_with_library", "evaluate"),
     open_run: task(**OUTWARD, tags=["track"], name="open_run")(open_run),
     record_child: task(**OUTWARD, tags=["track"], name="record_child")(record_child),
     record_trials: task(**OUTWARD, tags=["track"], name="record_trials")(record_trials),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.scorecard import Estimate, Scorecard
+from tasks.core.scorecard import Estimate, LibraryComparison, Scorecard
 
 if TYPE_CHECKING:
     from tasks.kernels.statistics.metrics import Metric
@@ -63,6 +63,18 @@ def scorecard_metrics(card: Scorecard) -> dict[str, float]:
     for hop in card.parity:
         name = "parity." + re.sub(r"\W+", "-", hop.hop)
         metrics |= {f"{name}.max_difference": hop.max_difference, f"{name}.agreement": hop.agreement}
+    return metrics
+
+
+def library_metrics(found: LibraryComparison) -> dict[str, float]:
+    """The latencies beside Python's by flat name: `python.pipeline.predict of scikit-learn.1000.ratio`, …
+
+    `.median_ms` and `.ratio` of each peer and number of rows; the ratio is the peer's time over the product's.
+    """
+    metrics: dict[str, float] = {}
+    for each in found.times:
+        name = f"python.{plain_name(each.name)}.{each.rows}"
+        metrics |= {f"{name}.median_ms": each.median_ms, **_interval(f"{name}.ratio", each.ratio)}
     return metrics
 
 

@@ -49,8 +49,8 @@ class TrainingData:
     augment: Augment | None = None
     """(compact batch, random generator) → compact batch; applied to training examples only."""
     metric: MetricSpec = field(default_factory=MetricSpec)
-    unit: tuple[float, float] = (1.0, 0.0)
-    """(deviation, mean) that turn numbers back into the data's unit, in which the metric is computed."""
+    target: Mapping[str, Any] = field(default_factory=lambda: {"mean": 0.0, "std": 1.0})
+    """What turns numbers back into the data's unit, in which the metric is computed: `target_map.target_record`."""
 
     @property
     def quantile(self) -> float | None:
@@ -105,5 +105,5 @@ def to_tensors(
         transform=preprocessing.to_network(fitted, device),
         augment=augmentation.compose(inputs.augment) if inputs.augment else None,
         metric=inputs.metric,
-        unit=(target["std"], target["mean"]) if (target := fitted.get("target")) else (1.0, 0.0),
+        target=fitted.get("target", {"mean": 0.0, "std": 1.0}),
     )

@@ -35,8 +35,7 @@ def validate(model: nn.Module, data: TrainingData) -> Validation | None:
         Refusal: the metric is not defined on the validation split, because a class is missing there.
         InputError: the user's own metric fails.
     """
-    import numpy as np
-
+    from tasks.kernels.statistics.target_map import in_data_unit
     from tasks.kernels.training import loops, losses
 
     outputs = loops.predict_all(model, data.validation_inputs, data.transform)
@@ -46,8 +45,7 @@ def validate(model: nn.Module, data: TrainingData) -> Validation | None:
     found, targets = outputs.cpu().numpy(), data.validation_targets.cpu().numpy()
     metric = metric_of(data.metric)
     if metric.task == "regression":
-        deviation, mean = data.unit
-        found, targets = (np.asarray(each, dtype=np.float64) * deviation + mean for each in (found, targets))
+        found, targets = (in_data_unit(each, data.target) for each in (found, targets))
     score = metric.value(found, targets)
     if math.isnan(score):
         why = ": a class is missing there" if metric.task == "classification" else ""

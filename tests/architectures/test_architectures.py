@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from tasks import architectures
-from tasks.architectures import convnet, mlp, resnet, resnet20, resnet32, resnet44, resnet56
+from tasks.architectures import convnet, embedding_mlp, mlp, resnet, resnet20, resnet32, resnet44, resnet56
 from tasks.kernels.lowrank import factorization
 from tasks.kernels.onnx import description, sessions, torch_export
 from tasks.kernels.pruning import dependency_groups
@@ -30,6 +30,12 @@ CASES: list[tuple[Callable[..., nn.Module], tuple[int, ...], dict[str, Any]]] = 
     (convnet, IMAGE, {"width": 16, "depth": 2, "block": "separable"}),
     (mlp, (12,), {"width": 32, "depth": 3, "dropout": 0.2, "block": "residual"}),
     (resnet, IMAGE, {"depth": 8, "width": 16, "kernel": 1}),
+    (
+        embedding_mlp,
+        (12,),
+        {"width": 32, "depth": 3, "dropout": 0.2, "block": "residual", "categories": [(10, 4), (11, 9)]},
+    ),
+    (embedding_mlp, (12,), {"width": 32, "depth": 2, "categories": [(3, 4)]}),
 ]
 TORCH = (Channels(multiple=4), LowRank(ranks="energy", energy=0.5), QuantizeAware(), Weights(), Blocks(share=0.5))
 

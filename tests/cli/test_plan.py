@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 from support import runs
+from support.churn_table import churn_table
+from support.source_tree import ROOT
 
 from flows.cli import plan_search
 from flows.cli.plan import Plan, describe_cost, plan_run, recoveries, show_plan
+from flows.recipe.loading import load_recipe
 from flows.recipe.schema import Recipe
 from tasks.compression import branch_space
 from tasks.compression.branch import CompressionSearch
@@ -218,3 +221,32 @@ def test_a_table_can_be_planned_without_a_word_about_the_model(tmp_path: Path) -
     text = shown(plan(tmp_path, **TABLE))
     assert "table, classification" in text
     assert "tasks.architectures:mlp" in text
+
+
+def test_the_recipe_of_customers_takes_a_table_of_theirs(tmp_path: Path) -> None:
+    churn_table(400).to_csv(tmp_path / "customers.csv", index=False)
+    recipe = load_recipe(ROOT / "conf" / "churn.yaml", [f"data.source={tmp_path / 'customers.csv'}"])
+    text = shown(plan_run(recipe, runs.workspace(tmp_path)))
+    assert "240 train, 80 validation, 80 test" in text
+    assert "customer: left out, because it is different in every row" in text
+    assert "region: " in text
+    assert "select: ROC AUC within 0.005 (estimate), least latency" in text
+    money = ["goal.metric=cost", "goal.costs=[[0,1],[5,0]]", "model.balanced=false"]
+    costly = load_recipe(ROOT / "conf" / "churn.yaml", [f"data.source={tmp_path / 'customers.csv'}", *money])
+    assert "select: mean cost within 0.005" in shown(plan_run(costly, runs.workspace(tmp_path)))
+
+
+def test_the_search_of_a_simple_model_is_shown_with_its_cost(tmp_path: Path) -> None:
+    space = {
+        "model.family": {"choice": ["lightgbm", "linear"]},
+        "model.arguments.num_leaves": {"integers": [3, 31], "when": {"model.family": "lightgbm"}},
+    }
+    changes: dict[str, Any] = {"train": {}, "compress": {}, "data": {"source": "sklearn:wine"}, "model": {}}
+    found = plan(tmp_path, **changes, search={"space": space, "trials": 6})
+    assert found.trial_seconds > 0, "a fit to some rows is timed"
+    text = shown(found)
+    assert "tune: 6 trials, tpe, none; 1 CPU a trial" in text, "nothing can stop a trial early"
+    assert "model.arguments.num_leaves: integers [3, 31] when model.family is lightgbm" in text
+    assert "fit the best of them" in text
+    assert "compress: smaller forms of the family that the search finds, and a linear model" in text
+    assert "at most 6 trials of search: about" in text

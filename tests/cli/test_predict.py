@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from PIL import Image
 
 from flows.cli import predict
 from tasks.core import InputError
+from tasks.evaluation.reasons import RowReasons
 
 CLASSES = predict.Predictions(
     ("a.png", "b é.png"),
@@ -43,6 +45,20 @@ def test_numbers_have_no_probabilities() -> None:
         {"example": "0", "answer": 1234567.0},
         {"example": "1", "answer": 0.5},
     ]
+
+
+def test_reasons_stand_behind_the_answer_and_in_columns_of_their_own() -> None:
+    named = np.array([["age", "town"], ["", ""]], dtype=object)
+    told = dataclasses.replace(CLASSES, reasons=RowReasons(named, np.array([[0.3111111, -0.25], [0.0, 0.0]])))
+    assert told.lines == ["yes: age +0.311, town -0.25", "no"]
+    first, second = json.loads(predict.records_of(told))
+    assert [first[name] for name in ("reason 1", "effect 1", "reason 2", "effect 2")] == [
+        "age",
+        0.311111,
+        "town",
+        -0.25,
+    ]
+    assert [second[name] for name in ("reason 1", "effect 1")] == [None, None]
 
 
 def test_where_answers_cannot_go(tmp_path: Path) -> None:

@@ -39,37 +39,39 @@ def test_of_few_rows_nothing_is_concluded() -> None:
     assert column_checks.says_nothing(pd.Series(["", ""]), Column("id", "category")) == "has no value"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("2023-05-17", "2023-05-17 22:35:00", "2023-05-17T22:35:00.5Z", "2023/5/7", "2023-05", "17.05.2023"),
-        *(
-            "05/17/2023",
-            "5/7/23 9:05 PM",
-            "17.05.23",
-            "17-May-2023",
-            "17 Mai 2023",
-            "May 17, 2023",
-            "22:35",
-            "22:35:10",
-        ),
-    ],
-)
-def test_dates_and_times_are_seen(text: str) -> None:
-    texts = pd.Series([text, ""] * 5, dtype="str")
-    assert column_checks.date_in(texts, texts) == text
-
-
-@pytest.mark.parametrize("text", ["2023", "1.2.3", "12.5", "1/2", "31-01", "May", "b 2023-05-17", "192.168.10.1"])
-def test_other_text_is_no_date(text: str) -> None:
-    texts = pd.Series([text] * 5, dtype="str")
-    assert column_checks.date_in(texts, texts) == ""
+@pytest.mark.parametrize("text", ["22:35", "22:35:10", "9:05 PM"])
+def test_times_of_day_are_seen(text: str) -> None:
+    assert column_checks.time_in(pd.Series([text, "", "n/a"] * 5, dtype="str")) == text
+    assert column_checks.time_in(pd.Series(["a", text], dtype="str")) == ""
 
 
 def test_the_message_says_what_to_write() -> None:
     with pytest.raises(InputError) as caught:
-        column_checks.refuse_dates({"day": "2023-05-17", "at": "22:35"}, Request("a.csv", drop=("id",)))
+        column_checks.refuse_times({"at": "22:35"}, Request("a.csv", drop=("id",)))
     assert str(caught.value) == (
-        "data.source: a.csv must hold no dates or times among its inputs, but got 'day 2023-05-17, at 22:35'; "
-        "nearest valid choice: data.drop: [id, day, at], or data.types: {day: text, at: text}"
+        "data.source: a.csv must hold no times of day without a date among its inputs, but got 'at 22:35'; "
+        "nearest valid choice: data.drop: [id, at], or data.types: {at: text}"
     )
+
+
+def test_the_recipe_goes_before_what_the_texts_look_like() -> None:
+    texts = pd.Series(["2023-05-17", "n/a", ""] * 10, dtype="str", name="day")
+    assert column_checks.holds_dates(texts, texts, Request("a.csv"))
+    assert not column_checks.holds_dates(texts, texts, Request("a.csv", types={"day": "text"}))
+    numbers = pd.Series([20230517], name="day")
+    assert not column_checks.holds_dates(numbers, None, Request("a.csv"))
+    assert column_checks.holds_dates(numbers, None, Request("a.csv", dates={"day": "%Y%m%d"}))
+
+
+def test_a_constant_date_says_nothing() -> None:
+    reason = column_checks.says_nothing(pd.Series([86400.0] * ROWS), Column("day", "date"))
+    assert reason == "is always 1970-01-02"
+
+
+def test_dates_of_the_split_whose_parts_never_return_are_no_input() -> None:
+    minutes = pd.Series([60.0 * row for row in range(ROWS)])
+    request = Request("a.csv", order="at", is_by_time=True)
+    reason = column_checks.never_returns(minutes, Column("at", "date"), request)
+    assert reason == "tells the time of the split, and no weekday or hour of it returns"
+    assert column_checks.never_returns(minutes * 1440, Column("at", "date"), request) == ""
+    assert column_checks.never_returns(minutes, Column("other", "date"), request) == ""

@@ -24,10 +24,42 @@ BAD: dict[str, tuple[Make, str]] = {
         "data.source: {p}/a.csv must hold at least one input that says something (data.types keeps a column), "
         "but got 'age has no value; job has no value'",
     ),
-    "dates": (
-        lambda p: {"source": csv(p, "2023-01-05,a,yes", "2023-02-05,b,no"), "target": "left"},
-        "data.source: {p}/a.csv must hold no dates or times among its inputs, but got 'age 2023-01-05'; "
+    "times of day": (
+        lambda p: {"source": csv(p, "12:30,a,yes", "22:35:10,b,no"), "target": "left"},
+        "data.source: {p}/a.csv must hold no times of day without a date among its inputs, but got 'age 12:30'; "
         "nearest valid choice: data.drop: [age], or data.types: {{age: text}}",
+    ),
+    "dates of two meanings": (
+        lambda p: {"source": csv(p, "3/4/2021,a,yes", "1/2/2021,b,no"), "target": "left"},
+        "data.source: column 'age' of {p}/a.csv has two meanings: 3/4/2021 may be 2021-03-04 or 2021-04-03; "
+        'nearest valid choice: data.dates: {{age: "%m/%d/%Y"}}, or data.dates: {{age: "%d/%m/%Y"}}',
+    ),
+    "a date that is none": (
+        lambda p: {"source": csv(p, *(f"2021-02-{day:02},a,yes" for day in range(1, 30))), "target": "left"},
+        "data.source: column 'age' of {p}/a.csv must hold dates in the form %Y-%m-%d, but row 28, counted from 0, does "
+        "not, but got '2021-02-29'; nearest valid choice: data.types: {{age: text}}",
+    ),
+    "dates asked of other text": (
+        lambda p: {"source": csv(p), "target": "left", "types": {"job": "date"}},
+        "data.source: column 'job' of {p}/a.csv must hold dates in a form that is known, but got 'a'; "
+        'nearest valid choice: data.dates: {{job: "%d/%m/%Y"}} with the form, or data.types: {{job: text}}',
+    ),
+    "a test file with other dates": (
+        lambda p: {
+            "source": csv(p, *["2023-01-05,a,yes", "2023-02-05,b,no"] * 10),
+            "target": "left",
+            "test": csv(p, "2023-01-05,a,yes", "05.01.2023,a,no", name="t.csv"),
+        },
+        "data.test: column 'age' of {p}/t.csv must hold dates in the form %Y-%m-%d, but row 1, counted from 0, does "
+        "not, but got '05.01.2023'; nearest valid choice: data.types: {{age: text}}",
+    ),
+    "a date as the target": (
+        lambda p: {"source": csv(p), "target": "left", "types": {"left": "date"}},
+        "data.types.left: cannot be a date, but got 'date'; nearest valid choice: number, or text",
+    ),
+    "unknown column of dates": (
+        lambda p: {"source": csv(p), "target": "left", "dates": {"ages": "seconds"}},
+        "data.dates: must name a column of {p}/a.csv, but got 'ages'; nearest valid choice: age",
     ),
     "unknown column with a type": (
         lambda p: {"source": csv(p), "target": "left", "types": {"ages": "text"}},

@@ -191,7 +191,7 @@ REAL: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"test": "adult/adult.test", "target": "income", "names": tuple(ADULT.split())},
         {"input_shape": (14,), "classes": ("<=50K", ">50K")},
     ),
-    "bike_sharing/hour.csv": (BIKE, {"input_shape": (12,), "task": "regression"}),
+    "bike_sharing/hour.csv": (BIKE, {"input_shape": (13,), "task": "regression"}),
     "california_housing/housing.csv": (
         {"target": "median_house_value"},
         {"input_shape": (9,), "task": "regression"},
@@ -214,6 +214,57 @@ def test_real_data(name: str, store: Store) -> None:
         settings["test"] = f"{root}/{settings['test']}"
     dataset = ingested(DataSpec(**settings), store)
     assert {key: getattr(dataset, key) for key in expected} == expected
+
+
+def dates(tmp_path: Path, ending: str, rows: int = 400) -> str:
+    when = pd.date_range("2020-01-01", periods=rows, freq="2D", tz="Europe/Berlin").to_series(index=range(rows))
+    frame = pd.DataFrame({"when": when, "born": when.dt.date, "y": [0, 1] * (rows // 2)})
+    frame.loc[3, "born"] = None
+    path = tmp_path / f"dates.{ending}"
+    if ending == "parquet":
+        frame.to_parquet(path, index=False)
+    else:
+        frame.assign(when=when.dt.strftime("%d/%m/%Y %H:%M %z")).to_csv(path, index=False)
+    return str(path)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_dates_are_seconds_and_told_by_their_parts(ending: str, tmp_path: Path, store: Store) -> None:
+    spec = DataSpec.model_validate({"source": dates(tmp_path, ending), "target": "y"})
+    dataset = ingested(spec, store)
+    when, born = dataset.columns
+    assert [(each.name, each.kind) for each in dataset.columns] == [("when", "date"), ("born", "date")]
+    assert when.form == ("%d/%m/%Y" if ending == "csv" else "%Y-%m-%d")
+    assert born.parts == ("year", "month", "day", "weekday", "elapsed")
+    frame = store.get_frame(dataset.splits["train"].inputs)
+    assert frame.dtypes.astype(str).tolist() == ["float64", "float64"]
+    assert frame["when"].min() >= pd.Timestamp("2019-12-31T23:00Z").timestamp()
+    told = {each["name"]: each for each in store.get_json(dataset.profile)["columns"]}
+    assert (told["when"]["from"], told["when"]["to"]) == ("2019-12-31 23:00:00", "2022-03-08 23:00:00")
+    assert told["born"]["missing"] == 1
+    assert told["born"]["becomes"] == "a date, of which a model gets year, month, day, weekday, elapsed"
+    assert {each.name: each.dates for each in dataset.ranges} == {"when": True, "born": True}
+
+
+def test_dates_of_a_split_by_time_are_an_input_by_the_parts_that_return(tmp_path: Path, store: Store) -> None:
+    spec = {"source": dates(tmp_path, "csv"), "target": "y", "split": {"by": "time", "column": "when"}}
+    dataset = ingested(DataSpec.model_validate(spec), store)
+    assert dataset.columns[0].parts == ("month", "day", "weekday", "hour")
+    frames = {name: store.get_frame(split.inputs) for name, split in dataset.splits.items()}
+    assert frames["train"]["when"].max() < frames["validation"]["when"].min()
+    assert frames["validation"]["when"].max() < frames["test"]["when"].min()
+    away = ingested(DataSpec.model_validate({**spec, "drop": ["when"]}), store)
+    assert [each.name for each in away.columns] == ["born"]
+
+
+def test_a_table_with_dates_is_no_matrix(tmp_path: Path, store: Store) -> None:
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame(generator.normal(size=(60, 70)), columns=[f"x{place}" for place in range(70)])
+    frame = frame.assign(day=pd.date_range("2020-01-01", periods=60).strftime("%Y-%m-%d"), y=[0, 1] * 30)
+    frame.to_csv(tmp_path / "wide.csv", index=False)
+    spec = {"source": str(tmp_path / "wide.csv"), "target": "y"}
+    assert not ingested(DataSpec.model_validate(spec), store).is_matrix
+    assert ingested(DataSpec.model_validate({**spec, "drop": ["day"]}), store).is_matrix
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])

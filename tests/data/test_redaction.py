@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.data.profiles.profile_builder import build_profile
-from tasks.data.profiles.redaction import without_examples
+from tasks.data.profiles.redaction import of_inputs, without_examples
 from tasks.data.profiles.table_profile import describe_table
 from tasks.data.readers import Examples, Request, column_types, data_frames
 
@@ -39,3 +39,9 @@ def test_rare_categories_names_and_words_stay_home() -> None:
 
 def test_other_data_stay_as_they_are() -> None:
     assert without_examples({"shape": [2, 2, 1]}) == {"shape": [2, 2, 1]}
+
+
+def test_a_profile_of_a_product_has_its_inputs_only() -> None:
+    profile = {"columns": [{"name": "a"}, {"name": "b"}], "reference": {"columns": {"a": 1, "b": 2}, "rows": 3}}
+    assert of_inputs(profile, ["b"]) == {"columns": [{"name": "b"}], "reference": {"columns": {"b": 2}, "rows": 3}}
+    assert of_inputs(profile, ["columns"]) == profile, "one input for all columns"

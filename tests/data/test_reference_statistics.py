@@ -13,6 +13,7 @@ from tasks.data.profiles.reference_statistics import (
     example_statistics,
     number_statistics,
     reference_of,
+    usual_value,
 )
 from tasks.data.readers import Examples
 
@@ -59,3 +60,10 @@ def test_the_reference_of_many_columns_is_small() -> None:
     found = reference_of(Examples(frame, np.repeat([0, 1], [100, 400])), columns, ("no", "yes"))
     assert found["target"] == {"shares": {"no": 0.2, "yes": 0.8}}
     assert len(json.dumps(found, allow_nan=False, separators=(",", ":"))) < 200_000
+
+
+def test_the_usual_value_is_the_median_or_the_most_frequent_text() -> None:
+    assert usual_value(number_statistics(np.array([1.0, 2, 3, 100, 200, np.nan]))) == 3.0
+    assert usual_value(category_shares(pd.Series(["a", "b", "b", ""]))) == "b"
+    assert np.isnan(usual_value(number_statistics(np.array([np.nan]))))
+    assert usual_value(category_shares(pd.Series([""]))) == ""

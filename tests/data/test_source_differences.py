@@ -47,3 +47,14 @@ def test_pictures_of_another_range() -> None:
     mean, spread = describe_sources({"validation": dark}, train, (), ("x",))["validation"]["suspicions"]
     assert mean.startswith("validation: the mean of channel 0 over an image is ")
     assert spread.startswith("validation: the spread of channel 0 over an image is ")
+
+
+def test_dates_are_told_as_dates() -> None:
+    train, later = (
+        Examples(pd.DataFrame({"when": 86400.0 * days}), np.zeros(len(days), np.int64))
+        for days in (np.arange(101.0), np.arange(1000.0, 1101.0))
+    )
+    (said,) = describe_sources({"test": later}, train, (Column("when", "date"),), ("x",))["test"]["suspicions"]
+    assert said == (
+        "test: when is 1972-10-02 to 1972-12-31 (the middle 90%), and in training 1970-01-06 to 1970-04-06."
+    )

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from tasks.data.profiles.table_profile import describe_table
+from tasks.data.profiles.table_profile import TRANSFORM, describe_table
 from tasks.data.readers import Request, column_types, data_frames
 
 ROWS = 100
@@ -61,12 +62,26 @@ def test_what_looks_wrong_is_one_sentence_each() -> None:
         "answer alone determines the target: is it known when a prediction is made?",
         "branch has leading zeros and is read as text (data.types: {branch: number} reads numbers).",
         "big has numbers that 32 bits cannot tell apart: digits are lost.",
-        "day looks like dates that are written as numbers (data.drop leaves it out).",
+        "day looks like dates that are written as numbers (data.dates: {day: '%Y%m%d'} reads dates).",
         "town has categories of fewer than 5 rows in 100% of the rows, which teach little.",
         "counted numbers the rows: if it is an index or an id, leave it out (data.drop).",
         "amount is read as numbers, and a word among them as missing (data.types: {amount: text} reads text).",
         "A row looks like a line of totals: remove it from the file.",
     ]
+
+
+@pytest.mark.parametrize(("power", "said"), [(1, 0), (6, 1)])
+def test_the_logarithm_of_a_target_with_a_long_tail_is_offered(power: int, said: int) -> None:
+    values = np.linspace(1, 40, 100) ** power
+    request = Request("a.csv", target="y")
+    frame = pd.DataFrame({"y": values, "x": np.arange(100) % 7}).astype("str")
+    rows = data_frames.frame_rows(frame, request, is_text=True)
+    types = column_types.types_of_table(rows, request)
+    assert rows.target_column is not None
+    tail = np.exp(np.linspace(0, 5 * power, 100)) if said else rows.train.targets
+    found = [each for each in describe_table(types, rows.target_column, tail)["suspicions"] if TRANSFORM in each]
+    assert len(found) == said
+    assert all(each.startswith("y has a long tail (skewness ") for each in found)
 
 
 def test_words_for_a_missing_value_among_the_classes_are_named() -> None:

@@ -68,3 +68,15 @@ def test_a_column_in_another_unit_is_named() -> None:
     assert list(unusual_columns({"height": np.array([[2.1], [np.nan]])}, known)) == []
     assert len(list(unusual_columns({"height": np.array([[180.0]])}, known))) == 1
     assert list(unusual_columns({"height": np.linspace(1.2, 1.9, 10)[:, None]}, known)) == []
+
+
+def test_dates_go_on_and_only_those_far_outside_are_named_as_dates() -> None:
+    day = 86400.0
+    known = ranges_of(pd.DataFrame({"when": day * np.arange(365)}), (Column("when", "date"),))
+    assert known[0].dates
+    assert list(unusual_columns({"when": day * np.arange(365, 700)[:, None]}, known)) == []
+    (said,) = unusual_columns({"when": day * np.arange(20_000, 20_010)[:, None]}, known)
+    assert said == (
+        "column 'when': 10 of 10 dates lie far outside of the training range 1970-01-01 to 1970-12-31 "
+        "(here 2024-10-04 to 2024-10-13): another form?"
+    )

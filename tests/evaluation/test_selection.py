@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -78,7 +78,7 @@ def test_the_smallest_is_chosen_when_bytes_count() -> None:
 
 def test_speed_is_the_ratio_measured_side_by_side_not_the_milliseconds() -> None:
     one, other = card("one", ratio=2.0), card("other", ratio=2.5)
-    slow_clock = dataclasses.replace(other, latency=dataclasses.replace(other.latency, median_ms=9.0))
+    slow_clock = replace(other, latency=replace(other.latency, median_ms=9.0))
     assert select(cards(one, slow_clock), "base", Goal()).chosen == "other"
     assert goal_cost(slow_clock, Goal()) == pytest.approx(0.4)
     assert goal_cost(slow_clock, Goal(minimize="bytes")) == 1000.0
@@ -131,14 +131,14 @@ def test_a_tie_is_a_tenth_of_the_cost_against_a_fifth_of_the_other(ratio: float,
 def test_within_a_tenth_of_the_least_bytes_the_clearly_faster_one_is_chosen() -> None:
     least, swift = card("least", drop=0.001, ratio=1.5, size=1000), card("swift", drop=0.008, ratio=3.0, size=1080)
     goal = Goal(minimize="bytes")
-    large = {"base": dataclasses.replace(card("base"), size_ratio=1.0)}
-    small = {each.candidate: dataclasses.replace(each, size_ratio=4.0) for each in (least, swift)}
+    large = {"base": replace(card("base"), size_ratio=1.0)}
+    small = {each.candidate: replace(each, size_ratio=4.0) for each in (least, swift)}
     choice = select(large | small, "base", goal)
     assert choice.chosen == "swift"
     words = "within a tenth and 2.0× as fast (1,080 bytes against 1,000)"
     assert choice.reasons["swift"] == f"chosen: as small as LEAST {words}"
     assert choice.reasons["least"] == f"meets the goal, but SWIFT is as small {words}"
-    twin = dataclasses.replace(small["swift"], candidate="twin", name="TWIN", size=small["least"].size)
+    twin = replace(small["swift"], candidate="twin", name="TWIN", size=small["least"].size)
     equal = select(large | {"least": small["least"], "twin": twin}, "base", goal)
     assert equal.chosen == "twin"
     assert equal.reasons["twin"] == "chosen: least bytes among the 2 that meet the goal"
@@ -252,7 +252,7 @@ def test_every_digest_has_a_reason(goal: Goal) -> None:
 
 
 def test_a_loss_metric_is_named_in_the_reason() -> None:
-    card = dataclasses.replace(BAD, title="RMSE")
+    card = replace(BAD, title="RMSE")
     assert flaw(card, Goal(metric="rmse", max_drop=0.04)) == "RMSE gets worse by 0.05, beyond 0.04"
 
 
@@ -281,3 +281,18 @@ def test_the_best_of_several_models_may_be_the_product() -> None:
     limited = Goal.model_validate({"limits": {"bytes": 10}})
     assert select(cards(BAD), "base", limited, baseline_may_win=True).meets_goal is False
     assert select(cards(FAST), "base", Goal(), baseline_may_win=True).chosen == "fast"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "size", "chosen"), [(1.02, 980, "base"), (1.02, 700, "little"), (1.2, 980, "little")]
+)
+def test_the_best_of_several_models_wins_a_tie(ratio: float, size: int, chosen: str) -> None:
+    little = replace(card("little", drop=0.004, ratio=ratio, size=size), latency=faster(ratio))
+    choice = select(cards(little), "base", Goal(), baseline_may_win=True)
+    assert (choice.chosen, choice.meets_goal) == (chosen, True)
+    assert select(cards(little), "base", Goal()).chosen == "little", "a model that was brought is to be pared down"
+
+
+def faster(ratio: float) -> Latency:
+    """A small gain that is measured all the same."""
+    return Latency(BASE_MS / ratio, BASE_MS / ratio, 300, 3, Estimate(ratio, ratio - 0.01, ratio + 0.01, 3), "faster")

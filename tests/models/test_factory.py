@@ -120,7 +120,7 @@ def test_wrong_factories_are_answered_with_the_nearest(spec: dict[str, Any], mes
 def test_a_factory_that_fails_or_gives_no_network() -> None:
     with pytest.raises(InputError, match=r"fails.*no network for 4"):
         factory.build_network(f"{__name__}:broken_factory", {"outputs": 4})
-    with pytest.raises(InputError, match=r"must give a torch\.nn\.Module, but got 'int'"):
+    with pytest.raises(InputError, match=r"must give a torch\.nn\.Module, or a scikit-learn.*, but got 'int'"):
         factory.build_network(f"{__name__}:no_network", {"outputs": 4})
 
 

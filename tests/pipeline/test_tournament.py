@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support import datasets, mixed_tables, runs
 
@@ -13,7 +14,10 @@ from flows.pipeline.run_context import Job
 from flows.recipe.loading import validate_recipe
 from flows.recipe.schema import Recipe
 from tasks.core import Candidate, Context, PlainRunner, Prepared, Refusal
+from tasks.data import input_layout
+from tasks.kernels.onnx import sessions
 from tasks.models.model_spec import FamilyName
+from tasks.training.simple import folds
 
 
 def recipe_of(folder: Path, **changes: object) -> Recipe:
@@ -42,7 +46,10 @@ def test_the_best_is_the_baseline_and_the_others_are_branches(tmp_path: Path) ->
     findings = run_pipeline(job)
     assert findings.recipe.model.family == "lightgbm"
     names = [result.name for result in findings.results]
-    assert names == ["baseline", "fewer-trees", "fewest-trees", "fewer-trees-leaves", "linear"]
+    fits = ["half-columns", "shallower-trees", "linear"]
+    assert names == ["baseline", "fewer-trees", "fewest-trees", "fewer-trees-leaves", *fits]
+    assert [(each.family, each.folds) for each in findings.entrants] == [("lightgbm", 5), ("linear", 5)]
+    assert findings.entrants[0].score > findings.entrants[1].score > 0.3
     linear = findings.results[-1].product
     assert linear is not None
     cards = findings.cards
@@ -55,7 +62,7 @@ def test_the_best_is_the_baseline_and_the_others_are_branches(tmp_path: Path) ->
 def test_a_family_that_is_named_stays(tmp_path: Path) -> None:
     job = Job(recipe_of(tmp_path, model={"family": "linear"}), Context(runs.workspace(tmp_path)), PlainRunner())
     prepared = datasets.unread_pictures()
-    assert tournament.settle_family(job, prepared) is job
+    assert tournament.settle_family(job, prepared) == (job, ())
 
 
 @pytest.mark.usefixtures("few_families")
@@ -71,10 +78,14 @@ def test_a_family_that_cannot_be_made_is_a_branch_that_says_why(
     monkeypatch.setattr(tournament, "fit_family", refuse)
     job = Job(recipe_of(tmp_path), Context(runs.workspace(tmp_path)), PlainRunner())
     prepared = pipeline.prepare_data(job)
-    settled = tournament.settle_family(job, prepared).recipe
+    settled = tournament.settle_family(job, prepared)[0].recipe
     assert settled.model.family == "linear"
     assert settled.compress is not None
-    assert [branch.name for branch in settled.compress.branches] == ["lightgbm", "lightgbm fewer-trees"]
+    assert [branch.name for branch in settled.compress.branches] == [
+        "half-columns",
+        "lightgbm",
+        "lightgbm fewer-trees",
+    ]
     refused = "all"
     with pytest.raises(Refusal, match="none of the families linear, lightgbm could be fitted"):
         tournament.settle_family(job, prepared)
@@ -93,3 +104,31 @@ def test_a_quantile_leaves_out_what_predicts_none(tmp_path: Path, monkeypatch: p
     found = tournament.run_tournament(job, pipeline.prepare_data(job))
     assert [entrant.family for entrant in found] == ["linear", "lightgbm"]
     assert all(entrant.score < 0 for entrant in found)
+
+
+@pytest.mark.usefixtures("few_families")
+def test_no_family_is_begun_once_the_minutes_are_over(tmp_path: Path) -> None:
+    recipe = recipe_of(tmp_path, model={"family": "auto", "minutes": 1e-6})
+    job = Job(recipe, Context(runs.workspace(tmp_path)), PlainRunner())
+    prepared = pipeline.prepare_data(job)
+    settled, entrants = tournament.settle_family(job, prepared)
+    assert [(each.family, each.began) for each in entrants] == [("linear", True), ("lightgbm", False)]
+    assert settled.recipe.model == recipe_of(tmp_path, model={"family": "linear"}).model
+    assert settled.recipe.compress is not None
+    names = [branch.name for branch in settled.recipe.compress.branches]
+    assert names == ["half-columns"], "what was not begun is no branch"
+
+
+def test_many_rows_are_scored_on_the_validation_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folds, "FEW", 300)
+    monkeypatch.setattr(tournament, "ENTRANTS", ("linear",))
+    job = Job(recipe_of(tmp_path), Context(runs.workspace(tmp_path)), PlainRunner())
+    prepared = pipeline.prepare_data(job)
+    (entrant,) = tournament.run_tournament(job, prepared)
+    assert entrant.folds == 0
+    fitted = tournament.fit_family(job, prepared, "linear")
+    outputs = sessions.predict(
+        job.store.get(fitted.content), input_layout.product_inputs(prepared, "validation", job.store)
+    )
+    targets = job.store.get_array(prepared.dataset.splits["validation"].targets)
+    assert entrant.score == pytest.approx(np.mean(outputs.argmax(axis=1) == targets))

@@ -8,7 +8,7 @@ import yaml
 from support.recipes import LEAST, write_recipe
 
 from flows.recipe.loading import load_recipe, validate_recipe
-from flows.recipe.points import freeze_point, own_point, value_at, with_point
+from flows.recipe.points import freeze_point, own_point, searches_preprocess, unsearched, value_at, with_point
 from flows.results.report_builder import as_yaml
 from tasks.techniques import Channels
 
@@ -66,3 +66,43 @@ def test_a_point_is_laid_from_the_outside_in() -> None:
     stopping = with_point(validate_recipe(LEAST), point).train.early_stopping
     assert stopping is not None
     assert (stopping.patience, stopping.min_delta) == (9, 0.5)
+
+
+def test_another_family_begins_without_the_arguments_of_the_recipe_s_own() -> None:
+    space = {"model.family": {"choice": ["lightgbm", "linear"]}}
+    model = {"family": "lightgbm", "arguments": {"num_leaves": 7}}
+    recipe = validate_recipe({**LEAST, "model": model, "search": {"space": space}})
+    assert with_point(recipe, {"model.family": "lightgbm"}).model.arguments == {"num_leaves": 7}
+    other = with_point(recipe, {"model.family": "linear", "model.arguments.C": 0.1})
+    assert (other.model.family, other.model.arguments) == ("linear", {"C": 0.1})
+    mlp, convnet = "tasks.architectures:mlp", "tasks.architectures:convnet"
+    recipe = validate_recipe({**LEAST, "model": {"factory": mlp, "arguments": {"width": 8}}})
+    assert with_point(recipe, {"model.factory": convnet}).model.arguments == {}
+    assert with_point(recipe, {"model.factory": mlp}).model.arguments == {"width": 8}
+
+
+def test_a_search_over_families_begins_with_the_first() -> None:
+    space = {"model.family": {"choice": ["linear", "lightgbm"]}}
+    recipe = validate_recipe({**LEAST, "search": {"space": space}})
+    assert recipe.model.family == "linear"
+    assert recipe.search is not None
+    assert own_point(recipe, recipe.search) == {"model.family": "linear"}
+    assert recipe.is_searched
+
+
+def test_what_is_not_searched_of_a_recipe() -> None:
+    space = {"model.arguments.width": {"choice": [8, 16]}, "preprocess.0.method": {"choice": ["standard", "minmax"]}}
+    recipe = validate_recipe(
+        {**LEAST, "model": {"arguments": {"width": 8}}, "preprocess": [{"step": "scale"}], "search": {"space": space}}
+    )
+    found = unsearched(recipe, {"model", "preprocess"})
+    assert found["model"]["arguments"] == {"width": None}
+    assert found["preprocess"] == [{"step": "scale", "method": None, "columns": None}]
+    assert searches_preprocess(recipe)
+    assert not searches_preprocess(validate_recipe(LEAST))
+    networks, simple = (
+        validate_recipe({**LEAST, "search": {"space": {"model.family": {"choice": choice}}}})
+        for choice in (["mlp", "embedding_mlp"], ["linear", "lightgbm"])
+    )
+    assert searches_preprocess(networks), "an embedding takes codes"
+    assert not searches_preprocess(simple)

@@ -322,3 +322,18 @@ def test_what_is_wanted_small_is_drawn_by_its_size() -> None:
     )
     assert "Drop of MAE against size, baseline ÷ this" in page
     assert "share of bytes that is saved" in words(page)
+
+
+def test_what_the_same_model_costs_in_python() -> None:
+    page = render_report(dataclasses.replace(report_data.sample(), library=report_data.in_python()))
+    part = page[page.index('<section id="library"') :]
+    said = " ".join(re.sub(r"<[^>]*>", " ", part[: part.index("</section>")]).split())
+    said = said.replace("\N{NARROW NO-BREAK SPACE}", " ").replace("&#8239;", " ").replace("&nbsp;", " ")
+    assert "the product in ONNX Runtime 1 0.0251 ms the reference" in said
+    assert "pipeline.predict of &lt;scikit-learn&gt; 1 6.01 ms 240× [231, 249]" in said
+    assert "1 000 12.0 ms 3.87× [3.60, 4.10]" in said
+    assert f"3 processes, 9 450 timed calls · host {report_data.HOST}." in said
+    failed = dataclasses.replace(report_data.in_python(), times=(), failure="no <way>")
+    page = render_report(dataclasses.replace(report_data.sample(), library=failed))
+    assert "It could not be measured: no &lt;way&gt;." in page
+    assert '<section id="library"' not in render_report(report_data.sample())

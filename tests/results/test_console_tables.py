@@ -71,3 +71,17 @@ def test_prefect_is_shown_by_the_address_that_a_browser_opens(monkeypatch: pytes
     said = shown(report_data.sample())
     assert "MLflow http://127.0.0.1:5000 start MLflow mlflow ui Prefect http://127.0.0.1:4200" in said
     assert "4200/api" not in said
+
+
+def test_what_the_same_model_costs_in_python_is_told_by_rows() -> None:
+    report = dataclasses.replace(report_data.sample(), library=report_data.in_python())
+    said = shown(report)
+    assert (
+        "in Python for 1 row pipeline.predict of <scikit-learn> 240× [231, 249]; "
+        "for 1,000 rows pipeline.predict of <scikit-learn> 3.87× [3.6, 4.1] of the product's time" in said
+    )
+    noisy = dataclasses.replace(report_data.in_python(), quiet=False)
+    assert console_tables.library_text(noisy).endswith("; measured while other work ran")
+    failed = dataclasses.replace(report_data.in_python(), times=(), failure="ValueError: no")
+    assert console_tables.library_text(failed) == "the same model could not be timed: ValueError: no"
+    assert "in Python" not in shown(report_data.sample())

@@ -107,3 +107,10 @@ def test_a_class_that_accuracy_hides(counts: tuple[int, ...], metric: str, words
     found = data_profile.metric_warning(pictured(store, counts), store, metric)
     assert (found is None) == (words is None)
     assert words is None or words in str(found)
+
+
+def test_a_date_is_told_by_its_span_and_its_form() -> None:
+    span = {"from": "2021-01-01", "to": "2021-12-31", "form": "%d/%m/%Y"}
+    column = {"name": "when", "kind": "date", "becomes": "a date", "distinct": 9, "missing": 0, **span}
+    told = ["a date", "9 different", "2021-01-01 to 2021-12-31", "written as %d/%m/%Y"]
+    assert data_profile.column_words(column) == told

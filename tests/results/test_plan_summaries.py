@@ -92,3 +92,10 @@ def test_real_plans_of_files(tag: str) -> None:
     file = bytes(torch_export.convert(model, inputs.shape[1:]).SerializeToString())
     plan = TAGS[tag]().plan(file, [({"input": inputs.numpy()}, (torch.arange(len(inputs)) % 5).numpy())])
     assert summarize_step(_step(tag), plan, {})
+
+
+def test_dropped_columns_are_named() -> None:
+    step = Step("fit", 1, {}, None, None, None)
+    assert summarize_step(step, {}, {"dropped": ["b", "c"]}) == "without b, c"
+    many = [f"x{place}" for place in range(12)]
+    assert summarize_step(step, {}, {"dropped": many}).endswith("x7, … (12 in all)")

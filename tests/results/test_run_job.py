@@ -128,6 +128,8 @@ def test_predictions_for_a_file_of_pictures(job: Job, tmp_path: Path) -> None:
     raw = np.random.default_rng(0).integers(0, 17, (5, 8, 8, 1), np.uint8)
     np.save(tmp_path / "new.npy", raw)
     told = predict.predict_file(job.recipe, tmp_path / "new.npy", job.workspace).answers
+    with pytest.raises(InputError, match="--reasons: suits only a table, whose columns can be named, but got 'theirs'"):
+        predict.predict_file(job.recipe, tmp_path / "new.npy", job.workspace, reasons=3)
     planes = ((raw / 16 - 0.5) / 0.5).transpose(0, 3, 1, 2).astype(np.float32)
     logits = sessions.predict(job.file, {"pixels": planes})
     # Near ties may fall the other way in eight bits.

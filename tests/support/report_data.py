@@ -6,7 +6,19 @@ import dataclasses
 import math
 from typing import Any
 
-from tasks.core import Drop, Estimate, Goal, GroupScore, Latency, Parity, Runtime, Scorecard, Size
+from tasks.core import (
+    Drop,
+    Estimate,
+    Goal,
+    GroupScore,
+    Latency,
+    LibraryComparison,
+    Parity,
+    PeerTime,
+    Runtime,
+    Scorecard,
+    Size,
+)
 from tasks.core.goal import Limits
 from tasks.kernels.statistics.metrics import METRICS
 from tasks.report.report_data import BranchSearchReport, CandidateRow, MeasuredStage, ReportData, Tradeoff, TrialRow
@@ -367,3 +379,18 @@ def crowded() -> ReportData:
     broken = card("weights 99 %", 0.312, 0.6122, 2.1, 700_000)
     rows.append(entry("weights 99 %", broken, "Beyond the margin."))
     return dataclasses.replace(sample(), entries=tuple(rows))
+
+
+def in_python() -> LibraryComparison:
+    """One row and a thousand, in ONNX Runtime and in scikit-learn."""
+    product, peer = "the product in ONNX Runtime", "pipeline.predict of <scikit-learn>"
+    same = Estimate(1.0, 1.0, 1.0, 3)
+    return LibraryComparison(
+        HOST,
+        (
+            PeerTime(product, 1, 0.0251, 9000, same),
+            PeerTime(peer, 1, 6.01, 210, Estimate(240.0, 231.0, 249.0, 3)),
+            PeerTime(product, 1000, 3.1, 120, same),
+            PeerTime(peer, 1000, 12.0, 120, Estimate(3.87, 3.6, 4.1, 3)),
+        ),
+    )

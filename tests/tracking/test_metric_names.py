@@ -4,9 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 
-from tasks.core import Drop, Estimate, GroupScore, Latency, Parity, Scorecard, Size
+from tasks.core import (
+    Drop,
+    Estimate,
+    GroupScore,
+    Latency,
+    LibraryComparison,
+    Parity,
+    PeerTime,
+    Scorecard,
+    Size,
+)
 from tasks.kernels.statistics.metrics import METRICS
-from tasks.tracking.metric_names import dotted, plain_name, scorecard_metrics, scorecard_tags, shorten
+from tasks.tracking.metric_names import (
+    dotted,
+    library_metrics,
+    plain_name,
+    scorecard_metrics,
+    scorecard_tags,
+    shorten,
+)
 
 CARD = Scorecard(
     candidate="c0ffee", name="int8", split="validation", host="x86-avx2", metric="accuracy",
@@ -80,3 +97,12 @@ def test_nested_values_become_dotted_paths() -> None:
 def test_names_and_texts_are_brought_within_bounds() -> None:
     assert plain_name("step[0]: a/b.c d-e_f") == "step-0-- a/b.c d-e_f"
     assert (shorten("12345", 5), shorten("123456", 5)) == ("12345", "1234…")
+
+
+def test_latencies_beside_python_s_have_metrics() -> None:
+    peer = PeerTime("pipeline.predict of scikit-learn", 1000, 12.0, 120, Estimate(3.9, 3.6, 4.1, 3))
+    metrics = library_metrics(LibraryComparison("host", (peer,)))
+    name = "python.pipeline.predict of scikit-learn.1000"
+    assert metrics[f"{name}.median_ms"] == 12.0
+    assert (metrics[f"{name}.ratio"], metrics[f"{name}.ratio.low"], metrics[f"{name}.ratio.n"]) == (3.9, 3.6, 3.0)
+    assert [plain_name(each) for each in metrics] == list(metrics)

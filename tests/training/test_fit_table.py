@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ import pytest
 from support import datasets, mixed_tables, runs
 
 from tasks.core import Candidate, InputError, Prepared, Store
-from tasks.data import input_layout
+from tasks.data import input_layout, product_inputs
+from tasks.data.data_spec import DataSpec
+from tasks.data.preprocessing import preprocess
+from tasks.data.tables.column_steps import TransformTarget
 from tasks.kernels.onnx import description, sessions
 from tasks.models.estimators.fit import predict_rows
 from tasks.training.simple.fit_spec import Fit
@@ -51,8 +55,31 @@ def test_the_file_answers_as_the_model(family: str, classes: int, store: Store) 
     rows = store.get_frame(prepared.dataset.splits["test"].inputs)
     np.testing.assert_allclose(found, predict_rows(pipeline, rows), rtol=1e-3, atol=1e-4)
     record = store.get_json(str(candidate.lineage[0].record))
-    assert record["parity"][0]["n"] == 300
-    assert record["parity"][0]["passed"]
+    hops = [(hop["hop"], hop["n"], hop["passed"]) for hop in record["parity"]]
+    assert hops == [(f"scikit-learn → ONNX, {split}", 300, True) for split in ("validation", "test")]
+
+
+@pytest.mark.parametrize("method", ["log", "quantile"])
+@pytest.mark.parametrize("family", ["linear", "lightgbm", "random_forest"])
+def test_a_transformed_target_is_answered_in_its_own_unit(family: str, method: Any, store: Store) -> None:
+    prepared = prepared_table(store, classes=0)
+    splits = {
+        name: replace(split, targets=store.put_array(np.exp(store.get_array(split.targets) / 4)))
+        for name, split in prepared.dataset.splits.items()
+    }
+    prepared = replace(prepared, dataset=replace(prepared.dataset, splits=splits))
+    spec, steps = Fit.model_validate({"family": family}), (TransformTarget(method=method),)
+    plain, mapped = (fit_table(prepared, spec, each, runs.context_of(store)) for each in ((), steps))
+    pipeline = fit_pipeline(prepared, spec, steps, runs.context_of(store))
+    inputs = input_layout.product_inputs(prepared, "test", store)
+    found, before = (sessions.predict(store.path(each.content), inputs) for each in (mapped, plain))
+    rows = store.get_frame(splits["test"].inputs)
+    np.testing.assert_allclose(found, predict_rows(pipeline, rows), rtol=1e-3)
+    targets = store.get_array(splits["test"].targets)
+    errors = [float(np.abs(each[:, 0] - targets).mean()) for each in (found, before)]
+    assert errors[0] < (0.5 if family == "linear" else 1.3) * errors[1]
+    record = store.get_json(str(mapped.lineage[0].record))
+    assert all(hop["max_difference"] < 1e-4 for hop in record["parity"])
 
 
 def test_the_file_says_how_it_is_read_and_measured(store: Store) -> None:
@@ -94,3 +121,28 @@ def test_a_column_that_32_bits_would_change_is_centred(store: Store) -> None:
     assert description.interface(path)[0][0].dtype == "float64"
     answers = sessions.predict(path, input_layout.product_inputs(prepared, "validation", store)).argmax(axis=1)
     assert (answers == late).mean() > 0.99
+
+
+@pytest.mark.parametrize("family", ["linear", "lightgbm"])
+def test_a_file_of_a_model_on_dates_takes_seconds_and_reads_dates(family: str, store: Store, tmp_path: Path) -> None:
+    when = pd.Timestamp("1965-01-01") + pd.to_timedelta(np.random.default_rng(0).integers(0, 10**7, 600), unit="min")
+    frame = pd.DataFrame({"when": when.strftime("%d.%m.%Y %H:%M"), "y": np.where(when.hour < 12, "am", "pm")})
+    frame.loc[[0, 1], "when"] = ["", "unknown"]
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    spec = DataSpec.model_validate({"source": str(tmp_path / "a.csv"), "target": "y"})
+    prepared = preprocess(datasets.ingested(spec, store), (), store)
+    candidate = fitted(store, prepared, family=family)
+    file = store.path(candidate.content)
+    [tensor] = description.interface(file)[0]
+    assert (tensor.name, tensor.dtype) == ("when", "float64")
+    said = description.metadata(file)
+    assert json.loads(said["dates"]) == {"when": "float64 seconds since 1970-01-01 00:00:00 UTC, NaN where missing"}
+    (tmp_path / "fresh.csv").write_text("when\n03.02.1969 06:00\n03.02.1969 18:00\n\nn/a\n")
+    found = product_inputs.read_examples(tmp_path / "fresh.csv", file).inputs
+    assert found["when"][:2, 0].tolist() == [-28663200.0, -28620000.0]
+    answers = np.exp(sessions.predict(file, found))
+    assert answers[:2].argmax(1).tolist() == [0, 1]
+    assert np.isfinite(answers).all()
+    (tmp_path / "wrong.csv").write_text("when\n03.02.1969 06:00\n1969-02-03\n")
+    with pytest.raises(InputError, match=r"in the form %d\.%m\.%Y, but row 1, counted from 0, does not"):
+        product_inputs.read_examples(tmp_path / "wrong.csv", file)

@@ -106,7 +106,9 @@ def test_a_quantile_is_trained_with_its_own_loss() -> None:
     inputs = torch.ones(400, 1)
     targets = torch.distributions.Exponential(1.0).icdf(torch.arange(0.5, 400) / 400)
     metric = MetricSpec("quantile_loss", "regression", quantile=0.9)
-    data = TrainingData(inputs, targets, inputs, targets, lambda batch: batch, metric=metric, unit=(2.0, 100.0))
+    data = TrainingData(
+        inputs, targets, inputs, targets, lambda batch: batch, metric=metric, target={"std": 2.0, "mean": 100.0}
+    )
     model = zeroed(nn.Linear(1, 1))
     spec = TrainSpec(epochs=60, batch_size=40, learning_rate=0.05, weight_decay=0, early_stopping=None)
     result = train(model, data, spec)

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from support import datasets, runs
+from support import datasets, mixed_tables, runs
 from support.trial_context import FakeTrialContext
 
-from flows.recipe.points import freeze_point
+from flows.recipe.points import freeze_point, with_point
 from flows.recipe.schema import Recipe
-from flows.trials.training_trial import TrainingObjective
+from flows.trials.training_trial import SEEN, TrainingObjective
 from tasks.core import Refusal, Workspace, digest_of
+from tasks.data.preprocessing import preprocess
 from tasks.evaluation import evaluate
 from tasks.search.results import EXCESS
 from tasks.search.space import Point
@@ -130,6 +131,49 @@ def test_a_network_beyond_the_limits_is_not_trained(tmp_path: Path, monkeypatch:
     run, _ = trial(runs.workspace(tmp_path), search={"space": SPACE}, goal=goal)
     assert run.format_score(context.curve[1]) == f"beyond the limits by {over:.0%}"
     assert run.needs() == (run.prepared.dataset.splits["validation"].inputs,)
+
+
+def test_another_preprocessing_is_fitted_in_the_trial(tmp_path: Path) -> None:
+    steps = [{"step": "normalize"}]
+    space = {"space": {"preprocess.0.scale": {"choice": [255.0, 1.0]}}, "epochs": 1}
+    changes: dict[str, Any] = {"preprocess": steps, "search": space}
+    workspace = runs.workspace(tmp_path)
+    run, shared = trial(workspace, **changes)
+    assert run.prepares
+    splits = run.prepared.dataset.splits
+    assert set(run.needs()) == {digest for name in SEEN for digest in (splits[name].inputs, splits[name].targets)}
+    recipe = with_point(run.recipe, {"preprocess.0.scale": 51.0})
+    context = FakeTrialContext(workspace, tmp_path / "trial", shared)
+    prepared, fitted, arrays = run.prepared_data(recipe, context)
+    assert set(prepared.dataset.splits) == set(SEEN), "test is not seen"
+    known = datasets.prepared_squares(workspace.store, recipe.preprocess)
+    assert fitted == workspace.store.get_json(known.fitted)
+    assert all((arrays[name] == shared[name]).all() for name in shared), "pixels stay as they are"
+    run({"preprocess.0.scale": 51.0}, context)
+    assert list(context.curve) == [1]
+    again = trial(workspace, **changes | {"preprocess": [{"step": "normalize", "scale": 51.0}]})[0]
+    assert again.identity == run.identity, "the searched value itself"
+
+
+def test_the_features_of_a_table_follow_the_preprocessing(tmp_path: Path) -> None:
+    table = mixed_tables.mixed_table(80)
+    parts: Any = {split: (table, mixed_tables.three_classes(table)) for split in SEEN}
+    workspace = runs.workspace(tmp_path)
+    prepared = preprocess(datasets.table_set(workspace.store, parts, 3), (), workspace.store)
+    recipe = runs.tiny_recipe(
+        data={"source": "memory"},
+        model={"factory": "tasks.architectures:mlp", "arguments": {"width": 8, "depth": 1}},
+        preprocess=[{"step": "one_hot"}],
+        search={"space": {"preprocess.0.max_categories": {"integers": [1, 64]}}, "epochs": 1},
+    )
+    run = TrainingObjective(recipe, prepared, workspace.store.get_json(prepared.fitted))
+    context = FakeTrialContext(workspace, tmp_path / "trial", dict(run.arrays(workspace.store)))
+    point = {"preprocess.0.max_categories": 1}
+    found, _, arrays = run.prepared_data(with_point(recipe, point), context)
+    assert found.input_shape == (arrays["train_inputs"].shape[1],)
+    assert found.input_shape < prepared.input_shape
+    run(point, context)
+    assert list(context.curve) == [1]
 
 
 # --- stages of a population -----------------------------------------------------------------------------------

@@ -38,8 +38,13 @@ ROWS = {
     "step unknown": Row(
         "a.yaml: compress.branches.1.steps.0.step: must be one of channels, blocks, low_rank, weights, "
         "quantize_aware, clean, int8, fp16, weight_only, pack, trees, leaves, calibrate, gradual, recover, distill, "
-        "fit, or your own as module:Class, but got 'chanels'; nearest valid choice: channels",
+        "fit, ensemble, or your own as module:Class, but got 'chanels'; nearest valid choice: channels",
         recipe=steps({"step": "chanels"}),
+    ),
+    "branch called as a control": Row(
+        "a.yaml: compress.branches.0.name: must not begin with untaught, as the controls do of branches that the "
+        "baseline teaches, but got 'untaught a'",
+        recipe={"compress": {"branches": [{"name": "untaught a", "steps": [{"step": "int8"}]}]}},
     ),
     "step that is text": Row(
         "a.yaml: compress.branches.1.steps.0: must be a mapping with a step, but got 'int8'; nearest "

@@ -35,6 +35,16 @@ ROWS = {
         "a.yaml: data.target: must name the target column of rows.csv; its columns are a, b, label",
         recipe={"data": {"source": "rows.csv"}},
     ),
+    "data: a form of dates without a year": Row(
+        "a.yaml: data.dates.a: must be seconds, milliseconds, or a form of strptime with a year, such as %d/%m/%Y, "
+        "but got '%d/%m'",
+        recipe={"data": {**RECIPE["data"], "dates": {"a": "%d/%m"}}},
+    ),
+    "data: dates that are text": Row(
+        "a.yaml: data.types.a: must be date, or left out: data.dates has 'a', too, but got 'text'; "
+        "nearest valid choice: date",
+        recipe={"data": {**RECIPE["data"], "dates": {"a": "seconds"}, "types": {"a": "text"}}},
+    ),
     "data: groups without columns": Row(
         "a.yaml: data.groups: a folder of images has no columns, but got 'sex'",
         recipe={"data": {"source": "photos", "groups": ["sex"]}},

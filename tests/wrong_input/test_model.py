@@ -47,6 +47,47 @@ ROWS = {
         "lightgbm, xgboost",
         recipe=model(family="linear", monotone={"a": 1}),
     ),
+    "ensemble: one member": Row(
+        "a.yaml: model.ensemble.members: needs more entries: at least 2, but got [{'family': 'linear'}]",
+        recipe=model(ensemble={"members": [{"family": "linear"}]}),
+    ),
+    "ensemble: auto as a member": Row(
+        "a.yaml: model.ensemble.members.1.family: must be one of linear, random_forest, extra_trees, hist_boosting, "
+        "lightgbm, xgboost, knn, but got 'auto'",
+        recipe=model(ensemble={"members": [{"family": "linear"}, {"family": "auto"}]}),
+    ),
+    "ensemble: member unknown": Row(
+        "a.yaml: model.ensemble.members.1.family: must be one of linear, random_forest, extra_trees, hist_boosting, "
+        "lightgbm, xgboost, knn, but got 'lightgmb'; nearest valid choice: lightgbm",
+        recipe=model(ensemble={"members": [{"family": "linear"}, {"family": "lightgmb"}]}),
+    ),
+    "ensemble: a member twice": Row(
+        "a.yaml: model.ensemble.members.1: must differ from the members before it; another seed or argument is enough, "
+        "but got 'linear'",
+        recipe=model(ensemble={"members": [{"family": "linear"}, {"family": "linear"}]}),
+    ),
+    "ensemble: beside a family": Row(
+        "a.yaml: model.family: must be left out beside model.ensemble, whose members are simple models, but got "
+        "'linear'",
+        recipe=model(family="linear", ensemble={"members": [{"family": "linear"}, {"family": "lightgbm"}]}),
+    ),
+    "ensemble: stacking of quantiles": Row(
+        "a.yaml: model.ensemble.kind: must be average where a quantile is predicted: least squares would find the "
+        "mean, but got 'stacking'; nearest valid choice: average",
+        recipe=model(
+            quantile=0.9, ensemble={"kind": "stacking", "members": [{"family": "linear"}, {"family": "lightgbm"}]}
+        ),
+    ),
+    "taught by a network": Row(
+        "a.yaml: compress.branches.0.steps.0.taught: needs a baseline that is a simple model of a family or an "
+        "ensemble; a network teaches with step: distill, but got True; nearest valid choice: model: {family: lightgbm}",
+        recipe={
+            **model(factory="tasks.architectures:mlp"),
+            "compress": {
+                "branches": [{"name": "s", "steps": [{"step": "fit", "family": "lightgbm", "taught": True}]}],
+            },
+        },
+    ),
     "factory: no such module": Row(
         "a.yaml: model.factory: must name a module that can be imported, from the current folder or "
         "installed, but got 'netz:linear'; nearest valid choice: nets:linear",
@@ -75,7 +116,8 @@ ROWS = {
         recipe=model(factory="nets:unlucky"),
     ),
     "factory: gives no network": Row(
-        "a.yaml: model.factory: nets:number must give a torch.nn.Module, but got 'int'",
+        "a.yaml: model.factory: nets:number must give a torch.nn.Module, or a scikit-learn estimator or Pipeline "
+        "(with fit and predict), but got 'int'",
         recipe=model(factory="nets:number"),
     ),
     "factory: another input shape": Row(

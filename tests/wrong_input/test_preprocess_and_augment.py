@@ -9,8 +9,9 @@ from support.wrong_input import IMAGES, Row, check_plan
 
 ROWS = {
     "step unknown in preprocess": Row(
-        "a.yaml: preprocess.0.step: must be one of normalize, impute, clip, scale, normalize_rows, one_hot, ordinal, "
-        "target_encode, tfidf, none, but got 'onehot'; nearest valid choice: one_hot",
+        "a.yaml: preprocess.0.step: must be one of normalize, impute, clip, scale, normalize_rows, date_parts, "
+        "one_hot, ordinal, target_encode, tfidf, transform_target, none, but got 'onehot'; nearest valid choice: "
+        "one_hot",
         recipe={"preprocess": [{"step": "onehot"}]},
     ),
     "step without a tag": Row(
@@ -21,7 +22,8 @@ ROWS = {
     ),
     "preprocess step for images": Row(
         "a.yaml: preprocess.0.step: does not suit tables, but got 'normalize'; nearest valid choice: "
-        "impute, clip, scale, normalize_rows, one_hot, ordinal, target_encode, tfidf",
+        "impute, clip, scale, normalize_rows, date_parts, one_hot, ordinal, target_encode, tfidf, "
+        "transform_target",
         recipe={"preprocess": [{"step": "normalize"}]},
     ),
     "preprocess step twice": Row(
@@ -35,6 +37,15 @@ ROWS = {
     "a step of text for numbers": Row(
         "a.yaml: preprocess.0.columns: must name columns of text, but got 'a'",
         recipe={"preprocess": [{"step": "one_hot", "columns": ["a"]}]},
+    ),
+    "date parts of numbers": Row(
+        "a.yaml: preprocess.0.columns: must name columns of dates, but got 'a'",
+        recipe={"preprocess": [{"step": "date_parts", "columns": ["a"]}]},
+    ),
+    "a part that no date has": Row(
+        "a.yaml: preprocess.0.parts.0: must be one of year, month, day, weekday, hour, elapsed, but got 'week'; "
+        "nearest valid choice: weekday",
+        recipe={"preprocess": [{"step": "date_parts", "parts": ["week"]}]},
     ),
     "a constant without a value": Row(
         "a.yaml: preprocess.0.value: must be given for strategy constant; nearest valid choice: 0",

@@ -18,11 +18,13 @@ ROWS = {
         recipe=space("train.learning_rate", {"uniform": [0.1, 1], "choice": [1]}),
     ),
     "search: path outside": Row(
-        "a.yaml: search.space.goal.max_drop: must begin with one of train., model.arguments., augment.",
+        "a.yaml: search.space.goal.max_drop: must be one of, or begin with, train., augment., preprocess., "
+        "model.family, model.factory, model.arguments.",
         recipe=space("goal.max_drop", {"uniform": [0.1, 0.2]}),
     ),
     "search: path mistyped": Row(
-        "a.yaml: search.space.trian.epochs: must begin with one of train., model.arguments., augment.; "
+        "a.yaml: search.space.trian.epochs: must be one of, or begin with, train., augment., preprocess., "
+        "model.family, model.factory, model.arguments.; "
         "nearest valid choice: train.epochs",
         recipe=space("trian.epochs", {"choice": [1, 2]}),
     ),

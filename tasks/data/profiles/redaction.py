@@ -1,8 +1,8 @@
-"""Redaction: a profile without the texts of single cells, as it leaves the store."""
+"""Redaction: a profile as it leaves the store, without the texts of single cells and without what no model takes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from tasks.data.profiles.reference_statistics import MOST_CATEGORIES
@@ -26,6 +26,23 @@ def without_examples(profile: Mapping[str, Any]) -> dict[str, Any]:
         known = {name: _frequent_shares(each) for name, each in reference["columns"].items()}
         told["reference"] = {**reference, "columns": known}
     return told
+
+
+def of_inputs(profile: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """The profile of a table without inputs that a product does not take; any other profile unchanged.
+
+    Args:
+        profile: with or without texts of single cells.
+        names: the product's inputs; the profile stays where they are no columns.
+    """
+    known = {each["name"] for each in profile.get("columns", ())}
+    if not known or not set(names) <= known:
+        return dict(profile)
+    found = {**profile, "columns": [each for each in profile["columns"] if each["name"] in names]}
+    if "reference" in profile:
+        kept = {name: each for name, each in profile["reference"]["columns"].items() if name in names}
+        found["reference"] = {**profile["reference"], "columns": kept}
+    return found
 
 
 def _frequent(column: Mapping[str, Any]) -> list[Any]:

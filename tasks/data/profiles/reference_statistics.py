@@ -33,8 +33,8 @@ def reference_of(train: Examples, columns: tuple[Column, ...], classes: tuple[st
 
     Returns:
         `count`; `target`: `number_statistics`, or `shares` by class; and `columns`, a record for each column of a table
-        (`number_statistics` or `category_shares`), or `statistics`, `number_statistics` of each of
-        `example_statistics`.
+        (`number_statistics`, of dates in seconds since 1970-01-01 UTC, or `category_shares`), or `statistics`,
+        `number_statistics` of each of `example_statistics`.
     """
     inputs: Any = train.inputs
     if classes:
@@ -47,7 +47,7 @@ def reference_of(train: Examples, columns: tuple[Column, ...], classes: tuple[st
         return {"count": len(train), "target": target, "statistics": told}
     described = {
         column.name: number_statistics(inputs[column.name].to_numpy(dtype="float64"))
-        if column.kind == "number"
+        if column.kind != "category"
         else category_shares(inputs[column.name])
         for column in columns
     }
@@ -95,6 +95,20 @@ def category_shares(values: pd.Series) -> dict[str, Any]:
     other = _rounded(np.array([(present - top.sum()) / max(present, 1)]))[0]
     missing = len(values) - present
     return {"count": len(values), "missing": missing, "distinct": len(counts), "shares": shares, "other": other}
+
+
+def usual_value(record: Mapping[str, Any]) -> float | str:
+    """The usual value of a column: the median, or the most frequent text.
+
+    NaN, or empty text, where it is not known: no value was present, or the texts were left out of the profile.
+
+    Args:
+        record: what `number_statistics` or `category_shares` returned.
+    """
+    if "quantiles" in record:
+        quantiles = record["quantiles"]
+        return float(quantiles[len(quantiles) // 2]) if quantiles else float("nan")
+    return str(max(record["shares"], key=record["shares"].__getitem__, default=""))
 
 
 def example_statistics(values: np.ndarray) -> Mapping[str, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from tasks.core import Column
 from tasks.data.profiles.array_profile import class_counts_of
 from tasks.data.readers import Examples
+from tasks.data.tables import date_forms
 from tasks.kernels.statistics import distribution_shift
 
 FEW = 20
@@ -65,14 +66,15 @@ def _spread_out(examples: Examples) -> Any:
 
 
 def _other_column(values: Any, train: Any, column: Column) -> Iterator[str]:
-    is_missing, was_missing = ((each.isna() if column.kind == "number" else each == "") for each in (values, train))
+    is_missing, was_missing = ((each == "" if column.kind == "category" else each.isna()) for each in (values, train))
     share, was = float(is_missing.mean()), float(was_missing.mean())
     if len(values) >= FEW and abs(share - was) > FAR:
         yield f"{column.name} is missing in {share:.0%} of the rows, and in training in {was:.0%}"
     present = values[~is_missing]
-    if column.kind == "number":
+    if column.kind != "category":
         known = train[~was_missing].to_numpy(dtype="float64")
-        yield from _other_numbers(column.name, present.to_numpy(dtype="float64"), known)
+        shown = _central_dates if column.kind == "date" else distribution_shift.central
+        yield from _other_numbers(column.name, present.to_numpy(dtype="float64"), known, shown)
         return
     strange = present[~present.isin(list(column.texts))] if column.texts else present.head(0)
     if len(strange):
@@ -81,7 +83,13 @@ def _other_column(values: Any, train: Any, column: Column) -> Iterator[str]:
         yield f"{column.name} has {what} that training does not know, in {len(strange) / len(values):.1%} of the rows"
 
 
-def _other_numbers(name: str, values: np.ndarray, train: np.ndarray) -> Iterator[str]:
+def _other_numbers(
+    name: str, values: np.ndarray, train: np.ndarray, shown: Callable[[np.ndarray], str] = distribution_shift.central
+) -> Iterator[str]:
     if distribution_shift.unlike(values, train):
-        central = distribution_shift.central
-        yield f"{name} is {central(values)} (the middle 90%), and in training {central(train)}"
+        yield f"{name} is {shown(values)} (the middle 90%), and in training {shown(train)}"
+
+
+def _central_dates(seconds: np.ndarray) -> str:
+    low, high = np.quantile(seconds, [0.05, 0.95])
+    return f"{date_forms.date_text(low)} to {date_forms.date_text(high)}"

@@ -11,6 +11,7 @@ from tasks.core import Column
 from tasks.data.leakage import determines
 from tasks.data.readers import cells, column_checks
 from tasks.data.readers.column_types import NO_VALUE, TableTypes
+from tasks.data.tables import date_forms
 from tasks.data.tables.column_steps import OneHot
 
 if TYPE_CHECKING:
@@ -20,8 +21,14 @@ FEW = 5
 """A category with fewer rows is rare."""
 RARE = 0.2
 """Largest share of rows in rare categories of which nothing is said."""
+SKEWED = 3.0
+"""Skewness of a target from which its logarithm is offered, if that has a third of it or less."""
+TRANSFORM = "preprocess: [{step: transform_target, method: log}]"
+"""What is offered for it."""
 EXACT = 2**24
 """The largest number up to which 32 bits hold all whole numbers."""
+YEARS = 60
+"""Dates with years of two digits that span more years may be a century off."""
 LOSES = "has numbers that 32 bits cannot tell apart: digits are lost"
 TOTALS = frozenset(("total", "totals", "grand total", "sum", "summe", "gesamt", "insgesamt", "somme", "suma"))
 
@@ -48,10 +55,11 @@ def describe_table(types: TableTypes, target: Column, targets: np.ndarray) -> di
         values = types.frame[column.name]
         found = next(each for each in columns if each["name"] == column.name)
         suspicions += [f"{column.name} {words}." for words in _doubts(values, column, found)]
-        if determines(values, targets):
+        if determines(values if column.kind != "date" else date_forms.seconds_of(values), targets):
             suspicions.append(f"{column.name} alone determines the target: is it known when a prediction is made?")
     suspicions += _last_row(types)
     told = _describe_target(target, targets)
+    suspicions += _skewed(target, targets) if "classes" not in told else ()
     odd = [name for name in told.get("classes", {}) if name in NO_VALUE]
     suspicions += [f"{name} is read as a class of {target.name}, in {told['classes'][name]:,} rows." for name in odd]
     return {"rows": len(targets), "columns": columns, "target": told, "suspicions": suspicions}
@@ -61,7 +69,7 @@ def tell_centers(profile: dict[str, Any], columns: tuple[Column, ...]) -> dict[s
     """The profile with what becomes of columns that 32 bits would change, of which these columns know the centers."""
     columns_told, suspicions = [dict(each) for each in profile["columns"]], list(profile["suspicions"])
     for column in columns:
-        if column.center is None:
+        if column.center is None or column.kind == "date":
             continue
         record = next(each for each in columns_told if each["name"] == column.name)
         record["becomes"] = f"a number, less {column.center:.15g} in 64 bits"
@@ -74,34 +82,49 @@ def tell_centers(profile: dict[str, Any], columns: tuple[Column, ...]) -> dict[s
     return {**profile, "columns": columns_told, "suspicions": suspicions}
 
 
+def tell_dates(profile: dict[str, Any], columns: tuple[Column, ...]) -> dict[str, Any]:
+    """The profile with the parts that dates become, which these columns know."""
+    parts = {column.name: ", ".join(column.parts) for column in columns if column.kind == "date"}
+    told = [
+        {**each, "becomes": f"a date, of which a model gets {parts[each['name']]}"} if each["name"] in parts else each
+        for each in profile["columns"]
+    ]
+    return {**profile, "columns": told}
+
+
 def describe_column(
     values: pd.Series, column: Column | None, reason: str | None, words: Sequence[str] = ()
 ) -> dict[str, Any]:
     """A column as a record.
 
     Args:
-        values: numbers, NaN where missing, or text, empty where missing.
+        values: numbers, NaN where missing, datetimes, or text, empty where missing.
         column: its type; None for a column that is left out.
         reason: why it is left out.
         words: cells that show it.
 
     Returns:
-        `name`, `kind` (number or text), `becomes` (in words), `missing` and `distinct` (counts). Of numbers `min`,
+        `name`, `kind` (number, date or text), `becomes` (in words), `missing` and `distinct` (counts). Of dates `from`,
+        `to` and `form`. Of numbers `min`,
         `median`, `max` and `loses_digits` (whether 32 bits make different values equal); of text `top` (the five most
         frequent with their rows) and `rare` (the share of rows in categories of fewer than 5 rows). `words` are those
         that are read as missing, or for which the column is left out.
     """
-    is_number = cells.is_number(values)
-    present = values.dropna() if is_number else values[values != ""]
+    is_number, is_date = cells.is_number(values), values.dtype.kind == "M"
+    present = values.dropna() if is_number or is_date else values[values != ""]
     record: dict[str, Any] = {
         "name": str(values.name),
-        "kind": "number" if is_number else "text",
+        "kind": "number" if is_number else "date" if is_date else "text",
         "missing": len(values) - len(present),
         "distinct": int(present.nunique()),
         "words": list(column.missing if column else words),
     }
     if is_number:
         return {**record, "becomes": _left(reason) or "a number", **_describe_numbers(present)}
+    if is_date:
+        span = [date_forms.date_text(each) for each in date_forms.seconds_of(present).agg(["min", "max"])]
+        form = column.form if column else ""
+        return {**record, "becomes": _left(reason) or "a date", "from": span[0], "to": span[1], "form": form}
     counts = present.value_counts()
     most = "the most frequent of " if len(counts) > OneHot().max_categories else ""
     return {
@@ -152,13 +175,29 @@ def _describe_target(target: Column, targets: np.ndarray) -> dict[str, Any]:
     return told
 
 
+def _skewed(target: Column, targets: np.ndarray) -> Iterator[str]:
+    """A sentence where the logarithm of a target of numbers is much less skewed."""
+    from scipy.stats import skew
+
+    present = targets[~np.isnan(targets)]
+    if len(present) < column_checks.FEW_ROWS or present.min() < 0:
+        return
+    plain, log = float(skew(present)), float(skew(np.log1p(present)))
+    if plain > SKEWED and abs(log) < plain / 3:
+        yield (
+            f"{target.name} has a long tail (skewness {plain:.1f}, of its logarithm {log:.1f}): "
+            f"{TRANSFORM} lowers the absolute error."
+        )
+
+
 def _left_out(types: TableTypes) -> Iterator[str]:
     """A sentence for each reason, with all columns that are left out for it."""
     reasons: dict[str, list[str]] = {}
     for name, reason in types.left_out.items():
         reasons.setdefault(reason, []).append(name)
     for reason, names in reasons.items():
-        kind = "number" if cells.is_number(types.frame[names[0]]) else "text"
+        values = types.frame[names[0]]
+        kind = "number" if cells.is_number(values) else "date" if values.dtype.kind == "M" else "text"
         keeps = "" if reason == column_checks.EMPTY else f"; data.types: {{{names[0]}: {kind}}} keeps it"
         shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
         yield f"{shown} left out: {'each' if len(names) > 1 else 'it'} {reason}{keeps}."
@@ -166,6 +205,10 @@ def _left_out(types: TableTypes) -> Iterator[str]:
 
 def _doubts(values: pd.Series, column: Column, record: dict[str, Any]) -> Iterator[str]:
     """What looks wrong in an input, in words that follow its name."""
+    if column.kind == "date":
+        if "%y" in column.form and values.max().year - values.min().year > YEARS:
+            yield f"has years of two digits: it is read as {record['from']} to {record['to']}"
+        return
     if column.missing:
         count = len(column.missing)
         what = "a word" if count == 1 else f"{count:,} different words"
@@ -187,7 +230,7 @@ def _doubts(values: pd.Series, column: Column, record: dict[str, Any]) -> Iterat
         what = "numbers the rows" if column_checks.numbers_rows(values) else "is a whole number different in every row"
         yield f"{what}: if it is an index or an id, leave it out (data.drop)"
     if values.min() >= 19000101 and values.max() <= 21001231 and _are_days(values):
-        yield "looks like dates that are written as numbers (data.drop leaves it out)"
+        yield f"looks like dates that are written as numbers (data.dates: {{{column.name}: '%Y%m%d'}} reads dates)"
 
 
 def _are_days(values: pd.Series) -> bool:

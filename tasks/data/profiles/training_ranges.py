@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tasks.core import Column, InputError, Range
+from tasks.data.tables import date_forms
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,11 +26,15 @@ _MANY = 1_000_000
 
 
 def ranges_of(inputs: Any, columns: tuple[Column, ...]) -> tuple[Range, ...]:
-    """The ranges of training inputs: one for each column of numbers, or channel of images; one for any other array."""
+    """The ranges of training inputs: one for each column of numbers or dates, or channel of images, or for an array."""
     if columns:
-        numbers = (column.name for column in columns if column.kind == "number")
-        found = ((name, inputs[name].to_numpy(dtype="float64")) for name in numbers)
-        return tuple(_range(name, values[~np.isnan(values)]) for name, values in found if not np.isnan(values).all())
+        numbers = (column for column in columns if column.kind != "category")
+        found = ((column, inputs[column.name].to_numpy(dtype="float64")) for column in numbers)
+        return tuple(
+            replace(_range(column.name, values[~np.isnan(values)]), dates=column.kind == "date")
+            for column, values in found
+            if not np.isnan(values).all()
+        )
     return tuple(_range(name, values) for name, values in _by_channel(inputs))
 
 
@@ -58,7 +64,7 @@ def refuse_other_range(values: np.ndarray, known: tuple[Range, ...], source: Pat
 def unusual_columns(inputs: Mapping[str, np.ndarray], known: tuple[Range, ...]) -> Iterator[str]:
     """A sentence for each column of numbers most of whose values lie outside of the training range.
 
-    Of fewer than 8 values those do that lie more than twice its width outside.
+    Of fewer than 8 values, and of dates, which go on, those do that lie more than twice its width outside.
 
     Args:
         inputs: name → (count, 1); other names are passed over.
@@ -69,13 +75,20 @@ def unusual_columns(inputs: Mapping[str, np.ndarray], known: tuple[Range, ...]) 
             continue
         values = inputs[was.name].astype(np.float64).ravel()
         values = values[np.isfinite(values)]
-        slack = FAR * (was.most - was.least) if len(values) < SEVERAL else 0.0
+        slack = FAR * (was.most - was.least) if len(values) < SEVERAL or was.dates else 0.0
         outside = (values < was.least - slack) | (values > was.most + slack)
         if len(values) and 2 * outside.sum() > len(values):
+            least, most, low, high = (_shown(each, was) for each in (was.least, was.most, values.min(), values.max()))
+            what = "dates lie far" if was.dates else "values lie"
+            doubt = "form" if was.dates else "unit"
             yield (
-                f"column {was.name!r}: {outside.sum():,} of {len(values):,} values lie outside of the training range "
-                f"{was.least:.4g} to {was.most:.4g} (here {values.min():.4g} to {values.max():.4g}): another unit?"
+                f"column {was.name!r}: {outside.sum():,} of {len(values):,} {what} outside of the training range "
+                f"{least} to {most} (here {low} to {high}): another {doubt}?"
             )
+
+
+def _shown(value: float, was: Range) -> str:
+    return date_forms.date_text(value) if was.dates else f"{value:.4g}"
 
 
 def _is_small(values: np.ndarray, count: int, was: Range) -> bool:

@@ -30,15 +30,17 @@ class Reader:
     settings: tuple[str, ...]
 
 
+TYPED = ("target", "id", "drop", "types", "dates")
+"""Settings of tables whose columns have types."""
 TEXT = ("separator", "decimal", "encoding")
 """Settings of text files."""
-CSV = Reader("a CSV table", csv_table.read_csv, ("target", "id", "drop", "names", "types", *TEXT))
-PARQUET = Reader("a Parquet file", parquet.read_parquet, ("target", "inputs", "id", "drop", "size", "types"))
+CSV = Reader("a CSV table", csv_table.read_csv, ("target", "id", "drop", "names", "types", "dates", *TEXT))
+PARQUET = Reader("a Parquet file", parquet.read_parquet, ("target", "inputs", "id", "drop", "size", "types", "dates"))
 NPZ = Reader("an .npz file", npz.read_npz, ("target", "inputs"))
 IDX = Reader("a folder of IDX files", idx.read_idx, ())
 FOLDER = Reader("a folder of images", image_folder.read_image_folder, ("size",))
-SHIPPED = Reader("a data set that scikit-learn ships", sklearn_datasets.read_sklearn, ("target", "id", "drop", "types"))
-IMPORTED = Reader("an import path", python_function.read_function, ("target", "id", "drop", "types"))
+SHIPPED = Reader("a data set that scikit-learn ships", sklearn_datasets.read_sklearn, TYPED)
+IMPORTED = Reader("an import path", python_function.read_function, TYPED)
 
 SUFFIXES: dict[str, Reader] = {**dict.fromkeys(csv_table.SUFFIXES, CSV), ".parquet": PARQUET, ".npz": NPZ}
 
@@ -49,7 +51,7 @@ def read_source(request: Request) -> Rows:
     Raises InputError when it is missing or malformed, is not of the requested kind, or does not take a setting.
     """
     reader = reader_of(request.source, request.field)
-    for setting in ("target", "inputs", "id", "drop", "names", "size", "types", *TEXT):
+    for setting in ("target", "inputs", "id", "drop", "names", "size", "types", "dates", *TEXT):
         value = getattr(request, setting)
         if value and setting not in reader.settings and request.field == "data.source":
             raise InputError(f"means nothing for {reader.title}", path=f"data.{setting}", value=value)

@@ -147,6 +147,12 @@ def _grammar(form: NumberForm) -> str:
     return rf"{_ungrouped(form)}|[1-9]\d{{0,2}}(?:{group}\d{{3}})+{mark}\d+"
 
 
+MISSING_WORDS = (
+    *("", "n/a", "na", "n.a.", "n. a.", "nan", "null", "none", "nil", "-", "--", "---", "–", "—", ".", "..", "..."),
+    *("unknown", "missing", "not available", "not known", "no data", "tbd", "k.a.", "keine angabe", "unbekannt"),
+    *("inconnu", "#n/a", "#ref!", "#div/0!", "#value!", "#name?", "#num!", "#null!", "(null)", "<null>", "<na>"),
+)
+"""Words, in small letters, that mean a missing value wherever they stand among numbers."""
 MISSING = "?"
 """Text that means a missing value, besides empty text."""
 _NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")

@@ -1,4 +1,4 @@
-"""Column checks: columns that say nothing by themselves, and columns of dates."""
+"""Column checks: columns that say nothing by themselves, and columns of dates and times."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.core import Column, InputError
+from tasks.data.readers import cells
 from tasks.data.readers.examples import Request
+from tasks.data.tables import date_forms
+from tasks.data.tables.date_columns import returning_parts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,21 +20,6 @@ if TYPE_CHECKING:
 FEW_ROWS = 20
 """In a table with fewer rows nothing is concluded from values that all differ or are all the same."""
 EMPTY = "has no value"
-_TIME = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[ap]\.?m\.?)?\s*(?:z|utc|gmt|[+-]\d{2}:?\d{2})?"
-_DAY, _YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:1[6-9]|20|21)\d{2}"
-_MONTH = r"(?:jan|feb|mar|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-zä]*\.?"
-_DATE = "|".join(
-    (
-        rf"{_YEAR}[-/.]{_DAY}[-/.]{_DAY}",
-        rf"{_YEAR}-(?:0[1-9]|1[0-2])",
-        rf"{_DAY}[-/.]{_DAY}[-/.]{_YEAR}",
-        rf"{_DAY}/{_DAY}/\d{{2}}",
-        r"\d{2}\.\d{2}\.\d{2}",
-        rf"{_DAY}\.?[ -]{_MONTH}[ -](?:{_YEAR}|\d{{2}})",
-        rf"{_MONTH} {_DAY},? {_YEAR}",
-    )
-)
-_DATE_OR_TIME = re.compile(rf"(?:{_DATE})(?:[t ,]+{_TIME})?|{_TIME}")
 _ID_NAME = re.compile(r"(?i:(?:^|[\W_])(?:id|uid|uuid|guid|idx|index|row|rowid|rownum|nr|no))$|[a-z](?:Id|ID|Key)$")
 _UNNAMED = re.compile(r"Unnamed: \d+")
 
@@ -42,16 +30,17 @@ def says_nothing(values: pd.Series, column: Column) -> str:
     It is empty; it holds one value; its texts all differ; or it numbers the rows and its name says so. Columns of
     fewer than FEW_ROWS rows are only checked for being empty.
     """
-    is_present = values.notna() if column.kind == "number" else values != ""
+    is_present = values != "" if column.kind == "category" else values.notna()
     present = values[is_present]
     distinct = present.nunique()
     if distinct == 0:
         return EMPTY
     if len(values) < FEW_ROWS:
         return ""
-    if distinct == 1 and (column.kind == "number" or len(present) == len(values)):
-        return f"is always {present.iloc[0]}"
-    if distinct < len(values):
+    if distinct == 1 and (column.kind != "category" or len(present) == len(values)):
+        only = present.iloc[0]
+        return f"is always {date_forms.date_text(only) if column.kind == 'date' else only}"
+    if distinct < len(values) or column.kind == "date":
         return ""
     if column.kind == "category":
         return "is different in every row (an id, or free text)"
@@ -75,30 +64,61 @@ def numbers_rows(values: pd.Series) -> bool:
     return is_whole(values) and values.min() in (0, 1) and values.max() - values.min() == len(values) - 1
 
 
-def date_in(raw: pd.Series, texts: pd.Series) -> str:
-    """The first date or time of a column that holds nothing else, as text; empty text for another column."""
-    present = texts[texts != ""]
-    if not len(present):
-        return ""
-    first = str(present.iloc[0])
-    if raw.dtype.kind in "mM":
-        return first
-    if not _DATE_OR_TIME.fullmatch(first.lower()):
-        return ""
-    distinct = np.unique(present.to_numpy(dtype=object))
-    share = np.mean([_DATE_OR_TIME.fullmatch(text.lower()) is not None for text in distinct])
-    return first if share > 0.95 else ""
+def holds_dates(series: pd.Series, texts: pd.Series | None, request: Request) -> bool:
+    """Whether a column holds dates: because the recipe says so, by its type, or because almost all its texts are.
+
+    Args:
+        series: the column as it was read.
+        texts: its text, empty where missing; None for numbers.
+        request: has the recipe's settings.
+    """
+    name = str(series.name)
+    if name in request.dates or name in request.types:
+        return name in request.dates or request.types[name] == "date"
+    if series.dtype.kind == "M":
+        return True
+    return texts is not None and date_forms.are_dates(present_texts(texts))
 
 
-def refuse_dates(dates: Mapping[str, str], request: Request) -> None:
-    """Raises InputError for columns of dates (name → example): the message says what to write in the recipe."""
-    if not dates:
+def date_column(series: pd.Series, texts: pd.Series | None, request: Request) -> Column:
+    """The type of a column of dates, with their form. Raises InputError as `date_forms.form_of` does."""
+    name = str(series.name)
+    form = request.dates.get(name)
+    if form is None and texts is not None and series.dtype.kind != "M":
+        place = date_forms.Place(name, request.source, request.field)
+        form = date_forms.form_of(present_texts(texts), place)
+    return Column(name, "date", form=form or date_forms.ISO)
+
+
+def never_returns(values: pd.Series, column: Column, request: Request) -> str:
+    """Why dates by which the data are split are no input, in words that follow the name; empty text for others."""
+    if column.kind != "date" or column.name != request.order:
+        return ""
+    is_useful = bool(returning_parts(values.dropna().to_numpy(dtype="float64")))
+    return "" if is_useful else "tells the time of the split, and no weekday or hour of it returns"
+
+
+def time_in(texts: pd.Series) -> str:
+    """The first time of day of a column that holds nothing else; empty text for another column."""
+    present = present_texts(texts)
+    return str(present[0]) if len(present) and date_forms.are_times(present) else ""
+
+
+def present_texts(texts: pd.Series) -> np.ndarray:
+    """The different texts of a column, in the order of the rows, without words that mean a missing value."""
+    distinct: np.ndarray = texts.unique().astype(object)
+    return distinct[[text.lower() not in cells.MISSING_WORDS for text in distinct]]
+
+
+def refuse_times(times: Mapping[str, str], request: Request) -> None:
+    """Raises InputError for columns of times of day without a date (name → example): the message says what to write."""
+    if not times:
         return
-    away = ", ".join((*request.drop, *dates))
-    kept = ", ".join(f"{name}: text" for name in dates)
+    away = ", ".join((*request.drop, *times))
+    kept = ", ".join(f"{name}: text" for name in times)
     raise InputError(
-        f"{request.source} must hold no dates or times among its inputs",
+        f"{request.source} must hold no times of day without a date among its inputs",
         path=request.field,
-        value=", ".join(f"{name} {example}" for name, example in dates.items()),
+        value=", ".join(f"{name} {example}" for name, example in times.items()),
         nearest=f"data.drop: [{away}], or data.types: {{{kept}}}",
     )

@@ -12,6 +12,7 @@ from tasks.core import Column, InputError
 from tasks.data.readers import cells, column_checks
 from tasks.data.readers.cells import NumberForm
 from tasks.data.readers.examples import Request, Rows
+from tasks.data.tables import date_forms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,12 +26,6 @@ NO_VALUE = (
     *("NULL", "NaN", "None", "n/a", "nan", "null"),
 )
 """Texts that mean a missing value among inputs (those of pandas); among targets they are names of classes."""
-MISSING_WORDS = (
-    *("", "n/a", "na", "n.a.", "n. a.", "nan", "null", "none", "nil", "-", "--", "---", "–", "—", ".", "..", "..."),
-    *("unknown", "missing", "not available", "not known", "no data", "tbd", "k.a.", "keine angabe", "unbekannt"),
-    *("inconnu", "#n/a", "#ref!", "#div/0!", "#value!", "#name?", "#num!", "#null!", "(null)", "<null>", "<na>"),
-)
-"""Words, in small letters, that mean a missing value wherever they stand among numbers."""
 _NESTED = (bytes, list, tuple, dict, set, np.ndarray)
 
 
@@ -45,7 +40,7 @@ class TableTypes:
     words: Mapping[str, tuple[str, ...]]
     """Name → cells that show it, where the reason lies in them."""
     frame: pd.DataFrame
-    """All columns as they were read: numbers, NaN where missing, or text, empty where missing."""
+    """All columns as they were read: numbers, NaN where missing, datetimes (UTC), or text, empty where missing."""
 
 
 @dataclass(frozen=True)
@@ -69,40 +64,50 @@ def types_of_table(rows: Rows, request: Request) -> TableTypes:
     unless `data.types` names them.
 
     Raises:
-        InputError: columns hold dates, nested values or numbers of two meanings; or no input is left.
+        InputError: columns hold times of day, nested values, numbers or dates of two meanings, or a date that cannot be
+            read; or no input is left.
     """
     import pandas as pd
 
     raw: Any = rows.train.inputs
     asks = request.types
-    texts = {
-        name: input_texts(raw[name], request)
-        for name in raw.columns
-        if not cells.is_number(raw[name]) or asks.get(name) == "text"
-    }
+    texts = _texts_of(raw, request)
     found = {name: numbers_in(each, asks.get(name), rows.is_text) for name, each in texts.items()}
     decimals = {each.decimal for each in found.values()} - {None}
     decimal = request.decimal or (decimals.pop() if len(decimals) == 1 else None)
-    columns, frame, left_out, dates = [], {}, {}, {}
+    columns, frame, left_out, times = [], {}, {}, {}
     for name in raw.columns:
         asked, numbers = asks.get(name), found.get(name, Numbers((cells.PLAIN,)))
-        if asked is None and name in texts and (date := column_checks.date_in(raw[name], texts[name])):
-            dates[name] = date
+        if asked is None and name in texts and (time := column_checks.time_in(texts[name])):
+            times[name] = time
             continue
-        column = column_of(texts.get(name, raw[name]), numbers, asked, decimal, request)
+        if column_checks.holds_dates(raw[name], texts.get(name), request):
+            column, numbers = column_checks.date_column(raw[name], texts.get(name), request), Numbers()
+        else:
+            column = column_of(texts.get(name, raw[name]), numbers, asked, decimal, request)
         frame[name] = values_of(raw[name], column, request)
         reason = numbers.reason or column_checks.says_nothing(frame[name], column)
+        if column.kind == "date":
+            reason = reason or column_checks.never_returns(frame[name], column, request)
+            frame[name] = date_forms.as_datetimes(frame[name])
         if reason and (asked is None or reason == column_checks.EMPTY):
             left_out[name] = reason
         else:
             columns.append(_with_texts(column, frame[name]))
-    column_checks.refuse_dates(dates, request)
+    column_checks.refuse_times(times, request)
     if not columns:
         said = "; ".join(f"{name} {reason}{_shown(found.get(name))}" for name, reason in left_out.items())
         law = f"{request.source} must hold at least one input that says something (data.types keeps a column)"
         raise InputError(law, path=request.field, value=said)
     words = {name: found[name].words for name in left_out if name in found and found[name].reason}
     return TableTypes(tuple(columns), left_out, words, pd.DataFrame(frame, index=raw.index))
+
+
+def _texts_of(frame: Any, request: Request) -> dict[str, pd.Series]:
+    """The columns that are not numbers or datetimes, and those that the recipe reads as text or dates, as text."""
+    asked = {name for name, kind in request.types.items() if kind != "number"} | set(request.dates)
+    is_typed = {name: cells.is_number(frame[name]) or frame[name].dtype.kind == "M" for name in frame.columns}
+    return {name: input_texts(frame[name], request) for name in frame.columns if name in asked or not is_typed[name]}
 
 
 def _shown(numbers: Numbers | None) -> str:
@@ -135,7 +140,7 @@ def numbers_in(texts: pd.Series, asked: str | None, is_text: bool, is_target: bo
     cell = counts.index.to_series().astype("str")
     looks = cells.are_numbers(cell)
     words, forms = tuple(cell[~looks]), cells.possible_forms(cell[looks])
-    strange = [word for word in words if word.lower() not in MISSING_WORDS]
+    strange = [word for word in words if word.lower() not in cells.MISSING_WORDS]
     share, is_rare = counts[looks].sum() / counts.sum(), counts[strange].sum() <= max(1, counts.sum() // 100)
     has_many = looks.sum() > FEW_NUMBERS and not is_target
     if forms and share >= 0.5 and (asked or not strange or (has_many and is_rare)):
@@ -208,18 +213,23 @@ def input_texts(series: pd.Series, request: Request) -> pd.Series:
 
 
 def values_of(series: pd.Series, column: Column, request: Request) -> pd.Series:
-    """A column's values as its type says: numbers, NaN where missing, or text, empty where missing.
+    """A column's values as its type says: numbers or seconds, NaN where missing, or text, empty where missing.
 
-    Raises InputError for text that is no number in the column's form.
+    Raises InputError for text that is no number, or no date, in the column's form.
     """
     if column.kind == "category":
         texts = input_texts(series, request)
         return _as_truths(texts) if column.truth else texts
-    if cells.is_number(series):
+    if cells.is_number(series) and column.kind == "number":
         return series
+    place = date_forms.Place(column.name, request.source, request.field)
+    if column.kind == "date" and series.dtype.kind == "M":
+        return date_forms.read_dates(series, column.form, place)
     texts = input_texts(series, request)
-    is_word = texts.isin(column.missing) | texts.str.lower().isin(MISSING_WORDS)
+    is_word = texts.isin(column.missing) | texts.str.lower().isin(cells.MISSING_WORDS)
     texts = texts.mask(is_word, "")
+    if column.kind == "date":
+        return date_forms.read_dates(texts, column.form, place)
     numbers = cells.read_numbers(texts, cells.form_of(column))
     wrong = texts[numbers.isna() & (texts != "")]
     if len(wrong):
@@ -238,6 +248,8 @@ def read_target(series: pd.Series, request: Request, is_text: bool) -> tuple[Col
     """
     name, known = str(series.name), request.target_column
     asked = known.kind if known else request.types.get(name, "number" if request.task == "regression" else None)
+    if asked == "date":
+        raise InputError("cannot be a date", path=f"data.types.{name}", value="date", nearest="number, or text")
     if cells.is_number(series) and asked in (None, "number"):
         return known or Column(name, "number"), cells.series_targets(series)
     texts = cells.text_of(series)

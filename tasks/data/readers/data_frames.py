@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 def frame_rows(frame: pd.DataFrame, request: Request, is_text: bool = False) -> Rows:
     """The rows of a raw data frame, without conversion; target, split column and `drop` are not among the inputs.
 
+    Dates by which the data are split by time stay among them.
+
     Args:
         is_text: whether the cells are text as written, and their types are still to be found.
 
@@ -37,10 +39,11 @@ def frame_rows(frame: pd.DataFrame, request: Request, is_text: bool = False) -> 
         if request.id == target:
             raise InputError("must be another column than the target", path="data.id", value=target)
     lists = {"data.drop": request.drop, "data.types": request.types, "data.groups": request.groups}
+    lists["data.dates"] = request.dates
     for field, names in lists.items():
         for name in names:
             check_column(name, field, frame, request)
-    away = {target, request.order, request.id, *request.drop}
+    away = {target, request.id, *request.drop, *_split_columns(frame, request)}
     inputs = frame[[name for name in frame.columns if name not in away]]
     if inputs.empty:
         raise InputError(f"{request.source} must hold at least one row and one input column", path=request.field)
@@ -48,6 +51,15 @@ def frame_rows(frame: pd.DataFrame, request: Request, is_text: bool = False) -> 
     column, targets = column_types.read_target(frame[target], request, is_text)
     examples = Examples(inputs, targets, order, groups=group_columns.groups_in(frame, request))
     return Rows("table", examples, is_text=is_text, target_column=column)
+
+
+def _split_columns(frame: pd.DataFrame, request: Request) -> set[str]:
+    """The column of a split by time or group, if it is no input."""
+    if request.order is None:
+        return set()
+    series = frame[request.order]
+    texts = None if cells.is_number(series) or series.dtype.kind == "M" else column_types.input_texts(series, request)
+    return set() if request.is_by_time and column_checks.holds_dates(series, texts, request) else {request.order}
 
 
 def plain_name(name: object) -> str:
@@ -80,7 +92,7 @@ def align_columns(rows: Rows, columns: tuple[Column, ...], request: Request) -> 
     """`rows` with exactly these columns in `train`: exact numbers, NaN where missing, or text, empty where missing.
 
     Text is read as the columns say. Other columns are dropped. Raises InputError for a column that is missing, for text
-    that is no number in the column's form, and for numbers that are infinite in float32 unless the request says
+    that is no number or date in the column's form, and for numbers that are infinite in float32 unless the request says
     `on_bad: skip`.
     """
     import pandas as pd

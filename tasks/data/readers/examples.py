@@ -33,8 +33,10 @@ class Request:
     """(height, width, channels) to which encoded images are converted: those of the training data."""
     drop: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
-    types: Mapping[str, Literal["number", "text"]] = dataclasses.field(default_factory=dict)
+    types: Mapping[str, Literal["number", "text", "date"]] = dataclasses.field(default_factory=dict)
     """How columns are read, where it is not as their cells look."""
+    dates: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Columns of dates → their form (`date_forms`), where the recipe says it."""
     task: Literal["classification", "regression"] | None = None
     """Where the recipe says it: the target of a regression is read as numbers."""
     separator: str | None = None
@@ -44,6 +46,8 @@ class Request:
     """How the training data's target is written, for other sources."""
     order: str | None = None
     """The column for a split by time or group."""
+    is_by_time: bool = False
+    """Whether it is for a split by time: dates are an input, too."""
     id: str | None = None
     """The column that names the examples and is no input; other sources need not have it."""
     groups: tuple[str, ...] = ()
@@ -67,6 +71,7 @@ class Examples:
     `targets` (count,): int64; float64, NaN where missing; or text (dtype object), empty where missing.
     `order` (count,): values of the column for a split by time or group, if the request names one.
     `groups` (count, columns): the groups of each example as text, if the request names such columns.
+    `keys` (count,): int64, the number of its group or its place in time, after a split by group or time.
     `at` (count,): the examples' row numbers in the source, from 0; None when they are all of its rows.
     """
 
@@ -75,6 +80,7 @@ class Examples:
     order: pd.Series | None = None
     at: np.ndarray | None = None
     groups: pd.DataFrame | None = None
+    keys: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -85,7 +91,8 @@ class Examples:
         order = None if self.order is None else self.order.iloc[rows]
         at = rows if self.at is None else self.at[rows]
         groups = None if self.groups is None else self.groups.iloc[rows]
-        return Examples(inputs, self.targets[rows], order, at, groups)
+        keys = None if self.keys is None else self.keys[rows]
+        return Examples(inputs, self.targets[rows], order, at, groups, keys)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Column steps: the steps of the recipe's section `preprocess` for tables.
+"""Column steps: the steps of the recipe's section `preprocess` for tables, and the one for a target.
 
 A step acts on the columns that it names, otherwise on all columns of its kind. Where two steps of one kind suit a
 column, the one that names it counts.
@@ -6,12 +6,15 @@ column, the one that names it counts.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
 from tasks.core import InputError, Spec
 
+Kind = TypeVar("Kind", bound=Spec)
+DatePart = Literal["year", "month", "day", "weekday", "hour", "elapsed"]
 Columns = Annotated[tuple[str, ...] | None, Field(min_length=1)]
 """Names of columns; None for all of the kind that the step takes."""
 
@@ -71,6 +74,20 @@ class NormalizeRows(Spec):
     """Which norm becomes 1."""
 
 
+class DateParts(Spec):
+    """Date columns: the parts of a date, in UTC, that become number columns, such as `hired.year`.
+
+    Impute, scale and all else act on them as on any number column, and may name them. A missing date has missing parts.
+    """
+
+    step: Literal["date_parts"] = "date_parts"
+    parts: Annotated[tuple[DatePart, ...] | None, Field(min_length=1)] = None
+    """`weekday` is 0 on Mondays; `elapsed` counts days from the middle date of train, with their fraction. Absent: all
+    that differ in train, and of the column by whose time the data are split only those that return: month, day, weekday
+    and hour, where train spans a year, a month, a week or a day."""
+    columns: Columns = None
+
+
 class TextStep(Spec):
     """A step by which text columns become numbers."""
 
@@ -114,4 +131,33 @@ class Tfidf(TextStep):
     columns: tuple[str, ...] = Field(min_length=1)
 
 
-ColumnStep = Impute | Clip | Scale | NormalizeRows | OneHot | Ordinal | TargetEncode | Tfidf
+class TransformTarget(Spec):
+    """The target of a regression: the model learns a map of it, and the product answers in the data's own unit."""
+
+    step: Literal["transform_target"] = "transform_target"
+    method: Literal["log", "quantile"] = "log"
+    """`log`: log(1 + target), of a target of a large range that is never below 0. `quantile`: the target's rank on
+    train, linear between at most 100 knots. Both are good in absolute error; the answers are nearer to the median
+    than to the mean."""
+    distribution: Literal["normal", "uniform"] | None = None
+    """Of `quantile`: how the mapped targets are distributed. Absent: normal."""
+
+    @model_validator(mode="after")
+    def _distribution_is_of_quantiles(self) -> TransformTarget:
+        if self.method == "log" and self.distribution is not None:
+            law = "suits only method quantile"
+            raise ValueError(InputError(law, path="distribution", value=self.distribution))
+        return self
+
+
+ColumnStep = (
+    Impute | Clip | Scale | NormalizeRows | DateParts | OneHot | Ordinal | TargetEncode | Tfidf | TransformTarget
+)
+
+
+def step_for(name: str, kind: type[Kind], steps: Sequence[Spec]) -> Kind | None:
+    """The step of one kind for a column: the last that names it, else the last for all columns."""
+    suited = [step for step in steps if isinstance(step, kind)]
+    own = [step for step in suited if name in (getattr(step, "columns", None) or ())]
+    general = [step for step in suited if getattr(step, "columns", None) is None]
+    return next(iter([*reversed(own), *reversed(general)]), None)

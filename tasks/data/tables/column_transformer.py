@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
-from tasks.core import Column, Spec
+from tasks.core import Column
 from tasks.data.tables.column_steps import (
     Clip,
     ColumnStep,
@@ -23,13 +23,17 @@ from tasks.data.tables.column_steps import (
     TargetEncode,
     TextStep,
     Tfidf,
+    step_for,
 )
+from tasks.data.tables.date_columns import model_inputs
 
 if TYPE_CHECKING:
     import numpy as np
     from sklearn.compose import ColumnTransformer
 
-Kind = TypeVar("Kind", bound=Spec)
+
+TextEncoding = Literal["one_hot", "ordinal"]
+"""How text becomes numbers: a feature for each category, or the category's code."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class ColumnNeeds:
     bits. For them, the recipe's `scale` steps are left out, too."""
     imputed: bool = True
     """Whether missing numbers are filled in where the recipe has no `impute`."""
-    encoding: Literal["one_hot", "ordinal"] = "one_hot"
+    encoding: TextEncoding = "one_hot"
     """How text becomes numbers where the recipe does not say it."""
 
 
@@ -51,20 +55,24 @@ def make_transformer(
     needs: ColumnNeeds,
     train: Mapping[str, np.ndarray],
     is_matrix: bool = False,
+    kept: frozenset[str] | None = None,
 ) -> ColumnTransformer:
     """The transformer of a table's columns.
 
     Args:
-        columns: the columns of the table.
+        columns: the columns of the table; parts stand in the place of dates.
         steps: the recipe's; the last step that suits a column counts, and one that names it before others.
         needs: what the model needs.
         train: the columns on the train split, by name: they have the categories.
         is_matrix: whether it takes a matrix (n, columns) of numbers in the order of `columns`, not a frame.
+        kept: the columns that become features; None for all.
     """
     from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline
 
+    columns = model_inputs(columns)
     places = {column.name: place for place, column in enumerate(columns)}
+    columns = [column for column in columns if kept is None or column.name in kept]
     numbers: dict[str, list[Any]] = {}
     makers: dict[str, list[Any]] = {}
     for column in columns:
@@ -87,7 +95,7 @@ def number_chain(name: str, steps: Sequence[ColumnStep], needs: ColumnNeeds) -> 
     """The transformers of a number column, in order: impute, clip, scale; empty for one that stays as it is."""
     from sklearn.impute import SimpleImputer
 
-    impute, clip, scale = _step_for(name, Impute, steps), _step_for(name, Clip, steps), _step_for(name, Scale, steps)
+    impute, clip, scale = step_for(name, Impute, steps), step_for(name, Clip, steps), step_for(name, Scale, steps)
     impute = impute or (Impute() if needs.imputed else None)
     scale = (scale or Scale()) if needs.scaled else None
     chain: list[Any] = []
@@ -106,7 +114,7 @@ def number_chain(name: str, steps: Sequence[ColumnStep], needs: ColumnNeeds) -> 
 
 def is_unscaled(name: str, steps: Sequence[ColumnStep]) -> bool:
     """Whether the recipe says that a number column is not scaled."""
-    scale = _step_for(name, Scale, steps)
+    scale = step_for(name, Scale, steps)
     return scale is not None and scale.method == "none"
 
 
@@ -137,7 +145,7 @@ def _text_blocks(
     usual: TextStep = OneHot() if needs.encoding == "one_hot" else Ordinal()
     for column in columns:
         if column.kind == "category":
-            ways.setdefault(_step_for(column.name, TextStep, steps) or usual, []).append(column.name)
+            ways.setdefault(step_for(column.name, TextStep, steps) or usual, []).append(column.name)
     blocks: list[tuple[Any, ...]] = []
     for at, (step, names) in enumerate(ways.items()):
         if isinstance(step, Tfidf):  # it takes one column of texts
@@ -177,11 +185,3 @@ def _joined(chain: list[Any]) -> Any:
     from sklearn.pipeline import make_pipeline
 
     return make_pipeline(*chain) if chain else "passthrough"
-
-
-def _step_for(name: str, kind: type[Kind], steps: Sequence[ColumnStep]) -> Kind | None:
-    """The step of one kind for a column: the last that names it, else the last for all columns."""
-    suited = [step for step in steps if isinstance(step, kind)]
-    own = [step for step in suited if name in (getattr(step, "columns", None) or ())]
-    general = [step for step in suited if getattr(step, "columns", None) is None]
-    return next(iter([*reversed(own), *reversed(general)]), None)

@@ -1,6 +1,7 @@
 """Frame layer: the raw columns of a table as every model sees them, float32 numbers and text.
 
-A column that 32 bits would change is centred in 64 bits before it is rounded. The product's graph does the same.
+A column that 32 bits would change is centred in 64 bits before it is rounded, and dates become their parts. The
+product's graph does the same.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.core import Column, InputError
+from tasks.data.tables.date_columns import model_inputs, part_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,19 +27,24 @@ FLOATS = ("float16", "float32", "float64")
 def model_columns(frame: pd.DataFrame, columns: Iterable[Column]) -> dict[str, np.ndarray]:
     """Name → a column (count,) as models see it: float32, NaN where missing, or text, empty where missing.
 
+    The parts of dates stand in the places of their columns, in the order of `date_columns.model_inputs`.
+
     Args:
         frame: the raw columns, as in a split of a Dataset.
         columns: their types. A number is `float32(value)`, and `float32(value - center)`, computed in 64 bits, where
             its column has a center.
     """
-    found = {}
+    columns = tuple(columns)
+    found = part_values(frame, columns)
     for column in columns:
+        if column.kind == "date":
+            continue
         if column.kind == "category":
             found[column.name] = frame[column.name].to_numpy(dtype=object)
             continue
         values = frame[column.name].to_numpy(dtype=np.float32 if column.center is None else np.float64)
         found[column.name] = values if column.center is None else (values - column.center).astype(np.float32)
-    return found
+    return {column.name: found[column.name] for column in model_inputs(columns)}
 
 
 def center_columns(columns: tuple[Column, ...], train: Any) -> tuple[Column, ...]:
@@ -85,11 +92,12 @@ def _moved(values: np.ndarray) -> np.ndarray:
 def default_type(column: Column) -> str:
     """The element type in which a product takes a column, a NumPy name or `string`.
 
-    Numbers that 32 bits would change are float64, whole ones as well: any of them may be missing in a later row.
+    Numbers that 32 bits would change are float64, whole ones as well: any of them may be missing in a later row. Dates
+    are float64, too.
     """
     if column.kind == "category":
         return "string"
-    return "float32" if column.center is None else "float64"
+    return "float32" if column.center is None and column.kind == "number" else "float64"
 
 
 def input_column(values: pd.Series, column: Column, dtype: str, source: str) -> np.ndarray:

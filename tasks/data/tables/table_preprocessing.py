@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from tasks.core import Column, Dataset, InputError
 from tasks.data.tables.column_steps import ColumnStep
-from tasks.data.tables.column_transformer import ColumnNeeds, is_unscaled, make_transformer
+from tasks.data.tables.column_transformer import ColumnNeeds, TextEncoding, is_unscaled, make_transformer
+from tasks.data.tables.date_columns import date_inputs, model_inputs
 from tasks.data.tables.frame_layer import model_columns
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def fit_columns(
     unscaled: bool,
     frame: pd.DataFrame,
     targets: np.ndarray,
+    encoding: TextEncoding = "one_hot",
 ) -> dict[str, Any]:
     """Fits the steps on the train split.
 
@@ -40,11 +42,13 @@ def fit_columns(
         unscaled: numbers stay as they are, and there is no text.
         frame: the raw columns of the train split.
         targets: class indices or numbers, (count,).
+        encoding: how text becomes numbers where no step says it.
 
     Returns:
         JSON: `graph` (ONNX, base64) from float32 and text columns to `features`; `columns` (the raw columns, in the
-        order of the graph's inputs, with the center that is subtracted before); `features` (their names); `matrix`,
-        the name of the one input for all columns where there is one; `raw` where numbers stay as they are.
+        order of the graph's inputs, with the center that is subtracted before); `features` (their names); `dates`
+        (fields of `raw_inputs.DateInput`) where there are some, whose parts the graph takes; `matrix`, the name of the
+        one input for all columns where there is one; `raw` where numbers stay as they are.
 
     Raises:
         InputError: with `unscaled`, a column holds text or a missing number.
@@ -52,15 +56,19 @@ def fit_columns(
     from tasks.kernels.estimators.conversion import convert_estimator
 
     columns = tuple(_unscaled(each) if unscaled or is_unscaled(each.name, steps) else each for each in dataset.columns)
-    names, train = [column.name for column in columns], model_columns(frame, columns)
+    train = model_columns(frame, columns)
+    names = list(train)
     if unscaled:
         _refuse_unsuited(columns, train)
-    needs = ColumnNeeds(scaled=False, imputed=False) if unscaled else ColumnNeeds()
+    needs = ColumnNeeds(scaled=False, imputed=False) if unscaled else ColumnNeeds(encoding=encoding)
     transformer = make_transformer(dataset.columns, () if unscaled else steps, needs, train, dataset.is_matrix)
     transformer.fit(as_rows(train, names, dataset.is_matrix), targets)
     graph = convert_estimator(transformer, raw_inputs(dataset))
     features = transformer.get_feature_names_out(names if dataset.is_matrix else None)
-    more = ({"raw": True} if unscaled else {}) | ({"matrix": dataset.input_name} if dataset.is_matrix else {})
+    more: dict[str, Any] = {"raw": True} if unscaled else {}
+    more |= {"matrix": dataset.input_name} if dataset.is_matrix else {}
+    more |= {"categories": codes} if (codes := code_features(transformer)) else {}
+    more |= {"dates": [asdict(each) for each in dates]} if (dates := date_inputs(columns)) else {}
     return {
         "kind": "table",
         "graph": base64.b64encode(graph.SerializeToString(deterministic=True)).decode(),
@@ -68,6 +76,18 @@ def fit_columns(
         "features": [str(name).partition("__")[2] for name in features],
         **more,
     }
+
+
+def code_features(transformer: Any) -> list[tuple[int, int]]:
+    """(place, count) of each feature of a fitted ColumnTransformer that is the code of one of so many categories."""
+    from sklearn.preprocessing import OrdinalEncoder
+
+    return [
+        (transformer.output_indices_[name].start + place, len(known))
+        for name, block, _ in transformer.transformers_
+        if isinstance(block, OrdinalEncoder)
+        for place, known in enumerate(block.categories_)
+    ]
 
 
 def as_rows(columns: Mapping[str, np.ndarray], names: Sequence[str], is_matrix: bool) -> Any:
@@ -81,17 +101,18 @@ def as_rows(columns: Mapping[str, np.ndarray], names: Sequence[str], is_matrix: 
 
 
 def raw_inputs(dataset: Dataset) -> list[RawInput]:
-    """The inputs of a converted graph: each column, or all side by side where the table has one input."""
+    """The inputs of a converted graph: each column as models see it, or all of them where the table has one input."""
     from tasks.kernels.estimators.conversion import RawInput
 
     if dataset.is_matrix:
         return [RawInput(dataset.input_name, "float32", len(dataset.columns))]
-    return [RawInput(each.name, "string" if each.kind == "category" else "float32") for each in dataset.columns]
+    columns = model_inputs(dataset.columns)
+    return [RawInput(each.name, "string" if each.kind == "category" else "float32") for each in columns]
 
 
 def _unscaled(column: Column) -> Column:
     """A column whose values stay as they are: nothing is subtracted, though it is a float64 input where it was."""
-    return column if column.center is None else replace(column, center=0.0)
+    return column if column.center is None or column.kind == "date" else replace(column, center=0.0)
 
 
 def table_features(frame: pd.DataFrame, fitted: Mapping[str, Any]) -> np.ndarray:
@@ -103,14 +124,16 @@ def table_features(frame: pd.DataFrame, fitted: Mapping[str, Any]) -> np.ndarray
     """
     from tasks.kernels.onnx import sessions
 
-    names = [column["name"] for column in fitted["columns"]]
-    columns = model_columns(
-        frame, [Column(each["name"], each["kind"], center=each["center"]) for each in fitted["columns"]]
-    )
+    parts = {each["name"]: tuple(each["parts"]) for each in fitted.get("dates", ())}
+    known = [
+        Column(each["name"], each["kind"], center=each["center"], parts=parts.get(each["name"], ()))
+        for each in fitted["columns"]
+    ]
+    columns = model_columns(frame, known)
     if "matrix" in fitted:
-        inputs = {fitted["matrix"]: as_rows(columns, names, True)}
+        inputs = {fitted["matrix"]: as_rows(columns, list(columns), True)}
     else:
-        inputs = {name: columns[name][:, None] for name in names}
+        inputs = {name: values[:, None] for name, values in columns.items()}
     return sessions.predict(base64.b64decode(fitted["graph"]), inputs, BATCH)
 
 
@@ -118,7 +141,7 @@ def _refuse_unsuited(columns: Sequence[Column], train: Mapping[str, np.ndarray])
     """Raises InputError where numbers cannot stay as they are: for text, or a missing number."""
     import numpy as np
 
-    for column in columns:
+    for column in model_inputs(columns):
         is_text = column.kind == "category"
         if is_text or np.isnan(train[column.name]).any():
             what, step = ("text", "one_hot") if is_text else ("missing numbers", "impute")

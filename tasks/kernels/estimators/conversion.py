@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from tasks.kernels.estimators.class_numbers import number_classes
 from tasks.kernels.estimators.converters import mended_converters
 from tasks.kernels.estimators.exactness import WORDS, Unconvertible, check_exact, parts_of, plain_pipeline
 from tasks.kernels.estimators.graph_interface import with_interface
@@ -27,7 +28,10 @@ class RawInput:
 
 
 def convert_estimator(
-    estimator: Any, inputs: Sequence[RawInput], classes: Sequence[str] | None = None
+    estimator: Any,
+    inputs: Sequence[RawInput],
+    classes: Sequence[str] | None = None,
+    order: Sequence[int] | None = None,
 ) -> onnx.ModelProto:
     """A fitted transformer, model or Pipeline as a graph; equal estimators give equal bytes.
 
@@ -40,14 +44,17 @@ def convert_estimator(
             Its samplers (imbalanced-learn's) are left out.
         inputs: the raw inputs; those that the estimator does not read stay inputs.
         classes: of a classifier, the names of the classes 0, 1, … that it was fitted on.
+        order: of a classifier with other classes, the position among them of each of `classes`.
 
     Raises:
         Unconvertible: a part has no exact form as a graph, or the classes are not those of the classifier.
     """
     estimator = plain_pipeline(estimator)
     check_exact(estimator, len(inputs))
-    names = _class_names(estimator, classes)
-    return with_interface(_translated(estimator, inputs), [each.name for each in inputs], _kind(estimator), names)
+    names = _class_names(estimator, classes) if order is None else list(classes or ())
+    graph = _translated(estimator, inputs)
+    graph = graph if order is None else number_classes(graph, list(estimator.classes_), order)
+    return with_interface(graph, [each.name for each in inputs], _kind(estimator), names)
 
 
 def _kind(estimator: Any) -> Literal["classifier", "regressor", "transformer"]:

@@ -3,6 +3,7 @@
 - The flag for missing values of HistGradientBoosting becomes an integer, which protobuf asks for.
 - Thresholds of LightGBM's and scikit-learn's trees are rounded down to float32: a float32 value is at most the
   threshold exactly where it was.
+- Where LightGBM saw no missing number, it reads one as 0.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import Any
 import numpy as np
 
 _SCORES = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
+_PLAIN = ("fair", "mape")
+"""Objectives of LightGBM whose answers are the sum of the leaves, which its converter does not know."""
 _patching = Lock()
 
 
@@ -65,6 +68,8 @@ def _with_float32_thresholds(dump: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(dump)
     def dumped(*given: Any, **named: Any) -> Any:
         trees, info = dump(*given, **named)
+        if str(trees.get("objective", "")).partition(" ")[0] in _PLAIN:
+            trees["objective"] = "regression"
         for tree in trees["tree_info"]:
             _round_thresholds(tree["tree_structure"])
         return trees, info
@@ -76,8 +81,12 @@ def _round_thresholds(root: dict[str, Any]) -> None:
     due = [root]
     while due:
         node = due.pop()
+        if node.get("missing_type") == "Zero":
+            raise ValueError("zero_as_missing of LightGBM has no exact form as a graph")
         if node.get("decision_type") == "<=":
             node["threshold"] = float32_below(node["threshold"])
+            if node["missing_type"] == "None":  # then LightGBM reads a missing number as 0
+                node["default_left"] = node["threshold"] >= 0
         due += [node[side] for side in ("left_child", "right_child") if side in node]
 
 
@@ -87,9 +96,11 @@ def register_converters() -> None:
     from skl2onnx import update_registered_converter
 
     from tasks.kernels.estimators.float32_features import Float32Features
+    from tasks.kernels.estimators.target_regressor import register_target_regressor
     from tasks.kernels.estimators.transformer_converters import register_transformers
 
     register_transformers()
+    register_target_regressor()
     update_registered_converter(Float32Features, "ParedownFloat32Features", _same_width, _convert_rounding)
     _register_lightgbm(update_registered_converter)
     if find_spec("xgboost") is not None:
@@ -101,9 +112,13 @@ def _register_lightgbm(register: Callable[..., None]) -> None:
     from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
     from skl2onnx.common import shape_calculator as shapes
 
+    from tasks.kernels.estimators.booster_models import BoosterClassifier, BoosterRegressor
+
     scores, value = shapes.calculate_linear_classifier_output_shapes, shapes.calculate_linear_regressor_output_shapes
     register(LGBMClassifier, "LightGbmLGBMClassifier", scores, convert_lightgbm, options=_SCORES)
     register(LGBMRegressor, "LightGbmLGBMRegressor", value, convert_lightgbm, options={"split": None})
+    register(BoosterClassifier, "ParedownBoosterClassifier", scores, convert_lightgbm, options=_SCORES)
+    register(BoosterRegressor, "ParedownBoosterRegressor", value, convert_lightgbm, options={"split": None})
 
 
 def _register_xgboost(register: Callable[..., None]) -> None:
@@ -112,8 +127,25 @@ def _register_xgboost(register: Callable[..., None]) -> None:
     from xgboost import XGBClassifier, XGBRegressor
 
     scores, value = shapes.calculate_linear_classifier_output_shapes, shapes.calculate_linear_regressor_output_shapes
-    register(XGBClassifier, "XGBoostXGBClassifier", scores, convert_xgboost, options=_SCORES)
-    register(XGBRegressor, "XGBoostXGBRegressor", value, convert_xgboost)
+    convert = _with_numbered_features(convert_xgboost)
+    register(XGBClassifier, "XGBoostXGBClassifier", scores, convert, options=_SCORES)
+    register(XGBRegressor, "XGBoostXGBRegressor", value, convert)
+
+
+def _with_numbered_features(convert: Callable[..., None]) -> Callable[..., None]:
+    """The converter for models that were fitted on named columns, too: it reads features by number alone."""
+
+    @wraps(convert)
+    def converted(scope: Any, operator: Any, container: Any) -> None:
+        booster = operator.raw_operator.get_booster()
+        names = booster.feature_names
+        booster.feature_names = None
+        try:
+            convert(scope, operator, container)
+        finally:
+            booster.feature_names = names
+
+    return converted
 
 
 def _same_width(operator: Any) -> None:

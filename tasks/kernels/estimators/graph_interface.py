@@ -34,7 +34,7 @@ def with_interface(
         classes: of a classifier, the names of the classes.
     """
     graph, outputs = proto.graph, [_copied(each) for each in proto.graph.output]
-    wanted = [_free_name(name, names) for name in _OUTPUTS[kind]]
+    wanted = [free_name(name, names) for name in _OUTPUTS[kind]]
     final = dict(zip((each.name for each in graph.input), names, strict=True))
     if _is_final(outputs[-1]):
         final[outputs[-1].name] = wanted[-1]
@@ -55,7 +55,8 @@ def _copied(output: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
     return copy
 
 
-def _free_name(name: str, taken: Sequence[str]) -> str:
+def free_name(name: str, taken: Sequence[str]) -> str:
+    """The name, with underscores appended until it is none of those that are taken."""
     while name in taken:
         name += "_"
     return name

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -166,7 +167,7 @@ def _read(path: Path, kind: str) -> Array:
 
 def _answer(folder: Path) -> None:
     request = json.loads((folder / "request.json").read_text())
-    _pin(request["threads"], request["seed"])
+    pin_process(request["threads"], request["seed"])
     inputs = {key: _read(folder / f"input{i}", kind) for i, (key, kind) in enumerate(request["inputs"])}
     answer = _measure_memory(request, inputs) if "memory" in request else _measure_times(request, inputs)
     (folder / "names.json").write_text(json.dumps(list(answer)))
@@ -177,7 +178,8 @@ def _answer(folder: Path) -> None:
     )
 
 
-def _pin(threads: int, turn: int) -> None:
+def pin_process(threads: int, turn: int) -> None:
+    """Pins this process to `threads` cores, in each turn to others as far as there are enough."""
     allowed = machine.cores()
     process = psutil.Process()
     if hasattr(process, "cpu_affinity") and threads <= len(allowed):
@@ -189,15 +191,16 @@ def _measure_times(request: Mapping[str, Any], inputs: dict[str, Array]) -> dict
     calls = {}
     for name, path in request["models"].items():
         session = sessions.open_session(Path(path), request["threads"], request["provider"])
-        calls[name] = lambda session=session: session.run(None, inputs)
+        calls[name] = partial(session.run, None, sessions.taken_inputs(session, inputs))
     return interleave(calls, request["seconds"], request["seed"])
 
 
 def _measure_memory(request: Mapping[str, Any], inputs: dict[str, Array]) -> dict[str, Floats]:
     before = psutil.Process().memory_info().rss
     session = sessions.open_session(Path(request["memory"]), request["threads"], request["provider"])
+    taken = sessions.taken_inputs(session, inputs)
     for _ in range(3):
-        session.run(None, inputs)
+        session.run(None, taken)
     return {"memory": np.array([max(0, _peak() - before) / 2**20])}
 
 

@@ -9,6 +9,8 @@ import onnx
 from onnx import TensorProto, checker, compose, helper
 
 from tasks.kernels.onnx.serialization import dump
+from tasks.kernels.onnx.target_nodes import restore_nodes
+from tasks.kernels.statistics.target_map import TargetMap
 
 FRONT, CORE = "preprocess/", "network/"
 """Prefixes of all names inside the two parts, so that the inputs can have any name (they are column names)."""
@@ -25,6 +27,8 @@ class Answer:
     width: int
     unit: tuple[float, float] | None = None
     """(standard deviation, mean) of the targets: the output is `network's output * deviation + mean`."""
+    target_map: TargetMap | None = None
+    """The map of the targets, whose inverse comes last."""
 
 
 def join(
@@ -122,13 +126,18 @@ def _give(graph: onnx.GraphProto, source: str, answer: Answer) -> None:
     name = answer.name
     while name in {tensor.name for tensor in graph.input}:
         name += "_"
+    last = name if answer.target_map is None else f"{CORE}mapped"
     if answer.unit is not None:
         for key, value in zip(("std", "mean"), answer.unit, strict=True):
             graph.initializer.append(helper.make_tensor(f"{CORE}target_{key}", TensorProto.FLOAT, (1, 1), [value]))
         graph.node.append(helper.make_node("Mul", [source, f"{CORE}target_std"], [f"{CORE}in_unit"]))
-        graph.node.append(helper.make_node("Add", [f"{CORE}in_unit", f"{CORE}target_mean"], [name]))
-    elif source != name:
-        graph.node.append(helper.make_node("Identity", [source], [name]))
+        graph.node.append(helper.make_node("Add", [f"{CORE}in_unit", f"{CORE}target_mean"], [last]))
+    elif source != last:
+        graph.node.append(helper.make_node("Identity", [source], [last]))
+    if answer.target_map is not None:
+        nodes, constants = restore_nodes(answer.target_map, last, name, f"{CORE}target/")
+        graph.node.extend(nodes)
+        graph.initializer.extend(constants)
     del graph.output[:]
     graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", answer.width]))
 

@@ -16,6 +16,7 @@ from onnx import checker, helper, version_converter
 from onnxruntime.capi import onnxruntime_pybind11_state as engine
 
 from tasks.kernels.onnx import external_data, graph_reading
+from tasks.kernels.onnx.classic_models import settle_classic
 from tasks.kernels.onnx.serialization import dump, load_proto
 from tasks.kernels.onnx.sessions import open_session
 from tasks.kernels.onnx.subgraphs import graphs_of, name_operators, nodes_of
@@ -42,7 +43,7 @@ class Unusable(ValueError):  # noqa: N818 - it is an answer about a file
 
 
 def read_foreign(path: Path) -> bytes:
-    """The bytes of an ONNX file, unchanged except that its external data are embedded.
+    """The bytes of an ONNX file, unchanged except that its external data are embedded, and what `settle_classic` does.
 
     Raises:
         Unusable: the file is empty, truncated or no ONNX file; it fails ONNX's checker; its external data are
@@ -50,8 +51,9 @@ def read_foreign(path: Path) -> bytes:
     """
     data = path.read_bytes()
     proto = _parse(data)
+    is_classic = settle_classic(proto, COMMON)
     try:
-        data = dump(proto) if external_data.embed(proto, path.parent) else data
+        data = dump(proto) if external_data.embed(proto, path.parent) or is_classic else data
     except ValueError as error:
         raise Unusable(str(error)) from error
     _check_versions(proto)

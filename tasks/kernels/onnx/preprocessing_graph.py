@@ -14,7 +14,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from tasks.kernels.onnx.compose import rename_tensors
-from tasks.kernels.onnx.raw_inputs import centers_of_inputs, centre_inputs
+from tasks.kernels.onnx.raw_inputs import DateInput, centers_of_inputs, centre_inputs, take_dates
 
 OPSET = 20
 """Version of the main operator set: the one that torch's exporter writes, so both parts of a product agree."""
@@ -97,7 +97,7 @@ def table_prefix(fitted: Mapping[str, Any], wanted: str = "float32", batch: int 
 
     Its inputs are one (batch, 1) for each raw column, or one (batch, columns) where `fitted` has a `matrix`. A number
     column with a `center` is a float64 input, as is a matrix with such a column: it is centred in 64 bits before all
-    else.
+    else. A date is a float64 input, too, and becomes its parts.
 
     Args:
         fitted: the record of `table_preprocessing.fit_columns`.
@@ -106,7 +106,10 @@ def table_prefix(fitted: Mapping[str, Any], wanted: str = "float32", batch: int 
     """
     model = onnx.load_from_string(base64.b64decode(fitted["graph"]))
     centers = {column["name"]: column["center"] for column in fitted["columns"]}
-    graph = centre_inputs(model, centers_of_inputs(centers, fitted.get("matrix"))).graph
+    dates = [DateInput(**each) for each in fitted.get("dates", ())]
+    centers |= dict.fromkeys((date.name for date in dates), None)
+    centred = centre_inputs(model, centers_of_inputs(centers, fitted.get("matrix")))
+    graph = take_dates(centred, dates).graph
     new = {tensor.name: f"input_{index}" for index, tensor in enumerate(graph.input)}
     new[graph.output[0].name] = "features" if wanted == "float32" else "joined"
     rename_tensors(graph, new)

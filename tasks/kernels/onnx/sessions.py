@@ -98,12 +98,19 @@ def measured_output(session: onnxruntime.InferenceSession) -> MeasuredOutput:
     return MeasuredOutput(**json.loads(said)) if said else MeasuredOutput(session.get_outputs()[0].name)
 
 
+def taken_inputs(session: onnxruntime.InferenceSession, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """The inputs that the file takes, of all that the data give: a model of fewer columns leaves some out."""
+    names = {each.name for each in session.get_inputs()}
+    return {name: array for name, array in inputs.items() if name in names}
+
+
 def run_all(model: Path | bytes, inputs: Mapping[str, Array]) -> dict[str, Any]:
     """All outputs by name for some examples, on the CPU, in one batch or in the file's fixed batches.
 
     Outputs that are no tensors are what the runtime gives for the first batch.
     """
     session = open_session(model)
+    inputs = taken_inputs(session, inputs)
     fixed, count = session.get_inputs()[0].shape[:1], len(next(iter(inputs.values())))
     step = fixed[0] if fixed and isinstance(fixed[0], int) else count
     found = [
@@ -133,6 +140,7 @@ def predict(
         output: the output; absent: `measured_output`.
     """
     session = open_session(model, threads, provider, optimized)
+    inputs = taken_inputs(session, inputs)
     fixed = session.get_inputs()[0].shape[:1]
     step = fixed[0] if fixed and isinstance(fixed[0], int) else batch
     output = output or measured_output(session)

@@ -55,6 +55,8 @@ class Family:
     """The argument for monotone columns; None where it can not do that."""
     quantile: Callable[[float], Mapping[str, Any]] | None = None
     """The arguments for a quantile; None where it predicts none."""
+    shallow: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments for shallower trees; empty where there are none."""
     rounds: tuple[str, int] | None = None
     """The argument for the number of rounds, and how many are tried where validation data stop them; None where
     nothing stops early."""
@@ -119,6 +121,7 @@ FAMILIES: Mapping[str, Family] = {
             "ordinal",
             scaled=False,
             imputed=True,
+            shallow={"max_depth": 8},
         ),
         Family(
             "extra_trees",
@@ -128,6 +131,7 @@ FAMILIES: Mapping[str, Family] = {
             "ordinal",
             scaled=False,
             imputed=True,
+            shallow={"max_depth": 8},
         ),
         Family(
             "hist_boosting",
@@ -142,6 +146,7 @@ FAMILIES: Mapping[str, Family] = {
             imputed=False,
             monotone="monotonic_cst",
             quantile=lambda share: {"loss": "quantile", "quantile": share},
+            shallow={"max_leaf_nodes": 15},
             rounds=("max_iter", 1000),
         ),
         Family(
@@ -154,6 +159,7 @@ FAMILIES: Mapping[str, Family] = {
             imputed=False,
             monotone="monotone_constraints",
             quantile=lambda share: {"objective": "quantile", "alpha": share},
+            shallow={"num_leaves": 15},
             rounds=("n_estimators", 1000),
         ),
         Family(
@@ -166,6 +172,7 @@ FAMILIES: Mapping[str, Family] = {
             imputed=False,
             monotone="monotone_constraints",
             quantile=lambda share: {"objective": "reg:quantileerror", "quantile_alpha": share},
+            shallow={"max_depth": 4},
             rounds=("n_estimators", 1000),
         ),
         Family(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from tasks.core import InputError
 from tasks.core.errors import in_one_line, nearest_choice
 from tasks.models.estimators.construction import build_estimator
 from tasks.models.estimators.families import PATIENCE, Family, ModelSetting
+from tasks.models.estimators.lessons import Lessons, lesson_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +31,7 @@ def fit_estimator(
     setting: ModelSetting,
     make_transformer: Callable[[], Any],
     classes: int = 0,
+    lessons: Lessons | None = None,
 ) -> Pipeline:
     """Fits the steps `columns`, `float32` and `model`.
 
@@ -40,10 +43,11 @@ def fit_estimator(
         setting: what is asked of the model.
         make_transformer: gives an unfitted ColumnTransformer of the frame's columns.
         classes: of a classification, the number of classes.
+        lessons: what the model is fitted on in place of the targets of `train`, to which the columns are still fitted.
 
     Raises:
-        InputError: as `build_estimator`; a class has no row in `train`; a monotone column is no number column; or the
-            library refuses the arguments.
+        InputError: as `build_estimator`; the family takes no weights of rows, as lessons of classes need; a class has
+            no row in `train`; a monotone column is no number column; or the library refuses the arguments.
     """
     from sklearn.pipeline import Pipeline
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -62,7 +66,15 @@ def fit_estimator(
         held = None
         if validation is not None and stops:
             held = rounding.transform(transformer.transform(validation[0])), validation[1]
-        _fit_model(model, (features, targets), held, family, setting)
+        weights = _weights(targets, targets, setting)
+        held_weights = None if held is None else _weights(targets, held[1], setting)
+        if lessons is not None:
+            features = rounding.transform(transformer.transform(lessons.frame))
+            features, targets, weights = lesson_rows(features, lessons.answers, family, classes)
+        named = {} if weights is None else {"sample_weight": weights}
+        if held is not None:
+            named |= _stopping_data(held, held_weights, family)
+        fit_model(model, (features, targets), named, family, setting)
     return Pipeline([("columns", transformer), ("float32", rounding), ("model", model)])
 
 
@@ -104,16 +116,16 @@ def _check_classes(targets: Array, classes: int) -> None:
         raise InputError(law, path="data.target")
 
 
-def _fit_model(model: Any, train: Any, held: Any, family: Family, setting: ModelSetting) -> None:
-    """Fits the model in place, on (features, targets) and, for early stopping, the same of the validation data."""
-    weights = _weights(train[1], train[1], setting)
-    named = {} if weights is None else {"sample_weight": weights}
-    if held is not None:
-        named |= _stopping_data(held, _weights(train[1], held[1], setting), family)
+def fit_model(model: Any, train: Any, named: dict[str, Any], family: Family, setting: ModelSetting) -> None:
+    """Fits the model in place, on (features, targets) and the named arguments of its library.
+
+    Raises:
+        InputError: the library refuses an argument; names it where its message does.
+    """
     try:
         model.fit(*train, **named)
     except _refusals(family) as error:
-        text = in_one_line(error)
+        text = re.sub(r" at /\S+, line \d+ \.$", "", in_one_line(error))
         name = next((name for name in setting.arguments if name in text), None)
         path = f"model.arguments.{name}" if name else "model"
         raise InputError(f"{family.label} refuses: {text}", path=path) from error

@@ -20,10 +20,20 @@ def rows_of(prepared: Prepared, split: SplitName, store: Store) -> tuple[pd.Data
         split: the split's name.
         store: holds it.
     """
-    import numpy as np
+    return columns_of(prepared, split, store), targets_of(prepared, split, store)
+
+
+def columns_of(prepared: Prepared, split: SplitName, store: Store) -> pd.DataFrame:
+    """The columns alone, as `rows_of` gives them; the split's targets are not read."""
     import pandas as pd
 
     dataset = prepared.dataset
-    columns = model_columns(store.get_frame(dataset.splits[split].inputs), dataset.columns)
-    targets = np.array(store.get_array(dataset.splits[split].targets))
-    return pd.DataFrame(columns), targets if dataset.classes else targets.astype(np.float64)
+    return pd.DataFrame(model_columns(store.get_frame(dataset.splits[split].inputs), dataset.columns))
+
+
+def targets_of(prepared: Prepared, split: SplitName, store: Store) -> np.ndarray:
+    """The targets alone, as `rows_of` gives them."""
+    import numpy as np
+
+    targets = np.array(store.get_array(prepared.dataset.splits[split].targets))
+    return targets if prepared.dataset.classes else targets.astype(np.float64)

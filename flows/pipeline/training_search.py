@@ -1,0 +1,72 @@
+"""Training search: the recipe's search before its baseline is made, and the recipe of the best point."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from flows.pipeline import search_step
+from flows.pipeline.run_context import Job
+from flows.pipeline.tournament import fit_family
+from flows.recipe.points import freeze_point, own_point
+from flows.trials.network_cost import needs_latency
+from flows.trials.simple_trial import SimpleTrial
+from flows.trials.training_trial import TrainingObjective
+from tasks.core import Prepared, Refusal
+from tasks.kernels.host.machine import host_name
+from tasks.search.pareto_front import best_tradeoff
+from tasks.search.results import SearchResult, best_point
+
+
+def tune_training(job: Job, prepared: Prepared) -> tuple[Job, SearchResult | None]:
+    """Runs the recipe's search over values of its model, preprocessing and training.
+
+    Returns:
+        The job with the best point in its recipe in place of the search, and the outcome of the search. Without a
+        search, or for a model that is trained already, the same job and None.
+    """
+    recipe, search = job.recipe, job.recipe.search
+    if search is None or not recipe.is_searched:
+        return job, None
+    if recipe.model.is_simple:
+        return tune_simple(job, prepared)
+    objective = TrainingObjective(
+        recipe.model_copy(update={"compress": None}), prepared, job.store.get_json(prepared.fitted)
+    )
+    epochs = min(search.epochs or recipe.train.epochs, recipe.train.epochs)
+    host = host_name() if needs_latency(recipe) else ""
+    tuned = search_step.run_search(objective, search, epochs, host, job, own_point(recipe, search))
+    tuned = dataclasses.replace(tuned, best=best_tradeoff(tuned.trials, tuned.cost, recipe.goal.max_drop))
+    return dataclasses.replace(job, recipe=freeze_point(recipe, tuned.best)), tuned
+
+
+def tune_simple(job: Job, prepared: Prepared) -> tuple[Job, SearchResult]:
+    """Runs the search of a recipe with a simple model. The best point is the best whose file can be made."""
+    recipe, search = job.recipe, job.recipe.search
+    assert search is not None
+    objective = SimpleTrial(recipe.model_copy(update={"compress": None}), prepared)
+    search = search.model_copy(update={"scheduler": "none"})
+    # The family as it is, with its defaults, has no value at any searched path.
+    own = own_point(recipe, search) or {"model.family": recipe.model.family}
+    tuned = search_step.run_search(objective, search, 1, "", job, own)
+    tuned = dataclasses.replace(tuned, best=best_point(tuned.trials))
+    while True:
+        settled = dataclasses.replace(job, recipe=freeze_point(recipe, tuned.best))
+        family = settled.recipe.model.simple_family
+        assert family is not None  # `auto` is not searched
+        try:
+            fit_family(settled, prepared, family)
+        except Refusal as reason:
+            if not tuned.best:
+                raise
+            tuned = without_best(tuned, str(reason))
+        else:
+            return settled, tuned
+
+
+def without_best(tuned: SearchResult, reason: str) -> SearchResult:
+    """The outcome of a search whose best trial has failed after all, for this reason."""
+    trials = tuple(
+        dataclasses.replace(trial, score=None, state="failed", reason=reason) if trial.point == tuned.best else trial
+        for trial in tuned.trials
+    )
+    return dataclasses.replace(tuned, trials=trials, best=best_point(trials))
