@@ -134,7 +134,7 @@ def fine_tuned(options: argparse.Namespace, folder: Path, workspace: Workspace) 
 
     path = folder / "baseline.pt"
     if not path.exists():
-        from flows.pipeline.pipeline import make_baseline, prepare_data
+        from flows.pipeline.preparation import make_baseline, prepare_data
         from flows.pipeline.run_context import Job
 
         job = Job(recipe(options, folder, options.weights), Context(workspace), PlainRunner())

@@ -31,7 +31,7 @@ from contests import DIGITS, SEARCHES, contest_of, order, recipe_of
 from publish import BENCHMARKS, lines_of, publish
 from races import Run, standings, table
 
-from flows.pipeline.pipeline import prepare_data
+from flows.pipeline.preparation import prepare_data
 from flows.pipeline.run_context import Job
 from flows.recipe.schema import Recipe
 from flows.services import environment

@@ -114,7 +114,7 @@ def overhead(options: argparse.Namespace, workspace: Workspace) -> list[Cost]:
 
 def scaling(options: argparse.Namespace, workspace: Workspace) -> list[Cost]:
     """Trials a minute with one and with two at once, and their ratio."""
-    from flows.pipeline.pipeline import prepare_data
+    from flows.pipeline.preparation import prepare_data
     from flows.pipeline.run_context import Job
     from flows.trials.training_trial import TrainingObjective
 

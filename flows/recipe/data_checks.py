@@ -5,7 +5,7 @@ from __future__ import annotations
 from flows.recipe.model_checks import check_network
 from flows.recipe.schema import Recipe
 from flows.recipe.search_validation import SIMPLE, check_path, try_points
-from tasks.compression.fit_checks import check_fits
+from tasks.compression.fit_checks import check_fit, check_fits
 from tasks.conversion import onnx_import
 from tasks.core import Dataset, Goal, InputError, Prepared, Store, nearest_choice
 from tasks.core.import_path import is_import_path
@@ -81,11 +81,7 @@ def check_family(recipe: Recipe, prepared: Prepared, store: Store) -> None:
     Raises:
         InputError: the data are no table, or the family has no such argument or ability.
     """
-    from tasks.models.estimators.construction import build_estimator
-    from tasks.models.estimators.families import FAMILIES
-    from tasks.training.simple.fit_table import setting_of
-
-    family, dataset = recipe.model.family, prepared.dataset
+    family = recipe.model.family
     for place, step in enumerate(recipe.preprocess):
         if step.step == "none":
             law = "suits networks only: a simple model gets its columns as its family needs them"
@@ -94,8 +90,7 @@ def check_family(recipe: Recipe, prepared: Prepared, store: Store) -> None:
     if family == "own":
         check_own(prepared, fit_of(recipe.model, recipe.train.seed), column_steps(recipe.preprocess), store)
     elif family is not None and family != "auto":
-        setting = setting_of(fit_of(recipe.model, recipe.train.seed), dataset.task)
-        build_estimator(FAMILIES[family], setting, dataset.splits["train"].count)
+        check_fit(fit_of(recipe.model, recipe.train.seed), prepared, "model.")
 
 
 def check_table(recipe: Recipe, prepared: Prepared) -> None:

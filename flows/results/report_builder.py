@@ -10,12 +10,11 @@ import yaml
 
 from flows.pipeline.findings import BranchResult, Findings, TaughtGain
 from flows.recipe.schema import Recipe
-from flows.results import branch_search_report, data_profile, group_text, near_misses, operating_text, tradeoff_text
+from flows.results import branch_search_report, data_profile, group_text, tradeoff_text
+from flows.results.answer_text import answer_of, describe_verdict
 from flows.results.plan_summaries import summarize_step
 from tasks.compression.branch import UNTAUGHT
-from tasks.core import Candidate, Drop, Scorecard, Step, Store
-from tasks.evaluation.groups import hurt_groups
-from tasks.evaluation.references import ALWAYS
+from tasks.core import Candidate, Step, Store
 from tasks.kernels.host.machine import host
 from tasks.kernels.statistics.metrics import Metric
 from tasks.report.report_data import CandidateRow, MeasuredStage, ReportData
@@ -58,81 +57,6 @@ def build_report(findings: Findings, store: Store, seconds: float, links: dict[s
         if findings.tuned
         else None,
     )
-
-
-def answer_of(findings: Findings) -> str:
-    """The result of the run in a few sentences: what is wrong with the baseline, what was gained, which groups lose."""
-    warnings = baseline_warnings(findings.baseline)
-    told = [*operating_text.describe_point(findings), *group_text.group_warnings(findings)]
-    return " ".join([*warnings, product_answer(findings), *told])
-
-
-def baseline_warnings(card: Scorecard) -> list[str]:
-    """Sentences on a baseline that is not better than a simpler answer; none for one that is proven better.
-
-    Args:
-        card: the baseline's scorecard.
-    """
-    if not card.references:
-        return []
-    constant, *others = card.references
-    where, score = f"on {card.score.n:,} {card.split} examples", f"{card.metric_title} {card.score.value:.4f}"
-    if constant.verdict == "no better":
-        law = f"The baseline has learned nothing: {where} it is no better than to answer {constant.name}"
-        return [f"{law} ({score} against {constant.score.value:.4f}), so it becomes no champion."]
-    told = []
-    if constant.verdict == "not proven better":
-        gain = f"{constant.gain.value:.4f} [{constant.gain.low:.4f}, {constant.gain.high:.4f}]"
-        told.append(f"The baseline is not proven better than to answer {constant.name}: {where} it gains {gain}.")
-    for other in others:
-        if other.verdict == "no better":
-            scores = f"{score} against {other.score.value:.4f}"
-            is_constant = other.name.startswith(ALWAYS)
-            simpler = f"to answer {other.name}" if is_constant else f"{other.name} that is fitted in a second"
-            told.append(f"The baseline is no better than {simpler} ({scores}, {where}).")
-    return told
-
-
-def product_answer(findings: Findings) -> str:
-    """What the product gains, in a sentence with the numbers of the test split.
-
-    When no candidate meets the goal, it names the nearest miss on validation.
-    """
-    goal, title = findings.recipe.goal, findings.metric.title
-    if not findings.choice.meets_goal:
-        bound = goal.limits.group_drop
-        groups = "" if bound is None else f", in every group within {bound:g},"
-        wish = f"keeps {title} within {goal.max_drop:g}{groups} and gains on {goal.minimize}"
-        return f"No candidate {wish}: the product is the baseline. {near_misses.nearest_miss(findings)}".strip()
-    chosen = findings.test[findings.choice.chosen]
-    drop = chosen.drop.estimate
-    if not findings.meets_goal and chosen.drop.verdict != "beyond":
-        hurt = group_text.describe_hurt(hurt_groups(chosen)[0], chosen, findings.baseline)
-        return f"{chosen.name} was chosen on validation, but on test {hurt}: the product is the baseline."
-    if chosen.candidate == findings.baseline.candidate:
-        family, score = findings.recipe.model.family, chosen.score
-        value = f"{score.value:.4f} [{score.low:.4f}, {score.high:.4f}]"
-        best = f"The best model, {family}, is also the least costly of those within {goal.max_drop:g} of it"
-        return f"{best}: {title} {value} on {score.n:,} test examples, {chosen.size.bytes:,} bytes."
-    if not findings.meets_goal:
-        return (
-            f"{chosen.name} was chosen on validation, but on test it loses {drop.value:.4f} {title}, beyond "
-            f"{goal.max_drop:g}: the product is the baseline."
-        )
-    change = f"{'loses' if drop.value > 0 else 'gains'} {abs(drop.value):.4f}" if drop.value else "loses no"
-    speed = f"{chosen.latency.ratio.value:.2f}× as fast as the baseline"
-    if chosen.latency.verdict != "faster":
-        speed = f"not measurably faster than the baseline ({chosen.latency.words})"
-    test = f"on {drop.n:,} test examples it {change} {title}: {describe_verdict(chosen.drop)}"
-    return f"{chosen.name} is {speed} and {chosen.size_ratio:.2f}× smaller; {test}."
-
-
-def describe_verdict(drop: Drop) -> str:
-    """The verdict with its margin, as text."""
-    if drop.verdict == "within, not proven":
-        needs = f"; {drop.needed:,} examples would" if drop.needed else ""
-        return f"within {drop.margin:g}, though {drop.estimate.n} examples do not prove it{needs}"
-    return f"{drop.verdict} {drop.margin:g}"
 
 
 def selection_reasons(findings: Findings) -> dict[str, str]:

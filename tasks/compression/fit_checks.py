@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from tasks.compression.branch import Branch
 from tasks.compression.simple_fit import FOLDED
-from tasks.core import InputError, Prepared, Store
+from tasks.core import Dataset, InputError, Prepared, Store, nearest_choice
+from tasks.data.tables.date_columns import model_inputs
 from tasks.models.model_spec import ModelSpec
 from tasks.training.simple.ensemble_spec import Ensemble, ensemble_of, fits_of
 from tasks.training.simple.fit_spec import Fit
@@ -63,7 +64,7 @@ def check_fit(spec: Fit, prepared: Prepared, path: str, shared: str | None = Non
         shared: the place of those that the members of an ensemble share; None: the same.
 
     Raises:
-        InputError: the family has no such argument or ability.
+        InputError: the family has no such argument or ability, or a monotone column is no column of numbers.
     """
     from tasks.models.estimators.construction import build_estimator
     from tasks.models.estimators.families import FAMILIES
@@ -74,10 +75,21 @@ def check_fit(spec: Fit, prepared: Prepared, path: str, shared: str | None = Non
     setting = setting_of(spec, prepared.dataset.task)
     try:
         build_estimator(FAMILIES[spec.family], setting, prepared.dataset.splits["train"].count)
+        check_monotone(spec, prepared.dataset)
     except InputError as error:
         said = error.path or "model.family"
         place = shared if shared is not None and said.startswith(SHARED) else path
         raise error.at(path=place + said.removeprefix("model.")) from error
+
+
+def check_monotone(spec: Fit, dataset: Dataset) -> None:
+    """Checks that the monotone columns hold numbers; parts of dates do. Raises InputError if not."""
+    numbers = [each.name for each in model_inputs(dataset.columns) if each.kind == "number"]
+    dates = [each.name for each in dataset.columns if each.kind == "date"]
+    for name in spec.monotone:
+        if name not in numbers and name.rpartition(".")[0] not in dates:
+            nearest = nearest_choice(name, numbers) or ", ".join(numbers[:8])
+            raise InputError("must be a column of numbers", path=f"model.monotone.{name}", nearest=nearest or None)
 
 
 def check_ensemble(spec: Ensemble, prepared: Prepared, path: str, shared: str, store: Store) -> None:

@@ -21,10 +21,10 @@ import yaml
 from support import runs
 
 from flows.cli import predict
-from flows.pipeline.pipeline import count_steps
+from flows.pipeline.step_count import count_steps
 from flows.recipe.loading import load_recipe
 from flows.recipe.schema import Recipe
-from flows.results import report_builder
+from flows.results import answer_text
 from tasks.core import Workspace, digest_file
 from tasks.data import input_layout
 from tasks.kernels.onnx import sessions
@@ -85,7 +85,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory, prefect_server: None, short_ti
 def test_the_goal_is_met_and_the_exit_code_says_so(ran: Ran) -> None:
     assert ran.first.findings.meets_goal
     assert ran.first.exit_code == 0
-    answer = report_builder.product_answer(ran.first.findings)
+    answer = answer_text.product_answer(ran.first.findings)
     assert answer.startswith(ran.first.findings.product.name)
     assert ran.first.report.answer.endswith(answer)
 

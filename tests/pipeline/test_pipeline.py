@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from support import runs
 
-from flows.pipeline import pipeline
+from flows.pipeline import measurement, pipeline, step_count
 from flows.pipeline.findings import BranchResult, Stage
 from flows.pipeline.run_context import Job, RunContext
 from flows.recipe.points import value_at, with_point
@@ -117,7 +117,7 @@ def test_the_product_is_the_chosen_file_and_takes_raw_digits(plain: PlainRun) ->
 
 def test_steps_are_counted_beforehand(plain: PlainRun) -> None:
     after_the_refusal = 1  # the export that the refused step would have been followed by
-    assert pipeline.count_steps(plain.recipe) - after_the_refusal == len(plain.runner.calls)
+    assert step_count.count_steps(plain.recipe) - after_the_refusal == len(plain.runner.calls)
 
 
 def test_a_run_again_is_answered_from_memory_with_the_same_findings(plain: PlainRun) -> None:
@@ -293,7 +293,7 @@ def test_values_at_paths() -> None:
 
 
 def test_every_label_of_a_run_is_its_own(plain: PlainRun) -> None:
-    labels = Counter(label for label, _, _ in plain.runner.calls[: pipeline.count_steps(plain.recipe) - 1])
+    labels = Counter(label for label, _, _ in plain.runner.calls[: step_count.count_steps(plain.recipe) - 1])
     assert max(labels.values()) == 1
 
 
@@ -315,5 +315,5 @@ def test_stages_of_the_same_words_are_measured_both(plain: PlainRun) -> None:
     )
     runner = Answering({})
     job = dataclasses.replace(plain.job, runner=runner)
-    pipeline.measure_stages("evaluate", lines, RunContext(job, plain.findings.prepared, baseline, "here"))
+    measurement.measure_stages("evaluate", lines, RunContext(job, plain.findings.prepared, baseline, "here"))
     assert list(runner.asked[0][2]) == ["baseline", "a: recover", "a: recover (2)"]

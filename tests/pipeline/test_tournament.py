@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support import datasets, mixed_tables, runs
 
-from flows.pipeline import pipeline, tournament
+from flows.pipeline import preparation, tournament
 from flows.pipeline.pipeline import run_pipeline
 from flows.pipeline.run_context import Job
 from flows.recipe.loading import validate_recipe
@@ -77,7 +77,7 @@ def test_a_family_that_cannot_be_made_is_a_branch_that_says_why(
     fit, refused = tournament.fit_family, "lightgbm"
     monkeypatch.setattr(tournament, "fit_family", refuse)
     job = Job(recipe_of(tmp_path), Context(runs.workspace(tmp_path)), PlainRunner())
-    prepared = pipeline.prepare_data(job)
+    prepared = preparation.prepare_data(job)
     settled = tournament.settle_family(job, prepared)[0].recipe
     assert settled.model.family == "linear"
     assert settled.compress is not None
@@ -101,7 +101,7 @@ def test_a_quantile_leaves_out_what_predicts_none(tmp_path: Path, monkeypatch: p
     goal = {"metric": "quantile_loss", "quantile": 0.9, "max_drop": 0.1}
     recipe = recipe_of(tmp_path, data=data, goal=goal, model={"family": "auto", "quantile": 0.9})
     job = Job(recipe, Context(runs.workspace(tmp_path)), PlainRunner())
-    found = tournament.run_tournament(job, pipeline.prepare_data(job))
+    found = tournament.run_tournament(job, preparation.prepare_data(job))
     assert [entrant.family for entrant in found] == ["linear", "lightgbm"]
     assert all(entrant.score < 0 for entrant in found)
 
@@ -110,7 +110,7 @@ def test_a_quantile_leaves_out_what_predicts_none(tmp_path: Path, monkeypatch: p
 def test_no_family_is_begun_once_the_minutes_are_over(tmp_path: Path) -> None:
     recipe = recipe_of(tmp_path, model={"family": "auto", "minutes": 1e-6})
     job = Job(recipe, Context(runs.workspace(tmp_path)), PlainRunner())
-    prepared = pipeline.prepare_data(job)
+    prepared = preparation.prepare_data(job)
     settled, entrants = tournament.settle_family(job, prepared)
     assert [(each.family, each.began) for each in entrants] == [("linear", True), ("lightgbm", False)]
     assert settled.recipe.model == recipe_of(tmp_path, model={"family": "linear"}).model
@@ -123,7 +123,7 @@ def test_many_rows_are_scored_on_the_validation_split(tmp_path: Path, monkeypatc
     monkeypatch.setattr(folds, "FEW", 300)
     monkeypatch.setattr(tournament, "ENTRANTS", ("linear",))
     job = Job(recipe_of(tmp_path), Context(runs.workspace(tmp_path)), PlainRunner())
-    prepared = pipeline.prepare_data(job)
+    prepared = preparation.prepare_data(job)
     (entrant,) = tournament.run_tournament(job, prepared)
     assert entrant.folds == 0
     fitted = tournament.fit_family(job, prepared, "linear")

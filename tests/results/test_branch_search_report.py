@@ -9,7 +9,7 @@ from typing import Any
 from support import datasets, report_data, runs
 
 from flows.pipeline.findings import BranchResult, Findings, FoundBranches, Stage
-from flows.results import branch_search_report, near_misses, report_builder
+from flows.results import answer_text, branch_search_report, near_misses
 from tasks.compression.branch import Branch, Compress
 from tasks.core import Candidate, Scorecard
 from tasks.evaluation.selection import select
@@ -133,7 +133,7 @@ def test_a_search_without_anything_feasible_names_its_nearest_miss() -> None:
     searched = branch_search_report.report_branch_search(found)
     assert searched is not None
     assert searched.answer.endswith(f"None of them meets the goal; the nearest miss is {miss}.")
-    assert report_builder.product_answer(found) == (
+    assert answer_text.product_answer(found) == (
         "No candidate keeps accuracy within 0.01 and gains on latency: the product is the baseline. "
         f"The nearest miss is {miss}."
     )
@@ -166,4 +166,4 @@ def test_the_nearest_miss_is_the_one_of_the_best_rank() -> None:
     assert [row.name for _, row in near_misses.ranked_candidates(found)] == ["bad", "worst"]
     assert near_misses.nearest_miss(found).startswith("The nearest miss is bad (4.00× as fast")
     assert near_misses.nearest_miss(findings((), own={})) == ""
-    assert report_builder.product_answer(findings((), own={})).endswith("the product is the baseline.")
+    assert answer_text.product_answer(findings((), own={})).endswith("the product is the baseline.")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from flows.results.answer_text import answer_of
 from flows.results.operating_text import describe_point
-from flows.results.report_builder import answer_of
 from tasks.core import Estimate, Goal
 
 if TYPE_CHECKING:

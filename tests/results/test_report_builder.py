@@ -13,7 +13,7 @@ from support import report_data
 
 from flows.pipeline.findings import Findings
 from flows.recipe.loading import validate_recipe
-from flows.results import report_builder
+from flows.results import answer_text, report_builder
 from tasks.core import Drop, Estimate, Goal, GroupScore, Reference, Scorecard
 from tasks.core.goal import Limits
 from tasks.evaluation.selection import select
@@ -66,7 +66,7 @@ def test_the_answer_has_the_numbers_of_the_test(plain: PlainRun) -> None:
     ratio = dataclasses.replace(card.latency.ratio, value=2.25)
     fast = dataclasses.replace(card.latency, ratio=ratio, verdict="faster")
     found = with_test(plain.findings, name="narrow", drop=drop, latency=fast, size_ratio=3.21)
-    assert report_builder.product_answer(found) == (
+    assert answer_text.product_answer(found) == (
         "narrow is 2.25× as fast as the baseline and 3.21× smaller; "
         "on 1,360 test examples it loses 0.0042 accuracy: proven within 1."
     )
@@ -74,23 +74,23 @@ def test_the_answer_has_the_numbers_of_the_test(plain: PlainRun) -> None:
         drop, estimate=dataclasses.replace(drop.estimate, value=-0.01), verdict="within, not proven", needed=4321
     )
     slow = dataclasses.replace(fast, verdict="no measurable change")
-    assert report_builder.product_answer(with_test(found, drop=gained, latency=slow)) == (
+    assert answer_text.product_answer(with_test(found, drop=gained, latency=slow)) == (
         "narrow is not measurably faster than the baseline (no measurable change) and 3.21× smaller; on 1,360 test "
         "examples it gains 0.0100 accuracy: within 1, though 1360 examples do not prove it; 4,321 examples would."
     )
     same = dataclasses.replace(drop, estimate=dataclasses.replace(drop.estimate, value=0.0))
-    assert "it loses no accuracy:" in report_builder.product_answer(with_test(found, drop=same))
+    assert "it loses no accuracy:" in answer_text.product_answer(with_test(found, drop=same))
 
 
 def test_the_answer_when_nothing_suits_or_the_test_refutes(plain: PlainRun) -> None:
-    said = report_builder.product_answer(nothing_chosen(plain.findings))
+    said = answer_text.product_answer(nothing_chosen(plain.findings))
     assert said.startswith(
         "No candidate keeps accuracy within 1 and gains on latency: the product is the baseline. "
         "The nearest miss is narrow"
     )
     assert said.endswith(", above the limit 1.")
     name = plain.findings.test[plain.findings.choice.chosen].name
-    assert report_builder.product_answer(refuted(plain.findings)) == (
+    assert answer_text.product_answer(refuted(plain.findings)) == (
         f"{name} was chosen on validation, but on test it loses 0.0312 accuracy, beyond 1: the product is the baseline."
     )
 
@@ -103,12 +103,12 @@ def test_a_group_beyond_its_limit_refutes_the_choice(plain: PlainRun) -> None:
     before = dataclasses.replace(found.test[baseline], groups=(dataclasses.replace(hurt, score=score),))
     found = dataclasses.replace(found, test={**found.test, baseline: before}, meets_goal=False)
     mean = found.test[found.choice.chosen].drop.estimate.value
-    assert report_builder.product_answer(found) == (
+    assert answer_text.product_answer(found) == (
         "narrow was chosen on validation, but on test accuracy of sex=F (n = 40) falls by 0.0750 [0.0300, 0.1200], "
         f"beyond 0.02, though the mean drop is {mean:.4f}: the product is the baseline."
     )
     kept = dataclasses.replace(found, meets_goal=True)
-    said = report_builder.answer_of(kept)
+    said = answer_text.answer_of(kept)
     assert "narrow is " in said
     assert "On test, accuracy of sex=F (n = 40) falls by 0.0750 [0.0300, 0.1200], beyond 0.02, though" in said
 
@@ -263,4 +263,4 @@ def compared(*gains: tuple[str, float, float]) -> Scorecard:
     ],
 )
 def test_a_baseline_that_a_simpler_answer_equals_comes_first(gains: Any, sentences: list[str]) -> None:
-    assert report_builder.baseline_warnings(compared(*gains)) == sentences
+    assert answer_text.baseline_warnings(compared(*gains)) == sentences

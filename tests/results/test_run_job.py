@@ -18,7 +18,8 @@ from support import onnx_files, runs
 from flows.cli import plan, predict
 from flows.pipeline import run_context
 from flows.pipeline.findings import Findings
-from flows.pipeline.pipeline import count_steps, run_pipeline
+from flows.pipeline.pipeline import run_pipeline
+from flows.pipeline.step_count import count_steps
 from flows.recipe.default_branches import branches_of
 from flows.recipe.loading import validate_recipe
 from flows.recipe.schema import Recipe

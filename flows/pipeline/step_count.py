@@ -1,0 +1,50 @@
+"""Step count: how many cached steps a run will have, for display."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flows.pipeline.branches import control_branches
+from flows.pipeline.tournament import ENTRANTS
+from flows.recipe.data_defaults import may_be_simple, with_family
+from flows.recipe.default_branches import branches_of
+from flows.recipe.points import searches_preprocess
+from flows.recipe.schema import Recipe
+from tasks.compression.branch import AnyStep, form_of
+from tasks.compression.branch_space import usable
+from tasks.training.simple.ensemble_spec import Ensemble
+from tasks.training.simple.fit_spec import Fit
+
+
+def count_steps(recipe: Recipe) -> int:
+    """Number of cached steps of a run, for display: exact if no step refuses and the search finds no branch.
+
+    A recipe with a target that leaves its model open is taken to be one of a table.
+    """
+    is_open = recipe.data.target is not None and may_be_simple(recipe)
+    recipe = with_family(recipe) if is_open else recipe
+    compress = branches_of(recipe)
+    taken = [step for branch in (*compress.branches, *control_branches(compress.branches)) for step in branch.steps]
+    # A step on the torch model is followed by an export; an ONNX technique's answer is a file already.
+    exports = sum(1 for step in taken if form_of(step) == "torch")
+    exports += int(recipe.model.form == "torch")
+    exports += count_folded(recipe, [branch.steps[0] for branch in compress.branches])
+    exports += len(ENTRANTS) - 1 if recipe.model.family == "auto" else 0
+    exports += int(recipe.model.is_simple and recipe.runtime.provider == "cpu")  # compared with Python
+    searches = 0
+    if recipe.search is not None and recipe.is_searched:
+        searches += 1 + recipe.search.warm_start + searches_preprocess(recipe)
+    if compress.search is not None:
+        # The steps of the branches that it finds are not known yet.
+        searches += len(usable(recipe.model.form, recipe.goal.minimize))
+        searches += 1 + compress.search.warm_start + len(("evaluate what was found",))
+    return len(taken) + exports + searches + len(("ingest", "preprocess", "baseline", "evaluate", "test"))
+
+
+def count_folded(recipe: Recipe, firsts: Sequence[AnyStep]) -> int:
+    """Number of fits in folds, and of comparisons of what the baseline teaches, for the first steps of branches."""
+    own = recipe.model.ensemble
+    ensembles = [*([own] if own else []), *(step for step in firsts if isinstance(step, Ensemble))]
+    taught = sum(isinstance(step, Fit) and step.taught for step in firsts)
+    teachers = len(own.members) if own else 1
+    return sum(len(each.members) for each in ensembles if each.needs_folds) + taught * (teachers + 1)
