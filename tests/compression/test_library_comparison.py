@@ -61,7 +61,7 @@ def test_one_row_and_a_thousand_beside_the_pipeline_and_the_booster(store: Store
     assert ratios[PRODUCT, 1].value == ratios[PRODUCT, 1000].value == 1
     assert ratios[pipeline, 1].value > 5
     assert ratios[UNPARED, 1].value < ratios[pipeline, 1].value
-    assert all(each.ratio.n == 3 and each.n >= 45 and each.median_ms > 0 for each in found.times)
+    assert all(each.ratio.n == 3 and each.n >= 3 and each.median_ms > 0 for each in found.times)
 
 
 def test_a_model_alone_of_scikit_learn_and_a_regression(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,9 @@ from support import datasets, mixed_tables, runs
 from tasks.compression.simple_fit import FitInputs, run_fit
 from tasks.core import Candidate, Context, PlainRunner, Prepared, Refusal
 from tasks.data import input_layout
+from tasks.kernels.estimators.combination import Combination
 from tasks.kernels.onnx import sessions
+from tasks.models.estimators import ensemble_weights
 from tasks.training.simple.ensemble_spec import Ensemble
 from tasks.training.simple.fit_spec import Fit
 
@@ -77,6 +79,22 @@ def test_an_ensemble_is_one_proven_file(classes: int, knobs: dict[str, Any], con
         best = made(prepared, context, Fit.model_validate(MEMBERS[1]))
         assert loss(candidate, prepared, context) < loss(best, prepared, context) * 1.02
     assert made(prepared, context, spec).content == candidate.content
+
+
+def test_a_member_without_weight_is_not_in_the_file(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = prepared_table(context, 3)
+    weights = Combination(np.array([0.0, 1.0]))
+    monkeypatch.setattr(ensemble_weights, "fit_average", lambda *given: weights)
+    spec = Ensemble.model_validate({"members": [{"family": "random_forest"}, MEMBERS[1]], "weights": "fitted"})
+    candidate, alone = (made(prepared, context, each) for each in (spec, Fit.model_validate(MEMBERS[1])))
+    np.testing.assert_allclose(answers(candidate, prepared, context), answers(alone, prepared, context), atol=1e-5)
+    sizes = [context.store.path(each.content).stat().st_size for each in (candidate, alone)]
+    assert sizes[0] < 1.1 * sizes[1]
+    members = context.store.get_json(str(candidate.lineage[0].record))["members"]
+    assert [(each["family"], each["weight"], each["seconds"] > 0) for each in members] == [
+        ("random_forest", 0.0, False),
+        ("lightgbm", 1.0, True),
+    ]
 
 
 def test_a_quantile_is_averaged(context: Context) -> None:

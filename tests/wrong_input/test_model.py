@@ -11,7 +11,7 @@ from support.wrong_input import Code, Row, check_optimize, check_plan, model, sa
 ROWS = {
     "family: unknown": Row(
         "a.yaml: model.family: must be one of auto, linear, random_forest, extra_trees, hist_boosting, lightgbm, "
-        "xgboost, knn, but got 'lightgmb'; nearest valid choice: lightgbm",
+        "xgboost, knn, mlp, embedding_mlp, own, but got 'lightgmb'; nearest valid choice: lightgbm",
         recipe=model(family="lightgmb"),
     ),
     "family: takes no such argument": Row(

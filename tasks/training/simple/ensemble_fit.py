@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from tasks.data.tables.column_steps import ColumnStep
 from tasks.kernels.host.measurement_lock import shared_use
 from tasks.training.simple.ensemble_spec import Ensemble, fits_of
 from tasks.training.simple.estimator_product import convert_fitted, prove_product, serialize_estimator
+from tasks.training.simple.fit_spec import Fit
 from tasks.training.simple.fit_table import fit_pipeline
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from tasks.kernels.estimators.combination import Combination
 
-VERSION = 1
+VERSION = 2
 """Raised by one when the same spec gives another model."""
 
 
@@ -81,18 +83,21 @@ def fit_ensemble(
 
     dataset, store, started = prepared.dataset, context.store, time.monotonic()
     combination = combination_of(spec, answers, prepared, store)
-    pipelines, seconds = fit_members(prepared, spec, steps, context)
+    kept = weighty_members(combination, len(spec.members))
+    pipelines, seconds = fit_members(prepared, [fits_of(spec)[place] for place in kept], steps, context)
+    took = dict(zip(kept, seconds, strict=True))
+    shares = combination.weights.tolist() if combination.bias is None else [None] * len(spec.members)
+    combination = dataclasses.replace(combination, weights=combination.weights[kept]) if 0 in shares else combination
     graphs = [convert_fitted(each, dataset) for each in pipelines]
     estimator = (AveragedClassifier if dataset.classes else AveragedRegressor)(pipelines, combination)
     product = serialize_estimator(join_members(graphs, combination, dataset.classes), dataset)
     hops = prove_product(estimator, product, prepared, store)
-    shares = combination.weights.tolist() if combination.bias is None else [None] * len(pipelines)
     record: dict[str, Any] = {
         "parity": [vars(hop) for hop in hops],
         "members": [
-            {"family": member.family, "weight": weight, "seconds": took, "folds_seconds": folded}
-            for member, weight, took, folded in zip(
-                spec.members, shares, seconds, [each.seconds for each in answers] or [0.0] * len(shares), strict=True
+            {"family": member.family, "weight": weight, "seconds": took.get(place, 0.0), "folds_seconds": folded}
+            for place, (member, weight, folded) in enumerate(
+                zip(spec.members, shares, [each.seconds for each in answers] or [0.0] * len(shares), strict=True)
             )
         ],
         "seconds": round(time.monotonic() - started, 3),
@@ -106,12 +111,19 @@ def fit_ensemble(
     return Candidate("baseline", "onnx", "", {}, (step,), store.put(product))
 
 
+def weighty_members(combination: Combination, count: int) -> list[int]:
+    """The places of the members that an average needs, those without weight left out; all of a stacking."""
+    import numpy as np
+
+    return list(range(count)) if combination.bias is not None else np.flatnonzero(combination.weights).tolist()
+
+
 def fit_members(
-    prepared: Prepared, spec: Ensemble, steps: Sequence[ColumnStep], context: Context
+    prepared: Prepared, fits: Sequence[Fit], steps: Sequence[ColumnStep], context: Context
 ) -> tuple[tuple[Any, ...], list[float]]:
     """The fitted scikit-learn Pipeline of each member, and the seconds that each took."""
     pipelines, seconds = [], []
-    for fit in fits_of(spec):
+    for fit in fits:
         started = time.monotonic()
         pipelines.append(fit_pipeline(prepared, fit, steps, context))
         seconds.append(round(time.monotonic() - started, 3))
