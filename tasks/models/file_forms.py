@@ -10,7 +10,7 @@ from tasks.core import InputError
 HEAD = 1 << 16
 """Bytes at the start of a file in which its form is looked for."""
 _TABLES = (
-    "the estimator through Python (model.factory, docs/models.md), the text of LightGBM's save_model, the JSON of "
+    "the estimator through Python (model.factory, docs/tables.md), the text of LightGBM's save_model, the JSON of "
     "XGBoost's save_model, or an ONNX file of skl2onnx"
 )
 _CODE = "is a pickle ({}), which is code and never executed"

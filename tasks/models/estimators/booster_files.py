@@ -22,7 +22,7 @@ _XGBOOST_NUMBERS = (
     *("reg:squarederror", "reg:absoluteerror", "reg:pseudohubererror", "reg:quantileerror"),
     *("count:poisson", "reg:gamma", "reg:tweedie"),
 )
-_WAY_OUT = "an ONNX file of the model, or a factory that gives the estimator (docs/models.md)"
+_WAY_OUT = "an ONNX file of the model, or a factory that gives the estimator (docs/tables.md)"
 
 
 def kind_of_booster(file: str) -> str | None:
