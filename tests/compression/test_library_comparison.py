@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import datasets, mixed_tables, runs
+from support import runs
+from support.prepared_tables import prepared_table
 
 from tasks.compression import library_comparison
 from tasks.compression.library_comparison import PRODUCT, UNPARED, compare_with_library, is_fit
@@ -26,15 +27,6 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measured for a moment: these tests look at everything but the precision."""
     monkeypatch.setattr(library_comparison, "SECONDS", 0.05)
     monkeypatch.setattr(library_comparison, "LONGEST", 5.0)
-
-
-def prepared_table(store: Store, classes: int = 3) -> Prepared:
-    parts: dict[Any, Any] = {}
-    for seed, split in enumerate(("train", "validation", "test")):
-        table = mixed_tables.mixed_table(200, seed)
-        targets = mixed_tables.three_classes(table) if classes else mixed_tables.values_of(table)
-        parts[split] = (table, targets)
-    return Prepared(datasets.table_set(store, parts, classes), "", {}, (6,))
 
 
 def fitted(store: Store, prepared: Prepared, **knobs: Any) -> Candidate:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from support import datasets, mixed_tables, runs
+from support import runs
+from support.prepared_tables import ROWS, prepared_table
 
 from tasks.compression.simple_fit import FitInputs, run_fit
 from tasks.core import Candidate, Context, PlainRunner, Prepared, Refusal
@@ -30,16 +31,6 @@ MEMBERS = [
 @pytest.fixture
 def context(tmp_path: Path) -> Context:
     return runs.context_of(runs.workspace(tmp_path).store)
-
-
-def prepared_table(context: Context, classes: int, rows: int = 300) -> Prepared:
-    parts: dict[Any, Any] = {}
-    for seed, split in enumerate(("train", "validation", "test")):
-        table = mixed_tables.mixed_table(rows, seed)
-        three, values = mixed_tables.three_classes(table), mixed_tables.values_of(table)
-        parts[split] = (table, values if not classes else three if classes == 3 else three > 0)
-    dataset = datasets.table_set(context.store, parts, classes)
-    return Prepared(dataset, "", {}, (len(dataset.columns),))
 
 
 def made(prepared: Prepared, context: Context, spec: Fit | Ensemble, teacher: Candidate | None = None) -> Candidate:
@@ -65,7 +56,7 @@ KINDS: tuple[dict[str, Any], ...] = ({"kind": "average"}, {"weights": "fitted"},
 @pytest.mark.parametrize("knobs", KINDS)
 @pytest.mark.parametrize("classes", [3, 2, 0])
 def test_an_ensemble_is_one_proven_file(classes: int, knobs: dict[str, Any], context: Context) -> None:
-    prepared = prepared_table(context, classes)
+    prepared = prepared_table(context.store, classes)
     spec = Ensemble.model_validate({"members": MEMBERS, **knobs})
     candidate = made(prepared, context, spec)
     assert candidate.lineage[0].technique == "ensemble"
@@ -82,7 +73,7 @@ def test_an_ensemble_is_one_proven_file(classes: int, knobs: dict[str, Any], con
 
 
 def test_a_member_without_weight_is_not_in_the_file(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    prepared = prepared_table(context, 3)
+    prepared = prepared_table(context.store, 3)
     weights = Combination(np.array([0.0, 1.0]))
     monkeypatch.setattr(ensemble_weights, "fit_average", lambda *given: weights)
     spec = Ensemble.model_validate({"members": [{"family": "random_forest"}, MEMBERS[1]], "weights": "fitted"})
@@ -98,7 +89,7 @@ def test_a_member_without_weight_is_not_in_the_file(context: Context, monkeypatc
 
 
 def test_a_quantile_is_averaged(context: Context) -> None:
-    prepared = prepared_table(context, 0)
+    prepared = prepared_table(context.store, 0)
     members = [{"family": "lightgbm"}, {"family": "hist_boosting"}]
     low = made(prepared, context, Ensemble.model_validate({"members": members, "quantile": 0.1}))
     high = made(prepared, context, Ensemble.model_validate({"members": members, "quantile": 0.9}))
@@ -108,7 +99,7 @@ def test_a_quantile_is_averaged(context: Context) -> None:
 @pytest.mark.parametrize("classes", [3, 0])
 @pytest.mark.parametrize("kind", ["fit", "ensemble"])
 def test_a_student_learns_what_its_teacher_answers(kind: str, classes: int, context: Context) -> None:
-    prepared = prepared_table(context, classes)
+    prepared = prepared_table(context.store, classes)
     many = {"family": "lightgbm", "arguments": {"n_estimators": 100}}
     chosen: Fit | Ensemble = Fit.model_validate(many)
     if kind == "ensemble":
@@ -129,7 +120,7 @@ def test_a_student_learns_what_its_teacher_answers(kind: str, classes: int, cont
 
 
 def test_what_cannot_teach_says_so(context: Context) -> None:
-    prepared = prepared_table(context, 0)
+    prepared = prepared_table(context.store, 0)
     student = Fit.model_validate({"family": "lightgbm", "arguments": SMALL, "taught": True})
     network = Candidate("baseline", "torch", "a:b", {}, made(prepared, context, Fit(family="linear")).lineage, "")
     other = Candidate(
@@ -143,7 +134,7 @@ def test_what_cannot_teach_says_so(context: Context) -> None:
 
 
 def test_too_few_rows_to_fold_are_a_refusal(context: Context) -> None:
-    prepared = prepared_table(context, 3, rows=60)
+    prepared = prepared_table(context.store, 3, dict.fromkeys(ROWS, 60))
     spec = Ensemble.model_validate({"members": MEMBERS, "kind": "stacking", "folds": 50})
     with pytest.raises(Refusal, match="needs at least 50 rows of class"):
         made(prepared, context, spec)

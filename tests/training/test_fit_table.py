@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from support import datasets, mixed_tables, runs
+from support import datasets, runs
+from support.prepared_tables import prepared_table
 
 from tasks.core import Candidate, InputError, Prepared, Store
 from tasks.data import input_layout, product_inputs
@@ -26,17 +27,6 @@ from tasks.training.simple.fit_table import fit_pipeline, fit_table
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return runs.workspace(tmp_path).store
-
-
-def prepared_table(store: Store, classes: int = 3) -> Prepared:
-    """Numbers and text, and 300 rows in each split."""
-    parts: dict[Any, Any] = {}
-    for seed, split in enumerate(("train", "validation", "test", "calibration")):
-        table = mixed_tables.mixed_table(300, seed)
-        targets = mixed_tables.three_classes(table) if classes else mixed_tables.values_of(table)
-        parts[split] = (table, targets)
-    dataset = datasets.table_set(store, parts, classes)
-    return Prepared(dataset, "", {}, (len(dataset.columns),))
 
 
 def fitted(store: Store, prepared: Prepared, **knobs: Any) -> Candidate:

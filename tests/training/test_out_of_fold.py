@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from support import datasets, mixed_tables, runs
+from support.prepared_tables import prepared_table
 
 from tasks.core import Prepared, Store
 from tasks.core.cache_key import references
 from tasks.training.simple.fit_spec import Fit
 from tasks.training.simple.out_of_fold import predict_out_of_fold
+
+ROWS = {"train": 240, "validation": 60}
 
 
 @pytest.fixture
@@ -20,19 +22,9 @@ def store(tmp_path: Path) -> Store:
     return runs.workspace(tmp_path).store
 
 
-def prepared_table(store: Store, classes: int) -> Prepared:
-    parts: dict[Any, Any] = {}
-    for seed, (split, rows) in enumerate((("train", 240), ("validation", 60))):
-        table = mixed_tables.mixed_table(rows, seed)
-        targets = mixed_tables.three_classes(table) if classes else mixed_tables.values_of(table)
-        parts[split] = (table, targets)
-    dataset = datasets.table_set(store, parts, classes)
-    return Prepared(dataset, "", {}, (len(dataset.columns),))
-
-
 @pytest.mark.parametrize("classes", [3, 0])
 def test_every_row_gets_an_answer_of_another_fold(classes: int, store: Store) -> None:
-    prepared, context = prepared_table(store, classes), runs.context_of(store)
+    prepared, context = prepared_table(store, classes, ROWS), runs.context_of(store)
     spec = Fit.model_validate({"family": "lightgbm", "arguments": {"n_estimators": 20}})
     found = predict_out_of_fold(prepared, spec, (), 4, context)
     answers, targets = store.get_array(found.answers), store.get_array(found.targets)

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import datasets, mixed_tables, own_models, runs
+from support import mixed_tables, own_models, runs
+from support.prepared_tables import prepared_table
 
 from tasks.core import Candidate, InputError, Prepared, Refusal, Store
 from tasks.data import input_layout
@@ -24,16 +25,6 @@ from tasks.training.simple.own_fit import check_own, taken_columns
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return runs.workspace(tmp_path).store
-
-
-def prepared_table(store: Store, classes: int = 3) -> Prepared:
-    parts: dict[Any, Any] = {}
-    for seed, split in enumerate(("train", "validation", "test", "calibration")):
-        table = mixed_tables.mixed_table(300, seed)
-        targets = mixed_tables.three_classes(table) if classes else mixed_tables.values_of(table)
-        parts[split] = (table, targets)
-    dataset = datasets.table_set(store, parts, classes)
-    return Prepared(dataset, "", {}, (len(dataset.columns),))
 
 
 def own_fit(
