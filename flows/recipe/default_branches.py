@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from tasks.compression.branch import Branch, Compress
 from tasks.models.estimators.families import FAMILIES
-from tasks.models.model_spec import FamilyName, ModelSpec
+from tasks.models.model_spec import ModelSpec
 from tasks.techniques import TAGS
-from tasks.training.simple.ensemble_spec import Ensemble, ensemble_of, fits_of
+from tasks.training.simple.ensemble_spec import ensemble_of, fits_of
 from tasks.training.simple.fit_spec import fit_of
 
 if TYPE_CHECKING:
@@ -68,22 +67,6 @@ def member_branches(model: ModelSpec, seed: int) -> tuple[Branch, ...]:
         return tuple(members)
     small = {"step": "fit", "family": "lightgbm", "arguments": STUDENT, "taught": True}
     return (*members, Branch.model_validate({"name": "student", "steps": [small]}))
-
-
-def ensemble_branch(families: Sequence[FamilyName], model: ModelSpec | None = None, seed: int = 0) -> Branch:
-    """The average of several families, with weights that are fitted where they predict no quantile.
-
-    Its latency and its bytes are the sum of those of its members.
-
-    Args:
-        families: two or more, each once.
-        model: what they share: balanced classes, a quantile, monotone columns.
-        seed: the seed of all.
-    """
-    shared = {} if model is None else model.model_dump(include={"balanced", "quantile", "monotone"})
-    weights = "equal" if shared.get("quantile") is not None else "fitted"
-    knobs = {"members": [{"family": family} for family in families], "weights": weights, "seed": seed, **shared}
-    return Branch(name="average", steps=(Ensemble.model_validate(knobs),))
 
 
 def tree_branches(family: str) -> tuple[Branch, ...]:

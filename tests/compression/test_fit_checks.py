@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 from support import datasets, mixed_tables, runs
 
-from flows.recipe.default_branches import branches_of, ensemble_branch
+from flows.recipe.default_branches import branches_of
 from flows.recipe.loading import validate_recipe
 from tasks.compression.fit_checks import check_fits
 from tasks.core import InputError, Prepared, Store
-from tasks.models.model_spec import ModelSpec
-from tasks.training.simple.ensemble_spec import Ensemble
 from tasks.training.simple.fit_spec import Fit
 
 MEMBERS = [{"family": "lightgbm"}, {"family": "linear"}]
@@ -101,13 +99,3 @@ def test_the_branches_of_an_ensemble_are_its_members_and_a_student() -> None:
     assert isinstance(first, Fit)
     assert isinstance(taught, Fit)
     assert (first.balanced, taught.taught) == (True, True)
-
-
-def test_an_ensemble_of_entrants_is_a_branch() -> None:
-    step = ensemble_branch(("lightgbm", "linear"), ModelSpec(family="auto", balanced=True)).steps[0]
-    assert isinstance(step, Ensemble)
-    assert ([each.family for each in step.members], step.weights) == (["lightgbm", "linear"], "fitted")
-    assert step.balanced
-    quantile = ensemble_branch(("lightgbm", "hist_boosting"), ModelSpec(family="auto", quantile=0.9)).steps[0]
-    assert isinstance(quantile, Ensemble)
-    assert (quantile.weights, quantile.quantile) == ("equal", 0.9)
