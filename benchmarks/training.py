@@ -31,7 +31,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from tasks.architectures import convnet, mlp, resnet20
 from tasks.data.augmentation import Crop, Flip, compose
-from tasks.kernels.training import loops, losses
+from tasks.kernels.training import loops, losses, optimizers, rate_schedules
 
 BATCH, PADDING, MEAN, STD = 128, 4, 0.5, 0.25
 Loop = Callable[[int], None]
@@ -142,7 +142,7 @@ def ours(network: nn.Module, shape: tuple[int, ...], device: torch.device) -> Lo
     """This project's loop."""
     model = copy.deepcopy(network).to(device)
     loops.set_memory_layout(model, channels_last=True)
-    optimizer = loops.make_optimizer("adamw", model, 1e-3, momentum=0.9, weight_decay=1e-4)
+    optimizer = optimizers.make_optimizer("adamw", model, 1e-3, momentum=0.9, weight_decay=1e-4)
     pixels, targets = (torch.from_numpy(each).to(device) for each in examples(shape))
     augment = compose([Crop(padding=PADDING), Flip()])
 
@@ -155,7 +155,7 @@ def ours(network: nn.Module, shape: tuple[int, ...], device: torch.device) -> Lo
                 (order * math.ceil(images / len(pixels)))[: images // BATCH],
                 optimizer,
                 objective=losses.supervised(),
-                rate=lambda step: loops.learning_rate("cosine", 1e-3, step * BATCH / images),
+                rate=lambda step: rate_schedules.RateSchedule("cosine").at(1e-3, step * BATCH / images),
             )
 
     return loop
@@ -165,7 +165,7 @@ def bare(network: nn.Module, shape: tuple[int, ...], device: torch.device) -> Lo
     """The same steps on one ready batch: no shuffling, no augmentation, no normalization."""
     model = copy.deepcopy(network).to(device)
     loops.set_memory_layout(model, channels_last=True)
-    optimizer = loops.make_optimizer("adamw", model, 1e-3, momentum=0.9, weight_decay=1e-4)
+    optimizer = optimizers.make_optimizer("adamw", model, 1e-3, momentum=0.9, weight_decay=1e-4)
     pixels, targets = (torch.from_numpy(each[:BATCH]).to(device) for each in examples(shape))
     inputs = normalize(pixels)
 

@@ -25,7 +25,8 @@ from flows.recipe.data_checks import check_model_file, check_recipe
 from flows.recipe.data_defaults import fill_defaults
 from flows.recipe.default_branches import branches_of
 from flows.recipe.schema import Recipe
-from flows.results import data_profile
+from flows.results import data_profile, pretrained_text
+from flows.results.pretrained_text import TRANSFERS
 from tasks.compression.branch import Compress, is_training, step_title
 from tasks.conversion import onnx_import
 from tasks.core import Context, Prepared, Store, Workspace, canonical_json
@@ -79,7 +80,10 @@ def plan_run(recipe: Recipe, workspace: Workspace) -> Plan:
     return replace(
         plan_model(recipe, prepared, store),
         data=tuple(data_profile.profile_lines(prepared.dataset, store)),
-        doubts=tuple(data_profile.doubts(dataset, store, recipe.goal.metric, recipe.preprocess)),
+        doubts=(
+            *pretrained_text.network_doubts(recipe, dataset),
+            *data_profile.doubts(dataset, store, recipe.goal.metric, recipe.preprocess),
+        ),
     )
 
 
@@ -188,8 +192,12 @@ def add_baseline(tree: Tree, plan: Plan) -> None:
         return
     factory = architecture_of(recipe.model, plan.prepared)
     network = f"[cyan]{factory}[/], {plan.parameters:,} parameters"
-    if recipe.model.weights is not None:
-        tree.add(f"load {network} from {recipe.model.weights}")
+    source = f" from {recipe.model.weights}" if recipe.model.weights else ""
+    if recipe.model.is_transferred:
+        tree.add(f"transfer {network}{source}: {TRANSFERS[str(recipe.model.transfer)]}")
+        return
+    if recipe.model.is_trained:
+        tree.add(f"load {network}{source}")
         return
     tree.add(f"train {network}: at most {recipe.train.epochs} epochs")
 
@@ -220,7 +228,8 @@ def describe_cost(plan: Plan) -> str:
     """The most epochs and minutes of training on this machine, as text."""
     recipe, compress = plan.recipe, branches_of(plan.recipe)
     recovered = recoveries(compress)
-    parts = [] if recipe.model.is_trained else [epochs_of("training", recipe.train.epochs, plan)]
+    is_ready = recipe.model.is_trained or recipe.model.transfer == "features"
+    parts = [] if is_ready else [epochs_of("training", recipe.train.epochs, plan)]
     if recipe.search and recipe.is_searched:
         parts.append(cost_of_search(recipe.search, plan))
     parts.append(epochs_of("recovery", sum(step.most_epochs for step in recovered if not step.minutes), plan))

@@ -83,6 +83,16 @@ class TaughtGain:
 
 
 @dataclass(frozen=True)
+class StepGain:
+    """What a step of the augmentation gains."""
+
+    place: int
+    """Its place in `augment`, from 0."""
+    gain: Estimate
+    """How much better the metric is on validation with the step than without it, paired; above 0 is better."""
+
+
+@dataclass(frozen=True)
 class Findings:
     """All results of one run."""
 
@@ -115,6 +125,8 @@ class Findings:
     """The product beside the same model in Python; None where the product did not begin as a simple model."""
     lessons: tuple[TaughtGain, ...] = ()
     """For each branch that the baseline taught, what it gained by that."""
+    augmentation: tuple[StepGain, ...] = ()
+    """What each step of `augment` gains; empty where the recipe does not ask."""
 
     @property
     def product_file(self) -> str:

@@ -1,16 +1,27 @@
-"""Measurement: the scorecards of a run, on validation for every stage and on test once."""
+"""Measurement: the scorecards of a run, on validation for every stage and on test once; and what augmentation gains."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import math
+import statistics
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from flows.pipeline.findings import BranchResult
+from flows.pipeline.branches import export_stage
+from flows.pipeline.findings import BranchResult, StepGain
 from flows.pipeline.run_context import RunContext
 from tasks.compression.measure import evaluate_candidates
-from tasks.core import Candidate, Latency, Scorecard, SplitName
+from tasks.core import Candidate, Estimate, Latency, Scorecard, SplitName
+from tasks.data.augmentation import AugmentStep
 from tasks.evaluation.evaluate import EvaluationSpec
 from tasks.evaluation.metric_choice import metric_spec
+from tasks.training import baseline
+
+TWIN_SEEDS = 5
+"""Seeds with which the network is trained with and without each step of the augmentation."""
+T95 = 2.776
+"""Student's t for the 95 % interval of a mean of so many values."""
 
 
 def measure_stages(label: str, results: tuple[BranchResult, ...], run: RunContext) -> dict[str, Scorecard]:
@@ -63,3 +74,55 @@ def _evaluate(
     return call(
         label, evaluate_candidates, candidates, reference, run.prepared, spec, timing, run.host, run.job.context
     )
+
+
+def judge_augmentation(cards: Mapping[str, Scorecard], run: RunContext) -> tuple[StepGain, ...]:
+    """What each step of the augmentation gains on validation, where the recipe asks for it; otherwise nothing.
+
+    The baseline's training is repeated with TWIN_SEEDS seeds, whole and without each step.
+
+    Args:
+        cards: the validation scorecards; the baseline's is among them.
+        run: what the branches of the run have in common.
+    """
+    if not run.recipe.report.augmentations:
+        return ()
+    timing = cards[run.baseline.exported.digest].latency
+    first = run.recipe.train.seed
+    drops = [_drops_without(seed, timing, run) for seed in range(first, first + TWIN_SEEDS)]
+    return tuple(StepGain(place, mean_of_seeds(each)) for place, each in enumerate(zip(*drops, strict=True)))
+
+
+def mean_of_seeds(estimates: Sequence[Estimate]) -> Estimate:
+    """The mean of TWIN_SEEDS estimates on the same examples, with the noise of the examples and that of the seeds."""
+    values = [each.value for each in estimates]
+    mean, noise = statistics.mean(values), T95 * statistics.stdev(values) / math.sqrt(len(values))
+    below = statistics.mean(each.value - each.low for each in estimates)
+    above = statistics.mean(each.high - each.value for each in estimates)
+    return Estimate(mean, mean - math.hypot(below, noise), mean + math.hypot(above, noise), estimates[0].n)
+
+
+def _drops_without(seed: int, timing: Latency, run: RunContext) -> list[Estimate]:
+    """How much worse the network is without each step of the augmentation, trained with this seed."""
+    steps, goal = run.recipe.augment, run.recipe.goal
+    is_first = seed == run.recipe.train.seed
+    whole = run.baseline.exported if is_first else _train_twin(f"seed {seed}", steps, seed, run)
+    twins = [
+        _train_twin(f"seed {seed} without {step.step}", steps[:place] + steps[place + 1 :], seed, run)
+        for place, step in enumerate(steps)
+    ]
+    named = {"whole": whole, **{f"without step {place}": twin for place, twin in enumerate(twins)}}
+    spec = EvaluationSpec(goal, run.recipe.runtime, "validation", metric_spec(goal, run.prepared.dataset))
+    times = {each.digest: timing for each in named.values()}  # of no interest here
+    given = named, whole.digest, run.prepared, spec, times, run.host, run.job.context
+    judged = run.job.runner.run(f"compare augmentations, seed {seed}", evaluate_candidates, *given)
+    return [judged[twin.digest].drop.estimate for twin in twins]
+
+
+def _train_twin(label: str, steps: tuple[AugmentStep, ...], seed: int, run: RunContext) -> Candidate:
+    """The baseline's network, trained with this augmentation and seed, as an ONNX file."""
+    inputs = dataclasses.replace(run.job.inputs(run.prepared), augment=steps)
+    train = run.recipe.train.model_copy(update={"seed": seed})
+    given = run.recipe.model, train, inputs, run.job.context
+    model = run.job.runner.run(f"train: {label}", baseline.fit, *given)
+    return export_stage(model, label, run.prepared, run.job)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flows.recipe.data_defaults import follow_network
 from flows.recipe.default_branches import simple_branches, tree_branches
 from flows.recipe.schema import Recipe, check_for_file
 from tasks.compression.branch import Compress
@@ -15,7 +16,8 @@ from tasks.training.simple.own_fit import taken_columns
 
 
 def settle_model(recipe: Recipe) -> Recipe:
-    """The recipe with the family `own` where its factory gives a scikit-learn estimator, or its file is a booster.
+    """The recipe with what belongs to a trained network (`follow_network`), and with the family `own` where its factory
+    gives a scikit-learn estimator, or its file is a booster.
 
     A factory of networks, one that fails, and every other recipe stay as they are. An ensemble of trees gets smaller
     forms of it as default branches.
@@ -23,6 +25,7 @@ def settle_model(recipe: Recipe) -> Recipe:
     Raises:
         InputError: a booster's file cannot be used; or the recipe has a part that suits networks only.
     """
+    recipe = follow_network(recipe)
     model = recipe.model
     if model.file is not None and kind_of_booster(model.file):
         estimator = build_own(READER, {"file": model.file})
@@ -46,7 +49,7 @@ def settle_model(recipe: Recipe) -> Recipe:
 def _estimator_of(recipe: Recipe) -> Any | None:
     """What the factory gives, if that is an estimator; None otherwise, also where the factory fails."""
     factory = recipe.model.factory
-    if factory is None or factory.startswith("tasks.architectures:"):
+    if factory is None or factory.startswith(("tasks.architectures:", "timm:")):
         return None
     try:
         return build_own(factory, recipe.model.arguments)

@@ -9,7 +9,7 @@ from flows.pipeline import compression_search
 from flows.pipeline.branches import control_branches, run_branch
 from flows.pipeline.findings import BranchResult, Findings, FoundBranches
 from flows.pipeline.library_peers import compare_product
-from flows.pipeline.measurement import measure_stages, test_once
+from flows.pipeline.measurement import judge_augmentation, measure_stages, test_once
 from flows.pipeline.own_models import settle_model
 from flows.pipeline.preparation import prepare_again, prepare_data, start_branches
 from flows.pipeline.run_context import Job, RunContext
@@ -59,6 +59,7 @@ def run_pipeline(job: Job) -> Findings:
         entrants=entrants,
         library=compare_product(product, results, run),
         lessons=judge_lessons(results, cards, run),
+        augmentation=judge_augmentation(cards, run),
     )
 
 

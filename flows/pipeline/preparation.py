@@ -13,8 +13,18 @@ from tasks.core import Candidate, Prepared
 from tasks.data import ingestion, preprocessing
 from tasks.data.preprocessing import column_steps
 from tasks.kernels.host.machine import host_name
+from tasks.models.pretrained.trained_weights import weights_stamp
 from tasks.training import baseline
 from tasks.training.simple.ensemble_spec import ensemble_of
+from tasks.training.transfer import transfer_steps
+from tasks.training.transfer.option_choice import choose_option
+
+MINUTES = 5.0
+"""Minutes of `model.transfer: auto` where `train.minutes` is absent."""
+MANY = 5_000
+"""Train examples from which `auto` also trains the network from scratch."""
+LEAST = 0.1
+"""Share of the minutes without which no further training is begun."""
 
 
 def prepare_data(job: Job) -> Prepared:
@@ -56,6 +66,51 @@ def make_baseline(job: Job, prepared: Prepared) -> Candidate:
     if model.file is not None:
         asked, stamp = bool(recipe.preprocess), onnx_import.file_stamp(model.file)
         return run(label, onnx_import.import_onnx, prepared, model, asked, recipe.export, stamp, store)
-    if model.weights is not None:
-        return run(label, baseline.load_pretrained, prepared, model, baseline.weights_stamp(model), store)
+    if model.is_transferred:
+        return transfer_network(job, prepared)
+    if model.is_trained:
+        return run(label, baseline.load_pretrained, prepared, model, weights_stamp(model, prepared), store)
     return run("train the baseline", baseline.fit, model, recipe.train, job.inputs(prepared), job.context)
+
+
+def transfer_network(job: Job, prepared: Prepared) -> Candidate:
+    """The baseline of a network that others trained: a new last layer, fine-tuning, or the best of all."""
+    model, train, run, inputs = job.recipe.model, job.recipe.train, job.runner.run, job.inputs(prepared)
+    body = model.model_copy(update={"transfer": "features"})  # the same step for every way to transfer it
+    stamp = weights_stamp(body, prepared)
+    features = run("features of the network", transfer_steps.extract_features, prepared, body, stamp, job.context)
+    given = body, train.seed, features, inputs, job.context
+    head = run("fit the last layer", transfer_steps.fit_last_layer, *given)
+    if model.transfer == "features":
+        return head
+    if model.transfer == "fine_tune":
+        return run("fine-tune the network", transfer_steps.fine_tune, head, train, inputs, job.context)
+    return best_transfer(job, prepared, head, features.minutes)
+
+
+def best_transfer(job: Job, prepared: Prepared, head: Candidate, spent: float) -> Candidate:
+    """The best on validation of a new last layer, fine-tuning and, of many examples, training from scratch.
+
+    Args:
+        job: its `train.minutes`, or MINUTES, are what all of them may take.
+        prepared: the data with their preprocessing.
+        head: the network with the new last layer.
+        spent: minutes that were used for it.
+    """
+    train, run, inputs = job.recipe.train, job.runner.run, job.inputs(prepared)
+    whole = train.minutes or MINUTES
+    options, late = {"features": head}, []
+    begun = ["fine_tune", *(["scratch"] if prepared.dataset.splits["train"].count >= MANY else [])]
+    share = (whole - spent) / len(begun)
+    for mode in begun:
+        spec = train.model_copy(update={"minutes": share})
+        if share < LEAST * whole:
+            late.append(mode)
+        elif mode == "fine_tune":
+            tuned = run("fine-tune the network", transfer_steps.fine_tune, head, spec, inputs, job.context)
+            options[mode] = tuned
+        else:
+            model = job.recipe.model.model_copy(update={"transfer": mode})
+            spec = spec.model_copy(update={"layer_decay": 1.0, "unfreeze": 0})
+            options[mode] = run("train from scratch", baseline.fit, model, spec, inputs, job.context)
+    return choose_option(options, late, inputs.metric, job.store)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flows.pipeline.branches import control_branches
+from flows.pipeline.measurement import TWIN_SEEDS
 from flows.pipeline.tournament import ENTRANTS
 from flows.recipe.data_defaults import may_be_simple, with_family
 from flows.recipe.default_branches import branches_of
@@ -14,6 +15,9 @@ from tasks.compression.branch import AnyStep, form_of
 from tasks.compression.branch_space import usable
 from tasks.training.simple.ensemble_spec import Ensemble
 from tasks.training.simple.fit_spec import Fit
+
+TRANSFER_STEPS = {"features": 1, "fine_tune": 2, "auto": 2}
+"""Way of `model.transfer` → number of its cached steps beside one baseline."""
 
 
 def count_steps(recipe: Recipe) -> int:
@@ -28,9 +32,11 @@ def count_steps(recipe: Recipe) -> int:
     # A step on the torch model is followed by an export; an ONNX technique's answer is a file already.
     exports = sum(1 for step in taken if form_of(step) == "torch")
     exports += int(recipe.model.form == "torch")
+    exports += TRANSFER_STEPS.get(str(recipe.model.transfer), 0)
     exports += count_folded(recipe, [branch.steps[0] for branch in compress.branches])
     exports += len(ENTRANTS) - 1 if recipe.model.family == "auto" else 0
     exports += int(recipe.model.is_simple and recipe.runtime.provider == "cpu")  # compared with Python
+    exports += TWIN_SEEDS + 2 * (TWIN_SEEDS * (1 + len(recipe.augment)) - 1) if recipe.report.augmentations else 0
     searches = 0
     if recipe.search is not None and recipe.is_searched:
         searches += 1 + recipe.search.warm_start + searches_preprocess(recipe)

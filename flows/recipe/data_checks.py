@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from flows.recipe.model_checks import check_network
+from flows.recipe.points import with_point
 from flows.recipe.schema import Recipe
-from flows.recipe.search_validation import SIMPLE, check_path, try_points
+from flows.recipe.search_validation import SIMPLE, check_path, probes, try_points
 from tasks.compression.fit_checks import check_fit, check_fits
 from tasks.conversion import onnx_import
 from tasks.core import Dataset, Goal, InputError, Prepared, Store, nearest_choice
 from tasks.core.import_path import is_import_path
+from tasks.data.augmentation import check_augmentation
 from tasks.data.preprocessing import column_steps
 from tasks.data.preprocessing_spec import check_steps
 from tasks.evaluation import evaluate
@@ -20,6 +22,7 @@ from tasks.search.search_spec import Search
 from tasks.techniques.layer_names import is_under
 from tasks.training.simple.fit_spec import fit_of
 from tasks.training.simple.own_fit import check_own
+from tasks.training.training_checks import check_training
 
 
 def check_model_file(recipe: Recipe) -> None:
@@ -42,8 +45,7 @@ def check_recipe(recipe: Recipe, prepared: Prepared, store: Store) -> None:
     evaluate.check_provider(recipe.runtime)
     dataset = prepared.dataset
     check_goal_metric(recipe.goal, dataset, store)
-    if recipe.augment and dataset.kind != "images":
-        raise InputError("suits images only", path="augment.0.step", value=recipe.augment[0].step)
+    check_augmentations(recipe, prepared, store)
     branches = recipe.compress.branches if recipe.compress else ()
     check_fits(recipe.model, recipe.train.seed, branches, prepared, store)
     if recipe.model.family in NETWORKS:
@@ -57,8 +59,43 @@ def check_recipe(recipe: Recipe, prepared: Prepared, store: Store) -> None:
         found = onnx_import.check_onnx_model(recipe.model, prepared, asked, recipe.goal, recipe.runtime, store)
         check_operators(recipe, onnx_import.serialize_product(found, prepared))
     else:
+        check_trainings(recipe, prepared, store)
         with seed_all(recipe.train.seed):
             check_network(recipe, prepared, store)
+
+
+def check_augmentations(recipe: Recipe, prepared: Prepared, store: Store) -> None:
+    """Checks that the steps of `augment` suit the data, at all points of a search, too; and that there are some where
+    the report is to compare them. Raises InputError if not."""
+    is_raw = bool(store.get_json(prepared.fitted).get("raw"))
+
+    def check(other: Recipe) -> None:
+        check_augmentation(other.augment, prepared.dataset, codes=is_raw)
+
+    check(recipe)
+    try_points(recipe, check, without=("train.",))
+    if recipe.report.augmentations and (not recipe.augment or recipe.model.is_trained or recipe.model.is_transferred):
+        law = "needs a network that is trained from its beginning with augment"
+        raise InputError(law, path="report.augmentations", value=True, nearest=False)
+
+
+def check_trainings(recipe: Recipe, prepared: Prepared, store: Store) -> None:
+    """Checks that the settings of `train`, and those that a search tries, suit the data.
+
+    Raises:
+        InputError: one does not; names the setting, or its path in the search.
+    """
+    dataset = prepared.dataset
+    raw = dataset.input_dtype == "int64" and bool(store.get_json(prepared.fitted).get("raw"))
+    texts = recipe.text_encoding == "ordinal" and any(column.kind == "category" for column in dataset.columns)
+    check_training(recipe.train, dataset, codes=raw or texts)
+    space = recipe.search.space if recipe.search else {}
+    for point in probes(space) if any(path.startswith("train.") for path in space) else ():
+        try:
+            check_training(with_point(recipe, point).train, dataset, codes=raw or texts)
+        except InputError as error:
+            is_searched = any(str(error.path).startswith(path) for path in point)
+            raise error.at(path=f"search.space.{error.path}" if is_searched else error.path) from None
 
 
 def check_goal_metric(goal: Goal, dataset: Dataset, store: Store) -> None:

@@ -5,12 +5,40 @@ from __future__ import annotations
 from flows.recipe.schema import Recipe
 from tasks.compression.branch import form_of
 from tasks.core import Dataset
-from tasks.data.preprocessing_spec import Unscaled
+from tasks.data.preprocessing_spec import Normalize, Unscaled
+from tasks.models.pretrained import timm_networks
 
 STEPS = 8
 """Steps of an epoch, at least: with one, 72 icons were at chance after six epochs; with eight they were all known."""
 LEAST = 8
 """Examples in a batch, at least."""
+SIDE = 224
+"""Height and width of the pictures of most networks that were trained on ImageNet."""
+FINE_TUNING = {"layer_decay": 0.4, "unfreeze": 1}
+"""Values of `train` for a trained network: its last layers learn fastest and first."""
+
+
+def follow_network(recipe: Recipe) -> Recipe:
+    """The recipe with what belongs to a trained network, where it does not say it: the size of pictures, of timm's
+    networks also their normalization, and the layers' learning rates of fine-tuning.
+
+    Raises:
+        InputError: timm is not installed, or has no such network.
+    """
+    model, data, train = recipe.model, recipe.data, recipe.train
+    pictures = timm_networks.expected_pictures(str(model.factory)) if model.is_timm else None
+    if (pictures or model.is_transferred) and "mixed_size" not in data.model_fields_set:
+        data = data.model_copy(update={"mixed_size": pictures.side if pictures else SIDE})
+    steps = recipe.preprocess
+    if pictures and model.brings_weights and not steps:
+        steps = (Normalize(mean=pictures.mean, std=pictures.std),)
+    if model.transfer in ("fine_tune", "auto"):
+        train = train.model_copy(
+            update={name: value for name, value in FINE_TUNING.items() if name not in train.model_fields_set}
+        )
+    if (data, steps, train) == (recipe.data, recipe.preprocess, recipe.train):
+        return recipe
+    return recipe.model_copy(update={"data": data, "preprocess": steps, "train": train})
 
 
 def fill_defaults(recipe: Recipe, dataset: Dataset) -> Recipe:

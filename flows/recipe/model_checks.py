@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.recipe.default_branches import branches_of
@@ -14,8 +13,9 @@ from tasks.conversion import network_checks
 from tasks.core import InputError, Prepared, Store, nearest_choice
 from tasks.data.preprocessing import preprocess
 from tasks.evaluation.metric_choice import metric_of, metric_spec
-from tasks.models import checkpoint_files, factory, weight_files
+from tasks.models import factory
 from tasks.models.answers import PLACE
+from tasks.models.pretrained.trained_weights import check_weights_are_there, weights_loader
 from tasks.models.probabilities import closing_activation, needs_logits
 from tasks.training import student
 from tasks.training.distillation import DistillationSpec
@@ -38,11 +38,14 @@ def check_network(recipe: Recipe, prepared: Prepared, store: Store) -> None:
             what stands in front of them, a step names a layer that does not exist, a network would fail after the
             training, or it answers with probabilities where logits are needed.
     """
+    check_transfer(recipe, prepared)
     made = factory.complete_factory(recipe.model, prepared)
-    build = builder(recipe, made)
+    build = builder(recipe, made, prepared)
     network = build(0)
-    if recipe.model.weights is not None and not recipe.preprocess:
-        law = "must say what the weights of model.weights were trained behind: its steps, or none for raw values"
+    is_behind = recipe.model.transfer != "scratch" and (recipe.model.brings_weights or recipe.model.is_transferred)
+    if is_behind and not recipe.preprocess:
+        what = "model.weights" if recipe.model.weights else "the network"
+        law = f"must say what the weights of {what} were trained behind: its steps, or none for raw values"
         raise InputError(law, path="preprocess", nearest="none")
     check_layers(recipe, [name for name, _ in network.named_modules() if name])
     network_checks.check_untrained(build, recipe.train.seed, prepared, recipe.export.tolerance, store)
@@ -51,19 +54,29 @@ def check_network(recipe: Recipe, prepared: Prepared, store: Store) -> None:
     check_students(recipe, prepared, store)
 
 
-def builder(recipe: Recipe, made: Made) -> Callable[[int], nn.Module]:
+def check_transfer(recipe: Recipe, prepared: Prepared) -> None:
+    """Checks that `model.transfer` has data and weights that it suits.
+
+    Raises:
+        InputError: the data are a table, or there are no weights.
+    """
+    if recipe.model.transfer is not None and prepared.dataset.kind == "table":
+        law = "suits pictures and arrays; no trained network knows the columns of a table"
+        raise InputError(law, path="model.transfer", value=recipe.model.transfer, nearest="model: {family: auto}")
+    check_weights_are_there(recipe.model, prepared)
+
+
+def builder(recipe: Recipe, made: Made, prepared: Prepared) -> Callable[[int], nn.Module]:
     """A function from a seed to the network with the recipe's weights, if there are any, in evaluation mode.
 
     Raises:
-        InputError: the file of weights cannot be read; later, that they do not fit the network.
+        InputError: the weights cannot be read or fetched; later, that they do not fit the network.
     """
-    file = None if recipe.model.weights is None else Path(recipe.model.weights)
-    content = None if file is None else checkpoint_files.read_checkpoint(file)
+    load = weights_loader(recipe.model, prepared)
 
     def build(seed: int) -> nn.Module:
         network = factory.build_network(*made, seed=seed)
-        if file is not None:
-            weight_files.fit_weights(network, content, file, recipe.model.key)
+        load(network)
         return network
 
     return build

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
 from flows.recipe.schema import Recipe
 from flows.recipe.yaml_files import set_value
@@ -45,15 +49,17 @@ def own_point(recipe: Recipe, search: Search) -> Point:
 
 def value_at(recipe: Recipe, path: str) -> Any:
     """The value (as JSON, defaults included) at a dotted path; None when there is none."""
-    place: Any = recipe.model_dump(mode="json")
+    place: Any = recipe
     for part in path.split("."):
-        if isinstance(place, list) and part.isdigit() and int(part) < len(place):
+        if isinstance(place, BaseModel):  # a setting at its default may be left out of the JSON form
+            place = getattr(place, part, None) if part in type(place).model_fields else None
+        elif isinstance(place, (list, tuple)) and part.isdigit() and int(part) < len(place):
             place = place[int(part)]
-        elif isinstance(place, dict):
+        elif isinstance(place, Mapping):
             place = place.get(part)
         else:
             return None
-    return place
+    return to_jsonable_python(place)
 
 
 def put_point(content: dict[str, Any], point: Point) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Recipe(Spec):
     """Preprocessing: fitted on the train split only, and part of the product's graph. Absent: the defaults for the
     kind of data."""
     augment: tuple[AugmentStep, ...] = ()
-    """Random changes of the training images, in order; not for tables."""
+    """Random changes of the training examples, in order: images, or arrays of steps; not for tables."""
     model: ModelSpec = ModelSpec()
     """The network: to be trained, with trained weights, or an ONNX file."""
     train: TrainSpec = TrainSpec()
@@ -90,6 +90,13 @@ class Recipe(Spec):
     def target_unit(self) -> TargetUnit:
         """The unit of a regression network's answers: what others trained answers in the data's own."""
         return "data" if self.model.is_trained else "standardized"
+
+    @model_validator(mode="after")
+    def _transfer_is_not_searched(self) -> Recipe:
+        if self.search is not None and self.model.is_transferred:
+            law = "must be left out beside model.transfer, unless that is scratch"
+            raise ValueError(InputError(law, path="search", nearest="model.transfer: auto, which compares the ways"))
+        return self
 
     @model_validator(mode="after")
     def _limit_has_groups(self) -> Recipe:

@@ -45,6 +45,9 @@ def check_space(recipe: Recipe, search: Search, file: str | None) -> None:
         check_path(path, search, possible, file)
     if search.algorithm == "pbt":
         check_population(recipe, search, file)
+    if recipe.train.learning_rate == "auto" and "train.learning_rate" in search.space:
+        law = "must be a number or left out, since search.space turns it"
+        raise InputError(law, file=file, path="train.learning_rate", value="auto")
     for point in probes(search.space):
         content = {"augment": [], "preprocess": [], **recipe.model_dump(mode="json", exclude_unset=True)}
         try:
@@ -132,6 +135,9 @@ def check_population(recipe: Recipe, search: Search, file: str | None) -> None:
     if train.minutes is not None:
         law = f"must be left out, {why}: its stages are counted in epochs"
         raise InputError(law, file=file, path="train.minutes", value=train.minutes)
+    if train.warm_up:
+        law = f"must be left out, {why}, which finds the schedule itself"
+        raise InputError(law, file=file, path="train.warm_up", value=train.warm_up)
     if train.changes:
         raise InputError(f"must be left out, {why}, which finds the changes itself", file=file, path="train.changes")
     if search.generations > epochs:
@@ -142,8 +148,15 @@ def check_population(recipe: Recipe, search: Search, file: str | None) -> None:
         raise InputError(law, file=file, path="search.space.train.momentum")
 
 
-def try_points(recipe: Recipe, check: Callable[[Recipe], None]) -> None:
-    """Calls `check` with the recipe at each of the search space's `probes`, without what a training alone has.
+def try_points(
+    recipe: Recipe, check: Callable[[Recipe], None], without: tuple[str, ...] = ("train.", "augment.")
+) -> None:
+    """Calls `check` with the recipe at each of the search space's `probes`, without what it does not look at.
+
+    Args:
+        recipe: with or without a search.
+        check: raises InputError.
+        without: the beginnings of paths that keep the recipe's values.
 
     Raises:
         InputError: `check` raised it; names the path of the space, and the condition that an argument needs.
@@ -151,7 +164,7 @@ def try_points(recipe: Recipe, check: Callable[[Recipe], None]) -> None:
     space = recipe.search.space if recipe.search else {}
     points: list[Point] = []
     for probe in probes(space):
-        point = {path: value for path, value in probe.items() if not path.startswith(("train.", "augment."))}
+        point = {path: value for path, value in probe.items() if not path.startswith(without)}
         if not point or point in points:
             continue
         points.append(point)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flows.pipeline.findings import Findings
+from flows.pipeline.measurement import TWIN_SEEDS
 from flows.results import group_text, near_misses, operating_text
 from tasks.core import Drop, Scorecard
 from tasks.evaluation.groups import hurt_groups
@@ -13,6 +14,7 @@ def answer_of(findings: Findings) -> str:
     """The result of the run in a few sentences: what is wrong with the baseline, what was gained, which groups lose."""
     warnings = baseline_warnings(findings.baseline)
     told = [*operating_text.describe_point(findings), *group_text.group_warnings(findings)]
+    told += describe_augmentation(findings, lowering=True)
     return " ".join([*warnings, product_answer(findings), *told])
 
 
@@ -82,3 +84,20 @@ def describe_verdict(drop: Drop) -> str:
         needs = f"; {drop.needed:,} examples would" if drop.needed else ""
         return f"within {drop.margin:g}, though {drop.estimate.n} examples do not prove it{needs}"
     return f"{drop.verdict} {drop.margin:g}"
+
+
+def describe_augmentation(findings: Findings, *, lowering: bool) -> list[str]:
+    """Sentences on the steps of the augmentation that make the network worse; or, not `lowering`, on the others."""
+    told, title, worse = [], findings.metric.title, "raises" if findings.metric.lower_is_better else "lowers"
+    better = "lowers" if worse == "raises" else "raises"
+    for each in findings.augmentation:
+        gain, tag = each.gain, findings.recipe.augment[each.place].step
+        low, high = (gain.low, gain.high) if gain.value >= 0 else (-gain.high, -gain.low)
+        where = f"on {gain.n:,} validation examples and {TWIN_SEEDS} seeds"
+        size = f"{title} by {abs(gain.value):.4f} [{low:.4f}, {high:.4f}] {where}"
+        if lowering and gain.high < 0:
+            told.append(f"augment: {tag} {worse} {size}: leave it out.")
+        elif not lowering and gain.high >= 0:
+            is_proven = "" if gain.low > 0 else ", which may be chance"
+            told.append(f"augment: {tag} {better if gain.value >= 0 else worse} {size}{is_proven}.")
+    return told

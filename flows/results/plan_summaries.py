@@ -21,11 +21,13 @@ def summarize_step(step: Step, plan: dict[str, Any], record: dict[str, Any]) -> 
     Args:
         plan: the technique's plan; empty for steps without one.
         record: the step's record; `rungs` are the stages of a repair, `curve` the learning curve, `dropped` the
-            columns that are no inputs any more.
+            columns that are no inputs any more, `strength` the regularization of a fitted last layer.
     """
     words = [_plan_words(step, plan)] if plan else []
     if members := record.get("members"):
         words.append(" + ".join(_member_words(each) for each in members))
+    if "strength" in record:
+        words.append(f"last layer fitted with C = {record['strength']:g}, validation {record['validation']:.4f}")
     if count := record.get("lessons"):
         words.append(f"taught with {count:,} answers of the baseline, {record['synthetic']:,} of them for made rows")
     if rungs := [rung for rung in record.get("rungs", ()) if rung["score"] is not None]:
@@ -36,7 +38,9 @@ def summarize_step(step: Step, plan: dict[str, Any], record: dict[str, Any]) -> 
     if record.get("curve"):
         best, last = record["best_epoch"], record["curve"][-1]["number"]
         words.append(f"{f'best epoch {best} of {last}' if best else f'none of {last} epochs better than the start'}")
-        words.append(f"ended by {record['stopped']}")
+        words.append(record.get("divergence") or f"ended by {record['stopped']}")
+    if tested := record.get("rate_range"):
+        words.append(f"learning rate {tested['chosen']:g} by a range test of {len(tested['rates'])} steps")
     return ", ".join(filter(None, words))
 
 

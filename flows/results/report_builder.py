@@ -10,8 +10,8 @@ import yaml
 
 from flows.pipeline.findings import BranchResult, Findings, TaughtGain
 from flows.recipe.schema import Recipe
-from flows.results import branch_search_report, data_profile, group_text, tradeoff_text
-from flows.results.answer_text import answer_of, describe_verdict
+from flows.results import branch_search_report, data_profile, group_text, pretrained_text, tradeoff_text
+from flows.results.answer_text import answer_of, describe_augmentation, describe_verdict
 from flows.results.plan_summaries import summarize_step
 from tasks.compression.branch import UNTAUGHT
 from tasks.core import Candidate, Step, Store
@@ -49,8 +49,10 @@ def build_report(findings: Findings, store: Store, seconds: float, links: dict[s
         library=findings.library,
         links=links,
         notes=(
+            *pretrained_text.network_doubts(recipe, dataset),
             *data_profile.doubts(dataset, store, recipe.goal.metric, recipe.preprocess),
             *notes(findings),
+            *filter(None, (pretrained_text.transfer_note(findings, store),)),
             *group_text.group_notes(findings),
         ),
         tradeoff=tradeoff_text.describe_tradeoff(findings.tuned, recipe.goal, findings.metric)
@@ -182,6 +184,7 @@ def notes(findings: Findings) -> tuple[str, ...]:
         found.append(f"Refused on the way: {', '.join(refused)}.")
     if findings.entrants:
         found.append(entrants_note(findings))
+    found += describe_augmentation(findings, lowering=False)
     if findings.tuned is not None and not findings.tuned.best:
         found.append("No trial of the search finished an epoch; the recipe's own values were used.")
     if findings.tuned is not None and findings.tuned.broken:

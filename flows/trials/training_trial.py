@@ -18,6 +18,7 @@ from tasks.kernels.training.learning_curve import Epoch
 from tasks.search.objective import TrialContext
 from tasks.search.results import EXCESS
 from tasks.search.space import Point
+from tasks.training.train_spec import RATES
 from tasks.tuning.pbt_stages import EPOCHS, ends, origin
 
 if TYPE_CHECKING:
@@ -136,7 +137,15 @@ class TrainingObjective:
         parts = {"model", "train", "augment", "goal"} | ({"preprocess"} if self.prepares else set())
         content = unsearched(self.recipe, parts)
         clock = [host_name(), self.recipe.runtime.model_dump(mode="json")] if needs_latency(self.recipe) else []
-        return digest_of([content, search and search.epochs, identity(data), self.metric.stamp, *clock])
+        rates = [RATES] if self.follows_optimizer else []
+        return digest_of([content, search and search.epochs, identity(data), self.metric.stamp, *rates, *clock])
+
+    @property
+    def follows_optimizer(self) -> bool:
+        """Whether the optimizer is searched and the learning rate is that of each optimizer's default."""
+        space = self.recipe.search.space if self.recipe.search else {}
+        is_named = "learning_rate" in self.recipe.train.model_fields_set or "train.learning_rate" in space
+        return "train.optimizer" in space and not is_named
 
     @property
     def modules(self) -> Sequence[str]:

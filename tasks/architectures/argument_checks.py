@@ -22,3 +22,21 @@ def check_kind(name: str, value: object, kinds: Sequence[str]) -> None:
     """Raises ValueError unless the value is one of the kinds."""
     if value not in kinds:
         raise ValueError(f"{name} must be one of {', '.join(kinds)}, but got {value!r}")
+
+
+def check_dropout(value: object) -> None:
+    """Raises ValueError unless the value is a probability from 0 to below 1."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1:
+        raise ValueError(f"dropout must be a number from 0 to below 1, but got {value!r}")
+
+
+def check_factor(name: str, value: object) -> None:
+    """Raises ValueError unless the value is a finite number above 0."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be a number above 0, but got {value!r}")
+
+
+def check_choice(name: str, value: object, choices: Sequence[int]) -> None:
+    """Raises ValueError unless the value is one of the numbers."""
+    if isinstance(value, bool) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(str, choices))}, but got {value!r}")

@@ -6,20 +6,10 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from tasks.architectures.argument_checks import check_count, check_kind, check_odd
+from tasks.architectures.argument_checks import check_count, check_dropout, check_kind, check_odd
+from tasks.architectures.building_blocks import GlobalAverage
 
 BLOCKS = ("plain", "residual", "separable")
-
-
-class GlobalAverage(nn.Module):
-    """Global average pooling: (batch, channels, height, width) → (batch, channels).
-
-    A plain mean, because torch exports adaptive pooling and flatten as a chain of shape operators that costs time.
-    """
-
-    def forward(self, images: Tensor) -> Tensor:
-        """The mean of each channel."""
-        return images.mean((2, 3))
 
 
 class Residual(nn.Module):
@@ -35,7 +25,13 @@ class Residual(nn.Module):
 
 
 def convnet(
-    input_shape: Sequence[int], outputs: int, width: int = 16, depth: int = 2, kernel: int = 3, block: str = "plain"
+    input_shape: Sequence[int],
+    outputs: int,
+    width: int = 16,
+    depth: int = 2,
+    kernel: int = 3,
+    block: str = "plain",
+    dropout: float = 0.0,
 ) -> nn.Sequential:
     """`depth` stages of convolutions; after each stage, the width doubles and the image's sides halve.
 
@@ -48,6 +44,7 @@ def convnet(
         block: the kind of stage. `plain`: two convolutions; `residual`: a convolution, then a residual block of two
             (He et al. 2016); `separable`: two depthwise separable convolutions (Howard et al. 2017), except that the
             network's first convolution is a plain one.
+        dropout: probability of dropping a feature in front of the last layer in training, from 0 to below 1.
 
     Raises:
         ValueError: an argument is out of its range, or the image is too small for the depth.
@@ -56,6 +53,7 @@ def convnet(
     check_count("depth", depth)
     check_odd("kernel", kernel)
     check_kind("block", block, BLOCKS)
+    check_dropout(dropout)
     least = min(input_shape[1:], default=0)
     if 0 < least < 2 ** (depth - 1):
         law = f"depth must be at most {least.bit_length()} for images of {least} pixels a side"
@@ -68,7 +66,7 @@ def convnet(
         if stage < depth - 1:
             layers.append(nn.MaxPool2d(2))
         channels = planes
-    return nn.Sequential(*layers, GlobalAverage(), nn.Linear(channels, outputs))
+    return nn.Sequential(*layers, GlobalAverage(dropout=dropout), nn.Linear(channels, outputs))
 
 
 def _stage(channels: int, planes: int, kernel: int, block: str, *, is_first: bool) -> list[nn.Module]:

@@ -7,7 +7,7 @@ from math import prod
 
 from torch import Tensor, nn
 
-from tasks.architectures.argument_checks import check_count, check_kind
+from tasks.architectures.argument_checks import check_count, check_dropout, check_kind
 
 BLOCKS = ("plain", "residual")
 
@@ -49,6 +49,7 @@ def mlp(
     check_count("width", width)
     check_count("depth", depth, least=0)
     check_kind("block", block, BLOCKS)
+    check_dropout(dropout)
     layers: list[nn.Module] = [nn.Flatten()] if len(input_shape) > 1 else []
     features = prod(input_shape)
     for place in range(depth):

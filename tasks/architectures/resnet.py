@@ -11,7 +11,8 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tasks.architectures.argument_checks import check_count, check_odd
+from tasks.architectures.argument_checks import check_count, check_dropout, check_odd
+from tasks.architectures.building_blocks import GlobalAverage
 
 
 class Block(nn.Module):
@@ -42,7 +43,7 @@ class Block(nn.Module):
 class ResNet(nn.Module):
     """Three stages of blocks at widths w, 2w and 4w, global average pooling and one linear layer."""
 
-    def __init__(self, channels: int, outputs: int, depth: int, width: int, kernel: int) -> None:
+    def __init__(self, channels: int, outputs: int, depth: int, width: int, kernel: int, dropout: float) -> None:
         super().__init__()
         blocks = (depth - 2) // 6
         self.conv1 = nn.Conv2d(channels, width, kernel, padding=kernel // 2, bias=False)
@@ -50,14 +51,14 @@ class ResNet(nn.Module):
         self.layer1 = _stage(width, width, blocks, stride=1, kernel=kernel)
         self.layer2 = _stage(width, 2 * width, blocks, stride=2, kernel=kernel)
         self.layer3 = _stage(2 * width, 4 * width, blocks, stride=2, kernel=kernel)
+        self.average = GlobalAverage(dropout=dropout)
         self.linear = nn.Linear(4 * width, outputs)
 
     def forward(self, images: Tensor) -> Tensor:
         """(batch, channels, height, width) → (batch, outputs)."""
         hidden = functional.relu(self.bn1(self.conv1(images)))
         hidden = self.layer3(self.layer2(self.layer1(hidden)))
-        # A plain mean: torch exports adaptive pooling and flatten as a chain of shape operators that costs time.
-        logits: Tensor = self.linear(hidden.mean((2, 3)))
+        logits: Tensor = self.linear(self.average(hidden))
         return logits
 
 
@@ -66,7 +67,9 @@ def _stage(channels: int, planes: int, blocks: int, stride: int, kernel: int) ->
     return nn.Sequential(first, *(Block(planes, planes, 1, kernel) for _ in range(blocks - 1)))
 
 
-def resnet(input_shape: Sequence[int], outputs: int, depth: int = 20, width: int = 16, kernel: int = 3) -> ResNet:
+def resnet(
+    input_shape: Sequence[int], outputs: int, depth: int = 20, width: int = 16, kernel: int = 3, dropout: float = 0.0
+) -> ResNet:
     """A residual network of 6n + 2 layers.
 
     Args:
@@ -75,15 +78,17 @@ def resnet(input_shape: Sequence[int], outputs: int, depth: int = 20, width: int
         depth: number of layers, 6n + 2 (20, 32, 44, 56, …).
         width: channels of the first stage, at least 1.
         kernel: side of the kernels in pixels, odd.
+        dropout: probability of dropping a feature in front of the last layer in training, from 0 to below 1.
 
     Raises:
         ValueError: an argument is out of its range, or `depth` is not 6n + 2.
     """
     check_count("width", width)
     check_odd("kernel", kernel)
+    check_dropout(dropout)
     if not isinstance(depth, int) or depth < 8 or (depth - 2) % 6:
         raise ValueError(f"depth must be 6n + 2 (8, 14, 20, …), but got {depth!r}")
-    return ResNet(input_shape[0], outputs, depth, width, kernel)
+    return ResNet(input_shape[0], outputs, depth, width, kernel, dropout)
 
 
 resnet20 = partial(resnet, depth=20)

@@ -2,7 +2,18 @@
 large data lie in the store, and records hold their digests."""
 
 from tasks.core.candidate import Candidate, Step
-from tasks.core.dataset import Column, Dataset, InputLayout, OutOfFold, Prepared, Range, Split, SplitName, TextFormat
+from tasks.core.dataset import (
+    Column,
+    Dataset,
+    InputLayout,
+    NetworkFeatures,
+    OutOfFold,
+    Prepared,
+    Range,
+    Split,
+    SplitName,
+    TextFormat,
+)
 from tasks.core.errors import InputError, Refusal, nearest_choice
 from tasks.core.goal import Goal, Limits, MetricSpec, Runtime
 from tasks.core.progress import Progress, Update, silent
@@ -38,6 +49,7 @@ __all__ = [
     "LibraryComparison",
     "Limits",
     "MetricSpec",
+    "NetworkFeatures",
     "OutOfFold",
     "Parity",
     "PeerTime",

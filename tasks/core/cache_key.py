@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tasks.core.candidate import Candidate, candidate_from
-from tasks.core.dataset import Dataset, OutOfFold, Prepared
+from tasks.core.dataset import Dataset, NetworkFeatures, OutOfFold, Prepared
 from tasks.core.scorecard import Latency, Scorecard
 from tasks.core.spec import Spec
 from tasks.core.store import Store, digest_of
@@ -52,6 +52,8 @@ def references(answer: Any) -> Iterator[str]:
         for split in answer.splits.values():
             yield from (split.inputs, split.targets, *filter(None, (split.groups, split.keys)))
         yield from filter(None, (answer.profile,))
+    elif isinstance(answer, NetworkFeatures):
+        yield from (answer.train, answer.validation, answer.body)
     elif isinstance(answer, OutOfFold):
         yield from (answer.answers, answer.targets, answer.rows)
     elif isinstance(answer, Prepared):

@@ -177,6 +177,22 @@ class Prepared:
 
 
 @dataclass(frozen=True)
+class NetworkFeatures:
+    """What the last layer of a trained network gets for the examples of a data set."""
+
+    train: str
+    """Digest of a float32 array (count, features)."""
+    validation: str
+    """Likewise."""
+    body: str
+    """Digest of the network's state dict; its last layer has no weights of meaning."""
+    layer: str
+    """Name of the last layer."""
+    minutes: float
+    """What it took to compute them."""
+
+
+@dataclass(frozen=True)
 class OutOfFold:
     """What a simple model answers for rows of a data set that it was not fitted on."""
 

@@ -52,7 +52,9 @@ class DataSpec(Spec):
     on_bad: Literal["stop", "skip"] = "stop"
     """What to do with an example that cannot be read: stop, or leave it out and list it."""
     size: int | None = Field(default=None, ge=1, le=4096)
-    """Encoded images are resized to size x size pixels. Absent: 64 x 64 if their sizes differ, else unchanged."""
+    """Encoded images are resized to size x size pixels. Absent: to `mixed_size` if sizes differ, else unchanged."""
+    mixed_size: int = Field(default=64, ge=1, le=4096, exclude_if=lambda side: side == 64)
+    """What encoded images of different sizes become without `size`. Absent: 64, or as a pretrained network expects."""
     id: str | None = None
     """The column of a table that names its examples, in predictions too; it is not an input."""
     drop: tuple[str, ...] = ()

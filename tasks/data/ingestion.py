@@ -114,6 +114,7 @@ def _request(spec: DataSpec, progress: Progress) -> Request:
         inputs=spec.inputs,
         kind=spec.kind,
         size=spec.size,
+        mixed_size=spec.mixed_size,
         id=spec.id,
         drop=spec.drop,
         names=spec.names,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core.import_path import resolve
 from tasks.models.answers import EXAMPLES, PLACE, Reading
+from tasks.models.pretrained.last_layer import replace_last_layer
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -19,6 +20,7 @@ def adapted(
     arguments: dict[str, Any],
     input_shape: list[int] | None = None,
     reading: dict[str, Any] | None = None,
+    last: dict[str, Any] | None = None,
 ) -> nn.Module:
     """The network of another factory, with its own layers and their names.
 
@@ -27,10 +29,13 @@ def adapted(
         arguments: its arguments.
         input_shape: shape of one example, from which lazy layers take theirs; None: there are none.
         reading: the fields of the `Reading` of the network's answer; None: it is taken as it is.
+        last: {name, outputs} of a linear layer that is replaced by one with so many outputs; None: none is.
     """
     network: nn.Module = resolve(factory, PLACE)(**arguments)
     if input_shape is not None:
         settle_layers(network, tuple(input_shape))
+    if last is not None:
+        replace_last_layer(network, last["name"], last["outputs"])
     if reading is not None:
         change_answer(network, Reading(**reading))
     return network

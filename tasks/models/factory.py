@@ -14,6 +14,8 @@ from tasks.core.import_path import resolve
 from tasks.models.adaptation import ADAPTED, is_lazy_network
 from tasks.models.answers import EXAMPLES, PLACE, Reading, find_reading
 from tasks.models.model_spec import NETWORKS, ModelSpec
+from tasks.models.pretrained import timm_networks
+from tasks.models.pretrained.last_layer import find_last_layer, outputs_of, replace_last_layer
 from tasks.models.probabilities import Activations, watch_activations
 
 if TYPE_CHECKING:
@@ -36,8 +38,9 @@ def architecture_of(spec: ModelSpec, prepared: Prepared) -> str:
 def complete_factory(spec: ModelSpec, prepared: Prepared) -> tuple[str, dict[str, Any]]:
     """The import path of a factory of networks that fit the data, and all its arguments.
 
-    The network is built once and run on examples of zeros. When it has lazy layers, or answers in another form than
-    (examples, outputs) in float32, the factory is `adaptation.adapted`, with the recipe's factory as an argument.
+    The network is built once and run on examples of zeros. When it has lazy layers, its last layer is replaced for a
+    transfer to other classes, or it answers in another form than (examples, outputs) in float32, the factory is
+    `adaptation.adapted`, with the recipe's factory as an argument.
 
     Raises:
         InputError: the factory does not exist, does not take one of the arguments or fails, or its network does not
@@ -46,16 +49,32 @@ def complete_factory(spec: ModelSpec, prepared: Prepared) -> tuple[str, dict[str
     factory, arguments = named_arguments(spec, prepared)
     network = build_network(factory, arguments)
     is_lazy = is_lazy_network(network)
-    answer, activations = try_network(network, prepared.input_shape)
+    answer, activations = _try_pictures(network, spec, prepared)
+    last = _last_layer(network, spec, prepared)
+    if last is not None:
+        replace_last_layer(network, **last)
+        answer, activations = try_network(network, prepared.input_shape)
     reading = find_reading(answer, prepared.dataset, spec.output, activations.maker_of)
-    if not is_lazy and reading == Reading():
+    if not is_lazy and last is None and reading == Reading():
         return factory, arguments
     adapted: dict[str, Any] = {"factory": factory, "arguments": arguments}
     if is_lazy:
         adapted["input_shape"] = list(prepared.input_shape)
     if reading != Reading():
         adapted["reading"] = dataclasses.asdict(reading)
+    if last is not None:
+        adapted["last"] = last
     return ADAPTED, adapted
+
+
+def _last_layer(network: nn.Module, spec: ModelSpec, prepared: Prepared) -> dict[str, Any] | None:
+    """{name, outputs} of the layer that a transfer replaces; None where there is no transfer, or it fits the data."""
+    if not spec.renews_last_layer:
+        return None
+    name, outputs = find_last_layer(network, prepared.input_shape, spec.output), prepared.dataset.outputs
+    layer = network.get_submodule(name)
+    is_fit = outputs_of(layer) == outputs and layer.bias is not None
+    return None if is_fit else {"name": name, "outputs": outputs}
 
 
 def named_arguments(spec: ModelSpec, prepared: Prepared) -> tuple[str, dict[str, Any]]:
@@ -68,6 +87,8 @@ def named_arguments(spec: ModelSpec, prepared: Prepared) -> tuple[str, dict[str,
         InputError: the factory does not exist, or does not take one of the arguments.
     """
     factory = architecture_of(spec, prepared)
+    if spec.is_timm:
+        return timm_networks.MAKE, _timm_arguments(factory, spec.arguments, prepared)
     parameters = inspect.signature(resolve(factory, PLACE)).parameters
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     for name in spec.arguments:
@@ -82,6 +103,13 @@ def named_arguments(spec: ModelSpec, prepared: Prepared) -> tuple[str, dict[str,
         known["categories"] = [list(each) for each in prepared.categories]
     filled = {name: value for name, value in known.items() if name in parameters}
     return factory, {**filled, **spec.arguments}
+
+
+def _timm_arguments(factory: str, given: dict[str, Any], prepared: Prepared) -> dict[str, Any]:
+    """The arguments of `timm_networks.make_timm`: channels and outputs of the data, and the recipe's own."""
+    known = {"num_classes": prepared.dataset.outputs, "in_chans": prepared.input_shape[0], **given}
+    known.pop(timm_networks.PRETRAINED, None)
+    return {"name": timm_networks.check_name(factory), **known}
 
 
 @contextmanager
@@ -140,6 +168,18 @@ def try_network(network: nn.Module, shape: tuple[int, ...]) -> tuple[Any, Activa
     except Exception as error:  # the user's network may fail in any way; the cause is in the message
         law = f"does not accept examples of shape {tuple(shape)} ({_first_line(error)})"
         raise InputError(law, path=PLACE, nearest=_way_out(error, network)) from error
+
+
+def _try_pictures(network: nn.Module, spec: ModelSpec, prepared: Prepared) -> tuple[Any, Activations]:
+    """As `try_network`; a trained network that does not accept pictures is told the size that its weights expect."""
+    try:
+        return try_network(network, prepared.input_shape)
+    except InputError as error:
+        if error.nearest is None and prepared.dataset.kind == "images" and (spec.brings_weights or spec.transfer):
+            error.nearest = "data.size, the side of the pictures that its weights were trained on"
+            if spec.is_timm:
+                error.nearest = f"data.size: {timm_networks.expected_pictures(str(spec.factory)).side}"
+        raise
 
 
 def required_inputs(network: nn.Module) -> list[str]:

@@ -26,6 +26,7 @@ def check_features(features: float | int | None) -> float | int | None:
 
 Features = Annotated[float | int | None, AfterValidator(check_features)]
 """How many raw columns a simple model keeps: a share, or a count."""
+Transfer = Literal["as_is", "features", "fine_tune", "scratch", "auto"]
 Own = Literal["own"]
 """The family of an estimator that `model.factory` gives."""
 
@@ -124,6 +125,11 @@ class ModelSpec(Spec):
     key: str | None = Field(default=None, min_length=1)
     """Dotted path of the state dict in the file of weights, as in `state_dict_ema`. Absent: that which fits the network
     best; among equals, the one that is no average."""
+    transfer: Transfer | None = Field(default=None, exclude_if=lambda transfer: transfer is None)
+    """What is done with a network that others trained. `as_is`: nothing, its classes are the data's. `features`: its
+    last layer is fitted anew, on what the layers before it say. `fine_tune`: then all layers are trained, the last
+    ones first and fastest. `scratch`: its weights are left out. `auto`: the best on validation. Absent: `as_is` where
+    weights are named."""
     output: int | str | None = Field(default=None, exclude_if=lambda output: output is None)
     """Which output of a model that answers with several: its key in a dictionary, its attribute, its name in an ONNX
     file, or its index. Absent: the only one that fits the data; of an ONNX file the first, if it fits."""
@@ -133,10 +139,15 @@ class ModelSpec(Spec):
 
     @model_validator(mode="after")
     def _one_model(self) -> ModelSpec:
-        _leave_out(self, ("factory", "arguments", "weights", "key"), "file", "which holds the network and its weights")
+        _leave_out(
+            self,
+            ("factory", "arguments", "weights", "key", "transfer"),
+            "file",
+            "which holds the network and its weights",
+        )
         factory = () if self.family == "own" else ("factory",)
-        _leave_out(self, (*factory, "weights", "key", "file", "output"), "family", f"which is {self._what}")
-        others = ("family", "factory", "arguments", "weights", "key", "file", "output")
+        _leave_out(self, (*factory, "weights", "key", "file", "output", "transfer"), "family", f"which is {self._what}")
+        others = ("family", "factory", "arguments", "weights", "key", "file", "output", "transfer")
         _leave_out(self, others, "ensemble", "whose members are simple models")
         if self.ensemble is not None:
             check_combination(self.ensemble, self.quantile, self.monotone, "ensemble.")
@@ -198,7 +209,29 @@ class ModelSpec(Spec):
     @property
     def is_trained(self) -> bool:
         """Whether no network is trained or searched: it is trained already, or the model is a simple one."""
-        return self.weights is not None or self.form == "onnx"
+        if self.form == "onnx" or self.transfer == "as_is":
+            return True
+        return self.transfer is None and self.brings_weights
+
+    @property
+    def brings_weights(self) -> bool:
+        """Whether the recipe names trained weights: a file, or those of timm."""
+        return self.weights is not None or (self.is_timm and self.arguments.get("pretrained") is True)
+
+    @property
+    def is_timm(self) -> bool:
+        """Whether the network is one of timm's: the factory is `timm:NAME`."""
+        return self.factory is not None and self.factory.startswith("timm:")
+
+    @property
+    def renews_last_layer(self) -> bool:
+        """Whether the last layer is replaced where its outputs are not those of the data."""
+        return self.transfer not in (None, "as_is")
+
+    @property
+    def is_transferred(self) -> bool:
+        """Whether the network begins with trained weights and learns from the data."""
+        return self.renews_last_layer and self.transfer != "scratch"
 
 
 def _leave_out(spec: ModelSpec, names: tuple[str, ...], beside: str, which: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.core import Candidate, Step, Store
 from tasks.models.checkpoint_files import read_checkpoint
 from tasks.models.checkpoint_forms import find_state
-from tasks.models.state_fit import Target, check_fit, check_values
+from tasks.models.state_fit import Target, check_fit, check_values, compare
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,7 +28,7 @@ def load_weights(model: nn.Module, path: Path, key: str | None = None) -> None:
     fit_weights(model, read_checkpoint(path), path, key)
 
 
-def fit_weights(model: nn.Module, content: Any, path: Path, key: str | None = None) -> None:
+def fit_weights(model: nn.Module, content: Any, path: Path, key: str | None = None, without: str | None = None) -> None:
     """Loads what a file of weights holds into `model`, in place; on an error, nothing is loaded.
 
     The state dict may lie in dictionaries, and its names may have a prefix (`checkpoint_forms`); masks and norms that
@@ -39,6 +39,7 @@ def fit_weights(model: nn.Module, content: Any, path: Path, key: str | None = No
         content: what `read_checkpoint` found in the file.
         path: the file, for messages.
         key: dotted path of the state dict in the file; None: that which fits the network best.
+        without: a layer that keeps its weights; in the file they may have another shape, or be missing.
 
     Raises:
         InputError: the file holds no state dict, or several that fit equally; the tensors do not fit the network; or
@@ -46,10 +47,13 @@ def fit_weights(model: nn.Module, content: Any, path: Path, key: str | None = No
     """
     place = {"file": str(path), "path": "model.weights"}
     target = Target.of(model)
+    kept = () if without is None else (f"{without}.weight", f"{without}.bias")
+    target = Target({name: value for name, value in target.own.items() if name not in kept}, target.transposed)
     found = find_state(content, target, key, str(path))
-    check_fit(found.fit, found.state, target, place)
-    check_values(found.state, target, place)
-    model.load_state_dict(found.state)
+    state = {name: value for name, value in found.state.items() if name not in kept}
+    check_fit(compare(state, target), state, target, place)
+    check_values(state, target, place)
+    model.load_state_dict(state, strict=without is None)
 
 
 def save_network(model: nn.Module, store: Store) -> str:

@@ -25,6 +25,7 @@ from tasks.training.simple.ensemble_fit import fit_ensemble
 from tasks.training.simple.fit_table import fit_table
 from tasks.training.simple.out_of_fold import predict_out_of_fold
 from tasks.training.simple.student_fit import fit_student
+from tasks.training.transfer.transfer_steps import extract_features, fine_tune, fit_last_layer
 
 # The task names are part of the cache keys, and Prefect's UI shows them.
 STEPS: Mapping[object, Task[..., Any]] = {
@@ -38,6 +39,9 @@ STEPS: Mapping[object, Task[..., Any]] = {
     fit_student: cached_task(fit_student, "fit_student", "train"),
     predict_out_of_fold: cached_task(predict_out_of_fold, "predict_out_of_fold", "train"),
     load_pretrained: cached_task(load_pretrained, "adopt", "train"),
+    extract_features: cached_task(extract_features, "extract_features", "train"),
+    fit_last_layer: cached_task(fit_last_layer, "fit_last_layer", "train"),
+    fine_tune: cached_task(fine_tune, "fine_tune", "train"),
     import_onnx: cached_task(import_onnx, "bring", "train"),
     compress: cached_task(compress, "compress", "compress"),
     recover: cached_task(recover, "recover", "train"),

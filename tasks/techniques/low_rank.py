@@ -30,9 +30,9 @@ class FactorizableLayer(NamedTuple):
 class LowRank(Technique):
     """Replaces layers by two or three thin factors that keep most of the energy of their weights.
 
-    Linear layers and 1x1 convolutions become two (truncated SVD), larger convolutions three (Tucker-2). Papers:
-    Denton et al. 2014 "Exploiting Linear Structure within Convolutional Networks"; Kim et al. 2016 "Compression of
-    Deep Convolutional Neural Networks for Fast and Low Power Mobile Applications".
+    Linear layers and convolutions of kernel 1 become two (truncated SVD), larger convolutions in 1-D and 2-D three
+    (Tucker-2). Papers: Denton et al. 2014 "Exploiting Linear Structure within Convolutional Networks"; Kim et al. 2016
+    "Compression of Deep Convolutional Neural Networks for Fast and Low Power Mobile Applications".
 
     Usually needs `recover` afterwards. Leaves alone layers whose factors would not save enough, convolutions in
     groups, layers that share weights, and the insides of torch's composite layers. Refuses when no layer can be
@@ -41,7 +41,7 @@ class LowRank(Technique):
     Card: docs/techniques/low_rank.md.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     form: ClassVar[Literal["torch", "onnx"]] = "torch"
     lowers: ClassVar[tuple[Lowers, ...]] = ("macs", "bytes")
     searched: ClassVar[Searched | None] = {"energy": {"uniform": (0.5, 0.95)}}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
-from tasks.core import Candidate, Context, Prepared, Step, Store, digest_file
+from tasks.core import Candidate, Context, Prepared, Step, Store, Update
 from tasks.models import weight_files
 from tasks.models.factory import build_network, complete_factory
 from tasks.models.model_spec import ModelSpec
+from tasks.models.pretrained.trained_weights import weights_loader
 from tasks.training import train
 from tasks.training.reloading import store_network
 from tasks.training.train_spec import TrainSpec
@@ -48,6 +48,8 @@ def fit(model: ModelSpec, spec: TrainSpec, inputs: TrainingInputs, context: Cont
         checkpoint=context.checkpoint,
         on_epoch=train.report_epochs(context.progress, spec.epochs, inputs.metric),
     )
+    if found := result.rate_range:
+        context.progress(Update(spec.epochs, spec.epochs, f"learning rate {found.chosen:g} by a range test"))
     content, parity = store_network(network, build_network(*made), prepared, store)
     step = Step("train", 1, knobs, None, store.put_json({**dataclasses.asdict(result), "parity": parity}), None)
     return weight_files.begin_candidate("baseline", *made, step, content)
@@ -58,24 +60,17 @@ def load_pretrained(prepared: Prepared, model: ModelSpec, stamp: str, store: Sto
 
     Args:
         prepared: the data with their preprocessing.
-        model: the network's factory and arguments, and the file of weights (`weights` must not be None).
-        stamp: digest of that file (`weights_stamp`), so that a cached result is valid for this content alone.
+        model: the network's factory and arguments, and its weights.
+        stamp: what decides the weights (`trained_weights.weights_stamp`), so that a cached result is valid for these.
         store: gets the weights.
 
     Raises:
         InputError: the weights do not match the model, the model does not match the data, or it answers otherwise once
             it is loaded from the store.
     """
-    assert model.weights is not None
     made = complete_factory(model, prepared)
     network = build_network(*made)
-    weight_files.load_weights(network, Path(model.weights), model.key)
+    weights_loader(model, prepared)(network)
     content, parity = store_network(network, build_network(*made), prepared, store)
     step = Step("load", 1, {"weights": stamp}, None, store.put_json({"parity": parity}), None)
     return weight_files.begin_candidate("baseline", *made, step, content)
-
-
-def weights_stamp(model: ModelSpec) -> str:
-    """SHA-256 (hexadecimal) of the file of a model's weights; `model.weights` must not be None."""
-    assert model.weights is not None
-    return digest_file(Path(model.weights))

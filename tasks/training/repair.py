@@ -111,9 +111,8 @@ def recalibrate(model: nn.Module, data: TrainingData, batch_size: int, seed: int
     with loops.seeded(seed, 0, data.inputs.device) as generator:
         batches = loops.shuffled_batches(len(data.inputs), batch_size, generator)
         whole = [indices for indices in batches if len(indices) == len(batches[0])][:STATISTICS]
-        seen = (data.inputs[indices] for indices in whole)
-        augmented = (data.augment(batch, generator) if data.augment else batch for batch in seen)
-        loops.recalibrate_batch_norm(model, (data.transform(batch) for batch in augmented))
+        examples = loops.BatchSource(data.inputs, data.targets, data.transform, data.augment, generator)
+        loops.recalibrate_batch_norm(model, (examples.batch(indices)[0] for indices in whole))
     return f"{len(norms)} batch norms on {len(whole)} batches"
 
 

@@ -7,17 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.core import MetricSpec, Progress, Update
+from tasks.core import MetricSpec, Progress, Refusal, Update
 from tasks.evaluation.metric_choice import metric_of
 from tasks.kernels.training.learning_curve import Epoch, minutes_of
 from tasks.training.train_spec import TrainSpec
-from tasks.training.trainer import Trainer, identity_of
-from tasks.training.training_data import Stopped, TrainingData, TrainingResult
+from tasks.training.trainer import REMEDIES, Trainer, identity_of
+from tasks.training.training_data import Stopped, TrainingData, TrainingResult, draw_batches, epoch_examples
 
 if TYPE_CHECKING:
     from torch import nn
 
     from tasks.kernels.training.loops import Objective
+    from tasks.kernels.training.rate_range import RateRange
 
 OnEpoch = Callable[[Epoch], bool | None]
 """Called after every epoch; when it returns True, the training stops."""
@@ -42,7 +43,7 @@ def train(
     Args:
         model: the network, on the device of `data`.
         data: the tensors and the metric.
-        spec: the training.
+        spec: the training; with the learning rate `auto`, a range test comes first and is part of the result.
         objective: the function that is minimized; by default cross-entropy for integer targets, otherwise mean squared
             error, or for `quantile_loss` that loss.
         checkpoint: a file that is rewritten after every epoch. When it exists and belongs to this training, the
@@ -59,8 +60,10 @@ def train(
 
     Raises:
         Refusal: the loss is not finite in the first epoch (in a later one, the training ends with the best epoch before
-            it), nothing can be trained, or the metric is not defined on the validation split.
+            it), no learning rate lowers it in a range test, nothing can be trained, a name in `class_weights` is no
+            class, or the metric is not defined on the validation split.
     """
+    spec, tested = settle_rate(model, data, spec, objective)
     trainer = Trainer(model, data, spec, objective)
     identity = identity_of(trainer, keep_start) if checkpoint else ""
     note = trainer.resume(checkpoint, identity) if checkpoint else ""
@@ -80,7 +83,37 @@ def train(
             trainer.save(checkpoint, identity)
         stopped = "told to stop" if on_epoch and on_epoch(epoch) else trainer.verdict()
     best = trainer.finish()
-    return TrainingResult(trainer.curve, best.number, stopped, minutes_of(trainer.curve), note)
+    minutes = minutes_of(trainer.curve)
+    return TrainingResult(trainer.curve, best.number, stopped, minutes, trainer.divergence, tested, note)
+
+
+def settle_rate(
+    model: nn.Module, data: TrainingData, spec: TrainSpec, objective: Objective | None
+) -> tuple[TrainSpec, RateRange | None]:
+    """The spec with the learning rate that a range test chooses, and the test; the spec itself where it has a rate.
+
+    The model has its own weights again afterwards. The test depends on weights, data and spec alone, so a training
+    that is resumed makes it once more and gets the same rate.
+
+    Raises:
+        Refusal: no rate lowers the loss.
+    """
+    from tasks.kernels.training import loops, rate_range
+
+    if spec.learning_rate != "auto":
+        return spec, None
+    own = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    trial = spec.model_copy(update={"learning_rate": rate_range.LOWEST, "accumulate": 1})
+    trainer = Trainer(model, data, trial, objective)
+    with loops.seeded(spec.seed, 0, data.inputs.device) as generator:
+        batches = draw_batches(data, trial, generator)
+        examples = epoch_examples(model, data, trial, 0, generator)
+        found = rate_range.sweep_rates(model, examples, batches, trainer.optimizer, trainer.objective)
+    trainer.optimizer.zero_grad(set_to_none=True)
+    model.load_state_dict(own)
+    if found is None:
+        raise Refusal(f"no learning rate from {rate_range.LOWEST:g} lowers the loss in a range test: {REMEDIES}")
+    return spec.model_copy(update={"learning_rate": found.chosen}), found
 
 
 def report_epochs(progress: Progress, epochs: int, spec: MetricSpec) -> OnEpoch:

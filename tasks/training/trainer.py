@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks.core import Refusal, digest_of, write_atomically
 from tasks.evaluation.metric_choice import metric_of
 from tasks.kernels.training.learning_curve import Curve, Epoch, best_epoch, epochs_without_improvement, minutes_of
+from tasks.training.training_data import class_weights, draw_batches, epoch_examples
 from tasks.training.validation import validate
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from tasks.kernels.training.loops import Objective
+    from tasks.kernels.training.layer_groups import LayerGroups
+    from tasks.kernels.training.loops import LossNotFinite, Objective
     from tasks.training.train_spec import TrainSpec
     from tasks.training.training_data import Stopped, TrainingData
+
+REMEDIES = "lower train.learning_rate, set train.clip_norm (1 is usual), or look for NaN in the inputs"
 
 
 class Trainer:
@@ -29,19 +34,31 @@ class Trainer:
     """
 
     def __init__(self, model: nn.Module, data: TrainingData, spec: TrainSpec, objective: Objective | None) -> None:
-        from tasks.kernels.training import loops, losses
+        from tasks.kernels.training import layer_groups, loops, losses, optimizers
+        from tasks.kernels.training.weight_average import WeightAverage
 
         if not any(parameter.requires_grad for parameter in model.parameters()):
             raise Refusal(f"{type(model).__name__} has no parameter that can be trained")
         self.model, self.data, self.spec = model, data, spec
         self.lower_is_better = metric_of(data.metric).lower_is_better
-        self.objective = objective or losses.supervised(spec.label_smoothing, data.quantile)
-        self.optimizer = loops.make_optimizer(
-            spec.optimizer, model, spec.learning_rate, momentum=spec.momentum, weight_decay=spec.weight_decay
+        self.objective = objective or losses.supervised(spec.label_smoothing, data.quantile, class_weights(data, spec))
+        self.optimizer = optimizers.make_optimizer(
+            spec.optimizer,
+            model,
+            spec.peak,
+            momentum=spec.momentum,
+            weight_decay=spec.weight_decay,
+            nesterov=spec.nesterov,
+            decays_all=spec.decay == "all",
         )
+        self.layers = layer_groups_of(model, data, spec)
+        if self.layers:
+            layer_groups.split_groups(self.optimizer, self.layers.scales())
         self.curve: Curve = ()
         self.best: dict[str, Tensor] = {}
+        self.divergence = ""
         loops.set_memory_layout(model, channels_last=True)
+        self.average = WeightAverage(model, spec.ema) if spec.ema else None
 
     def verdict(self) -> Stopped | None:
         """Why the training ends after the last epoch; None when it continues. Depends on the curve and spec alone."""
@@ -64,24 +81,31 @@ class Trainer:
         """
         import torch
 
-        from tasks.kernels.training import loops
+        from tasks.kernels.training import loops, optimizers
+        from tasks.kernels.training.step_rules import StepRules
 
         number, start = self.curve[-1].number + 1 if self.curve else 1, time.monotonic()
         data, spec = self.data, self.spec.at(number)
-        loops.set_hyperparameters(self.optimizer, momentum=spec.momentum, weight_decay=spec.weight_decay)
-        with loops.seeded(spec.seed, number, data.inputs.device) as generator:
-            batches = loops.shuffled_batches(len(data.inputs), spec.batch_size, generator)
-            examples = loops.BatchSource(data.inputs, data.targets, data.transform, data.augment, generator)
-            loss = loops.train_epoch(
-                self.model,
-                examples,
-                batches,
-                self.optimizer,
-                objective=self.objective,
-                rate=lambda step: self._rate(spec.learning_rate, number - 1 + step / len(batches), start),
-                precision=getattr(torch, spec.precision),
-                deadline=start + self._seconds_left(),
-            )
+        optimizers.set_hyperparameters(self.optimizer, momentum=spec.momentum, weight_decay=spec.weight_decay)
+        frozen = self.layers.frozen(number) if self.layers else contextlib.nullcontext()
+        with loops.seeded(spec.seed, number, data.inputs.device) as generator, frozen:
+            batches = draw_batches(data, spec, generator)
+            try:
+                loss = loops.train_epoch(
+                    self.model,
+                    epoch_examples(self.model, data, spec, number, generator),
+                    batches,
+                    self.optimizer,
+                    objective=self.objective,
+                    rate=lambda batch: self._rate(spec.peak, number - 1 + batch / len(batches), start),
+                    rules=StepRules(
+                        getattr(torch, spec.precision), spec.accumulate, spec.clip_norm, spec.l1, self.average
+                    ),
+                    deadline=start + self._seconds_left(),
+                )
+            except loops.LossNotFinite as answer:
+                self.divergence = describe_divergence(number, len(batches), answer)
+                return None
         return self.validate(number, loss, start)
 
     def _seconds_left(self) -> float:
@@ -95,13 +119,15 @@ class Trainer:
             epochs: number of epochs so far, with the fraction of the running one.
             start: when the running epoch began (`time.monotonic` seconds).
         """
-        from tasks.kernels.training import loops
+        from tasks.kernels.training.rate_schedules import RateSchedule
 
-        progress = epochs / self.spec.epochs
-        if self.spec.minutes is not None:
+        spec = self.spec
+        progress = epochs / spec.epochs
+        if spec.minutes is not None:
             clock = minutes_of(self.curve) + (time.monotonic() - start) / 60
-            progress = max(progress, min(1.0, clock / self.spec.minutes))
-        return loops.learning_rate(self.spec.schedule, peak, progress)
+            progress = max(progress, min(1.0, clock / spec.minutes))
+        every = spec.step_epochs / spec.epochs if spec.step_epochs else 1 / 3
+        return RateSchedule(spec.schedule, spec.warm_up / spec.epochs, every, spec.step_factor).at(peak, progress)
 
     def validate(self, number: int, train_loss: float | None, start: float) -> Epoch | None:
         """Validates the model, adds the epoch to the curve, and keeps its weights when it is the best so far.
@@ -113,16 +139,18 @@ class Trainer:
             train_loss: the epoch's mean training loss; None for the starting weights.
             start: when the epoch began (`time.monotonic` seconds).
         """
-        if train_loss is not None and not math.isfinite(train_loss):
-            return None
-        found = validate(self.model, self.data)
-        if found is None:
-            return None
-        rate = self.optimizer.param_groups[0]["lr"]
-        epoch = Epoch(number, train_loss, found.loss, found.score, rate, time.monotonic() - start)
-        self.curve = (*self.curve, epoch)
-        if best_epoch(self.curve, self.lower_is_better) is epoch:
-            self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        with self.average.applied(self.model) if self.average else contextlib.nullcontext():
+            found = validate(self.model, self.data)
+            if found is None:
+                place = f"after epoch {number} at learning rate {self.spec.at(number).peak:.3g}"
+                self.divergence = f"the validation loss is not finite {place}: {REMEDIES}"
+                return None
+            group = self.optimizer.param_groups[0]
+            rate = group["lr"] / group.get("rate_scale", 1.0)
+            epoch = Epoch(number, train_loss, found.loss, found.score, rate, time.monotonic() - start)
+            self.curve = (*self.curve, epoch)
+            if best_epoch(self.curve, self.lower_is_better) is epoch:
+                self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         return epoch
 
     def finish(self) -> Epoch:
@@ -134,10 +162,7 @@ class Trainer:
         from tasks.kernels.training import loops
 
         if not self.curve:
-            raise Refusal(
-                f"the loss of {type(self.model).__name__} is not finite in the first epoch at learning rate "
-                f"{self.spec.learning_rate:g}: lower the learning rate, or look for NaN in the inputs"
-            )
+            raise Refusal(f"{type(self.model).__name__} cannot be trained so: {self.divergence}")
         self.optimizer.zero_grad(set_to_none=True)
         self.model.load_state_dict(self.best)
         self.model.eval()
@@ -148,12 +173,14 @@ class Trainer:
         """Writes the checkpoint atomically; `identity` is that of `identity_of`."""
         from tasks.kernels.training import checkpoints
 
-        content = {
+        content: dict[str, Any] = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "best": self.best,
             "curve": [dataclasses.asdict(epoch) for epoch in self.curve],
         }
+        if self.average:
+            content["average"] = {"state": self.average.state, "steps": self.average.steps}
         write_atomically(path, checkpoints.pack_checkpoint(identity, content))
 
     def resume(self, path: Path, identity: str) -> str:
@@ -172,9 +199,26 @@ class Trainer:
             return f"training began anew: the checkpoint {path} {answer}"
         self.model.load_state_dict(content["model"])
         self.optimizer.load_state_dict(content["optimizer"])
+        if self.average:
+            self.average.state, self.average.steps = content["average"]["state"], content["average"]["steps"]
         self.best = content["best"]
         self.curve = tuple(Epoch(**epoch) for epoch in content["curve"])
         return ""
+
+
+def describe_divergence(epoch: int, batches: int, answer: LossNotFinite) -> str:
+    """Where the training loss was not finite, and what to try."""
+    place = f"epoch {epoch}, batch {answer.batch} of {batches}, at learning rate {answer.rate:.3g}"
+    return f"the loss is not finite in {place}: {REMEDIES}"
+
+
+def layer_groups_of(model: nn.Module, data: TrainingData, spec: TrainSpec) -> LayerGroups | None:
+    """The layers in groups that learn at different rates or from different epochs on; None where all learn alike."""
+    from tasks.kernels.training import layer_groups
+
+    if spec.layer_decay == 1 and not spec.unfreeze:
+        return None
+    return layer_groups.find_groups(model, data.transform(data.inputs[:2].clone()), spec.layer_decay, spec.unfreeze)
 
 
 def identity_of(trainer: Trainer, keep_start: bool, spec: TrainSpec | None = None) -> str:

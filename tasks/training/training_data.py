@@ -7,16 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from tasks.core import Context, MetricSpec, Prepared
+from tasks.core import Context, MetricSpec, Prepared, Refusal
 from tasks.data import augmentation, preprocessing
 from tasks.data.augmentation import AugmentStep
 from tasks.kernels.training.learning_curve import Curve
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import Tensor
+    from torch import Generator, Tensor, nn
 
-    from tasks.kernels.training.loops import Augment, Transform
+    from tasks.kernels.training.loops import Augment, BatchSource, Transform
+    from tasks.kernels.training.rate_range import RateRange
+    from tasks.training.train_spec import TrainSpec
 
 Stopped = Literal["epochs", "early stopping", "minutes", "diverged", "told to stop"]
 
@@ -27,7 +29,7 @@ class TrainingInputs:
 
     prepared: Prepared
     augment: tuple[AugmentStep, ...] = ()
-    """Random changes of the training images, in order."""
+    """Random changes of the training examples, in order."""
     metric: MetricSpec = field(default_factory=MetricSpec)
     """The metric on the validation split, which decides the best epoch."""
 
@@ -47,10 +49,13 @@ class TrainingData:
     transform: Transform
     """Compact batch → float32 input of the network, of the same shape: for example normalization."""
     augment: Augment | None = None
-    """(compact batch, random generator) → compact batch; applied to training examples only."""
+    """(compact batch, what is drawn for it) → compact batch; applied to training examples only."""
     metric: MetricSpec = field(default_factory=MetricSpec)
     target: Mapping[str, Any] = field(default_factory=lambda: {"mean": 0.0, "std": 1.0})
     """What turns numbers back into the data's unit, in which the metric is computed: `target_map.target_record`."""
+
+    classes: tuple[str, ...] = ()
+    """Names of the classes in the order of their indices; empty where no training needs them, and for numbers."""
 
     @property
     def quantile(self) -> float | None:
@@ -69,8 +74,57 @@ class TrainingResult:
     """Why the training ended."""
     minutes: float
     """Minutes of training and validation, including those before an interruption."""
+    divergence: str = ""
+    """Where the loss was no longer finite, and what to try; empty when it always was."""
+    rate_range: RateRange | None = None
+    """The range test that chose the learning rate, if there was one."""
     note: str = ""
     """Why an existing checkpoint could not be used; otherwise empty."""
+
+
+def class_weights(data: TrainingData, spec: TrainSpec) -> Tensor | None:
+    """The weight of each class in the loss, (classes,) on the data's device; None without `class_weights`.
+
+    Raises:
+        Refusal: a name in them is not a class of the data.
+    """
+    import torch
+
+    given, count = spec.class_weights, len(data.classes)
+    if given is None:
+        return None
+    if given == "balanced":
+        counts = torch.bincount(data.targets, minlength=count)
+        present = int((counts > 0).sum())
+        return torch.where(counts > 0, len(data.targets) / (present * counts.clamp(min=1)), 0.0).float()
+    if unknown := next((name for name in given if name not in data.classes), None):
+        raise Refusal(f"train.class_weights names {unknown!r}, which is no class of the data")
+    return torch.tensor([given.get(name, 1.0) for name in data.classes], device=data.targets.device)
+
+
+def draw_batches(data: TrainingData, spec: TrainSpec, generator: Generator) -> list[Tensor]:
+    """The indices of an epoch's examples, in batches, as `spec.sampling` says."""
+    from tasks.kernels.training import loops
+
+    if spec.sampling == "balanced":
+        return loops.balanced_batches(data.targets, spec.batch_size, generator)
+    return loops.shuffled_batches(len(data.targets), spec.batch_size, generator)
+
+
+def epoch_examples(
+    model: nn.Module, data: TrainingData, spec: TrainSpec, number: int, generator: Generator
+) -> BatchSource:
+    """The training examples of an epoch, augmented by `generator`, and mixed by draws of the epoch's own number."""
+    import numpy as np
+
+    from tasks.kernels.training import loops
+    from tasks.kernels.training.mixing import Mixing
+
+    mix = None
+    if spec.mixup or spec.cutmix:
+        classes = loops.predict_all(model, data.inputs[:1], data.transform).shape[1]
+        mix = Mixing(spec.mixup, spec.cutmix, classes, np.random.default_rng((spec.seed, number)))
+    return loops.BatchSource(data.inputs, data.targets, data.transform, data.augment, generator, epoch=number, mix=mix)
 
 
 def load_training_data(inputs: TrainingInputs, context: Context) -> TrainingData:
@@ -103,7 +157,10 @@ def to_tensors(
         validation_inputs=on_device["validation_inputs"],
         validation_targets=on_device["validation_targets"],
         transform=preprocessing.to_network(fitted, device),
-        augment=augmentation.compose(inputs.augment) if inputs.augment else None,
+        augment=augmentation.compose(inputs.augment, augmentation.span_of(arrays["train_inputs"]))
+        if inputs.augment
+        else None,
         metric=inputs.metric,
         target=fitted.get("target", {"mean": 0.0, "std": 1.0}),
+        classes=inputs.prepared.dataset.classes,
     )

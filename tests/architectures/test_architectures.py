@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import contract
 import numpy as np
 import pytest
 import torch
+from support import architectures as networks_in_the_box
+from support.contract_table import ARCHITECTURE_KNOBS, refusal
+from support.source_tree import ROOT
 from torch import nn
 
 from tasks import architectures
@@ -16,7 +21,7 @@ from tasks.architectures import convnet, embedding_mlp, mlp, resnet, resnet20, r
 from tasks.kernels.lowrank import factorization
 from tasks.kernels.onnx import description, sessions, torch_export
 from tasks.kernels.pruning import dependency_groups
-from tasks.techniques import Blocks, Channels, LowRank, QuantizeAware, Technique, Weights
+from tasks.techniques import TAGS, Blocks, Channels, LowRank, QuantizeAware, Technique, Weights
 
 IMAGE = (3, 8, 8)
 CASES: list[tuple[Callable[..., nn.Module], tuple[int, ...], dict[str, Any]]] = [
@@ -38,6 +43,16 @@ CASES: list[tuple[Callable[..., nn.Module], tuple[int, ...], dict[str, Any]]] = 
     (embedding_mlp, (12,), {"width": 32, "depth": 2, "categories": [(3, 4)]}),
 ]
 TORCH = (Channels(multiple=4), LowRank(ranks="energy", energy=0.5), QuantizeAware(), Weights(), Blocks(share=0.5))
+
+TEXT = (ROOT / "docs/architectures.md").read_text(encoding="utf-8")
+COLUMNS = next(line for line in TEXT.splitlines() if line.startswith("| network |")).split(" | ")[1:]
+CELLS = {
+    name: line.split("|")[2:-1]
+    for name in networks_in_the_box.NETWORKS
+    for line in TEXT.splitlines()
+    if f"| {name} |" in line
+}
+SENTENCES = dict(re.findall(r"^(\d+)\. (\w+: .*)$", TEXT, flags=re.MULTILINE))
 
 
 def build(factory: Callable[..., nn.Module], shape: tuple[int, ...], knobs: dict[str, Any]) -> nn.Module:
@@ -185,6 +200,9 @@ def test_a_shortcut_carries_what_its_layers_do_not_change() -> None:
         (mlp, (4,), {"depth": -1}, "depth must be a whole number of at least 0, but got -1"),
         (mlp, (4,), {"block": "separable"}, "block must be one of plain, residual, but got 'separable'"),
         (resnet, (3, 8, 8), {"kernel": True}, "kernel must be a whole number of at least 1, but got True"),
+        (mlp, (4,), {"dropout": 1.0}, "dropout must be a number from 0 to below 1, but got 1.0"),
+        (convnet, (3, 8, 8), {"dropout": True}, "dropout must be a number from 0 to below 1, but got True"),
+        (resnet, (3, 8, 8), {"dropout": -1}, "dropout must be a number from 0 to below 1, but got -1"),
         (resnet, (3, 8, 8), {"width": 0}, "width must be a whole number of at least 1, but got 0"),
     ],
 )
@@ -195,6 +213,18 @@ def test_a_knob_out_of_its_range_is_named(
         factory(input_shape=list(shape), outputs=5, **knobs)
 
 
+@pytest.mark.parametrize(
+    "name", ["convnet", "resnet", "imagenet_resnet", "convnet1d", "vgg", "alexnet", "mobilenet_v2"]
+)
+def test_dropout_changes_no_names_and_acts_in_training_alone(name: str) -> None:
+    factory, shape, knobs = networks_in_the_box.ARCHITECTURES[name if name != "imagenet_resnet" else f"{name}, basic"]
+    make = partial(getattr(architectures, factory), input_shape=list(shape), outputs=5, **knobs)
+    without, model, examples = make(dropout=0), make(dropout=0.5), torch.randn(8, *shape)
+    model.load_state_dict(without.state_dict())
+    assert torch.equal(model.eval()(examples), without.eval()(examples))
+    assert not torch.equal(model.train()(examples), model(examples))
+
+
 @pytest.mark.parametrize("depth", [2, 7, 21])
 def test_resnet_depths_are_6n_plus_2(depth: int) -> None:
     with pytest.raises(ValueError, match=r"depth must be 6n \+ 2"):
@@ -203,6 +233,32 @@ def test_resnet_depths_are_6n_plus_2(depth: int) -> None:
 
 def test_the_index_names_every_network() -> None:
     assert set(architectures.__all__) == {
-        "convnet", "mlp", "resnet", "resnet20", "resnet32", "resnet44", "resnet56",
+        "alexnet", "convnet", "convnet1d", "embedding_mlp", "imagenet_resnet", "mlp", "mobilenet_v2", "resnet",
+        "resnet18", "resnet20", "resnet32", "resnet34", "resnet44", "resnet50", "resnet56", "transformer", "vgg",
     }  # fmt: skip
     assert all(callable(getattr(architectures, name)) for name in architectures.__all__)
+
+
+def test_the_table_names_every_technique_on_networks_and_every_network() -> None:
+    assert [column.strip(" |") for column in COLUMNS] == [tag for tag, kind in TAGS.items() if kind.form == "torch"]
+    assert CELLS.keys() == networks_in_the_box.NETWORKS.keys()
+    used = {factory for factory, _, _ in networks_in_the_box.ARCHITECTURES.values()}
+    assert used == {name for name in architectures.__all__ if not re.fullmatch(r"resnet\d+", name)}
+
+
+@pytest.mark.parametrize("name", networks_in_the_box.NETWORKS)
+@pytest.mark.parametrize("place", range(len(COLUMNS)), ids=[column.strip(" |") for column in COLUMNS])
+def test_a_technique_keeps_its_contract_or_refuses_as_the_table_says(name: str, place: int) -> None:
+    tag = COLUMNS[place].strip(" |")
+    technique = TAGS[tag](**ARCHITECTURE_KNOBS.get(tag, {}))
+    cell = CELLS[name][place].strip()
+    assert refusal(technique, networks_in_the_box.NETWORKS[name]) == (None if cell == "yes" else SENTENCES[cell])
+
+
+@pytest.mark.parametrize("name", ["convnet1d", "transformer, sequence", "mobilenet_v2", "alexnet"])
+def test_what_the_techniques_leave_alone(name: str) -> None:
+    model, inputs = networks_in_the_box.build(name)
+    for tag in ("channels", "low_rank"):
+        plan = TAGS[tag](**ARCHITECTURE_KNOBS[tag]).plan(model, [(inputs, inputs.new_zeros(4).long())])
+        reasons = set(plan["left_alone"].values())
+        assert all("network's output" in why or "groups is not factorized" in why for why in reasons), reasons

@@ -33,6 +33,13 @@ def test_differing_sizes_become_64_or_the_size_asked_for() -> None:
     assert all_of(*images, shape=(3, 4, 1)).pixels.shape == (2, 3, 4, 1)
 
 
+def test_differing_sizes_become_what_a_network_expects_and_equal_ones_stay() -> None:
+    images = COLOUR, on_its_side("PNG")
+    assert all_of(*images, mixed_size=9).pixels.shape == (2, 9, 9, 3)
+    assert all_of(*images, size=5, mixed_size=9).pixels.shape == (2, 5, 5, 3)
+    assert all_of(COLOUR, COLOUR, mixed_size=9).pixels.shape == (2, 1, 2, 3)
+
+
 def test_bad_images_are_named_whether_the_header_or_the_pixels_are_broken() -> None:
     good = encoded(Image.new("RGB", (64, 64), RED), "JPEG")
     found = all_of(good, b"no image", good[: len(good) // 2], good)

@@ -26,6 +26,8 @@ LAYERS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "pointwise": (lambda: nn.Conv2d(12, 20, 1, stride=2, padding=1), (3, 12, 7, 7)),
     "strided": (lambda: nn.Conv2d(6, 10, 3, stride=2, padding=1), (3, 6, 9, 9)),
     "dilated": (lambda: nn.Conv2d(6, 10, (3, 5), dilation=2, padding="same", bias=False), (3, 6, 9, 9)),
+    "pointwise on sequences": (lambda: nn.Conv1d(12, 20, 1, stride=2), (3, 12, 9)),
+    "strided on sequences": (lambda: nn.Conv1d(6, 10, 5, stride=2, padding=2), (3, 6, 19)),
     "reflected": (lambda: nn.Conv2d(6, 10, 3, padding=2, padding_mode="reflect"), (3, 6, 9, 9)),
 }
 EACH = pytest.mark.parametrize("kind", LAYERS)
@@ -59,7 +61,7 @@ def test_weights_of_low_rank_lose_nothing(kind: str) -> None:
     thin = build_factors(layer, ranks)
     first, *core, last = (factor.weight.detach() for factor in thin)
     middle = core[0] if core else torch.eye(2)[:, :, None, None]
-    weight = torch.einsum("or,rshw,si->oihw", last.flatten(1), middle, first.flatten(1))
+    weight = torch.einsum("or,rs...,si->oi...", last.flatten(1), middle, first.flatten(1))
     layer.weight.data = weight.reshape(layer.weight.shape)
     assert choose_ranks(layer, 0.999999) == ranks
     assert torch.allclose(build_factors(layer, ranks)(inputs), layer(inputs), atol=1e-5)

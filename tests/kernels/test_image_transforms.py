@@ -1,4 +1,4 @@
-"""Each augmentation against a plain loop or a case worked by hand."""
+"""Each transform of images that copies, replaces or disturbs pixels, against a plain loop or a case worked by hand."""
 
 from __future__ import annotations
 
@@ -6,26 +6,27 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.nn import functional
 
 from tasks.kernels.training import image_transforms
+from tasks.kernels.training.draws import Draws
 
-ALL: dict[str, Callable[[Tensor, Generator], Tensor]] = {
-    "crop": lambda batch, generator: image_transforms.crop(batch, 2, generator),
-    "flip": lambda batch, generator: image_transforms.flip(batch, 0.5, generator),
-    "rotate": lambda batch, generator: image_transforms.rotate(batch, 30.0, generator),
-    "noise": lambda batch, generator: image_transforms.noise(batch, 0.1, generator),
-    "cutout": lambda batch, generator: image_transforms.cutout(batch, 3, generator),
+ALL: dict[str, Callable[[Tensor, Draws], Tensor]] = {
+    "crop": lambda batch, draws: image_transforms.crop(batch, 2, draws),
+    "noise": lambda batch, draws: image_transforms.noise(batch, 0.1, draws),
+    "cutout": lambda batch, draws: image_transforms.cutout(batch, 3, draws),
+    "erase": lambda batch, draws: image_transforms.erase(batch, 1.0, 0.3, draws),
 }
 
 
-def seeded(number: int = 0) -> Generator:
-    return torch.Generator().manual_seed(number)
+def seeded(number: int = 0) -> Draws:
+    return Draws(torch.Generator().manual_seed(number))
 
 
 def images(dtype: torch.dtype = torch.uint8, count: int = 16, height: int = 6, width: int = 5) -> Tensor:
-    return torch.randint(1, 256, (count, 3, height, width), generator=seeded(9)).to(dtype)
+    generator = torch.Generator().manual_seed(9)
+    return torch.randint(1, 256, (count, 3, height, width), generator=generator).to(dtype)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -45,42 +46,18 @@ def test_shape_and_dtype_stay_the_input_is_untouched_and_the_seed_decides(name: 
 def test_crop_is_a_window_of_the_padded_image_for_every_image() -> None:
     batch, padding = images(), 2
     cropped = image_transforms.crop(batch, padding, seeded(3))
-    top, left = torch.randint(2 * padding + 1, (2, len(batch)), generator=seeded(3))
+    top, left = torch.randint(2 * padding + 1, (2, len(batch)), generator=seeded(3).generator)
     for image, result, y, x in zip(batch, cropped, top.tolist(), left.tolist(), strict=True):
         padded = functional.pad(image, (padding,) * 4)
         assert torch.equal(result, padded[:, y : y + 6, x : x + 5])
     assert len({*zip(top.tolist(), left.tolist(), strict=True)}) > 5
 
 
-def test_flip_mirrors_each_image_or_leaves_it() -> None:
-    batch = images(count=400)
-    flipped = image_transforms.flip(batch, 0.25, seeded())
-    mirrored = (flipped == batch.flip(3)).flatten(1).all(1)
-    same = (flipped == batch).flatten(1).all(1)
-    assert torch.equal(mirrored, ~same)
-    assert 70 <= int(mirrored.sum()) <= 130
-    assert torch.equal(image_transforms.flip(batch, 1.0, seeded()), batch.flip(3))
-
-
-def test_rotation_is_rigid_when_height_and_width_differ() -> None:
-    """A dot 8 pixels above the centre of a tall image stays 8 pixels from it, and 8 cos(angle) above."""
-    batch = torch.zeros(50, 1, 41, 21)
-    batch[:, :, 12, 10] = 1.0
-    turned = image_transforms.rotate(batch, 80.0, seeded())
-    angles = (2 * torch.rand(50, generator=seeded()) - 1) * torch.pi * 80 / 180
-    weight = turned.sum((2, 3))[:, 0]
-    rows = (turned[:, 0].sum(2) * torch.arange(41)).sum(1) / weight
-    columns = (turned[:, 0].sum(1) * torch.arange(21)).sum(1) / weight
-    distance = ((rows - 20) ** 2 + (columns - 10) ** 2).sqrt()
-    torch.testing.assert_close(distance, torch.full((50,), 8.0), atol=0.3, rtol=0)
-    torch.testing.assert_close(20 - rows, 8 * angles.cos(), atol=0.3, rtol=0)
-
-
-def test_a_quarter_turn_is_rot90() -> None:
-    batch = torch.rand(1, 2, 7, 7, generator=seeded(4))
-    draws = (2 * torch.rand(1, generator=seeded(5)) - 1).item()
-    quarter = image_transforms.rotate(batch, 90 / draws, seeded(5))
-    torch.testing.assert_close(quarter, batch.rot90(1, (2, 3)), atol=1e-4, rtol=0)
+def test_flip_mirrors_the_chosen_images_along_the_axis() -> None:
+    batch = images(count=3)
+    for axis in (2, 3):
+        flipped = image_transforms.flip(batch, torch.tensor([True, False, True]), axis)
+        assert torch.equal(flipped, torch.stack([batch[0].flip(axis - 1), batch[1], batch[2].flip(axis - 1)]))
 
 
 def test_noise_has_the_standard_deviation_asked_for() -> None:
@@ -105,3 +82,17 @@ def test_cutout_zeroes_one_square_that_the_border_may_cut(size: int) -> None:
     assert torch.equal(gone[:, 0].sum((1, 2)), heights * widths)
     assert int(heights.max()) == size
     assert int(heights.min()) >= (size + 1) // 2
+
+
+def test_erasing_replaces_one_rectangle_of_bounded_area_in_the_share_of_images() -> None:
+    batch = torch.full((400, 2, 20, 30), -1.0)
+    erased = image_transforms.erase(batch, 0.25, 0.3, Draws(torch.Generator().manual_seed(0), span=(5.0, 7.0)))
+    changed = erased != -1
+    assert torch.equal(changed.all(1), changed.any(1))
+    heights, widths = changed[:, 0].any(2).sum(1), changed[:, 0].any(1).sum(1)
+    areas = changed[:, 0].sum((1, 2))
+    assert torch.equal(areas, heights * widths)
+    assert 70 <= int((areas > 0).sum()) <= 130
+    assert int(areas[areas > 0].min()) >= 0.01 * 600
+    assert int(areas.max()) <= 0.33 * 600
+    assert 5.0 <= float(erased[changed].min()) < float(erased[changed].max()) <= 7.0

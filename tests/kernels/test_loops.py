@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.optim import lr_scheduler, swa_utils
+from torch.optim import swa_utils
 
 from tasks.kernels.host import measurement_lock
-from tasks.kernels.training import loops, losses
+from tasks.kernels.training import loops, losses, optimizers
+from tasks.kernels.training.step_rules import StepRules
 
 CPU = torch.device("cpu")
 
@@ -56,46 +57,6 @@ def test_every_example_comes_once_and_no_last_batch_of_one(count: int, batch_siz
     assert sorted(torch.cat(batches).tolist()) == list(range(count))
 
 
-def test_cosine_is_pytorchs() -> None:
-    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.3)
-    schedule = lr_scheduler.CosineAnnealingLR(optimizer, T_max=20)
-    for step in range(20):
-        assert loops.learning_rate("cosine", 0.3, step / 20) == pytest.approx(schedule.get_last_lr()[0])
-        optimizer.step()
-        schedule.step()
-
-
-def test_one_cycle_is_pytorchs() -> None:
-    """OneCycleLR peaks at step pct_start * total - 1 and ends at step total - 1."""
-    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.3)
-    schedule = lr_scheduler.OneCycleLR(
-        optimizer, max_lr=0.3, total_steps=41, pct_start=(0.3 * 40 + 1) / 41, cycle_momentum=False
-    )
-    for step in range(40):
-        assert loops.learning_rate("one_cycle", 0.3, step / 40) == pytest.approx(schedule.get_last_lr()[0])
-        optimizer.step()
-        schedule.step()
-
-
-def test_the_ends_of_the_schedules() -> None:
-    assert [loops.learning_rate("constant", 0.5, share) for share in (0, 0.5, 1)] == [0.5] * 3
-    assert loops.learning_rate("cosine", 0.5, 0.5) == pytest.approx(0.25)
-    assert loops.learning_rate("one_cycle", 0.5, 0.3) == pytest.approx(0.5)
-    assert loops.learning_rate("one_cycle", 0.5, 1.0) == pytest.approx(0.5 / 250_000)
-
-
-@pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "adagrad", "rmsprop"])
-def test_every_optimizer_moves_what_wants_a_gradient_and_nothing_else(name: str) -> None:
-    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
-    model[0].requires_grad_(False)
-    before = [parameter.clone() for parameter in model.parameters()]
-    optimizer = loops.make_optimizer(name, model, 0.1, momentum=0.9, weight_decay=0.0)
-    model(torch.ones(4, 2)).sum().backward()
-    optimizer.step()
-    moved = [not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)]
-    assert moved == [False, False, True, True]
-
-
 def test_one_epoch_of_sgd_is_the_textbook_loop() -> None:
     inputs, targets = pixels(7), torch.tensor([0, 1, 2, 0, 1, 2, 0])
     model, plain = (network().eval() for _ in range(2))
@@ -106,7 +67,7 @@ def test_one_epoch_of_sgd_is_the_textbook_loop() -> None:
         model,
         loops.BatchSource(inputs, targets, lambda batch: batch * 2, lambda batch, _: batch + 1, torch.Generator()),
         batches,
-        loops.make_optimizer("sgd", model, 1.0, momentum=0.0, weight_decay=0.0),
+        optimizers.make_optimizer("sgd", model, 1.0, momentum=0.0, weight_decay=0.0),
         objective=losses.supervised(),
         rate=lambda step: 0.1 / (step + 1),
     )
@@ -136,7 +97,7 @@ def test_the_deadline_ends_an_epoch_after_the_step_that_crosses_it() -> None:
         model,
         plain_examples(torch.zeros(8, 1), torch.zeros(8)),
         list(torch.arange(8).split(2)),
-        loops.make_optimizer("sgd", model, 0.1, momentum=0.0, weight_decay=0.0),
+        optimizers.make_optimizer("sgd", model, 0.1, momentum=0.0, weight_decay=0.0),
         objective=losses.supervised(),
         rate=rate,
         deadline=time.monotonic() - 1,
@@ -238,3 +199,47 @@ def test_recalibrated_mean_of_one_batch_is_its_mean() -> None:
 
 def test_without_batch_norm_no_batch_is_drawn() -> None:
     loops.recalibrate_batch_norm(nn.Linear(2, 2), (pytest.fail("drawn") for _ in range(1)))
+
+
+def test_balanced_batches_have_all_classes_equally_often() -> None:
+    targets = torch.tensor([0] * 30 + [2] * 5 + [3] * 6)
+    batches = loops.balanced_batches(targets, 8, torch.Generator().manual_seed(0))
+    drawn = torch.cat(batches)
+    assert [len(batch) for batch in batches] == [8, 8, 8, 8, 9], "no last batch of one"
+    assert torch.bincount(targets[drawn]).tolist() == [14, 0, 14, 13]
+    rare = torch.bincount(drawn, minlength=41)[30:]
+    assert rare.tolist().count(2) + rare.tolist().count(3) == 11, "the examples of a class come equally often"
+    assert set(torch.bincount(drawn, minlength=41)[:30].tolist()) == {0, 1}
+
+
+def test_accumulated_batches_are_one_step_of_the_whole() -> None:
+    inputs, targets = pixels(10), torch.arange(10) % 3
+    models = [network().eval() for _ in range(2)]
+    for model, batches, count in zip(models, ([4, 4, 2], [10]), (3, 1), strict=True):
+        del model[3], model[1]
+        loops.train_epoch(
+            model,
+            plain_examples(inputs, targets),
+            list(torch.arange(10).split(batches)),
+            optimizers.make_optimizer("sgd", model, 1.0, momentum=0.0, weight_decay=0.0),
+            objective=losses.supervised(),
+            rate=lambda batch: 0.5,
+            rules=StepRules(accumulate=count),
+        )
+    for one, other in zip(models[0].parameters(), models[1].parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_a_loss_that_is_not_finite_names_its_batch_and_its_rate() -> None:
+    model, inputs = nn.Linear(1, 1), torch.zeros(8, 1)
+    inputs[5] = torch.nan
+    with pytest.raises(loops.LossNotFinite) as caught:
+        loops.train_epoch(
+            model,
+            plain_examples(inputs, torch.zeros(8)),
+            list(torch.arange(8).split(2)),
+            optimizers.make_optimizer("sgd", model, 0.1, momentum=0.0, weight_decay=0.0),
+            objective=losses.supervised(),
+            rate=lambda batch: 0.1 * (batch + 1),
+        )
+    assert (caught.value.batch, caught.value.rate) == (3, pytest.approx(0.3))

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from tasks.kernels.pruning.sparsity import is_sparse, keep_zeros
-from tasks.kernels.training.loops import make_optimizer
+from tasks.kernels.training.optimizers import make_optimizer
 from tasks.training.train_spec import Optimizer
 
 

@@ -106,3 +106,21 @@ def test_what_is_not_searched_of_a_recipe() -> None:
     )
     assert searches_preprocess(networks), "an embedding takes codes"
     assert not searches_preprocess(simple)
+
+
+def test_settings_of_training_at_their_defaults_are_part_of_the_own_point() -> None:
+    space = {
+        "train.l1": {"choice": [0, 1e-4]},
+        "train.mixup": {"choice": [0, 0.2]},
+        "train.ema": {"choice": [None, 0.9]},
+    }
+    recipe = validate_recipe({**LEAST, "search": {"space": space}})
+    assert recipe.search is not None
+    assert own_point(recipe, recipe.search) == {"train.l1": 0, "train.mixup": 0, "train.ema": None}
+    assert with_point(recipe, {"train.l1": 1e-4, "train.ema": 0.9}).train.ema == 0.9
+
+
+def test_another_optimizer_comes_with_its_own_learning_rate() -> None:
+    plain, named = (validate_recipe({**LEAST, "train": train}) for train in ({"epochs": 3}, {"learning_rate": 0.02}))
+    assert with_point(plain, {"train.optimizer": "sgd"}).train.learning_rate == 0.05
+    assert with_point(named, {"train.optimizer": "sgd"}).train.learning_rate == 0.02

@@ -58,6 +58,9 @@ def test_training_is_told_by_its_record(technique: str) -> None:
     record["rungs"] = [{"rung": "as it is", "score": 0.5}, {"rung": "recalibrate", "score": None}]
     words = "validation as it is 0.5000, best epoch 2 of 3, ended by early stopping"
     assert summarize_step(_step(technique, teacher="digest"), {}, record) == words
+    more = {"divergence": "the loss is not finite in epoch 4", "rate_range": {"rates": [0.1] * 90, "chosen": 0.02}}
+    words = "best epoch 2 of 3, the loss is not finite in epoch 4, learning rate 0.02 by a range test of 90 steps"
+    assert summarize_step(_step(technique, teacher="digest"), {}, record | more | {"rungs": []}) == words
     assert summarize_step(_step(technique), {}, {}) == ""
     start = {"curve": [{"number": 0}, {"number": 1}], "best_epoch": 0, "stopped": "epochs"}
     assert summarize_step(_step(technique), {}, start) == "none of 1 epochs better than the start, ended by epochs"
@@ -99,3 +102,9 @@ def test_dropped_columns_are_named() -> None:
     assert summarize_step(step, {}, {"dropped": ["b", "c"]}) == "without b, c"
     many = [f"x{place}" for place in range(12)]
     assert summarize_step(step, {}, {"dropped": many}).endswith("x7, … (12 in all)")
+
+
+def test_a_fitted_last_layer_is_told() -> None:
+    step = Step("features", 1, {}, None, None, None)
+    told = summarize_step(step, {}, {"strength": 0.1, "validation": 0.9375})
+    assert told == "last layer fitted with C = 0.1, validation 0.9375"

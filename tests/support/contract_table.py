@@ -1,6 +1,9 @@
 """The contract suite's table: every technique on every kind of network, and why it refuses.
 
-    PYTHONPATH=tests python -m support.contract_table [technique …]
+    PYTHONPATH=tests python -m support.contract_table [--architectures] [technique …]
+
+With `--architectures`, the networks are those out of the box, and the techniques by default those on torch models: the
+table of docs/architectures.md, which a test compares with it.
 
 One row a network, one column a technique: `yes` when the whole contract holds, a number when it refuses; the
 sentences stand below. Techniques on ONNX files get the network as the exporter writes it. Knobs are the defaults, but
@@ -10,37 +13,50 @@ for those that networks of this size leave no choice.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
 import contract
 import torch
 
-from support import networks
+from support import architectures, networks
 from support.networks import Network
 from tasks.core import InputError, Refusal
 from tasks.kernels.onnx import torch_export
 from tasks.techniques import TAGS, Batches, Technique
 
 KNOBS: dict[str, dict[str, Any]] = {"channels": {"multiple": 4}, "low_rank": {"energy": 0.5}}
+ARCHITECTURE_KNOBS = {**KNOBS, "low_rank": {"energy": 0.5, "ranks": "energy"}, "blocks": {"share": 0.5}}
+"""Without the host's word, so that the table is the same everywhere."""
 
 
 def main(tags: list[str]) -> None:
     """Prints the table as Markdown."""
-    techniques = [TAGS[tag](**KNOBS.get(tag, {})) for tag in tags]
+    if tags[:1] == ["--architectures"]:
+        torch_tags = [tag for tag, technique in TAGS.items() if technique.form == "torch"]
+        print(table(tags[1:] or torch_tags, architectures.NETWORKS, ARCHITECTURE_KNOBS))
+    else:
+        print(table(tags or list(TAGS), {network.__name__: network for network in networks.NETWORKS}, KNOBS))
+
+
+def table(tags: Iterable[str], rows: Mapping[str, Network], knobs: Mapping[str, Mapping[str, Any]]) -> str:
+    """The table of these techniques on these networks, and the sentences of refusals below."""
+    techniques = [TAGS[tag](**knobs.get(tag, {})) for tag in tags]
     sentences: list[str] = []
-    print("| network |", " | ".join(tags), "|")
-    print("|---|" + "---|" * len(tags))
-    for network in networks.NETWORKS:
+    lines = [
+        f"| network | {' | '.join(technique.step for technique in techniques)} |",
+        "|---|" + "---|" * len(techniques),
+    ]
+    for name, network in rows.items():
         cells = []
         for technique in techniques:
             sentence = refusal(technique, network)
             if sentence is not None and sentence not in sentences:
                 sentences.append(sentence)
             cells.append("yes" if sentence is None else str(1 + sentences.index(sentence)))
-        print(f"| {network.__name__} |", " | ".join(cells), "|", flush=True)
-    for number, sentence in enumerate(sentences, start=1):
-        print(f"\n{number}. {sentence}")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join([*lines, *(f"\n{number}. {sentence}" for number, sentence in enumerate(sentences, start=1))])
 
 
 def refusal(technique: Technique, network: Network) -> str | None:

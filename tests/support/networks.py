@@ -33,7 +33,7 @@ TABLE = (4, 12)
 TOKENS = (4, 6, 12)
 
 
-def _ready(build: Callable[[], nn.Module], shape: tuple[int, ...], seed: int) -> tuple[nn.Module, Tensor]:
+def ready(build: Callable[[], nn.Module], shape: tuple[int, ...], seed: int) -> tuple[nn.Module, Tensor]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = build()
@@ -48,7 +48,7 @@ def _ready(build: Callable[[], nn.Module], shape: tuple[int, ...], seed: int) ->
 
 def sequential(seed: int = 0) -> tuple[nn.Module, Tensor]:
     """Convolutions with batch norm, pooling and a linear layer."""
-    return _ready(lambda: nn.Sequential(_unit(3, 16), nn.MaxPool2d(2), _unit(16, 32), _head(32)), IMAGES, seed)
+    return ready(lambda: nn.Sequential(_unit(3, 16), nn.MaxPool2d(2), _unit(16, 32), _head(32)), IMAGES, seed)
 
 
 def without_norm(seed: int = 0) -> tuple[nn.Module, Tensor]:
@@ -58,7 +58,7 @@ def without_norm(seed: int = 0) -> tuple[nn.Module, Tensor]:
         first, second = nn.Conv2d(3, 16, 3), nn.Conv2d(16, 24, 1)
         return nn.Sequential(first, nn.GELU(), nn.Dropout2d(0.1), second, nn.SiLU(), _head(24))
 
-    return _ready(build, IMAGES, seed)
+    return ready(build, IMAGES, seed)
 
 
 def mlp(seed: int = 0) -> tuple[nn.Module, Tensor]:
@@ -68,7 +68,7 @@ def mlp(seed: int = 0) -> tuple[nn.Module, Tensor]:
         first, second = nn.Sequential(nn.Linear(12, 32), nn.ReLU(inplace=True)), nn.Linear(32, 24)
         return nn.Sequential(first, second, nn.BatchNorm1d(24), nn.ReLU(), nn.Linear(24, 5))
 
-    return _ready(build, TABLE, seed)
+    return ready(build, TABLE, seed)
 
 
 def norm_mlp(seed: int = 0) -> tuple[nn.Module, Tensor]:
@@ -78,13 +78,13 @@ def norm_mlp(seed: int = 0) -> tuple[nn.Module, Tensor]:
         first, second = nn.Sequential(nn.Linear(12, 32), nn.LayerNorm(32), nn.GELU()), nn.Linear(32, 24)
         return nn.Sequential(first, second, nn.GELU(), nn.Linear(24, 5))
 
-    return _ready(build, TABLE, seed)
+    return ready(build, TABLE, seed)
 
 
 def residual(seed: int = 0) -> tuple[nn.Module, Tensor]:
     """Two blocks with identity shortcuts: the stem and both blocks' ends are coupled."""
     blocks = ["identity", "identity"]
-    return _ready(
+    return ready(
         lambda: nn.Sequential(_unit(3, 16), *(Block(16, 16, kind) for kind in blocks), _head(16)),
         IMAGES,
         seed,
@@ -93,12 +93,12 @@ def residual(seed: int = 0) -> tuple[nn.Module, Tensor]:
 
 def residual_conv(seed: int = 0) -> tuple[nn.Module, Tensor]:
     """A shortcut that is a convolution."""
-    return _ready(lambda: nn.Sequential(_unit(3, 16), Block(16, 32, "conv"), _head(32)), IMAGES, seed)
+    return ready(lambda: nn.Sequential(_unit(3, 16), Block(16, 32, "conv"), _head(32)), IMAGES, seed)
 
 
 def residual_padded(seed: int = 0) -> tuple[nn.Module, Tensor]:
     """A shortcut that pads with zero channels (option A)."""
-    return _ready(
+    return ready(
         lambda: nn.Sequential(_unit(3, 16), Block(16, 16, "identity"), Block(16, 32, "padded"), _head(32)),
         IMAGES,
         seed,
@@ -107,27 +107,27 @@ def residual_padded(seed: int = 0) -> tuple[nn.Module, Tensor]:
 
 def residual_lambda(seed: int = 0) -> tuple[nn.Module, Tensor]:
     """Option A twice, as a function with an ellipsis."""
-    return _ready(lambda: nn.Sequential(_unit(3, 8), Shortcut(16), Shortcut(32), _head(32)), IMAGES, seed)
+    return ready(lambda: nn.Sequential(_unit(3, 8), Shortcut(16), Shortcut(32), _head(32)), IMAGES, seed)
 
 
 def concatenation(seed: int = 0) -> tuple[nn.Module, Tensor]:
     """Channels side by side."""
-    return _ready(Concatenation, IMAGES, seed)
+    return ready(Concatenation, IMAGES, seed)
 
 
 def depthwise(seed: int = 0) -> tuple[nn.Module, Tensor]:
     """An inverted bottleneck with a depthwise convolution, squeeze and excitation."""
-    return _ready(Gate, IMAGES, seed)
+    return ready(Gate, IMAGES, seed)
 
 
 def grouped(seed: int = 0) -> tuple[nn.Module, Tensor]:
     """A convolution in two groups between two plain ones."""
-    return _ready(lambda: nn.Sequential(_unit(3, 16), _unit(16, 16, groups=2), _unit(16, 16), _head(16)), IMAGES, seed)
+    return ready(lambda: nn.Sequential(_unit(3, 16), _unit(16, 16, groups=2), _unit(16, 16), _head(16)), IMAGES, seed)
 
 
 def grouped_narrow(seed: int = 0) -> tuple[nn.Module, Tensor]:
     """A convolution in many small groups, with twice as many channels behind it."""
-    return _ready(lambda: nn.Sequential(_unit(3, 16), _unit(16, 32, groups=8), _head(32)), IMAGES, seed)
+    return ready(lambda: nn.Sequential(_unit(3, 16), _unit(16, 32, groups=8), _head(32)), IMAGES, seed)
 
 
 def group_norm(seed: int = 0) -> tuple[nn.Module, Tensor]:
@@ -139,42 +139,42 @@ def group_norm(seed: int = 0) -> tuple[nn.Module, Tensor]:
         block = Block(32, 32, "identity")
         return nn.Sequential(first, norms[0], nn.ReLU(), second, norms[1], nn.ReLU(), block, norms[2], _head(32))
 
-    return _ready(build, IMAGES, seed)
+    return ready(build, IMAGES, seed)
 
 
 def flattened(seed: int = 0) -> tuple[nn.Module, Tensor]:
     """A linear layer after flattening."""
-    return _ready(lambda: Flattened(fixed=False), IMAGES, seed)
+    return ready(lambda: Flattened(fixed=False), IMAGES, seed)
 
 
 def flattened_fixed(seed: int = 0) -> tuple[nn.Module, Tensor]:
     """The same with the flattened size as a number in the code, which a cut would break."""
-    return _ready(lambda: Flattened(fixed=True), IMAGES, seed)
+    return ready(lambda: Flattened(fixed=True), IMAGES, seed)
 
 
 def attention(seed: int = 0) -> tuple[nn.Module, Tensor]:
     """A transformer encoder's block."""
-    return _ready(Attention, TOKENS, seed)
+    return ready(Attention, TOKENS, seed)
 
 
 def hourglass(seed: int = 0) -> tuple[nn.Module, Tensor]:
     """A transposed convolution."""
-    return _ready(Hourglass, IMAGES, seed)
+    return ready(Hourglass, IMAGES, seed)
 
 
 def heads(seed: int = 0) -> tuple[nn.Module, Tensor]:
     """Attention of several heads, whose number follows from the width."""
-    return _ready(lambda: Heads(fixed=False), TOKENS, seed)
+    return ready(lambda: Heads(fixed=False), TOKENS, seed)
 
 
 def heads_fixed(seed: int = 0) -> tuple[nn.Module, Tensor]:
     """The same with the number of heads in the code."""
-    return _ready(lambda: Heads(fixed=True), TOKENS, seed)
+    return ready(lambda: Heads(fixed=True), TOKENS, seed)
 
 
 def multihead(seed: int = 0) -> tuple[nn.Module, Tensor]:
     """Torch's attention layer."""
-    return _ready(Multihead, TOKENS, seed)
+    return ready(Multihead, TOKENS, seed)
 
 
 def encoder(seed: int = 0) -> tuple[nn.Module, Tensor]:
@@ -184,12 +184,12 @@ def encoder(seed: int = 0) -> tuple[nn.Module, Tensor]:
         layer = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True)
         return nn.Sequential(nn.Linear(12, 16), nn.TransformerEncoder(layer, 2), nn.Flatten(), nn.Linear(96, 5))
 
-    return _ready(build, TOKENS, seed)
+    return ready(build, TOKENS, seed)
 
 
 def undecided(seed: int = 0) -> tuple[nn.Module, Tensor]:
     """A network that cannot be traced."""
-    return _ready(Undecided, TABLE, seed)
+    return ready(Undecided, TABLE, seed)
 
 
 NETWORKS: tuple[Network, ...] = (

@@ -16,6 +16,7 @@ from tasks.data import preprocessing
 from tasks.data.augmentation import Crop
 from tasks.models.factory import build_network, complete_factory
 from tasks.models.model_spec import ModelSpec
+from tasks.models.pretrained.trained_weights import weights_stamp
 from tasks.techniques import replay
 from tasks.training import baseline, training_data
 from tasks.training.train_spec import TrainSpec
@@ -51,6 +52,17 @@ def test_it_learns_and_says_how(prepared: Prepared, workspace: Workspace) -> Non
     assert max(epoch["validation_score"] for epoch in record["curve"]) > 0.9
     assert [update.score for update in heard] == [epoch["validation_score"] for epoch in record["curve"]]
     assert found.arguments == {"input_shape": [1, 8, 8], "outputs": 4, "width": 16, "depth": 1}
+
+
+def test_a_rate_by_a_range_test_is_said_and_kept(prepared: Prepared, workspace: Workspace) -> None:
+    heard: list[Update] = []
+    weights = dict.fromkeys(prepared.dataset.classes, 2.0)
+    spec = TrainSpec(epochs=2, batch_size=16, learning_rate="auto", ema=0.9, class_weights=weights, cutmix=1)
+    found = baseline.fit(SMALL, spec, TrainingInputs(prepared), Context(workspace, progress=heard.append))
+    record = workspace.store.get_json(found.lineage[0].record or "")
+    assert found.lineage[0].knobs["train"]["learning_rate"] == "auto"
+    assert len(record["rate_range"]["rates"]) == len(record["rate_range"]["losses"])
+    assert heard[-1].note == f"learning rate {record['rate_range']['chosen']:g} by a range test"
 
 
 def test_the_seed_decides_the_bits(prepared: Prepared, workspace: Workspace) -> None:
@@ -93,7 +105,7 @@ def test_a_model_that_does_not_suit_the_data_is_refused_before_training(
 
 def test_training_that_diverges_is_refused(prepared: Prepared, workspace: Workspace) -> None:
     wild = QUICK.model_copy(update={"optimizer": "sgd", "learning_rate": 1e30, "schedule": "constant"})
-    with pytest.raises(Refusal, match=r"not finite in the first epoch at learning rate 1e\+30"):
+    with pytest.raises(Refusal, match=r"not finite .*epoch 1.* at learning rate 1e\+30: lower train.learning_rate"):
         baseline.fit(SMALL, wild, TrainingInputs(prepared), Context(workspace))
 
 
@@ -118,7 +130,7 @@ def test_pretrained_weights_are_the_baseline_as_they_are(prepared: Prepared, wor
     trained = build_network(factory, arguments, seed=5)
     torch.save(trained.state_dict(), file)
     model = SMALL.model_copy(update={"weights": str(file)})
-    found = baseline.load_pretrained(prepared, model, baseline.weights_stamp(model), store)
+    found = baseline.load_pretrained(prepared, model, weights_stamp(model, prepared), store)
     loaded = replay.load_network(found, store).state_dict()
     assert all(torch.equal(loaded[name], tensor) for name, tensor in trained.state_dict().items())
     assert [(step.technique, step.knobs) for step in found.lineage] == [("load", {"weights": digest_file(file)})]
@@ -132,7 +144,7 @@ def test_weights_of_another_network_are_refused(prepared: Prepared, workspace: W
         InputError,
         match=r"net\.pt: model\.weights: must have the tensors of the model, but the file lacks '0\.weight', ",
     ):
-        baseline.load_pretrained(prepared, model, baseline.weights_stamp(model), workspace.store)
+        baseline.load_pretrained(prepared, model, weights_stamp(model, prepared), workspace.store)
 
 
 def test_tensors_do_not_copy_what_they_are_given(prepared: Prepared, workspace: Workspace) -> None:

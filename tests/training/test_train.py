@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from pydantic import ValidationError
+from support.small_trainings import Killed, kill_after, network, same, state
 from torch import Generator, Tensor, nn
 
 from tasks.core import MetricSpec, Refusal
 from tasks.kernels.statistics import metrics
 from tasks.kernels.training import loops
+from tasks.kernels.training.draws import Draws
 from tasks.kernels.training.learning_curve import Epoch
-from tasks.training.train import train
+from tasks.training.train import settle_rate, train
 from tasks.training.train_spec import EarlyStopping, TrainSpec
 from tasks.training.training_data import TrainingData
 
 QUICK = TrainSpec(epochs=4, batch_size=32, learning_rate=0.01, early_stopping=None)
 
 
-def network(seed: int = 0) -> nn.Sequential:
-    """Convolution, batch norm, dropout: everything that carries state or randomness."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return nn.Sequential(
-            nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.2), nn.Flatten(), nn.Linear(128, 2)
-        )
-
-
-def shift(batch: Tensor, generator: Generator) -> Tensor:
-    return batch.roll(int(torch.randint(3, (1,), generator=generator)), 3)
+def shift(batch: Tensor, draws: Draws) -> Tensor:
+    return batch.roll(int(torch.randint(3, (1,), generator=draws.generator)), 3)
 
 
 def pictures(count: int = 97) -> TrainingData:
@@ -62,26 +54,6 @@ def zeroed(model: nn.Linear) -> nn.Linear:
     for parameter in model.parameters():
         nn.init.zeros_(parameter)
     return model
-
-
-def state(model: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
-
-
-def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-class Killed(Exception):  # noqa: N818 - what happens to the process, not a fault of it
-    pass
-
-
-def kill_after(number: int) -> Callable[[Epoch], None]:
-    def on_epoch(epoch: Epoch) -> None:
-        if epoch.number == number:
-            raise Killed
-
-    return on_epoch
 
 
 def never(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -162,7 +134,7 @@ def test_the_seed_decides_everything_and_nothing_leaks() -> None:
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "adagrad", "rmsprop"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "adagrad", "rmsprop", "muon"])
 @pytest.mark.parametrize("killed_after", [1, 3])
 def test_a_killed_run_ends_with_the_same_bits(tmp_path: Path, optimizer: str, killed_after: int) -> None:
     spec = TrainSpec(**(QUICK.model_dump() | {"optimizer": optimizer, "schedule": "one_cycle"}))
@@ -302,6 +274,8 @@ def test_a_later_divergence_keeps_the_best_weights() -> None:
     result = train(model, data, spec, objective=poisoned, on_epoch=lambda _: good.append(state(model)))
     assert result.stopped == "diverged"
     assert result.best_epoch == len(result.curve) == 1
+    assert "not finite in epoch 2, batch 1 of 3, at learning rate 0.00905" in result.divergence
+    assert "lower train.learning_rate" in result.divergence
     assert same(state(model), good[0])
 
 
@@ -353,3 +327,34 @@ def test_a_frozen_model_and_a_metric_without_a_value_are_refused() -> None:
 def test_what_breaks_a_law_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         TrainSpec.model_validate(wrong)
+
+
+AUTO = TrainSpec(epochs=3, batch_size=32, learning_rate="auto", early_stopping=None)
+
+
+def test_a_range_test_finds_the_rate_and_leaves_the_network_as_it_was() -> None:
+    model = network()
+    before, numbers = state(model), torch.random.get_rng_state()
+    spec, found = settle_rate(model, pictures(), AUTO, None)
+    assert found is not None
+    assert spec == AUTO.model_copy(update={"learning_rate": found.chosen})
+    assert 1e-4 < found.chosen < 1
+    assert same(state(model), before)
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert torch.equal(torch.random.get_rng_state(), numbers)
+    assert settle_rate(model, pictures(), AUTO, None)[1] == found
+    assert settle_rate(model, pictures(), spec, None) == (spec, None)
+
+
+def test_the_training_is_the_one_with_this_rate_and_has_the_test_in_its_result() -> None:
+    one, other = network(), network()
+    result = train(one, pictures(), AUTO)
+    assert result.rate_range is not None
+    train(other, pictures(), AUTO.model_copy(update={"learning_rate": result.rate_range.chosen}))
+    assert same(state(one), state(other))
+
+
+def test_a_loss_that_no_rate_lowers_is_refused() -> None:
+    data = dataclasses.replace(pictures(), transform=lambda batch: batch.float() * torch.nan)
+    with pytest.raises(Refusal, match="no learning rate from 1e-06 lowers the loss in a range test"):
+        train(network(), data, AUTO)

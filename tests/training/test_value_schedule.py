@@ -76,7 +76,7 @@ def test_a_change_is_the_peak_of_the_schedule() -> None:
     assert curve[2].learning_rate == pytest.approx((1 + torch.cos(torch.tensor(torch.pi * 14 / 20))).item() / 2)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "adagrad", "rmsprop"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "adagrad", "rmsprop", "muon"])
 def test_values_that_stay_as_they_are_change_no_bit(optimizer: str) -> None:
     plain, changed = network(), network()
     train(plain, points(), spec(optimizer=optimizer, changes={}))

@@ -94,6 +94,19 @@ def test_scores_can_be_compared_unless_what_is_not_searched_differs(tmp_path: Pa
     assert one == identity(search={"space": SPACE, "minimize": "bytes"}), "a score is a score"
 
 
+def test_scores_of_optimizers_hold_for_their_own_rates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace, search = runs.workspace(tmp_path), {"space": {"train.optimizer": {"choice": ["adamw", "sgd"]}}}
+
+    def identities() -> list[str]:
+        trainings = {"epochs": 4}, {"epochs": 4, "learning_rate": 1}
+        return [trial(workspace, search=search, train=train)[0].identity for train in trainings]
+
+    follows, is_named = identities()
+    monkeypatch.setattr("flows.trials.training_trial.RATES", {"adamw": 0.001, "sgd": 1.0})
+    assert identities()[0] != follows
+    assert identities()[1] == is_named
+
+
 def test_latencies_can_be_compared_on_the_same_host_and_runtime_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

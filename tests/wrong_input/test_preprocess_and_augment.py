@@ -15,10 +15,40 @@ ROWS = {
         recipe={"preprocess": [{"step": "onehot"}]},
     ),
     "step without a tag": Row(
-        "a.yaml: augment.0.step: is required: crop, flip, rotate, noise, cutout", recipe={"augment": [{"padding": 1}]}
+        "a.yaml: augment.0.step: is required: crop, flip, rotate, noise, cutout, resized_crop, translate, scale, "
+        "shear, color, blur, erase, rand_augment, jitter, scaling, time_mask",
+        recipe={"augment": [{"padding": 1}]},
     ),
     "augment on a table": Row(
         "a.yaml: augment.0.step: suits images only, but got 'flip'", recipe={"augment": [{"step": "flip"}]}
+    ),
+    "augment of sequences on a table": Row(
+        "a.yaml: augment.0.step: suits arrays of steps only, but got 'jitter'", recipe={"augment": [{"step": "jitter"}]}
+    ),
+    "augment of sequences on images": Row(
+        "a.yaml: augment.1.step: suits arrays of steps only, but got 'time_mask'; nearest valid choice: crop, flip, "
+        "rotate, noise, cutout, resized_crop, translate, scale, shear, color, blur, erase, rand_augment",
+        recipe={**IMAGES, "augment": [{"step": "flip"}, {"step": "time_mask"}]},
+    ),
+    "augment unknown": Row(
+        "a.yaml: augment.0.step: must be one of crop, flip, rotate, noise, cutout, resized_crop, translate, scale, "
+        "shear, color, blur, erase, rand_augment, jitter, scaling, time_mask, but got 'rotation'; nearest valid "
+        "choice: rotate",
+        recipe={**IMAGES, "augment": [{"step": "rotation"}]},
+    ),
+    "a rotation beyond the half turn": Row(
+        "a.yaml: augment.0.degrees: must be at most 180, but got 270; nearest valid choice: 180",
+        recipe={**IMAGES, "augment": [{"step": "rotate", "degrees": 270}]},
+    ),
+    "an alternating flip by chance": Row(
+        "a.yaml: augment.0.probability: must be left out: alternating mirrors each image in every second epoch, but "
+        "got 0.3",
+        recipe={**IMAGES, "augment": [{"step": "flip", "alternating": True, "probability": 0.3}]},
+    ),
+    "augmentations compared where there are none": Row(
+        "a.yaml: report.augmentations: needs a network that is trained from its beginning with augment, but got True; "
+        "nearest valid choice: False",
+        recipe={**IMAGES, "report": {"augmentations": True}},
     ),
     "preprocess step for images": Row(
         "a.yaml: preprocess.0.step: does not suit tables, but got 'normalize'; nearest valid choice: "

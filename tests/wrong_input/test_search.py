@@ -56,7 +56,7 @@ ROWS = {
         recipe=space("train.epochs", {"integers": [0, 9]}),
     ),
     "search: choice that is none": Row(
-        "a.yaml: search.space.train.optimizer: must be one of sgd, adam, adamw, adagrad, rmsprop, but got"
+        "a.yaml: search.space.train.optimizer: must be one of sgd, adam, adamw, adagrad, rmsprop, muon, but got"
         " 'adan'; nearest valid choice: adam",
         recipe=space("train.optimizer", {"choice": ["sgd", "adan"]}),
     ),
@@ -123,8 +123,13 @@ ROWS = {
     ),
     "search: recipe broken elsewhere by a choice": Row(
         "a.yaml: search.space: gives a recipe whose augment.0.padding is not a known key, but got "
-        "{'augment.0.step': 'flip'}; nearest valid choice: step, probability",
+        "{'augment.0.step': 'flip'}; nearest valid choice: step, probability, axis, alternating",
         recipe={"augment": [{"step": "crop", "padding": 2}], **space("augment.0.step", {"choice": ["crop", "flip"]})},
+    ),
+    "search: augmentation of other data": Row(
+        "a.yaml: search.space.augment.0.step: suits arrays of steps only, but got 'jitter'; nearest valid choice: "
+        "crop, flip, rotate, noise, cutout, resized_crop, translate, scale, shear, color, blur, erase, rand_augment",
+        recipe={**IMAGES, "augment": [{"step": "flip"}], **space("augment.0.step", {"choice": ["flip", "jitter"]})},
     ),
     "cmaes: choice": Row(
         "a.yaml: search.space.train.optimizer: must be a range of numbers, since the algorithm is cmaes (tpe and "

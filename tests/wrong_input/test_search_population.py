@@ -39,6 +39,11 @@ ROWS = {
         "got 2.0",
         recipe=population(train={"minutes": 2}),
     ),
+    "pbt: warm-up": Row(
+        "a.yaml: train.warm_up: must be left out, since search.algorithm is pbt, which finds the schedule itself, "
+        "but got 1.0",
+        recipe=population(train={"warm_up": 1}),
+    ),
     "pbt: changes": Row(
         "a.yaml: train.changes: must be left out, since search.algorithm is pbt, which finds the changes itself",
         recipe=population(train={"changes": {3: {"learning_rate": 0.1}}}),

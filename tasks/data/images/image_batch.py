@@ -16,7 +16,6 @@ from tasks.core import InputError, Progress, Update, silent
 from tasks.data.images.image_decoding import ImageHeader, Shape, decode_image, read_header
 from tasks.data.images.image_faults import UNREADABLE, fault_of
 
-_DEFAULT_SIDE = 64
 _MOST_BYTES = 16 * 2**30
 _CHUNK = 256
 
@@ -42,13 +41,18 @@ class DecodedImages:
 
 
 def decode_all(
-    read: Read, names: Sequence[str], size: int | None = None, shape: Shape | None = None, progress: Progress = silent
+    read: Read,
+    names: Sequence[str],
+    size: int | None = None,
+    shape: Shape | None = None,
+    progress: Progress = silent,
+    mixed_size: int = 64,
 ) -> DecodedImages:
     """Decodes the images `read(0)`, `read(1)`, … to one shape and type.
 
-    The shape is `shape` (height, width, channels), if given. Otherwise, all become size x size (default 64) when their
-    sizes differ or `size` is given, and have 1 channel when all are grey. They are float32 when their values have more
-    than 8 bits, and else uint8.
+    The shape is `shape` (height, width, channels), if given. Otherwise, all become size x size when `size` is given, or
+    mixed_size x mixed_size when their sizes differ, and have 1 channel when all are grey. They are float32 when their
+    values have more than 8 bits, and else uint8.
 
     Args:
         names: the images' names, for messages.
@@ -66,7 +70,9 @@ def decode_all(
         if not good:
             return DecodedImages(np.zeros((len(names), 1, 1, 1), np.uint8), headers, faults)
         _refuse_mixture(headers, names)
-        pixels = _empty(headers, len(names), size, shape)
+        sides = {header.shape[:2] for header in headers if header}
+        side = mixed_size if size is None and len(sides) > 1 else size
+        pixels = _empty(headers, len(names), side, shape)
 
         def fill(row: int) -> str | None:
             data = b""
@@ -111,10 +117,7 @@ def _empty(headers: Sequence[ImageHeader | None], count: int, size: int | None, 
 
 
 def _common(shapes: set[Shape], side: int | None) -> Shape:
-    sizes = {shape[:2] for shape in shapes}
-    if side is None and len(sizes) > 1:
-        side = _DEFAULT_SIDE
-    height, width = (side, side) if side is not None else sizes.pop()
+    height, width = (side, side) if side is not None else next(iter(shapes))[:2]
     return height, width, max(shape[2] for shape in shapes)
 
 

@@ -29,6 +29,7 @@ class Request:
     inputs: str | None = None
     kind: Kind | None = None
     size: int | None = None
+    mixed_size: int = 64
     shape: tuple[int, int, int] | None = None
     """(height, width, channels) to which encoded images are converted: those of the training data."""
     drop: tuple[str, ...] = ()

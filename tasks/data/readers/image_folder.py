@@ -53,7 +53,8 @@ def _decoded(files: list[Path], request: Request) -> image_batch.DecodedImages:
     """The images of all parts. Raises InputError when some do not decode, unless the request says `on_bad: skip`."""
     names = [str(file) for file in files]
     decoded = image_batch.decode_all(
-        lambda row: files[row].read_bytes(), names, request.size, request.shape, request.progress
+        *(lambda row: files[row].read_bytes(), names, request.size, request.shape, request.progress),
+        mixed_size=request.mixed_size,
     )
     if decoded.faults and request.on_bad == "stop":
         text = faults_text({names[row]: why for row, why in decoded.faults.items()}, len(files))

@@ -74,7 +74,8 @@ def _images(table: pa.Table, column: str, schema: pa.Schema, request: Request) -
     names = [f"row {row}" for row in range(len(encoded))]
     try:
         decoded = image_batch.decode_all(
-            lambda row: encoded[row] or b"", names, request.size, request.shape, request.progress
+            *(lambda row: encoded[row] or b"", names, request.size, request.shape, request.progress),
+            mixed_size=request.mixed_size,
         )
     except InputError as error:
         raise error if error.path else error.at(path=request.field) from error

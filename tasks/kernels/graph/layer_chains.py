@@ -54,7 +54,7 @@ def find_chains(traced: fx.GraphModule) -> dict[str, Chain]:
 
 
 def _fits(layer: Any) -> bool:
-    if not layers.is_factorizable(layer):
+    if not layers.is_factorizable(layer) or isinstance(layer, nn.Conv1d):
         return False
     return isinstance(layer, nn.Linear) or (layer.padding_mode == "zeros" and not isinstance(layer.padding, str))
 

@@ -80,9 +80,9 @@ def within_torch(model: nn.Module, name: str) -> bool:
 
 
 def is_factorizable(layer: nn.Module) -> bool:
-    """Whether the layer is exactly `nn.Linear` or an ungrouped `nn.Conv2d`, with no parameters but weight and bias."""
+    """Whether it is exactly `nn.Linear`, `nn.Conv1d` or `nn.Conv2d`, ungrouped, with only a weight and a bias."""
     names = {name for name, _ in layer.named_parameters(recurse=False)}
-    plain = type(layer) is nn.Linear or (type(layer) is nn.Conv2d and layer.groups == 1)
+    plain = type(layer) in (nn.Linear, nn.Conv1d, nn.Conv2d) and getattr(layer, "groups", 1) == 1
     return plain and names <= {"weight", "bias"}
 
 

@@ -28,7 +28,7 @@ class Positions:
 
 
 def positions(model: nn.Module, example: Tensor) -> dict[str, Positions]:
-    """The positions of every linear layer and 2-D convolution, by name, from one run of a copy on a batch.
+    """The positions of every linear layer and 1-D or 2-D convolution, by name, from one run of a copy on a batch.
 
     Layers that are called several times count all their calls.
     """
@@ -36,8 +36,8 @@ def positions(model: nn.Module, example: Tensor) -> dict[str, Positions]:
     found: dict[str, Positions] = {}
 
     def watch(name: str) -> Any:
-        def hook(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
-            axis = -1 if isinstance(module, nn.Linear) else -3
+        def hook(module: Any, arguments: tuple[Tensor, ...], output: Tensor) -> None:
+            axis = 1 - module.weight.ndim
             sizes = [value.numel() // value.shape[axis] for value in (arguments[0], output)]
             read, written = (size // len(example) for size in sizes)
             before = found.get(name, Positions(0, 0))
@@ -46,7 +46,7 @@ def positions(model: nn.Module, example: Tensor) -> dict[str, Positions]:
         return hook
 
     for name, module in twin.named_modules():
-        if type(module) in (nn.Linear, nn.Conv2d):
+        if type(module) in (nn.Linear, nn.Conv1d, nn.Conv2d):
             module.register_forward_hook(watch(name))
     with torch.no_grad():
         twin(to_device_of(twin, example))
@@ -54,13 +54,13 @@ def positions(model: nn.Module, example: Tensor) -> dict[str, Positions]:
 
 
 def kind_of(layer: nn.Module) -> str:
-    """`linear`, `pointwise` (1x1 convolution) or `tucker` (larger kernel)."""
+    """`linear`, `pointwise` (convolution of kernel 1) or `tucker` (larger kernel)."""
     if isinstance(layer, nn.Linear):
         return "linear"
     return "pointwise" if prod(cast(nn.Conv2d, layer).kernel_size) == 1 else "tucker"
 
 
-def choose_ranks(layer: nn.Linear | nn.Conv2d, energy: float) -> list[int]:
+def choose_ranks(layer: nn.Linear | nn.Conv1d | nn.Conv2d, energy: float) -> list[int]:
     """The smallest ranks that keep `energy` (0..1): [rank], or for larger kernels [input rank, output rank]."""
     weight = layer.weight.detach().double().cpu()
     unfoldings = [weight.flatten(1)]
@@ -69,7 +69,7 @@ def choose_ranks(layer: nn.Linear | nn.Conv2d, energy: float) -> list[int]:
     return [_rank(torch.linalg.svdvals(unfolding), energy) for unfolding in unfoldings]
 
 
-def full_ranks(layer: nn.Linear | nn.Conv2d) -> list[int]:
+def full_ranks(layer: nn.Linear | nn.Conv1d | nn.Conv2d) -> list[int]:
     """The ranks at which nothing is lost, in the form of `choose_ranks`."""
     out, into = layer.weight.shape[:2]
     return [into, out] if kind_of(layer) == "tucker" else [min(into, out)]
@@ -81,7 +81,7 @@ def _rank(singular: Tensor, energy: float) -> int:
     return int(kept.int().argmax()) + 1
 
 
-def saved_share(layer: nn.Linear | nn.Conv2d, ranks: Sequence[int], at: Positions) -> float:
+def saved_share(layer: nn.Linear | nn.Conv1d | nn.Conv2d, ranks: Sequence[int], at: Positions) -> float:
     """Share (0..1) of the layer's multiply-accumulates that the factors save; may be negative.
 
     0 when the factors have at least as many weights as the layer. `at` are the layer's positions.
@@ -134,28 +134,31 @@ def _linear(left: Tensor, right: Tensor) -> list[nn.Module]:
     ]
 
 
-def _pointwise(layer: nn.Conv2d, left: Tensor, right: Tensor) -> list[nn.Module]:
-    first = _convolution(right[:, :, None, None], layer.stride, layer.padding, layer.padding_mode)
-    return [first, _convolution(left[:, :, None, None])]
+def _pointwise(layer: nn.Conv1d | nn.Conv2d, left: Tensor, right: Tensor) -> list[nn.Module]:
+    ones = (1,) * len(layer.kernel_size)
+    first = _convolution(right.reshape(*right.shape, *ones), layer.stride, layer.padding, layer.padding_mode)
+    return [first, _convolution(left.reshape(*left.shape, *ones))]
 
 
-def _tucker(layer: nn.Conv2d, weight: Tensor, inputs: int, outputs: int) -> list[nn.Module]:
+def _tucker(layer: nn.Conv1d | nn.Conv2d, weight: Tensor, inputs: int, outputs: int) -> list[nn.Module]:
     into = _directions(weight.transpose(0, 1).flatten(1), inputs)
     out = _directions(weight.flatten(1), outputs)
-    core = torch.einsum("oihw,or,is->rshw", weight, out, into)
+    core = torch.einsum("oi...,or,is->rs...", weight, out, into)
+    ones = (1,) * len(layer.kernel_size)
     return [
-        _convolution(into.T[:, :, None, None]),
+        _convolution(into.T.reshape(inputs, -1, *ones)),
         _convolution(core, layer.stride, layer.padding, layer.padding_mode, layer.dilation),
-        _convolution(out[:, :, None, None]),
+        _convolution(out.reshape(-1, outputs, *ones)),
     ]
 
 
 def _convolution(
     weight: Tensor, stride: Any = 1, padding: Any = 0, mode: Any = "zeros", dilation: Any = 1
 ) -> nn.Module:
-    out, into, height, width = weight.shape
+    out, into, *kernel = weight.shape
+    kind: Any = nn.Conv1d if len(kernel) == 1 else nn.Conv2d
     more = {"bias": False, "padding_mode": mode, "device": "meta"}
-    return _set(nn.Conv2d(into, out, (height, width), stride, padding, dilation, **more), weight)
+    return _set(kind(into, out, tuple(kernel), stride, padding, dilation, **more), weight)
 
 
 def _set(layer: Any, weight: Tensor) -> nn.Module:

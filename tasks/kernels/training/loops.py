@@ -13,25 +13,39 @@ import torch
 from torch import Generator, Tensor, nn
 
 from tasks.kernels.host.measurement_lock import shared_use
+from tasks.kernels.training.draws import Draws
+from tasks.kernels.training.step_rules import StepRules
 
 Transform = Callable[[Tensor], Tensor]
 """Compact batch -> network inputs (float)."""
-Augment = Callable[[Tensor, Generator], Tensor]
-"""Compact batch, generator -> compact batch."""
+Augment = Callable[[Tensor, Draws], Tensor]
+"""Compact batch, what is drawn for it -> compact batch."""
+Mix = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Network inputs, targets -> mixed inputs, soft targets."""
 Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
 """Model, network inputs, targets -> the batch's mean loss (a scalar with gradient)."""
+
+
+class LossNotFinite(Exception):  # noqa: N818 - it is an answer, not a fault
+    """The training loss of a step is infinite or not a number."""
+
+    def __init__(self, batch: int, rate: float) -> None:
+        super().__init__(f"the loss is not finite in batch {batch}, at learning rate {rate:g}")
+        self.batch, self.rate = batch, rate
+        """Number of the batch in its epoch, from 1, and the learning rate of its step."""
 
 
 @contextmanager
 def seeded(seed: int, epoch: int, device: torch.device) -> Iterator[Generator]:
     """Yields a generator that depends on (seed, epoch) alone, and seeds torch's global state (dropout) alike.
 
-    The global random state is restored afterwards.
+    The generator is of the CPU: order and augmentation are the same on every device. The global random state is
+    restored afterwards.
     """
     number = int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0] >> np.uint64(1))
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(number)
-        yield torch.Generator(device=device).manual_seed(number)
+        yield torch.Generator().manual_seed(number)
 
 
 def shuffled_batches(count: int, batch_size: int, generator: Generator) -> list[Tensor]:
@@ -39,62 +53,36 @@ def shuffled_batches(count: int, batch_size: int, generator: Generator) -> list[
 
     A last batch of one example is merged into the one before: batch normalization cannot train on one value.
     """
-    order = torch.randperm(count, generator=generator, device=generator.device)
+    return _in_batches(torch.randperm(count, generator=generator, device=generator.device), batch_size)
+
+
+def balanced_batches(targets: Tensor, batch_size: int, generator: Generator) -> list[Tensor]:
+    """Batches in which all classes are equally frequent; otherwise as `shuffled_batches`.
+
+    As many indices as there are targets are drawn, the same number of each class (up to one). The examples of a class
+    come equally often: a rare class is repeated, and a frequent one has only a part in each epoch.
+
+    Args:
+        targets: class indices (count,).
+    """
+    targets = targets.to(generator.device)
+    members = [torch.nonzero(targets == each).flatten() for each in torch.unique(targets)]
+    drawn = []
+    for place, own in enumerate(members):
+        wanted = len(targets) // len(members) + (place < len(targets) % len(members))
+        rounds = [
+            torch.randperm(len(own), generator=generator, device=own.device) for _ in range(-(-wanted // len(own)))
+        ]
+        drawn.append(own[torch.cat(rounds)[:wanted]] if rounds else own[:0])
+    order = torch.cat(drawn)
+    return _in_batches(order[torch.randperm(len(order), generator=generator, device=order.device)], batch_size)
+
+
+def _in_batches(order: Tensor, batch_size: int) -> list[Tensor]:
     batches = list(torch.split(order, batch_size))
     if len(batches) > 1 and batch_size > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches
-
-
-def learning_rate(schedule: str, peak: float, progress: float) -> float:
-    """The learning rate at `progress` (0 at the first step, 1 at the end) of a schedule whose highest rate is `peak`.
-
-    `constant` stays at `peak`; `cosine` falls to 0 (Loshchilov and Hutter, 2017); `one_cycle` rises from peak / 25
-    over the first 30 %, then falls to peak / 250,000, both along half a cosine (Smith and Topin, 2018; PyTorch's
-    OneCycleLR).
-    """
-    if schedule == "constant":
-        return peak
-    if schedule == "cosine":
-        return _half_cosine(peak, 0.0, progress)
-    low, top = peak / 25, 0.3
-    if progress < top:
-        return _half_cosine(low, peak, progress / top)
-    return _half_cosine(peak, low / 1e4, (progress - top) / (1 - top))
-
-
-def _half_cosine(start: float, end: float, share: float) -> float:
-    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
-
-
-def make_optimizer(
-    name: str, model: nn.Module, rate: float, *, momentum: float, weight_decay: float
-) -> torch.optim.Optimizer:
-    """A new optimizer for the parameters that require a gradient; `momentum` applies to `sgd` only.
-
-    `name` is sgd, adam, adamw, adagrad or rmsprop; ValueError for any other.
-    """
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    match name:
-        case "sgd":
-            return torch.optim.SGD(parameters, lr=rate, momentum=momentum, weight_decay=weight_decay, fused=True)
-        case "adam":
-            return torch.optim.Adam(parameters, lr=rate, weight_decay=weight_decay, fused=True)
-        case "adamw":
-            return torch.optim.AdamW(parameters, lr=rate, weight_decay=weight_decay, fused=True)
-        case "adagrad":
-            return torch.optim.Adagrad(parameters, lr=rate, weight_decay=weight_decay)
-        case "rmsprop":
-            return torch.optim.RMSprop(parameters, lr=rate, weight_decay=weight_decay)
-    raise ValueError(f"no optimizer is called {name!r}")
-
-
-def set_hyperparameters(optimizer: torch.optim.Optimizer, *, momentum: float, weight_decay: float) -> None:
-    """Changes these values of an optimizer from `make_optimizer` during training; `momentum` applies to SGD only."""
-    for group in optimizer.param_groups:
-        group["weight_decay"] = weight_decay
-        if isinstance(optimizer, torch.optim.SGD):
-            group["momentum"] = momentum
 
 
 def set_memory_layout(model: nn.Module, *, channels_last: bool) -> None:
@@ -117,12 +105,19 @@ class BatchSource:
     transform: Transform
     augment: Augment | None
     generator: Generator
-    """Random numbers for `augment`."""
+    """Random numbers for `augment`, of the CPU."""
+    mix: Mix | None = None
+    """Mixes the examples of a batch and their targets, after `transform`."""
+    epoch: int = 0
+    """The epoch, counted from 1, for what `augment` does by turns."""
 
-    def batch(self, indices: Tensor) -> Tensor:
-        """The network inputs of the examples at `indices`, augmented: (len(indices), …), float."""
-        batch = self.inputs.index_select(0, indices)
-        return self.transform(self.augment(batch, self.generator) if self.augment else batch)
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """The network inputs of the examples at `indices`, augmented: (len(indices), …), float; and their targets."""
+        indices = indices.to(self.inputs.device)
+        batch, draws = self.inputs.index_select(0, indices), Draws(self.generator, indices, self.epoch)
+        inputs = self.transform(self.augment(batch, draws) if self.augment else batch)
+        targets = self.targets.index_select(0, indices)
+        return self.mix(inputs, targets) if self.mix else (inputs, targets)
 
 
 def train_epoch(
@@ -133,33 +128,61 @@ def train_epoch(
     *,
     objective: Objective,
     rate: Callable[[int], float],
-    precision: torch.dtype = torch.float32,
+    rules: StepRules = StepRules(),  # noqa: B008 - frozen
     deadline: float = math.inf,
 ) -> float:
     """Trains `model`, in place, for one pass over `batches` (index tensors); returns the mean loss per example.
 
-    `rate` maps the step's number (from 0) to its learning rate. The pass ends early after the step that crosses
-    `deadline` (`time.monotonic` seconds). The device is not synchronized before the last step.
+    `rate` maps the number of a step's first batch (from 0) to the step's learning rate. The pass ends early after the
+    step that crosses `deadline` (`time.monotonic` seconds). The device is not synchronized before the last step.
+    Raises LossNotFinite, at the end of the pass.
     """
     model.train()
-    device = examples.inputs.device
-    total, seen = torch.zeros((), dtype=torch.float64, device=device), 0
+    losses: list[Tensor] = []
     with shared_use() as rest:
-        for step, indices in enumerate(batches):
+        for first in range(0, len(batches), rules.accumulate):
+            now = rate(first)
             for group in optimizer.param_groups:
-                group["lr"] = rate(step)
-            batch = examples.batch(indices)
-            with torch.autocast(device.type, precision, enabled=precision != torch.float32):
-                loss = objective(model, batch, examples.targets.index_select(0, indices))
+                group["lr"] = now * group.get("rate_scale", 1.0)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            total += loss.detach() * len(indices)
-            seen += len(indices)
+            together = batches[first : first + rules.accumulate]
+            losses += accumulate_gradients(model, examples, together, objective, rules.precision)
+            rules.take_step(model, optimizer)
             if time.monotonic() >= deadline:
                 break
             rest()
-    return float(total) / seen
+    return _mean_loss(losses, batches, lambda batch: rate(batch - batch % rules.accumulate))
+
+
+def accumulate_gradients(
+    model: nn.Module,
+    examples: BatchSource,
+    batches: Sequence[Tensor],
+    objective: Objective,
+    precision: torch.dtype = torch.float32,
+) -> list[Tensor]:
+    """Adds the gradient of the mean loss over the examples of all batches to the parameters; returns each loss."""
+    device, count = examples.inputs.device, sum(map(len, batches))
+    losses = []
+    for indices in batches:
+        inputs, targets = examples.batch(indices)
+        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            loss = objective(model, inputs, targets)
+        part = loss if len(batches) == 1 else loss * (len(indices) / count)
+        part.backward()  # type: ignore[no-untyped-call]
+        losses.append(loss.detach())
+    return losses
+
+
+def _mean_loss(losses: Sequence[Tensor], batches: Sequence[Tensor], rate: Callable[[int], float]) -> float:
+    """The mean loss per example of the first batches. Raises LossNotFinite, with the batch's rate, if one is not."""
+    total = torch.zeros((), dtype=torch.float64, device=losses[0].device)
+    for loss, indices in zip(losses, batches, strict=False):
+        total += loss * len(indices)
+    if not math.isfinite(total):
+        bad = next((place for place, loss in enumerate(losses) if not math.isfinite(loss)), len(losses) - 1)
+        raise LossNotFinite(bad + 1, rate(bad))
+    return float(total) / sum(map(len, batches[: len(losses)]))
 
 
 @contextmanager

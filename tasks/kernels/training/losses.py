@@ -9,12 +9,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-def cross_entropy(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Mean negative log-likelihood in nats. `logits` (count, classes), `targets` int64 (count,).
+def cross_entropy(
+    logits: Tensor, targets: Tensor, label_smoothing: float = 0.0, class_weights: Tensor | None = None
+) -> Tensor:
+    """Mean negative log-likelihood in nats. `logits` (count, classes).
 
+    `targets` are int64 class indices (count,), or soft targets: a float share of each class (count, classes).
     `label_smoothing` is the share of each target that is spread over all classes (Szegedy et al., 2016).
+    `class_weights` (classes,) multiplies the losses of each class; with indices the mean is weighted likewise.
     """
-    return functional.cross_entropy(logits, targets, label_smoothing=label_smoothing)
+    return functional.cross_entropy(logits, targets, class_weights, label_smoothing=label_smoothing)
 
 
 def mean_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -28,16 +32,22 @@ def quantile_error(outputs: Tensor, targets: Tensor, quantile: float) -> Tensor:
     return torch.maximum(quantile * missed, (quantile - 1) * missed).mean()
 
 
-def task_loss(outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0, quantile: float | None = None) -> Tensor:
-    """`cross_entropy` for integer targets (class indices), `mean_squared_error` for float targets.
+def task_loss(
+    outputs: Tensor,
+    targets: Tensor,
+    label_smoothing: float = 0.0,
+    quantile: float | None = None,
+    class_weights: Tensor | None = None,
+) -> Tensor:
+    """`cross_entropy` for class indices and for soft targets, which are a matrix; otherwise `mean_squared_error`.
 
     With a quantile, `quantile_error` for float targets.
     """
-    if targets.is_floating_point():
+    if targets.is_floating_point() and targets.dim() == 1:
         if quantile is not None:
             return quantile_error(outputs, targets, quantile)
         return mean_squared_error(outputs, targets)
-    return cross_entropy(outputs, targets, label_smoothing)
+    return cross_entropy(outputs, targets, label_smoothing, class_weights)
 
 
 def distillation_loss(
@@ -71,7 +81,7 @@ def _softened_divergence(student: Tensor, teacher: Tensor, temperature: float) -
 
 
 def supervised(
-    label_smoothing: float = 0.0, quantile: float | None = None
+    label_smoothing: float = 0.0, quantile: float | None = None, class_weights: Tensor | None = None
 ) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
     """The objective of plain training: (model, inputs, targets) -> `task_loss` of the model's outputs."""
-    return lambda model, inputs, targets: task_loss(model(inputs), targets, label_smoothing, quantile)
+    return lambda model, inputs, targets: task_loss(model(inputs), targets, label_smoothing, quantile, class_weights)

@@ -1,0 +1,1 @@
+"""Augmentations: the steps, by what they change."""

@@ -1,0 +1,75 @@
+"""Preparation: what the baseline of a transferred network is, by each way, and what is asked of it only once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support import runs
+from support.trained_networks import install_timm, save_body
+
+from flows.pipeline import preparation
+from flows.pipeline.run_context import Job
+from flows.recipe.data_defaults import follow_network
+from flows.recipe.schema import Recipe
+from tasks.core import Context
+
+FINE_TUNING = ("features of the network", "fit the last layer", "fine-tune the network")
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> str:
+    return str(save_body(tmp_path / "body.pt"))
+
+
+def recipe(weights: str, **changes: object) -> Recipe:
+    """Digits, and a network of seven other classes."""
+    model = {"factory": "support.trained_networks:body", "weights": weights, **changes}
+    train = {"epochs": 2, "batch_size": 64, "learning_rate": 0.01}
+    return follow_network(runs.tiny_recipe(model=model, train=train, preprocess=[{"step": "none"}]))
+
+
+def job_of(recipe: Recipe, home: Path) -> Job:
+    return Job(recipe, Context(runs.workspace(home)), runs.Remembering())
+
+
+def test_features_are_shared_by_the_ways(weights: str, tmp_path: Path) -> None:
+    job = job_of(recipe(weights, transfer="features"), tmp_path)
+    prepared = preparation.prepare_data(job)
+    head = preparation.make_baseline(job, prepared)
+    tuned = preparation.make_baseline(Job(recipe(weights, transfer="fine_tune"), job.context, job.runner), prepared)
+    assert [step.technique for step in head.lineage] == ["features"]
+    assert [step.technique for step in tuned.lineage] == ["features", "fine_tune"]
+    assert tuned.lineage[1].knobs["train"]["layer_decay"] == 0.4
+    assert isinstance(job.runner, runs.Remembering)
+    assert job.runner.worked == ["ingest sklearn:digits", "preprocess", *FINE_TUNING]
+
+
+def test_auto_takes_the_best_and_trains_from_scratch_only_on_many(
+    weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparation, "MANY", 1_000)
+    job = job_of(recipe(weights, transfer="auto"), tmp_path)
+    best = preparation.make_baseline(job, preparation.prepare_data(job))
+    record = job.store.get_json(best.lineage[-1].record or "")
+    scores = {each["mode"]: each["score"] for each in record["options"]}
+    assert list(scores) == ["features", "fine_tune", "scratch"]
+    assert best.lineage[-1].knobs["mode"] == max(scores, key=lambda mode: scores[mode])
+
+
+def test_scratch_is_the_same_network_untrained(weights: str, tmp_path: Path) -> None:
+    job = job_of(recipe(weights, transfer="scratch"), tmp_path)
+    model = preparation.make_baseline(job, preparation.prepare_data(job))
+    assert [step.technique for step in model.lineage] == ["train"]
+    assert model.arguments["last"] == {"name": "fc", "outputs": 10}
+
+
+def test_what_belongs_to_a_network_follows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    install_timm(monkeypatch)
+    given = {"factory": "timm:resnet18", "arguments": {"pretrained": True}, "transfer": "features"}
+    followed = follow_network(runs.tiny_recipe(model=given))
+    assert (followed.data.mixed_size, followed.preprocess[0].model_dump()["mean"]) == (96, (0.4, 0.4, 0.4))
+    own = runs.tiny_recipe(model=given, data={"source": "sklearn:digits", "mixed_size": 32}, preprocess=[])
+    assert follow_network(own).data.mixed_size == 32
+    plain = runs.tiny_recipe()
+    assert follow_network(plain) is plain
