@@ -47,10 +47,10 @@ def scratch_doubts(recipe: Recipe, dataset: Dataset) -> tuple[str, ...]:
         return ()
     return (
         f"No pretrained network was found, and {count:,} train pictures are few: after 195 photos of ants and "
-        "bees, a small network from scratch knew 0.66 of 153 others, and the features of a pretrained one 0.93. One line "
-        'brings one: model: {factory: "my_package.networks:mobilenet_v2", weights: FILE, transfer: features}, or, with the '
-        'extra paredown[timm], model: {factory: "timm:mobilenetv3_large_100.ra_in1k", arguments: {pretrained: true}, '
-        "transfer: features}.",
+        "bees, a small network from scratch knew 0.66 of 153 others, and the features of a pretrained one 0.93. "
+        'One line brings one: model: {factory: "my_package.networks:mobilenet_v2", weights: FILE, transfer: features}, '
+        'or, with the extra paredown[timm], model: {factory: "timm:mobilenetv3_large_100.ra_in1k", '
+        "arguments: {pretrained: true}, transfer: features}.",
     )
 
 
