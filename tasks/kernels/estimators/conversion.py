@@ -10,6 +10,7 @@ from tasks.kernels.estimators.class_numbers import number_classes
 from tasks.kernels.estimators.converters import mended_converters
 from tasks.kernels.estimators.exactness import WORDS, Unconvertible, check_exact, parts_of, plain_pipeline
 from tasks.kernels.estimators.graph_interface import with_interface
+from tasks.kernels.estimators.idle_nodes import drop_idle_nodes
 
 if TYPE_CHECKING:
     import onnx
@@ -75,7 +76,7 @@ def _class_names(estimator: Any, classes: Sequence[str] | None) -> list[str]:
 
 
 def _translated(estimator: Any, inputs: Sequence[RawInput]) -> onnx.ModelProto:
-    """The graph as skl2onnx writes it."""
+    """The graph as skl2onnx writes it, without its idle nodes."""
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 
@@ -83,9 +84,10 @@ def _translated(estimator: Any, inputs: Sequence[RawInput]) -> onnx.ModelProto:
     taken = [(each.name, types[each.dtype]([None, each.width])) for each in inputs]
     try:
         with mended_converters():
-            return convert_sklearn(
+            made = convert_sklearn(
                 estimator, "estimator", taken, target_opset=OPSETS, options=_options(estimator) or None
             )
+            return drop_idle_nodes(made)
     except Exception as error:  # skl2onnx raises whatever its converters raise
         raise Unconvertible(f"{type(estimator).__name__} cannot be converted: {_first_line(error)}") from error
 
