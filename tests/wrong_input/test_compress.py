@@ -32,7 +32,7 @@ ROWS = {
     ),
     "optimizer of recover unknown": Row(
         "a.yaml: compress.branches.1.steps.0.optimizer: must be one of sgd, adam, adamw, adagrad, "
-        "rmsprop, but got 'sdg'; nearest valid choice: sgd",
+        "rmsprop, muon, but got 'sdg'; nearest valid choice: sgd",
         recipe=steps({"step": "recover", "optimizer": "sdg"}),
     ),
     "step unknown": Row(
