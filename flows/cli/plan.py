@@ -178,7 +178,7 @@ def add_baseline(tree: Tree, plan: Plan) -> None:
         tree.add("fit the best of them")
         return
     if recipe.model.family is not None:
-        what = f"each of {', '.join(ENTRANTS)}; the best on validation is the baseline"
+        what = f"each of {', '.join(each.name for each in ENTRANTS)}; the best on validation is the baseline"
         tree.add(escape(own_words(recipe) or f"fit {what if recipe.model.family == 'auto' else recipe.model.family}"))
         return
     if recipe.model.ensemble is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from flows.recipe.schema import Recipe
 from tasks.compression.branch import Branch
@@ -60,7 +60,11 @@ class FoundBranches:
 class Entrant:
     """A simple model that was tried as the baseline."""
 
+    name: str
+    """The family, and what sets it apart where a family was tried with several arguments."""
     family: FamilyName
+    arguments: dict[str, Any]
+    """Those of its library that are not the family's defaults."""
     score: float
     """The goal's metric, with the sign that makes higher better; -inf of a model that could not be made, whose branch
     says why, and of one that was not begun."""

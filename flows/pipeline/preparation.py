@@ -58,8 +58,8 @@ def make_baseline(job: Job, prepared: Prepared) -> Candidate:
     """The baseline: a simple model, imported from an ONNX file, loaded from trained weights, or trained."""
     recipe, run, store = job.recipe, job.runner.run, job.store
     model, label = recipe.model, "load the baseline"
-    if (family := model.simple_family) is not None:  # `auto` was settled by the tournament
-        return fit_family(job, prepared, family)
+    if model.simple_family is not None:  # `auto` was settled by the tournament
+        return fit_family(job, prepared, model)
     if model.ensemble is not None:
         inputs = FitInputs(prepared, column_steps(recipe.preprocess), job.context, job.runner)
         return run_fit(ensemble_of(model, recipe.train.seed), inputs, "fit the ensemble")

@@ -51,10 +51,8 @@ def tune_simple(job: Job, prepared: Prepared) -> tuple[Job, SearchResult]:
     tuned = dataclasses.replace(tuned, best=best_point(tuned.trials))
     while True:
         settled = dataclasses.replace(job, recipe=freeze_point(recipe, tuned.best))
-        family = settled.recipe.model.simple_family
-        assert family is not None  # `auto` is not searched
         try:
-            fit_family(settled, prepared, family)
+            fit_family(settled, prepared, settled.recipe.model)
         except Refusal as reason:
             if not tuned.best:
                 raise

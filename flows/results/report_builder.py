@@ -203,8 +203,8 @@ def lesson_words(lesson: TaughtGain, findings: Findings) -> str:
 def entrants_note(findings: Findings) -> str:
     """The simple models that were tried, in a sentence with their scores and seconds."""
     made = [each for each in findings.entrants if math.isfinite(each.score)]
-    scores = [f"{each.family} {findings.metric.oriented(each.score):.4f} ({each.seconds:.1f} s)" for each in made]
-    late = [each.family for each in findings.entrants if not each.began]
+    scores = [f"{each.name} {findings.metric.oriented(each.score):.4f} ({each.seconds:.1f} s)" for each in made]
+    late = [each.name for each in findings.entrants if not each.began]
     ended = f" Not begun, since the minutes were over: {', '.join(late)}." if late else ""
     folds = findings.entrants[0].folds
     where = f"in {folds} folds of train and validation" if folds else "on validation"

@@ -11,6 +11,7 @@ from flows.pipeline import search_step, training_search
 from flows.pipeline.run_context import Job
 from flows.recipe.loading import validate_recipe
 from tasks.core import Candidate, Context, PlainRunner, Prepared, Refusal
+from tasks.models.model_spec import ModelSpec
 from tasks.search.results import SearchResult, Trial
 from tasks.search.search_spec import SearchBudget
 
@@ -47,9 +48,9 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def refuse(monkeypatch: pytest.MonkeyPatch, *refused: dict[str, Any]) -> None:
     """Lets the fit of a model with these arguments fail."""
 
-    def fit_family(job: Job, prepared: Prepared, family: str) -> Candidate:
-        if {"family": family, **job.recipe.model.arguments} in refused:
-            raise Refusal(f"{family} has no file")
+    def fit_family(job: Job, prepared: Prepared, settings: ModelSpec) -> Candidate:
+        if {"family": settings.family, **settings.arguments} in refused:
+            raise Refusal(f"{settings.family} has no file")
         return Candidate("baseline", "onnx", "", {}, (), "content")
 
     monkeypatch.setattr(training_search, "fit_family", fit_family)
