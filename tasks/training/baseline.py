@@ -34,13 +34,7 @@ def fit(model: ModelSpec, spec: TrainSpec, inputs: TrainingInputs, context: Cont
     store, prepared = context.store, inputs.prepared
     made = complete_factory(model, prepared)
     network = build_network(*made, seed=spec.seed)
-    knobs: dict[str, Any] = {
-        "train": spec.model_dump(mode="json"),
-        "augment": [step.model_dump(mode="json") for step in inputs.augment],
-        "metric": inputs.metric.record,
-        "data": prepared.dataset.fingerprint,
-        "preprocessing": prepared.fitted,
-    }
+    knobs: dict[str, Any] = {"train": spec.model_dump(mode="json"), **inputs.knobs}
     result = train.train(
         network.to(context.workspace.device),
         load_training_data(inputs, context),

@@ -33,6 +33,16 @@ class TrainingInputs:
     metric: MetricSpec = field(default_factory=MetricSpec)
     """The metric on the validation split, which decides the best epoch."""
 
+    @property
+    def knobs(self) -> dict[str, Any]:
+        """What decides a training beside its own settings, as JSON for its step."""
+        return {
+            "augment": [step.model_dump(mode="json") for step in self.augment],
+            "metric": self.metric.record,
+            "data": self.prepared.dataset.fingerprint,
+            "preprocessing": self.prepared.fitted,
+        }
+
 
 @dataclass(frozen=True)
 class TrainingData:

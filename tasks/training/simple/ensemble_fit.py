@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from tasks.data.tables.column_steps import ColumnStep
 from tasks.kernels.host.measurement_lock import shared_use
 from tasks.training.simple.ensemble_spec import Ensemble, fits_of
 from tasks.training.simple.estimator_product import convert_fitted, prove_product, serialize_estimator
-from tasks.training.simple.fit_spec import Fit
+from tasks.training.simple.fit_spec import Fit, knobs_of_fit
 from tasks.training.simple.fit_table import fit_pipeline
 
 if TYPE_CHECKING:
@@ -94,21 +94,23 @@ def fit_ensemble(
     hops = prove_product(estimator, product, prepared, store)
     record: dict[str, Any] = {
         "parity": [vars(hop) for hop in hops],
-        "members": [
-            {"family": member.family, "weight": weight, "seconds": took.get(place, 0.0), "folds_seconds": folded}
-            for place, (member, weight, folded) in enumerate(
-                zip(spec.members, shares, [each.seconds for each in answers] or [0.0] * len(shares), strict=True)
-            )
-        ],
+        "members": members_record(spec, shares, took, answers),
         "seconds": round(time.monotonic() - started, 3),
     }
-    knobs: dict[str, Any] = {
-        **spec.model_dump(mode="json", exclude={"step"}),
-        "preprocess": [step.model_dump(mode="json") for step in steps],
-        "data": dataset.fingerprint,
-    }
+    knobs = knobs_of_fit(spec, steps, dataset.fingerprint)
     step = Step("ensemble", VERSION, knobs, None, store.put_json(record), None)
     return Candidate("baseline", "onnx", "", {}, (step,), store.put(product))
+
+
+def members_record(
+    spec: Ensemble, shares: Sequence[float | None], took: Mapping[int, float], answers: Sequence[OutOfFold]
+) -> list[dict[str, Any]]:
+    """The family, weight (None in a stacking) and seconds of each member; one that is not in the file took none."""
+    folded = [each.seconds for each in answers] or [0.0] * len(shares)
+    return [
+        {"family": member.family, "weight": share, "seconds": took.get(place, 0.0), "folds_seconds": seconds}
+        for place, (member, share, seconds) in enumerate(zip(spec.members, shares, folded, strict=True))
+    ]
 
 
 def weighty_members(combination: Combination, count: int) -> list[int]:

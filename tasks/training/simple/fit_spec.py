@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from tasks.core import InputError, Spec
+from tasks.data.tables.column_steps import ColumnStep
 from tasks.models.model_spec import FamilyName, Features, ModelSpec, Own
 
 
@@ -83,3 +85,12 @@ def fit_of(model: ModelSpec, seed: int) -> Fit:
     if model.factory is not None:
         knobs.pop("family")  # its default
     return Fit.model_validate(knobs | ({"seed": seed} if seed else {}))  # a step's title has only what was set
+
+
+def knobs_of_fit(spec: Spec, steps: Sequence[ColumnStep], fingerprint: str) -> dict[str, Any]:
+    """What decides a fit, as JSON for its step: the spec, the recipe's preprocessing and the data."""
+    return {
+        **spec.model_dump(mode="json", exclude={"step"}),
+        "preprocess": [step.model_dump(mode="json") for step in steps],
+        "data": fingerprint,
+    }

@@ -18,7 +18,7 @@ from tasks.kernels.host.measurement_lock import shared_use
 from tasks.models.estimators.own_estimator import build_own, describe_own, is_fitted
 from tasks.training.simple.column_selection import read_columns, select_columns, without_columns
 from tasks.training.simple.estimator_product import store_product
-from tasks.training.simple.fit_spec import Fit
+from tasks.training.simple.fit_spec import Fit, knobs_of_fit
 from tasks.training.simple.mapped_targets import map_targets, restore_answers
 from tasks.training.simple.own_fit import adopt_estimator, adopted_pipeline, fit_own_rows
 from tasks.training.simple.table_rows import rows_of
@@ -64,12 +64,7 @@ def fit_table(prepared: Prepared, spec: Fit, steps: Sequence[ColumnStep], contex
     seconds, left_out = round(time.monotonic() - started, 3), {"dropped": dropped} if dropped else {}
     record = store.put_json({"parity": [vars(hop) for hop in hops], "seconds": seconds, **left_out})
     words = {} if estimator is None else {"estimator": describe_own(str(spec.factory), spec.arguments, estimator)}
-    knobs: dict[str, Any] = {
-        **spec.model_dump(mode="json", exclude={"step"}),
-        **words,
-        "preprocess": [step.model_dump(mode="json") for step in steps],
-        "data": dataset.fingerprint,
-    }
+    knobs = knobs_of_fit(spec, steps, dataset.fingerprint) | words
     return Candidate("baseline", "onnx", "", {}, (Step("fit", VERSION, knobs, None, record, None),), content)
 
 

@@ -14,7 +14,7 @@ from tasks.data.tables.mixed_rows import mix_rows
 from tasks.kernels.host.measurement_lock import shared_use
 from tasks.training.simple.column_selection import read_columns, without_columns
 from tasks.training.simple.estimator_product import store_product
-from tasks.training.simple.fit_spec import Fit
+from tasks.training.simple.fit_spec import Fit, knobs_of_fit
 from tasks.training.simple.fit_table import fit_rows
 from tasks.training.simple.table_rows import rows_of
 from tasks.training.simple.teacher import teacher_of, unseen_answers
@@ -72,12 +72,7 @@ def fit_student(
         "synthetic": len(lessons.frame) - answers[0].count,
         "seconds": round(time.monotonic() - started, 3),
     }
-    knobs: dict[str, Any] = {
-        **spec.model_dump(mode="json", exclude={"step"}),
-        "preprocess": [step.model_dump(mode="json") for step in steps],
-        "data": prepared.dataset.fingerprint,
-        "teacher": teacher.digest,
-    }
+    knobs = knobs_of_fit(spec, steps, prepared.dataset.fingerprint) | {"teacher": teacher.digest}
     step = Step("fit", VERSION, knobs, None, store.put_json(record), None)
     return Candidate("baseline", "onnx", "", {}, (step,), content)
 

@@ -109,7 +109,7 @@ def fit_last_layer(
     content, parity = store_network(network, build_network(*made), prepared, store)
     minutes = features.minutes + (time.monotonic() - started) / 60
     record = {"parity": parity, "strength": head.strength, "validation": found, "minutes": minutes}
-    knobs = {**_knobs(inputs), "body": features.body, "layer": features.layer, "seed": seed}
+    knobs = {**inputs.knobs, "body": features.body, "layer": features.layer, "seed": seed}
     step = Step("features", 1, knobs, None, store.put_json(record), None)
     return weight_files.begin_candidate("baseline", *made, step, content)
 
@@ -162,19 +162,9 @@ def fine_tune(start: Candidate, spec: TrainSpec, inputs: TrainingInputs, context
         keep_start=True,
     )
     content, parity = store_network(network, build_network(*made), inputs.prepared, store)
-    knobs = {**_knobs(inputs), "train": spec.model_dump(mode="json")}
+    knobs = {**inputs.knobs, "train": spec.model_dump(mode="json")}
     record = store.put_json({**dataclasses.asdict(result), "parity": parity})
     return start.after(Step("fine_tune", 1, knobs, None, record, start.digest), content)
-
-
-def _knobs(inputs: TrainingInputs) -> dict[str, Any]:
-    """What decides a training beside its own settings."""
-    return {
-        "augment": [step.model_dump(mode="json") for step in inputs.augment],
-        "metric": inputs.metric.record,
-        "data": inputs.prepared.dataset.fingerprint,
-        "preprocessing": inputs.prepared.fitted,
-    }
 
 
 def read_array(store: Store, digest: str) -> np.ndarray:
