@@ -1,13 +1,16 @@
-"""Images per second of the training loop, beside no data work at all and beside a plain DataLoader loop.
+"""Images per second of the training loop, beside no data work at all and beside a plain DataLoader loop; and the time
+to an accuracy on Fashion-MNIST, beside that loop.
 
     python benchmarks/training.py [--rounds 20] [--seconds 0.5] [--threads 2] [--workers 0] [--json out.json]
+        [--data FOLDER [--seeds 5] [--target 0.9]] [--publish]
 
 Three loops train equal copies of one network on the same number of images, one after another in every round:
 `ours` is this project's loop with crop and flip; `bare` feeds one ready float batch again and again, the
 upper bound; `loader` is torch's DataLoader over PIL images with per-image crop, flip and normalization, as
 tutorials write it. Pixels are random, so nothing is downloaded. A ratio is ours over theirs within a round:
 above 1 is faster. Its 95 % interval is Student's t on the logarithms over the rounds, after one round that
-is not counted. On a machine that others use, `--clock cpu --threads 1` counts the processor's time instead.
+is not counted. On a machine that others use, `--clock cpu --threads 1` counts the processor's time instead. With
+--data, a folder with Fashion-MNIST as IDX files, the race of `learning_race.py` follows.
 """
 
 from __future__ import annotations
@@ -17,23 +20,26 @@ import copy
 import json
 import math
 import platform
-import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from learning_race import race, race_table
+from pictures import PADDING, Pictures, normalize
+from publish import publish
 from scipy import stats
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch import nn
+from torch.utils.data import DataLoader
 
 from tasks.architectures import convnet, mlp, resnet20
 from tasks.data.augmentation import Crop, Flip, compose
+from tasks.kernels.host.machine import host_name
 from tasks.kernels.training import loops, losses, optimizers, rate_schedules
 
-BATCH, PADDING, MEAN, STD = 128, 4, 0.5, 0.25
+BATCH = 128
 Loop = Callable[[int], None]
 """Trains on so many images."""
 
@@ -59,9 +65,17 @@ def main() -> None:
         }
         rows.append({"network": name, **compare(contenders, options.rounds, options.seconds, clock)})
         print_row(rows[-1])
+    finishes = race(options.data, options.target, options.seeds, options.clock, options.count) if options.data else []
+    tables = {"training": speed_table(rows)} | ({"training race": race_table(finishes)} if finishes else {})
+    for name, lines in tables.items():
+        told = [*lines, "", note(name, options)]
+        print("\n".join(told))
+        if options.publish:
+            publish(name, told)
     if options.json:
         host = {"processor": platform.processor() or platform.machine(), "torch": torch.__version__}
-        report = {"host": host, "options": {**vars(options), "json": str(options.json)}, "rows": rows}
+        settings = {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}
+        report = {"host": host, "options": settings, "rows": rows, "race": [asdict(each) for each in finishes]}
         options.json.write_text(json.dumps(report, indent=2) + "\n")
 
 
@@ -74,6 +88,11 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=0, help="processes of the DataLoader")
     parser.add_argument("--device", default="cpu", help="torch's device")
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="cpu leaves workers out")
+    parser.add_argument("--data", type=Path, help="a folder with Fashion-MNIST as IDX files, for the race")
+    parser.add_argument("--seeds", type=int, default=5, help="of the race")
+    parser.add_argument("--target", type=float, default=0.9, help="validation accuracy at which a training ends")
+    parser.add_argument("--count", type=int, help="train examples of the race; absent: 54,000")
+    parser.add_argument("--publish", action="store_true", help="put the tables into docs/benchmarks.md")
     parser.add_argument("--json", type=Path, help="also write the numbers to this file")
     return parser.parse_args()
 
@@ -133,9 +152,26 @@ def print_row(row: dict[str, object]) -> None:
         print(f"  {name:14} {ratio['value']:9.3f}  [{ratio['low']:.3f}, {ratio['high']:.3f}]")
 
 
-def normalize(batch: Tensor) -> Tensor:
-    """Raw pixels to network inputs."""
-    return (batch.float() / 255 - MEAN) / STD
+def speed_table(rows: Sequence[dict[str, object]]) -> list[str]:
+    """The lines of the table of images per second."""
+    lines = ["| network | ours, images a second | of synthetic data | of a DataLoader loop |", "|---" * 4 + "|"]
+    for row in rows:
+        speeds, ratios = row["images_per_second"], row["ratios"]
+        assert isinstance(speeds, dict)
+        assert isinstance(ratios, dict)
+        cells = [f"{each['value']:.2f} [{each['low']:.2f}, {each['high']:.2f}]×" for each in ratios.values()]
+        lines.append(f"| {row['network']} | {speeds['ours']:,.0f} | {' | '.join(cells)} |")
+    return lines
+
+
+def note(name: str, options: argparse.Namespace) -> str:
+    """What a table's numbers were measured with."""
+    clock = "Processor time" if options.clock == "cpu" else "Wall time"
+    if name == "training":
+        what = f"n = {options.rounds} rounds, {options.workers} workers"
+    else:
+        what = f"n = {options.seeds} seeds, {options.count or 54_000:,} train and 6,000 validation images"
+    return f"{clock}, {options.threads} threads, {what}. Host: {host_name()}."
 
 
 def ours(network: nn.Module, shape: tuple[int, ...], device: torch.device) -> Loop:
@@ -196,29 +232,6 @@ def loader(network: nn.Module, shape: tuple[int, ...], device: torch.device, wor
             optimizer.step()
 
     return loop
-
-
-class Pictures(Dataset[tuple[Tensor, int]]):
-    """PIL images, each cropped, flipped and normalized on its own; the first `length`, over and over."""
-
-    def __init__(self, pixels: np.ndarray, targets: np.ndarray, length: int) -> None:
-        layout = pixels[:, 0] if pixels.shape[1] == 1 else pixels.transpose(0, 2, 3, 1)
-        self.pictures, self.targets, self.length = np.ascontiguousarray(layout), targets, length
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        place = index % len(self.pictures)
-        picture = Image.fromarray(self.pictures[place])
-        width, height = picture.size
-        padded = ImageOps.expand(picture, PADDING)
-        left, top = random.randint(0, 2 * PADDING), random.randint(0, 2 * PADDING)
-        picture = padded.crop((left, top, left + width, top + height))
-        if random.random() < 0.5:
-            picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        values = torch.from_numpy(np.array(picture)).view(height, width, -1).permute(2, 0, 1).contiguous()
-        return normalize(values), int(self.targets[place])
 
 
 def examples(shape: tuple[int, ...], count: int = 16 * BATCH) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
-from flows.pipeline.own_models import settle_model
+from flows.pipeline.simple.own_models import settle_model
 from flows.pipeline.step_count import count_steps
 from flows.recipe.loading import load_recipe
 from flows.recipe.schema import Recipe

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import sys
@@ -10,9 +11,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from support import short_timing as timing
+from support.exporter_registry import keep_registry
 
 from tasks.core.env_defaults import apply_env_defaults
 
@@ -40,6 +43,24 @@ os.environ |= {
 }
 apply_env_defaults()
 
+# As often as by default, the search for garbage among all that torch holds takes a quarter of the tests' collection.
+gc.set_threshold(20_000, 20, 20)
+
+
+def pytest_collection_finish() -> None:
+    if "torch" in sys.modules:
+        keep_registry()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """`--dist loadfile` with the costliest files first."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from support.distribution import CostlyFirst
+
+    return CostlyFirst(config, log)
+
 
 @pytest.fixture(autouse=True)
 def seeded() -> None:
@@ -57,25 +78,20 @@ def prefect_server() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def short_timing() -> Iterator[None]:
-    """Latency is measured for a moment only: these tests look at everything but its precision."""
-    from tasks.compression import library_comparison
-    from tasks.evaluation import evaluate
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluate, "SECONDS", 0.1)
-        patch.setattr(library_comparison, "SECONDS", 0.05)
-        patch.setattr(library_comparison, "PROCESSES", 2)
+    """Latency is measured for a moment in this test."""
+    with timing.short_timing():
         yield
 
 
 @pytest.fixture(scope="session")
-def plain(tmp_path_factory: pytest.TempPathFactory, short_timing: None) -> PlainRun:
+def plain(tmp_path_factory: pytest.TempPathFactory) -> PlainRun:
     """The tiny recipe, worked out without Prefect; tests of pipeline, trials and results look at it."""
     from support.plain_run import run_plainly
 
-    return run_plainly(tmp_path_factory.mktemp("plain"))
+    with timing.short_timing():
+        return run_plainly(tmp_path_factory.mktemp("plain"))
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ Imports that take long stand inside the functions, so that `--help` and light co
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,7 +108,10 @@ def predict(
 
 
 class Stopped(Exception):  # noqa: N818 - it is what the user wants
-    """Ctrl-C was pressed. Typer would turn a KeyboardInterrupt into an exit of its own, without our sentence."""
+    """Ctrl-C was pressed, or SIGTERM came.
+
+    Typer would turn a KeyboardInterrupt into an exit of its own, without our sentence.
+    """
 
 
 @contextmanager
@@ -155,11 +159,12 @@ def down() -> None:
 def main() -> None:
     """Runs the command line. An error is printed as one message and ends the process with its exit code.
 
-    2: the input is wrong (InputError); 130: interrupted; 1: any other error, whose traceback is kept in
+    2: the input is wrong (InputError); 130: interrupted, by SIGTERM too; 1: any other error, whose traceback is kept in
     `last-error.txt` in the home folder.
     """
     from tasks.core import InputError
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else a server that the run started would outlive it
     try:
         app(prog_name="paredown")
     except InputError as error:

@@ -19,8 +19,8 @@ from flows.cli.plan_search import (
     trial_seconds,
 )
 from flows.pipeline.branches import control_branches
-from flows.pipeline.own_models import keep_columns, own_words, settle_model
-from flows.pipeline.tournament import ENTRANTS, MINUTES
+from flows.pipeline.simple.own_models import keep_columns, own_words, settle_model
+from flows.pipeline.simple.tournament import ENTRANTS, MINUTES
 from flows.recipe.data_checks import check_model_file, check_recipe
 from flows.recipe.data_defaults import fill_defaults
 from flows.recipe.default_branches import branches_of
@@ -35,6 +35,7 @@ from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.models.factory import architecture_of, build_network, complete_factory
 from tasks.search.search_spec import Search
 from tasks.training.distillation import DistillationSpec
+from tasks.training.ensembles.member_trainings import trainings_of
 from tasks.training.simple.ensemble_spec import ensemble_of
 
 if TYPE_CHECKING:
@@ -93,9 +94,21 @@ def plan_model(recipe: Recipe, prepared: Prepared, store: Store) -> Plan:
         return plan_file(recipe, prepared, store)
     if recipe.model.is_simple:
         return Plan(recipe, prepared, 0.0, 0, trial_seconds(recipe, prepared, store) if recipe.search else 0.0)
+    if recipe.model.networks is not None:
+        return plan_members(recipe, prepared, store)
     network = build_network(*complete_factory(recipe.model, prepared))
     seconds = seconds_per_example(network, prepared, recipe) * prepared.dataset.splits["train"].count
     return Plan(recipe, prepared, seconds, sum(weight.numel() for weight in network.parameters()))
+
+
+def plan_members(recipe: Recipe, prepared: Prepared, store: Store) -> Plan:
+    """The plan of an ensemble of networks: all its parameters, and the mean seconds of an epoch of a member."""
+    alone = [
+        plan_model(recipe.model_copy(update={"model": each.model, "train": each.train}), prepared, store)
+        for each in trainings_of(recipe.model, recipe.train)
+    ]
+    seconds = sum(each.epoch_seconds for each in alone) / len(alone)
+    return Plan(recipe, prepared, seconds, sum(each.parameters for each in alone))
 
 
 def plan_file(recipe: Recipe, prepared: Prepared, store: Store) -> Plan:
@@ -177,11 +190,14 @@ def add_baseline(tree: Tree, plan: Plan) -> None:
     if recipe.search and recipe.model.is_simple and "model.family" in recipe.search.space:
         tree.add("fit the best of them")
         return
+    if recipe.model.networks is not None:
+        add_members(tree, plan)
+        return
     if recipe.model.family is not None:
         what = f"each of {', '.join(each.name for each in ENTRANTS)}; the best on validation is the baseline"
         tree.add(escape(own_words(recipe) or f"fit {what if recipe.model.family == 'auto' else recipe.model.family}"))
         return
-    if recipe.model.ensemble is not None:
+    if recipe.model.simple_ensemble is not None:
         tree.add(escape(f"fit {step_title(ensemble_of(recipe.model, recipe.train.seed))}"))
         return
     if recipe.model.file is not None:
@@ -200,6 +216,23 @@ def add_baseline(tree: Tree, plan: Plan) -> None:
         tree.add(f"load {network}{source}")
         return
     tree.add(f"train {network}: at most {recipe.train.epochs} epochs")
+
+
+def add_members(tree: Tree, plan: Plan) -> None:
+    """Adds the line of an ensemble of networks, with one for the training of each member."""
+    recipe, ensemble = plan.recipe, plan.recipe.model.networks
+    assert ensemble is not None
+    how = f"average of {ensemble.average}, {ensemble.weights} weights; {plan.parameters:,} parameters"
+    if ensemble.trials:
+        tree.add(f"train an ensemble of the {ensemble.trials} best trials: {how}")
+        return
+    trainings = trainings_of(recipe.model, recipe.train)
+    members = tree.add(f"train an ensemble of {len(trainings)} networks: {how}")
+    for each in trainings:
+        factory = architecture_of(each.model, plan.prepared)
+        members.add(
+            f"{each.name.partition(':')[0]}: {factory}, at most {each.train.epochs} epochs, seed {each.train.seed}"
+        )
 
 
 def add_branches(tree: Tree, plan: Plan) -> None:
@@ -229,7 +262,7 @@ def describe_cost(plan: Plan) -> str:
     recipe, compress = plan.recipe, branches_of(plan.recipe)
     recovered = recoveries(compress)
     is_ready = recipe.model.is_trained or recipe.model.transfer == "features"
-    parts = [] if is_ready else [epochs_of("training", recipe.train.epochs, plan)]
+    parts = [] if is_ready else [epochs_of("training", trained_epochs(recipe), plan)]
     if recipe.search and recipe.is_searched:
         parts.append(cost_of_search(recipe.search, plan))
     parts.append(epochs_of("recovery", sum(step.most_epochs for step in recovered if not step.minutes), plan))
@@ -243,6 +276,14 @@ def describe_cost(plan: Plan) -> str:
     words = ", ".join(said for said, _ in parts if said)
     minutes = sum(each for _, each in parts)
     return f"at most {words or 'no training'}: about {minutes:.1f} minutes of training on this machine"
+
+
+def trained_epochs(recipe: Recipe) -> int:
+    """The most epochs of the baseline's training; of an ensemble of networks, of all its members."""
+    if recipe.model.networks is None:
+        return recipe.train.epochs
+    epochs = sum(each.train.epochs for each in trainings_of(recipe.model, recipe.train))
+    return epochs * (recipe.model.networks.trials or 1)
 
 
 def epochs_of(name: str, epochs: int, plan: Plan) -> tuple[str, float]:

@@ -35,7 +35,11 @@ def control_branches(branches: Sequence[Branch]) -> list[Branch]:
     steps; branches without training have none. A branch that the baseline teaches has itself as its control, fitted on
     the targets.
     """
-    trained = [tuple(as_recovery(step) for step in branch.steps if is_training(step)) for branch in branches]
+    trained = [
+        tuple(as_recovery(step) for step in branch.steps if is_training(step))
+        for branch in branches
+        if untaught_steps(branch) is None
+    ]
     budgets = list(dict.fromkeys(filter(None, trained)))
     names = [CONTROL] if len(budgets) == 1 else [f"{CONTROL} {index + 1}" for index in range(len(budgets))]
     dense = [Branch(name=name, steps=budget) for name, budget in zip(names, budgets, strict=True)]

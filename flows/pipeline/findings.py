@@ -11,7 +11,7 @@ from tasks.core import Candidate, Estimate, LibraryComparison, MetricSpec, Prepa
 from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.evaluation.selection import Selection
 from tasks.kernels.statistics.metrics import Metric
-from tasks.models.model_spec import FamilyName
+from tasks.models.family_names import FamilyName
 from tasks.search.results import SearchResult
 
 Role = Literal["baseline", "candidate", "control"]
@@ -87,6 +87,29 @@ class TaughtGain:
 
 
 @dataclass(frozen=True)
+class Refit:
+    """The baseline and the chosen file, fitted again on train and validation together; the test judges these."""
+
+    baseline: Candidate
+    chosen: Candidate
+    rows: int
+    """Rows on which they were fitted; 0 where that did not succeed and both are as they were."""
+    refusal: str = ""
+    """Why not; empty where it succeeded."""
+
+
+@dataclass(frozen=True)
+class EnsembleGain:
+    """What an ensemble of networks gains over the best of its members, on the validation split."""
+
+    members: int
+    best: str
+    """The best member in a few words."""
+    gain: Estimate
+    """How much better the metric of the ensemble is, paired; above 0 is better."""
+
+
+@dataclass(frozen=True)
 class StepGain:
     """What a step of the augmentation gains."""
 
@@ -112,9 +135,10 @@ class Findings:
     choice: Selection
     """The choice by validation scorecards."""
     product: Candidate
-    """The chosen candidate if `meets_goal`, otherwise the baseline; an ONNX file."""
+    """The chosen candidate if `meets_goal`, otherwise the baseline, fitted again where there is a `refit`; an ONNX
+    file."""
     test: dict[str, Scorecard]
-    """Test scorecards of the baseline and of the chosen candidate, by digest."""
+    """Test scorecards of the baseline and of the chosen candidate, fitted again where there is a `refit`, by digest."""
     meets_goal: bool
     """Whether the chosen candidate meets the goal on validation and test does not refute it (`holds_on_test`)."""
     host: str
@@ -131,6 +155,12 @@ class Findings:
     """For each branch that the baseline taught, what it gained by that."""
     augmentation: tuple[StepGain, ...] = ()
     """What each step of `augment` gains; empty where the recipe does not ask."""
+    ensemble: EnsembleGain | None = None
+    """What the baseline gains over its best member; None where it is no ensemble of networks."""
+    refit: Refit | None = None
+    """The last fits of simple models; None where there were none."""
+    train_score: Estimate | None = None
+    """The baseline's metric on train examples; None where it was not trained here, or by its nature knows them."""
 
     @property
     def product_file(self) -> str:
@@ -150,7 +180,17 @@ class Findings:
     @property
     def baseline(self) -> Scorecard:
         """The baseline's test scorecard."""
-        return self.test[self.results[0].stages[0].exported.digest]
+        return self.test[self.refit.baseline.digest if self.refit else self.results[0].stages[0].exported.digest]
+
+    @property
+    def tested(self) -> Scorecard:
+        """The test scorecard of the candidate that validation chose."""
+        return self.test[self.refit.chosen.digest if self.refit else self.choice.chosen]
+
+    @property
+    def origin(self) -> str:
+        """Digest of the product as validation saw it: before it was fitted again."""
+        return self.choice.chosen if self.meets_goal else self.results[0].stages[0].exported.digest
 
     @property
     def has_learned(self) -> bool:

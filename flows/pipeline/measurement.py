@@ -12,16 +12,26 @@ from flows.pipeline.branches import export_stage
 from flows.pipeline.findings import BranchResult, StepGain
 from flows.pipeline.run_context import RunContext
 from tasks.compression.measure import evaluate_candidates
-from tasks.core import Candidate, Estimate, Latency, Scorecard, SplitName
+from tasks.compression.train_score import score_on_train
+from tasks.core import Candidate, Dataset, Estimate, Latency, Scorecard, SplitName
 from tasks.data.augmentation import AugmentStep
 from tasks.evaluation.evaluate import EvaluationSpec
 from tasks.evaluation.metric_choice import metric_spec
+from tasks.report.training_text import Fitted
 from tasks.training import baseline
+from tasks.training.ensembles.network_average import TECHNIQUE as AVERAGE
 
 TWIN_SEEDS = 5
 """Seeds with which the network is trained with and without each step of the augmentation."""
 T95 = 2.776
 """Student's t for the 95 % interval of a mean of so many values."""
+FITTED: Mapping[str, Fitted] = {
+    "linear": "linear",
+    "hist_boosting": "boosting",
+    "lightgbm": "boosting",
+    "xgboost": "boosting",
+}
+"""Simple families of which train and validation are compared."""
 
 
 def measure_stages(label: str, results: tuple[BranchResult, ...], run: RunContext) -> dict[str, Scorecard]:
@@ -43,6 +53,21 @@ def measure_stages(label: str, results: tuple[BranchResult, ...], run: RunContex
                 name = f"{name} ({place})" if name in candidates else name
                 candidates[name] = stage.exported
     return _evaluate(label, candidates, "validation", None, run)
+
+
+def measure_again(chosen: Candidate, thresholds: Mapping[str, float | None], run: RunContext) -> dict[str, Scorecard]:
+    """Scorecards of the run's baseline and of a file, both fitted again, with their latencies, by digest.
+
+    Their scores have no meaning, since the models were fitted on validation.
+
+    Args:
+        chosen: the file.
+        thresholds: digest → where it says yes, as validation chose for the model that it was before.
+        run: its baseline is the one that was fitted again.
+    """
+    files = {chosen.name: chosen} | {"baseline": run.baseline.exported}
+    measured = _evaluate("measure what was fitted again", files, "validation", None, run)
+    return {digest: dataclasses.replace(card, threshold=thresholds[digest]) for digest, card in measured.items()}
 
 
 def test_once(chosen: Candidate, cards: dict[str, Scorecard], run: RunContext) -> dict[str, Scorecard]:
@@ -74,6 +99,30 @@ def _evaluate(
     return call(
         label, evaluate_candidates, candidates, reference, run.prepared, spec, timing, run.host, run.job.context
     )
+
+
+def kind_of_fit(model: Candidate, dataset: Dataset) -> Fitted | None:
+    """What of the baseline was trained here, so that train and validation can be compared.
+
+    None for a model that others trained, and for those that know their train rows by heart by their nature: forests,
+    neighbours, and ensembles and estimators that may have such.
+    """
+    techniques = {step.technique: step for step in model.lineage}
+    if techniques.keys() & {"train", "fine_tune", AVERAGE}:
+        return "network of a table" if dataset.kind == "table" else "network"
+    if "features" in techniques:
+        return "last layer"
+    return FITTED.get(str(techniques["fit"].knobs.get("family"))) if "fit" in techniques else None
+
+
+def score_baseline(run: RunContext) -> Estimate | None:
+    """The baseline's metric on some of the train examples, beside which that on validation is judged; else None."""
+    model = run.baseline.exported
+    if kind_of_fit(model, run.prepared.dataset) is None:
+        return None
+    metric = metric_spec(run.recipe.goal, run.prepared.dataset)
+    given = model, run.prepared, metric, run.recipe.runtime, run.job.context
+    return run.job.runner.run("score the baseline on train", score_on_train, *given)
 
 
 def judge_augmentation(cards: Mapping[str, Scorecard], run: RunContext) -> tuple[StepGain, ...]:

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from flows.pipeline import compression_search
 from flows.pipeline.branches import control_branches, run_branch
 from flows.pipeline.findings import BranchResult, Findings, FoundBranches
-from flows.pipeline.library_peers import compare_product
-from flows.pipeline.measurement import judge_augmentation, measure_stages, test_once
-from flows.pipeline.own_models import settle_model
+from flows.pipeline.measurement import judge_augmentation, measure_stages, score_baseline, test_once
 from flows.pipeline.preparation import prepare_again, prepare_data, start_branches
 from flows.pipeline.run_context import Job, RunContext
-from flows.pipeline.teaching import judge_lessons
-from flows.pipeline.tournament import settle_family
+from flows.pipeline.simple.library_peers import compare_product
+from flows.pipeline.simple.own_models import settle_model
+from flows.pipeline.simple.refitting import choose_finalists
+from flows.pipeline.simple.tournament import settle_family
+from flows.pipeline.teaching import judge_ensemble, judge_lessons
 from flows.pipeline.training_search import tune_training
 from flows.recipe.data_checks import check_model_file, check_recipe
 from flows.recipe.data_defaults import fill_defaults
@@ -32,9 +33,9 @@ def run_pipeline(job: Job) -> Findings:
     """Runs the main job of a recipe and returns its results.
 
     Raises:
-        InputError: the data, the model or a knob is wrong, found before anything is trained; or a search does not get
-            the resources that it asks for.
-        Refusal: the training of the baseline diverges in its first epoch, or a file's outputs are not finite.
+        InputError: the data, the model or a knob is wrong, found before anything is trained; or the training of the
+            baseline diverges in its first epoch; or a search does not get the resources that it asks for.
+        Refusal: a file's outputs are not finite.
     """
     job = dataclasses.replace(job, recipe=settle_model(job.recipe))
     check_model_file(job.recipe)
@@ -48,39 +49,42 @@ def run_pipeline(job: Job) -> Findings:
     prepared = prepare_again(job, prepared) if is_changed else prepared
     run = start_branches(job, prepared)
     results, cards, searched = run_branches(run)
-    choice, test, held = choose_product(results, cards, run, may_win)
-    product = candidates_of(results)[choice.chosen] if held else run.baseline.exported
+    train_score = score_baseline(run)
     recipe = with_found(job.recipe, searched) if searched else job.recipe
+    choice = choose_candidate(results, cards, run, may_win)
+    chosen = candidates_of(results)[choice.chosen]
+    finalists = choose_finalists(chosen, branches_of(recipe).branches, results, cards, run)
+    test = test_once(finalists.chosen, finalists.cards, dataclasses.replace(finalists.run, prepared=prepared))
+    held = choice.meets_goal and holds_on_test(test[finalists.chosen.digest], recipe.goal)
+    product = finalists.chosen if held else finalists.run.baseline.exported
     metric = metric_spec(recipe.goal, prepared.dataset)
     return Findings(
         *(recipe, prepared, tuned, results, cards, choice, product, test, held, run.host),
         found=searched,
-        file=keep_rule(product.content, metric, cards[product.digest].threshold, job.store),
+        file=keep_rule(product.content, metric, finalists.cards[product.digest].threshold, job.store),
         entrants=entrants,
-        library=compare_product(product, results, run),
+        library=compare_product(product, finalists.results, finalists.run),
         lessons=judge_lessons(results, cards, run),
+        ensemble=judge_ensemble(run),
         augmentation=judge_augmentation(cards, run),
+        refit=finalists.refit,
+        train_score=train_score,
     )
 
 
-def choose_product(
+def choose_candidate(
     results: Sequence[BranchResult], cards: dict[str, Scorecard], run: RunContext, may_win: bool
-) -> tuple[Selection, dict[str, Scorecard], bool]:
-    """Chooses on validation, and looks once at the test.
+) -> Selection:
+    """Chooses a file by the validation scorecards.
 
     Args:
         results: the results of all branches.
         cards: the validation scorecards, by digest.
         run: what the branches have in common.
         may_win: whether the baseline itself may meet the goal (`select`).
-
-    Returns:
-        The choice; the test scorecards of the chosen file and of the baseline, by digest; whether the goal is met.
     """
-    selectable, goal = candidates_of(results), run.recipe.goal
-    choice = select({digest: cards[digest] for digest in selectable}, run.baseline.exported.digest, goal, may_win)
-    test = test_once(selectable[choice.chosen], cards, run)
-    return choice, test, choice.meets_goal and holds_on_test(test[choice.chosen], goal)
+    known = {digest: cards[digest] for digest in candidates_of(results)}
+    return select(known, run.baseline.exported.digest, run.recipe.goal, may_win)
 
 
 def candidates_of(results: Sequence[BranchResult]) -> dict[str, Candidate]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from flows.pipeline.branches import export_stage
 from flows.pipeline.findings import Stage
-from flows.pipeline.own_models import keep_columns
 from flows.pipeline.run_context import Job, RunContext
-from flows.pipeline.tournament import fit_family
+from flows.pipeline.simple.own_models import keep_columns
+from flows.pipeline.simple.tournament import fit_family
+from tasks.compression.network_fit import train_ensemble
 from tasks.compression.simple_fit import FitInputs, run_fit
 from tasks.conversion import onnx_import
-from tasks.core import Candidate, Prepared
+from tasks.core import Candidate, InputError, Prepared, Refusal
 from tasks.data import ingestion, preprocessing
 from tasks.data.preprocessing import column_steps
 from tasks.kernels.host.machine import host_name
@@ -23,6 +24,8 @@ MINUTES = 5.0
 """Minutes of `model.transfer: auto` where `train.minutes` is absent."""
 MANY = 5_000
 """Train examples from which `auto` also trains the network from scratch."""
+LAST = 2
+"""Passes over validation that each further training needs after its minutes: its own last one, and the choice's."""
 LEAST = 0.1
 """Share of the minutes without which no further training is begun."""
 
@@ -48,8 +51,15 @@ def prepare_again(job: Job, prepared: Prepared) -> Prepared:
 
 
 def start_branches(job: Job, prepared: Prepared) -> RunContext:
-    """Makes and exports the baseline, and collects what all branches need."""
-    model = make_baseline(job, prepared)
+    """Makes and exports the baseline, and collects what all branches need.
+
+    Raises:
+        InputError: what the recipe asks for cannot be made, for example since its training diverges in the first epoch.
+    """
+    try:
+        model = make_baseline(job, prepared)
+    except Refusal as refusal:
+        raise InputError(str(refusal), path="model" if job.recipe.model.is_trained else "train") from refusal
     exported = export_stage(model, "baseline", prepared, job)
     return RunContext(job, prepared, Stage("baseline", model, exported), host_name())
 
@@ -60,9 +70,11 @@ def make_baseline(job: Job, prepared: Prepared) -> Candidate:
     model, label = recipe.model, "load the baseline"
     if model.simple_family is not None:  # `auto` was settled by the tournament
         return fit_family(job, prepared, model)
-    if model.ensemble is not None:
+    if model.simple_ensemble is not None:
         inputs = FitInputs(prepared, column_steps(recipe.preprocess), job.context, job.runner)
         return run_fit(ensemble_of(model, recipe.train.seed), inputs, "fit the ensemble")
+    if model.networks is not None:
+        return train_ensemble(model, recipe.train, job.inputs(prepared), job.context, job.runner)
     if model.file is not None:
         asked, stamp = bool(recipe.preprocess), onnx_import.file_stamp(model.file)
         return run(label, onnx_import.import_onnx, prepared, model, asked, recipe.export, stamp, store)
@@ -88,20 +100,23 @@ def transfer_network(job: Job, prepared: Prepared) -> Candidate:
     return best_transfer(job, prepared, head, features.minutes)
 
 
-def best_transfer(job: Job, prepared: Prepared, head: Candidate, spent: float) -> Candidate:
-    """The best on validation of a new last layer, fine-tuning and, of many examples, training from scratch.
+def best_transfer(job: Job, prepared: Prepared, head: Candidate, pass_minutes: float) -> Candidate:
+    """A new last layer, or fine-tuning or, of many examples, training from scratch where it is better beyond noise.
 
     Args:
-        job: its `train.minutes`, or MINUTES, are what all of them may take.
+        job: its `train.minutes`, or MINUTES, are what all of them may take, the new last layer included.
         prepared: the data with their preprocessing.
-        head: the network with the new last layer.
-        spent: minutes that were used for it.
+        head: the network with the new last layer; its record has the minutes that it took.
+        pass_minutes: minutes of the network for all examples of train and validation once.
     """
     train, run, inputs = job.recipe.train, job.runner.run, job.inputs(prepared)
     whole = train.minutes or MINUTES
     options, late = {"features": head}, []
-    begun = ["fine_tune", *(["scratch"] if prepared.dataset.splits["train"].count >= MANY else [])]
-    share = (whole - spent) / len(begun)
+    train_count, count = (prepared.dataset.splits[split].count for split in ("train", "validation"))
+    begun = ["fine_tune", *(["scratch"] if train_count >= MANY else [])]
+    spent = float(job.store.get_json(head.lineage[-1].record or "")["minutes"])
+    kept = (1 + LAST * len(begun)) * pass_minutes * count / (train_count + count)
+    share = (whole - spent - kept) / len(begun)
     for mode in begun:
         spec = train.model_copy(update={"minutes": share})
         if share < LEAST * whole:
@@ -113,4 +128,4 @@ def best_transfer(job: Job, prepared: Prepared, head: Candidate, spent: float) -
             model = job.recipe.model.model_copy(update={"transfer": mode})
             spec = spec.model_copy(update={"layer_decay": 1.0, "unfreeze": 0})
             options[mode] = run("train from scratch", baseline.fit, model, spec, inputs, job.context)
-    return choose_option(options, late, inputs.metric, job.store)
+    return run("choose the way of transfer", choose_option, options, late, inputs, job.context)

@@ -1,11 +1,11 @@
-"""Teaching: branches that the baseline teaches, each compared with the same model fitted on the targets."""
+"""Teaching: what an ensemble gains, and what branches gain that the baseline teaches."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from flows.pipeline.branches import control_branches
-from flows.pipeline.findings import BranchResult, TaughtGain
+from flows.pipeline.findings import BranchResult, EnsembleGain, TaughtGain
 from flows.pipeline.run_context import RunContext
 from flows.recipe.default_branches import branches_of
 from tasks.compression.branch import untaught_steps
@@ -13,6 +13,7 @@ from tasks.compression.measure import evaluate_candidates
 from tasks.core import Candidate, Estimate, Scorecard
 from tasks.evaluation.evaluate import EvaluationSpec
 from tasks.evaluation.metric_choice import metric_spec
+from tasks.training.ensembles.network_average import TECHNIQUE
 
 
 def judge_lessons(
@@ -39,6 +40,15 @@ def judge_lessons(
     return tuple(found)
 
 
+def judge_ensemble(run: RunContext) -> EnsembleGain | None:
+    """What the baseline, an ensemble of networks, gains over its best member; None for every other baseline."""
+    step = run.baseline.model.lineage[0]
+    if step.technique != TECHNIQUE or step.record is None:
+        return None
+    record = run.job.store.get_json(step.record)
+    return EnsembleGain(len(record["members"]), record["best_member"], Estimate(**record["gain"]))
+
+
 def compare_pair(taught: Candidate, control: Candidate, cards: Mapping[str, Scorecard], run: RunContext) -> Estimate:
     """How much better the taught model is than its control, paired on the same examples; above 0 is better."""
     goal, metric = run.recipe.goal, metric_spec(run.recipe.goal, run.prepared.dataset)
@@ -50,4 +60,4 @@ def compare_pair(taught: Candidate, control: Candidate, cards: Mapping[str, Scor
         label, evaluate_candidates, pair, control.digest, run.prepared, spec, timing, run.host, run.job.context
     )
     drop = judged[taught.digest].drop.estimate
-    return Estimate(-drop.value, -drop.high, -drop.low, drop.n)
+    return Estimate(0.0 - drop.value, 0.0 - drop.high, 0.0 - drop.low, drop.n)

@@ -6,6 +6,7 @@ from flows.recipe.model_checks import check_network
 from flows.recipe.points import with_point
 from flows.recipe.schema import Recipe
 from flows.recipe.search_validation import SIMPLE, check_path, probes, try_points
+from tasks.compression.branch import is_training
 from tasks.compression.fit_checks import check_fit, check_fits
 from tasks.conversion import onnx_import
 from tasks.core import Dataset, Goal, InputError, Prepared, Store, nearest_choice
@@ -17,9 +18,10 @@ from tasks.evaluation import evaluate
 from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.models.estimators.booster_files import kind_of_booster
 from tasks.models.factory import seed_all
-from tasks.models.model_spec import NETWORKS
+from tasks.models.family_names import NETWORKS
 from tasks.search.search_spec import Search
 from tasks.techniques.layer_names import is_under
+from tasks.training.ensembles.member_trainings import trainings_of
 from tasks.training.simple.fit_spec import fit_of
 from tasks.training.simple.own_fit import check_own
 from tasks.training.training_checks import check_training
@@ -74,7 +76,7 @@ def check_augmentations(recipe: Recipe, prepared: Prepared, store: Store) -> Non
 
     check(recipe)
     try_points(recipe, check, without=("train.",))
-    if recipe.report.augmentations and (not recipe.augment or recipe.model.is_trained or recipe.model.is_transferred):
+    if recipe.report.augmentations and (not recipe.augment or not recipe.model.is_one_training):
         law = "needs a network that is trained from its beginning with augment"
         raise InputError(law, path="report.augmentations", value=True, nearest=False)
 
@@ -89,6 +91,9 @@ def check_trainings(recipe: Recipe, prepared: Prepared, store: Store) -> None:
     raw = dataset.input_dtype == "int64" and bool(store.get_json(prepared.fitted).get("raw"))
     texts = recipe.text_encoding == "ordinal" and any(column.kind == "category" for column in dataset.columns)
     check_training(recipe.train, dataset, codes=raw or texts)
+    for each in trainings_of(recipe.model, recipe.train) if recipe.model.networks else ():
+        check_training(each.train, dataset, codes=raw or texts)
+    check_branch_trainings(recipe, dataset, codes=raw or texts)
     space = recipe.search.space if recipe.search else {}
     for point in probes(space) if any(path.startswith("train.") for path in space) else ():
         try:
@@ -96,6 +101,18 @@ def check_trainings(recipe: Recipe, prepared: Prepared, store: Store) -> None:
         except InputError as error:
             is_searched = any(str(error.path).startswith(path) for path in point)
             raise error.at(path=f"search.space.{error.path}" if is_searched else error.path) from None
+
+
+def check_branch_trainings(recipe: Recipe, dataset: Dataset, *, codes: bool) -> None:
+    """Checks that the settings of the trainings in branches suit the data, as `check_training` does."""
+    for place, branch in enumerate(recipe.compress.branches if recipe.compress else ()):
+        for index, step in enumerate(branch.steps):
+            if is_training(step):
+                try:
+                    check_training(step.training(), dataset, codes=codes)
+                except InputError as error:
+                    path = f"compress.branches.{place}.steps.{index}."
+                    raise error.at(path=str(error.path).replace("train.", path)) from None
 
 
 def check_goal_metric(goal: Goal, dataset: Dataset, store: Store) -> None:

@@ -6,6 +6,7 @@ from flows.recipe.schema import Recipe
 from tasks.compression.branch import form_of
 from tasks.core import Dataset
 from tasks.data.preprocessing_spec import Normalize, Unscaled
+from tasks.models.factory import architecture_for
 from tasks.models.pretrained import timm_networks
 
 STEPS = 8
@@ -47,6 +48,9 @@ def fill_defaults(recipe: Recipe, dataset: Dataset) -> Recipe:
         return with_family(recipe)
     if recipe.model.is_simple:
         return recipe
+    if recipe.model.networks is not None and recipe.model.factory is None and recipe.model.family is None:
+        factory = architecture_for(dataset.kind)
+        recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update={"factory": factory})})
     return fill_training(recipe, dataset.splits["train"].count)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.compression.branch import Branch, Compress
 from tasks.models.estimators.families import FAMILIES
 from tasks.models.model_spec import ModelSpec
 from tasks.techniques import TAGS
+from tasks.training.ensembles.member_trainings import trainings_of
 from tasks.training.simple.ensemble_spec import ensemble_of, fits_of
 from tasks.training.simple.fit_spec import fit_of
+from tasks.training.student import Distill
 
 if TYPE_CHECKING:
     from flows.recipe.schema import Recipe
@@ -37,19 +39,49 @@ def default_branches() -> Compress:
 def branches_of(recipe: Recipe) -> Compress:
     """The recipe's `compress` section, with default branches when it names none.
 
-    For a torch network these are `default_branches`, for an ONNX file one branch per technique that takes ONNX files,
-    and for a simple model smaller forms of it, a linear one, and fits of half of its columns and of shallower trees.
+    For a torch network these are `default_branches`, for an ensemble of them `network_students`, for an ONNX file one
+    branch per technique that takes ONNX files, and for a simple model smaller forms of it, a linear one, and fits of
+    half of its columns and of shallower trees.
     """
     asked = recipe.compress or Compress()
+    if recipe.model.networks is not None:
+        return compared(asked) if asked.branches else asked.model_copy(update={"branches": network_students(recipe)})
     if asked.branches:
         return asked
     if recipe.model.is_simple and recipe.model.family is not None:
         branches = (*simple_branches(recipe.model.family), *smaller_fits(recipe.model, recipe.train.seed))
         return asked.model_copy(update={"branches": branches})
-    if recipe.model.ensemble is not None:
+    if recipe.model.simple_ensemble is not None:
         return asked.model_copy(update={"branches": member_branches(recipe.model, recipe.train.seed)})
     usual = default_branches() if recipe.model.file is None else each_alone("onnx")
     return asked.model_copy(update={"branches": usual.branches})
+
+
+def network_students(recipe: Recipe) -> tuple[Branch, ...]:
+    """Those that can win against an ensemble of networks: its int8 form, and one network that it teaches, also in int8.
+
+    The student has the architecture of the first member. Without a named one, which the data decide, there is none.
+    """
+    int8 = {"step": "int8"}
+    branches: list[dict[str, Any]] = [{"name": "int8", "steps": [int8]}]
+    first = trainings_of(recipe.model, recipe.train)[0].model
+    factory = f"tasks.architectures:{first.family}" if first.family else first.factory
+    if factory is not None:
+        student = {"step": "distill", "factory": factory, "arguments": first.arguments, "epochs": recipe.train.epochs}
+        student |= {"compare": True, "seed": recipe.train.seed}
+        branches += [{"name": "student", "steps": [student]}, {"name": "student-int8", "steps": [student, int8]}]
+    return tuple(Branch.model_validate(branch) for branch in branches)
+
+
+def compared(compress: Compress) -> Compress:
+    """The branches, with each student of `distill` trained without the teacher, too."""
+    branches = []
+    for branch in compress.branches:
+        first, *others = branch.steps
+        is_student = isinstance(first, Distill) and first.taught
+        steps = (first.model_copy(update={"compare": True}), *others) if is_student else branch.steps
+        branches.append(branch.model_copy(update={"steps": steps}))
+    return compress.model_copy(update={"branches": tuple(branches)})
 
 
 def simple_branches(family: str) -> tuple[Branch, ...]:

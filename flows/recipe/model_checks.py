@@ -10,15 +10,18 @@ from flows.recipe.default_branches import branches_of
 from flows.recipe.schema import Recipe
 from flows.recipe.search_validation import try_points
 from tasks.conversion import network_checks
-from tasks.core import InputError, Prepared, Store, nearest_choice
+from tasks.core import InputError, Prepared, Refusal, Store, nearest_choice
 from tasks.data.preprocessing import preprocess
 from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.models import factory
 from tasks.models.answers import PLACE
+from tasks.models.ensembles.averaged import AVERAGED, described
 from tasks.models.pretrained.trained_weights import check_weights_are_there, weights_loader
 from tasks.models.probabilities import closing_activation, needs_logits
 from tasks.training import student
 from tasks.training.distillation import DistillationSpec
+from tasks.training.ensembles.member_trainings import trainings_of
+from tasks.training.speed.resizing import check_small_images
 from tasks.training.student import Distill
 
 if TYPE_CHECKING:
@@ -38,6 +41,9 @@ def check_network(recipe: Recipe, prepared: Prepared, store: Store) -> None:
             what stands in front of them, a step names a layer that does not exist, a network would fail after the
             training, or it answers with probabilities where logits are needed.
     """
+    if recipe.model.networks is not None:
+        check_ensemble_members(recipe, prepared, store)
+        return
     check_transfer(recipe, prepared)
     made = factory.complete_factory(recipe.model, prepared)
     build = builder(recipe, made, prepared)
@@ -50,7 +56,36 @@ def check_network(recipe: Recipe, prepared: Prepared, store: Store) -> None:
     check_layers(recipe, [name for name, _ in network.named_modules() if name])
     network_checks.check_untrained(build, recipe.train.seed, prepared, recipe.export.tolerance, store)
     check_logits(recipe, network, prepared, store)
+    check_sizes(recipe, network, prepared, store)
     check_searched_models(recipe, made, prepared, store)
+    check_students(recipe, prepared, store)
+
+
+def check_ensemble_members(recipe: Recipe, prepared: Prepared, store: Store) -> None:
+    """Tries every member of an ensemble of networks, their average, the members of a search, and the students.
+
+    Raises:
+        InputError: as `check_network`; of a member, with its path.
+    """
+    makers: list[Made] = []
+    for place, each in enumerate(trainings_of(recipe.model, recipe.train)):
+        try:
+            made = factory.complete_factory(each.model, prepared)
+            if made not in makers:
+                name = factory.architecture_of(each.model, prepared)
+                check_variant(name, made, each.train.seed, prepared, recipe.export.tolerance, store)
+        except InputError as error:
+            path = str(error.path).removeprefix("model.")
+            own = recipe.model.networks and recipe.model.networks.members
+            is_own = own and (own[place].factory or own[place].family or path.startswith("arguments."))
+            raise error.at(path=f"model.ensemble.members.{place}.{path}" if is_own else f"model.{path}") from error
+        makers.append(made)
+    arguments = described(
+        makers, [1 / len(makers)] * len(makers), "probabilities" if prepared.dataset.classes else "logits"
+    )
+    network = factory.build_network(AVERAGED, arguments)
+    check_layers(recipe, [name for name, _ in network.named_modules() if name])
+    check_searched_models(recipe, makers[0], prepared, store)
     check_students(recipe, prepared, store)
 
 
@@ -105,6 +140,21 @@ def check_logits(recipe: Recipe, network: nn.Module, prepared: Prepared, store: 
                 raise InputError(law, path=path, value=step.model_dump()["step"], nearest=nearest)
     if recipe.compress and recipe.compress.search is not None:
         raise InputError(law, path="compress.search", nearest=nearest)
+
+
+def check_sizes(recipe: Recipe, network: nn.Module, prepared: Prepared, store: Store) -> None:
+    """Checks that the network takes the smallest images of its training.
+
+    Raises:
+        InputError: it takes images of one size only.
+    """
+    share = recipe.train.progressive_resizing
+    if share is None or recipe.model.is_trained:
+        return
+    try:
+        check_small_images(network, network_checks.first_examples(prepared, store), share)
+    except Refusal as answer:
+        raise InputError(str(answer), path="train.progressive_resizing", value=share) from None
 
 
 def activation(network: nn.Module, prepared: Prepared, store: Store) -> str | None:

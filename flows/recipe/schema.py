@@ -15,10 +15,12 @@ from tasks.data.preprocessing import TargetUnit
 from tasks.data.preprocessing_spec import PreprocessStep
 from tasks.data.tables.column_steps import TransformTarget
 from tasks.data.tables.column_transformer import TextEncoding
-from tasks.models.model_spec import NETWORKS, FamilyName, ModelSpec
+from tasks.models.family_names import NETWORKS, FamilyName
+from tasks.models.model_spec import ModelSpec
 from tasks.report.report_spec import ReportSpec
 from tasks.search.search_spec import Search
 from tasks.techniques import TAGS
+from tasks.training.ensembles.member_checks import check_members
 from tasks.training.train_spec import TrainSpec
 
 
@@ -84,7 +86,7 @@ class Recipe(Spec):
     @property
     def text_encoding(self) -> TextEncoding:
         """How text becomes numbers for the network, where `preprocess` does not say it: an embedding takes codes."""
-        return "ordinal" if self.model.family == "embedding_mlp" else "one_hot"
+        return "ordinal" if self.model.reads_codes else "one_hot"
 
     @property
     def target_unit(self) -> TargetUnit:
@@ -96,6 +98,14 @@ class Recipe(Spec):
         if self.search is not None and self.model.is_transferred:
             law = "must be left out beside model.transfer, unless that is scratch"
             raise ValueError(InputError(law, path="search", nearest="model.transfer: auto, which compares the ways"))
+        return self
+
+    @model_validator(mode="after")
+    def _members_can_be_trained(self) -> Recipe:
+        check_members(self.model, self.train, self.search)
+        if self.model.networks and self.model.networks.weights == "fitted" and self.goal.metric == "quantile_loss":
+            law = "must be equal where a quantile is predicted: least squares would find the mean"
+            raise ValueError(InputError(law, path="model.ensemble.weights", value="fitted", nearest="equal"))
         return self
 
     @model_validator(mode="after")
@@ -149,6 +159,6 @@ def check_searchable(recipe: Recipe) -> None:
         law = "fits several families, and cannot be searched as well"
         choice = "left out, with search.space.model.family: {choice: [linear, lightgbm, random_forest]}"
         raise ValueError(InputError(law, path="model.family", value="auto", nearest=choice))
-    if recipe.model.ensemble is not None:
+    if recipe.model.simple_ensemble is not None:
         law = "must be left out beside model.ensemble, whose members are given"
         raise ValueError(InputError(law, path="search", nearest="a search over model.family"))

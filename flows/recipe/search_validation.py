@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from flows.recipe.error_messages import explain
 from flows.recipe.points import KINDS, put_point, with_point
 from tasks.core import InputError, nearest_choice
-from tasks.models.model_spec import NETWORKS
+from tasks.models.family_names import NETWORKS
 from tasks.search.domains import Domain, LogUniform, Quantized, Uniform
 from tasks.search.search_spec import Search
 from tasks.search.space import Point, Space, applies, enabling_settings, ordered
@@ -138,6 +138,9 @@ def check_population(recipe: Recipe, search: Search, file: str | None) -> None:
     if train.warm_up:
         law = f"must be left out, {why}, which finds the schedule itself"
         raise InputError(law, file=file, path="train.warm_up", value=train.warm_up)
+    if train.progressive_resizing is not None:
+        law = f"must be left out, {why}, whose stages are trainings of their own"
+        raise InputError(law, file=file, path="train.progressive_resizing", value=train.progressive_resizing)
     if train.changes:
         raise InputError(f"must be left out, {why}, which finds the changes itself", file=file, path="train.changes")
     if search.generations > epochs:

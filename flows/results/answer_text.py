@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from flows.pipeline.findings import Findings
-from flows.pipeline.measurement import TWIN_SEEDS
+from flows.pipeline.measurement import TWIN_SEEDS, kind_of_fit
 from flows.results import group_text, near_misses, operating_text
-from tasks.core import Drop, Scorecard
+from tasks.core import Drop, Scorecard, Store
 from tasks.evaluation.groups import hurt_groups
 from tasks.evaluation.references import ALWAYS
+from tasks.kernels.training.learning_curve import Epoch
+from tasks.report.training_text import TrainingFacts, describe_training
 
 
 def answer_of(findings: Findings) -> str:
@@ -15,6 +17,7 @@ def answer_of(findings: Findings) -> str:
     warnings = baseline_warnings(findings.baseline)
     told = [*operating_text.describe_point(findings), *group_text.group_warnings(findings)]
     told += describe_augmentation(findings, lowering=True)
+    told += describe_ensemble(findings)
     return " ".join([*warnings, product_answer(findings), *told])
 
 
@@ -55,7 +58,7 @@ def product_answer(findings: Findings) -> str:
         groups = "" if bound is None else f", in every group within {bound:g},"
         wish = f"keeps {title} within {goal.max_drop:g}{groups} and gains on {goal.minimize}"
         return f"No candidate {wish}: the product is the baseline. {near_misses.nearest_miss(findings)}".strip()
-    chosen = findings.test[findings.choice.chosen]
+    chosen = findings.tested
     drop = chosen.drop.estimate
     if not findings.meets_goal and chosen.drop.verdict != "beyond":
         hurt = group_text.describe_hurt(hurt_groups(chosen)[0], chosen, findings.baseline)
@@ -78,12 +81,37 @@ def product_answer(findings: Findings) -> str:
     return f"{chosen.name} is {speed} and {chosen.size_ratio:.2f}× smaller; {test}."
 
 
+def training_answer(findings: Findings, store: Store) -> str:
+    """Whether the baseline underfits, overfits or neither, in a sentence; empty where that is not known."""
+    baseline = findings.results[0].stages[0]
+    fitted = kind_of_fit(baseline.exported, findings.prepared.dataset)
+    if fitted is None or findings.train_score is None:
+        return ""
+    last = next(step for step in reversed(baseline.model.lineage) if step.technique != "export")
+    record = store.get_json(last.record) if last.record else {}
+    curve = tuple(Epoch(**each) for each in record.get("curve", ()))
+    validation = findings.cards[baseline.exported.digest].score
+    facts = TrainingFacts(fitted, curve, findings.train_score, validation, record.get("divergence", ""))
+    return describe_training(facts, findings.metric, findings.recipe.goal.max_drop)
+
+
 def describe_verdict(drop: Drop) -> str:
     """The verdict with its margin, as text."""
     if drop.verdict == "within, not proven":
         needs = f"; {drop.needed:,} examples would" if drop.needed else ""
         return f"within {drop.margin:g}, though {drop.estimate.n} examples do not prove it{needs}"
     return f"{drop.verdict} {drop.margin:g}"
+
+
+def describe_ensemble(findings: Findings) -> list[str]:
+    """A sentence on what an ensemble of networks gains over its best member; none for other baselines."""
+    found = findings.ensemble
+    if found is None:
+        return []
+    gain, title = found.gain, findings.metric.title
+    judged = "better" if gain.low > 0 else "worse" if gain.high < 0 else "not measurably better"
+    size = f"{title} {gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}] on {gain.n:,} validation examples"
+    return [f"The ensemble of {found.members} networks is {judged} than its best one ({found.best}): {size}, paired."]
 
 
 def describe_augmentation(findings: Findings, *, lowering: bool) -> list[str]:

@@ -48,6 +48,8 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
         console.print(f"[bold]search for branches[/] {escape(report.branch_search.answer)}", highlight=False)
     if report.library:
         console.print(f"[bold]in Python[/] {escape(library_text(report.library))}", highlight=False)
+    if report.training:
+        console.print(f"[bold]training[/] {escape(report.training)}", highlight=False)
     console.print(f"[bold]{report.answer}[/]", highlight=False)
     validation = next(entry.card for entry in report.entries if entry.card)
     runs = report.runtime

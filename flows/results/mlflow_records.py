@@ -168,7 +168,7 @@ def parent_content(findings: Findings, answer: str, folder: Path) -> RunContent:
         f"{answer}\n\nThe metrics of this run are those of the product, {name}. Below it is a run for each candidate "
     )
     note += "and each search. `report.html` among the artifacts has the evidence."
-    metrics = scorecard_metrics(findings.cards[product.digest]) | scorecard_metrics(findings.test[product.digest])
+    metrics = scorecard_metrics(findings.cards[findings.origin]) | scorecard_metrics(findings.test[product.digest])
     return RunContent(
         metrics=metrics | (library_metrics(findings.library) if findings.library else {}),
         files={file: folder / file for file in ("report.html", "recipe.yaml", "scorecard.json")},

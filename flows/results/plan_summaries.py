@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tasks.core import InputError, Step
+from tasks.kernels.training.precision_choice import PrecisionChoice
 from tasks.techniques import general_summary, technique_of_step
 
 NAMED_COLUMNS = 8
@@ -26,6 +27,8 @@ def summarize_step(step: Step, plan: dict[str, Any], record: dict[str, Any]) -> 
     words = [_plan_words(step, plan)] if plan else []
     if members := record.get("members"):
         words.append(" + ".join(_member_words(each) for each in members))
+    if gain := record.get("gain"):
+        words.append(f"{gain['value']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}] over {record['best_member']}")
     if "strength" in record:
         words.append(f"last layer fitted with C = {record['strength']:g}, validation {record['validation']:.4f}")
     if count := record.get("lessons"):
@@ -41,13 +44,16 @@ def summarize_step(step: Step, plan: dict[str, Any], record: dict[str, Any]) -> 
         words.append(record.get("divergence") or f"ended by {record['stopped']}")
     if tested := record.get("rate_range"):
         words.append(f"learning rate {tested['chosen']:g} by a range test of {len(tested['rates'])} steps")
+    if measured := record.get("arithmetic"):
+        words.append(str(PrecisionChoice(**measured)))
     return ", ".join(filter(None, words))
 
 
 def _member_words(member: dict[str, Any]) -> str:
     """A member of an ensemble, its weight in an average, and the seconds of its fit."""
     weight = "" if member["weight"] is None else f"{member['weight']:.2f} × "
-    return f"{weight}{member['family']} ({member['seconds']:.1f} s)"
+    score = f"validation {member['validation']:.4f}, " if "validation" in member else ""
+    return f"{weight}{member['family']} ({score}{member['seconds']:.1f} s)"
 
 
 def _plan_words(step: Step, plan: dict[str, Any]) -> str:

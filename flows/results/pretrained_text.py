@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from flows.pipeline.findings import Findings
 from flows.recipe.schema import Recipe
 from tasks.core import Dataset, Store
@@ -11,7 +14,7 @@ from tasks.training.transfer.option_choice import CHOICE
 TRANSFERS = {
     "features": "features of its last layer once, and a new last layer by logistic regression",
     "fine_tune": "a new last layer, then fine-tuning of all layers, the last ones first",
-    "auto": "a new last layer, fine-tuning and, of many examples, training from scratch; the best on validation",
+    "auto": "a new last layer; fine-tuning or, of many examples, training from scratch where better beyond noise",
 }
 """Way of `model.transfer` → what is done."""
 FEW = 2_000
@@ -46,8 +49,8 @@ def scratch_doubts(recipe: Recipe, dataset: Dataset) -> tuple[str, ...]:
     if model.is_trained or not is_own or not is_few:
         return ()
     return (
-        f"No pretrained network was found, and {count:,} train pictures are few: after 195 photos of ants and "
-        "bees, a small network from scratch knew 0.66 of 153 others, and the features of a pretrained one 0.93. "
+        f"No pretrained network was found, and {count:,} train pictures are few: trained from scratch on so few, a "
+        "network usually errs far more often than a new last layer on the features of a pretrained one. "
         'One line brings one: model: {factory: "my_package.networks:mobilenet_v2", weights: FILE, transfer: features}, '
         'or, with the extra paredown[timm], model: {factory: "timm:mobilenetv3_large_100.ra_in1k", '
         "arguments: {pretrained: true}, transfer: features}.",
@@ -61,9 +64,20 @@ def transfer_note(findings: Findings, store: Store) -> str | None:
     if step is None or step.record is None:
         return None
     record, count = store.get_json(step.record), findings.prepared.dataset.splits["validation"].count
-    told = [f"{each['mode']} {each['score']:.4f} ({each['minutes']:.1f} min)" for each in record["options"]]
+    told = [_option_text(each) for each in record["options"]]
     late = f" Not begun, since the minutes were over: {', '.join(record['late'])}." if record["late"] else ""
     return (
         f"Ways of transfer, by {findings.metric.title} on {count:,} validation examples: {', '.join(told)}; "
         f"{step.knobs['mode']} is the baseline.{late}"
     )
+
+
+def _option_text(option: Mapping[str, Any]) -> str:
+    """A way of transfer with its score and minutes; of a dearer one also what it gains, with the interval."""
+    text = f"{option['mode']} {option['score']:.4f} ({option['minutes']:.1f} min"
+    if "gain" not in option:
+        return f"{text})"
+    gain = option["gain"]
+    law = "better beyond noise" if gain["low"] > 0 else "not beyond noise"
+    value, low, high = (f"{gain[name]:+.4f}" for name in ("value", "low", "high"))
+    return f"{text}; over {gain['over']} {value} [{low}, {high}], {law})"

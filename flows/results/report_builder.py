@@ -11,7 +11,7 @@ import yaml
 from flows.pipeline.findings import BranchResult, Findings, TaughtGain
 from flows.recipe.schema import Recipe
 from flows.results import branch_search_report, data_profile, group_text, pretrained_text, tradeoff_text
-from flows.results.answer_text import answer_of, describe_augmentation, describe_verdict
+from flows.results.answer_text import answer_of, describe_augmentation, describe_verdict, training_answer
 from flows.results.plan_summaries import summarize_step
 from tasks.compression.branch import UNTAUGHT
 from tasks.core import Candidate, Step, Store
@@ -55,6 +55,7 @@ def build_report(findings: Findings, store: Store, seconds: float, links: dict[s
             *filter(None, (pretrained_text.transfer_note(findings, store),)),
             *group_text.group_notes(findings),
         ),
+        training=training_answer(findings, store),
         tradeoff=tradeoff_text.describe_tradeoff(findings.tuned, recipe.goal, findings.metric)
         if findings.tuned
         else None,
@@ -95,7 +96,7 @@ def candidate_row(result: BranchResult, findings: Findings, store: Store) -> Can
     return CandidateRow(
         name=result.name,
         role=result.role,
-        chosen=bool(product and product.digest == findings.product.digest and result.role != "control"),
+        chosen=bool(product and product.digest == findings.origin and result.role != "control"),
         reason=reason_of(result, findings),
         card=card,
         stages=stages,
@@ -184,12 +185,29 @@ def notes(findings: Findings) -> tuple[str, ...]:
         found.append(f"Refused on the way: {', '.join(refused)}.")
     if findings.entrants:
         found.append(entrants_note(findings))
+    found += refit_notes(findings)
     found += describe_augmentation(findings, lowering=False)
     if findings.tuned is not None and not findings.tuned.best:
         found.append("No trial of the search finished an epoch; the recipe's own values were used.")
     if findings.tuned is not None and findings.tuned.broken:
         found.append(f"The search ended before its budget was spent: {findings.tuned.broken}.")
     return tuple(found)
+
+
+def refit_notes(findings: Findings) -> list[str]:
+    """A sentence on the last fit of a simple model, on train and validation; none where there was none."""
+    refit, parts = findings.refit, findings.prepared.dataset.splits
+    if refit is None:
+        return []
+    if refit.refusal:
+        return [f"The product is the model of train alone: {refit.refusal}."]
+    names = " and ".join(dict.fromkeys(("the baseline", refit.chosen.name))) if refit.chosen != refit.baseline else ""
+    what = f"{names} were" if names else "the baseline was"
+    known = f"{refit.rows:,} rows of train and validation"
+    return [
+        f"After validation had chosen, {what} fitted again on the {known} (before: {parts['train'].count:,} of train): "
+        "the test and the files are of these fits, validation's scores of the first."
+    ]
 
 
 def lesson_words(lesson: TaughtGain, findings: Findings) -> str:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from flows.services.devices import settle_device
 from flows.services.health_checks import check_servers
 from flows.services.orphaned_servers import stop_orphans
 from tasks.core import InputError, Workspace
@@ -32,9 +33,9 @@ def prepare_environment() -> Workspace:
 
     Raises:
         InputError: the home folder is not writable or its disk is full, or a server that the environment names does
-            not answer.
+            not answer, or PAREDOWN_DEVICE names no device of this machine.
     """
-    place = home()
+    place, device = home(), settle_device()
     check_home(place)
     # The user's own modules are imported from the working directory, by workers too.
     here = os.getcwd()
@@ -51,7 +52,7 @@ def prepare_environment() -> Workspace:
     check_servers(os.environ)
     stop_orphans(Path(os.environ["PREFECT_HOME"]))
     tracking = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{place / 'mlflow.db'}"
-    return Workspace(home=place, tracking_uri=tracking, device=os.environ.get("PAREDOWN_DEVICE", "cpu"))
+    return Workspace(home=place, tracking_uri=tracking, device=device)
 
 
 def _places(place: Path) -> dict[str, str]:

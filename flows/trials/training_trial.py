@@ -15,6 +15,7 @@ from tasks.core.cache_key import identity
 from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.kernels.host.machine import host_name
 from tasks.kernels.training.learning_curve import Epoch
+from tasks.search.domains import Choice
 from tasks.search.objective import TrialContext
 from tasks.search.results import EXCESS
 from tasks.search.space import Point
@@ -131,14 +132,22 @@ class TrainingObjective:
     def identity(self) -> str:
         """Digest of what scores depend on: data, network, training and goal, without the searched values.
 
-        Where latencies are used, also the host and the runtime.
+        Where latencies are used, also the host and the runtime; where the precision is measured, the host.
         """
         search, data = self.recipe.search, self.prepared.dataset if self.prepares else self.prepared
         parts = {"model", "train", "augment", "goal"} | ({"preprocess"} if self.prepares else set())
         content = unsearched(self.recipe, parts)
         clock = [host_name(), self.recipe.runtime.model_dump(mode="json")] if needs_latency(self.recipe) else []
         rates = [RATES] if self.follows_optimizer else []
-        return digest_of([content, search and search.epochs, identity(data), self.metric.stamp, *rates, *clock])
+        measured = [host_name()] if "auto" in self.precisions else []
+        given = [content, search and search.epochs, identity(data), self.metric.stamp]
+        return digest_of([*given, *rates, *clock, *measured])
+
+    @property
+    def precisions(self) -> set[str]:
+        """The arithmetics that trials may ask for."""
+        domain = (self.recipe.search.space if self.recipe.search else {}).get("train.precision")
+        return {self.recipe.train.precision, *(domain.choice if isinstance(domain, Choice) else ())}
 
     @property
     def follows_optimizer(self) -> bool:

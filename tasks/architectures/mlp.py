@@ -8,6 +8,7 @@ from math import prod
 from torch import Tensor, nn
 
 from tasks.architectures.argument_checks import check_count, check_dropout, check_kind
+from tasks.architectures.building_blocks import hidden_layer
 
 BLOCKS = ("plain", "residual")
 
@@ -60,4 +61,5 @@ def mlp(
 
 
 def _hidden(features: int, width: int, dropout: float) -> list[nn.Module]:
-    return [nn.Linear(features, width), nn.ReLU(inplace=True), *([nn.Dropout(dropout)] if dropout else [])]
+    layers = hidden_layer(features, width, dropout)
+    return layers if dropout else layers[:-1]  # without a place for dropout, as the names of stored weights say

@@ -112,6 +112,8 @@ class Compress(Spec):
 def untaught_steps(branch: Branch) -> tuple[AnyStep, ...] | None:
     """The steps of a branch that the baseline teaches, with its model fitted on the targets; None of any other."""
     first, *others = branch.steps
+    if isinstance(first, Distill) and first.compare:
+        return first.model_copy(update={"taught": False, "compare": False}), *others
     if not isinstance(first, Fit) or not first.taught:
         return None
     knobs = first.model_dump(exclude_unset=True, exclude={"taught", "synthetic", "hard_weight"})

@@ -32,7 +32,7 @@ def check_fits(model: ModelSpec, seed: int, branches: Sequence[Branch], prepared
         InputError: the data are no table, a family has no such argument or ability, the rows cannot be folded, or the
             baseline cannot teach; names the knob.
     """
-    if model.ensemble is not None:
+    if model.simple_ensemble is not None:
         check_ensemble(ensemble_of(model, seed), prepared, "model.ensemble.", "model.", store)
     for path, step in first_fits(branches):
         if prepared.dataset.kind != "table":
@@ -124,7 +124,7 @@ def check_teacher(model: ModelSpec, prepared: Prepared, path: str, store: Store)
     if model.quantile is not None:
         law = "needs a baseline that predicts means or classes: the mean of quantiles is no quantile"
         raise InputError(law, path=f"{path}taught", value=True)
-    folds = FOLDS if model.ensemble is None else model.ensemble.folds
+    folds = model.simple_ensemble.folds if model.simple_ensemble else FOLDS
     check_folds(prepared, folds, f"{path}taught", store)
 
 

@@ -13,7 +13,7 @@ from tasks.core.spec import Spec
 from tasks.core.store import Store, digest_of
 from tasks.core.workspace import Context, Workspace
 
-VERSION = "5"
+VERSION = "6"
 """Part of every key; increased when cached results change their meaning."""
 
 

@@ -42,47 +42,22 @@ def ingest(spec: DataSpec, stamp: str, context: Context) -> Dataset:
     Raises:
         InputError: there is a mistake in the data or the spec.
     """
-    from tasks.data import split_strategies, targets
+    from tasks.data import split_strategies
     from tasks.data.leakage import copies_between
-    from tasks.data.profiles import profile_builder, table_profile, training_ranges
-    from tasks.data.readers import column_types, read_source
-    from tasks.data.splitting import split_parts
-    from tasks.data.tables import date_columns, frame_layer
+    from tasks.data.profiles import profile_builder, training_ranges
 
     request = _request(spec, context.progress)
-    rows = read_source(request)
-    columns: tuple[Column, ...] = ()
-    profile: dict[str, Any] = dict(rows.images)
-    if rows.kind == "table":
-        types = column_types.types_of_table(rows, request)
-        rows = replace(rows, train=replace(rows.train, inputs=types.frame))
-        assert rows.target_column is not None  # every table has one
-        columns = types.columns
-        profile = table_profile.describe_table(types, rows.target_column, rows.train.targets)
-    rows = _usable(rows, columns, request)
-    rows = _with_own_parts(rows, columns, spec, request)
-    task = spec.task or targets.task_of(rows.train.targets, rows.kind)
-    classes = targets.classes_of(rows.train.targets, task, request)
-    parts = {
-        name: targets.encode_targets(
-            part, classes, name, f"data.{name}" if getattr(spec, name, None) else "data.source"
-        )
-        for name, part in rows.parts.items()
-    }
-    shares: dict[SplitName, float] = {"validation": spec.split.validation, "test": spec.split.test}
-    shares = {name: share for name, share in shares.items() if name not in parts}
-    given: dict[str, Examples] = dict(parts.items())
-    parts = split_parts(parts, shares, spec.split.by, spec.split.seed, classes, request)
+    rows, columns, profile = _read_rows(spec, request)
+    task, classes, given = _encoded(rows, spec, request)
+    parts = _split(given, classes, spec, request)
     if columns:
-        columns = frame_layer.center_columns(columns, parts["train"].inputs)
-        columns = date_columns.settle_dates(columns, parts["train"].inputs, spec.split.column)
-        profile = table_profile.tell_centers({**profile, "dropped": list(spec.drop)}, columns)
-        profile = table_profile.tell_dates(profile, columns)
+        columns, profile = _settle_columns(columns, profile, parts["train"], spec)
     if copies := copies_between(parts):
         profile["suspicions"] = [*profile.get("suspicions", []), *copies]
     pool, rows = _calibration_pool(parts["train"], rows, columns, classes, spec, request)
-    given |= {"calibration": pool} if spec.calibration else {}
-    profile = profile_builder.build_profile(profile, given, parts["train"], columns, classes)
+    own: dict[str, Examples] = dict(given.items())
+    own |= {"calibration": pool} if spec.calibration else {}
+    profile = profile_builder.build_profile(profile, own, parts["train"], columns, classes)
     parts["calibration"] = pool.take(split_strategies.sample(pool.targets, spec.split.calibration, spec.split.seed))
     dataset = _stored(spec.source, parts, task, columns, classes, rows, spec.inputs_as is None, context.store)
     return replace(
@@ -93,6 +68,59 @@ def ingest(spec: DataSpec, stamp: str, context: Context) -> Dataset:
         id_column=spec.id or "",
         split_by=spec.split.by,
     )
+
+
+def _read_rows(spec: DataSpec, request: Request) -> tuple[Rows, tuple[Column, ...], dict[str, Any]]:
+    """Reads the sources of train, validation and test: the usable rows, a table's columns, and what was seen."""
+    from tasks.data.profiles import table_profile
+    from tasks.data.readers import column_types, read_source
+
+    rows = read_source(request)
+    columns: tuple[Column, ...] = ()
+    profile: dict[str, Any] = dict(rows.images)
+    if rows.kind == "table":
+        types = column_types.types_of_table(rows, request)
+        rows = replace(rows, train=replace(rows.train, inputs=types.frame))
+        assert rows.target_column is not None  # every table has one
+        columns = types.columns
+        profile = table_profile.describe_table(types, rows.target_column, rows.train.targets)
+    rows = _usable(rows, columns, request)
+    return _with_own_parts(rows, columns, spec, request), columns, profile
+
+
+def _encoded(rows: Rows, spec: DataSpec, request: Request) -> tuple[Task, tuple[str, ...], dict[SplitName, Examples]]:
+    """The task, the classes, and the parts that the sources have with targets as indices of classes or numbers."""
+    from tasks.data import targets
+
+    task = spec.task or targets.task_of(rows.train.targets, rows.kind)
+    classes = targets.classes_of(rows.train.targets, task, request)
+    places = {name: f"data.{name}" if getattr(spec, name, None) else "data.source" for name in rows.parts}
+    parts = {name: targets.encode_targets(part, classes, name, places[name]) for name, part in rows.parts.items()}
+    return task, classes, parts
+
+
+def _split(
+    parts: dict[SplitName, Examples], classes: tuple[str, ...], spec: DataSpec, request: Request
+) -> dict[SplitName, Examples]:
+    """The parts, with those that have no source of their own taken from train."""
+    from tasks.data.splitting import split_parts
+
+    shares: dict[SplitName, float] = {"validation": spec.split.validation, "test": spec.split.test}
+    shares = {name: share for name, share in shares.items() if name not in parts}
+    return split_parts(parts, shares, spec.split.by, spec.split.seed, classes, request)
+
+
+def _settle_columns(
+    columns: tuple[Column, ...], profile: dict[str, Any], train: Examples, spec: DataSpec
+) -> tuple[tuple[Column, ...], dict[str, Any]]:
+    """A table's columns with what is known of them from train alone, and the profile that tells it."""
+    from tasks.data.profiles import table_profile
+    from tasks.data.tables import date_columns, frame_layer
+
+    columns = frame_layer.center_columns(columns, train.inputs)
+    columns = date_columns.settle_dates(columns, train.inputs, spec.split.column)
+    profile = table_profile.tell_centers({**profile, "dropped": list(spec.drop)}, columns)
+    return columns, table_profile.tell_dates(profile, columns)
 
 
 def _request(spec: DataSpec, progress: Progress) -> Request:

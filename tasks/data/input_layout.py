@@ -26,8 +26,10 @@ RAW_PIXELS = "pixels"
 """Key of the type of the training data's pixels, `uint8` or `float32`: the product's own input may have another."""
 
 
-def product_inputs(prepared: Prepared, split: SplitName, store: Store) -> dict[str, np.ndarray]:
-    """A split as the product's inputs, by name.
+def product_inputs(
+    prepared: Prepared, split: SplitName, store: Store, rows: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """A split, or the examples at `rows` of it, as the product's inputs, by name.
 
     Without `prepared.layout`: `image` (count, height, width, channels); an array (count, …) under its own name; or a
     (count, 1) array for each column, float32, float64 (`frame_layer.default_type`) or text. With it, the inputs that it
@@ -39,8 +41,10 @@ def product_inputs(prepared: Prepared, split: SplitName, store: Store) -> dict[s
     dataset, layout = prepared.dataset, prepared.layout
     digest = dataset.splits[split].inputs
     if dataset.kind == "table":
-        return inputs_of_frame(prepared, store.get_frame(digest))
+        frame = store.get_frame(digest)
+        return inputs_of_frame(prepared, frame if rows is None else frame.iloc[rows])
     values = store.get_array(digest)
+    values = values if rows is None else values[rows]
     return {dataset.input_name: values} if layout is None else arrange(values, layout)
 
 

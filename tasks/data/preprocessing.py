@@ -30,6 +30,9 @@ Regression adds `target`: {mean, std}, which turn a network's answer into the da
 TargetUnit = Literal["standardized", "data"]
 """The unit of a regression network's answers: deviations from the train targets' mean, or the data's own unit."""
 
+COPIED = 0.25
+"""Largest share of this machine's memory of which training reads an array as a copy."""
+
 
 def preprocess(
     dataset: Dataset,
@@ -167,6 +170,14 @@ def compact(prepared: Prepared, split: SplitName, store: Store) -> np.ndarray:
     return np.array(array.transpose(0, 3, 1, 2) if prepared.dataset.kind == "images" else array, order="C")
 
 
+def mapped(prepared: Prepared, split: SplitName, store: Store, most: float) -> np.ndarray:
+    """A split's compact inputs as `compact`, but read from their file where they have more than `most` bytes."""
+    array = store.get_array(prepared.inputs[split])
+    if array.nbytes <= most:
+        return compact(prepared, split, store)
+    return array.transpose(0, 3, 1, 2) if prepared.dataset.kind == "images" else array
+
+
 def targets(prepared: Prepared, split: SplitName, store: Store) -> np.ndarray:
     """A split's training targets, (count,): int64 class indices, or float32 numbers, mapped by `transform_target` and
     standardized by the train split."""
@@ -180,8 +191,18 @@ def targets(prepared: Prepared, split: SplitName, store: Store) -> np.ndarray:
     return standardize_targets(raw, store.get_json(prepared.fitted)["target"]).astype(np.float32)
 
 
-def training_arrays(prepared: Prepared, store: Store) -> dict[str, np.ndarray]:
-    """The arrays for training: `train_inputs`, `train_targets`, `validation_inputs` and `validation_targets`."""
-    read = {"inputs": compact, "targets": targets}
+def training_arrays(prepared: Prepared, store: Store, most: float | None = None) -> dict[str, np.ndarray]:
+    """The arrays for training: `train_inputs`, `train_targets`, `validation_inputs` and `validation_targets`.
+
+    Inputs of more than `most` bytes, by default COPIED of this machine's memory, stay in their file: their array is
+    mapped read-only, and a batch is read when it is needed.
+    """
+    import psutil
+
+    limit = COPIED * psutil.virtual_memory().total if most is None else most
+    found: dict[str, np.ndarray] = {}
     splits: tuple[SplitName, ...] = ("train", "validation")
-    return {f"{split}_{part}": function(prepared, split, store) for split in splits for part, function in read.items()}
+    for split in splits:
+        found[f"{split}_inputs"] = mapped(prepared, split, store, limit)
+        found[f"{split}_targets"] = targets(prepared, split, store)
+    return found

@@ -38,7 +38,7 @@ def select(cards: Mapping[str, Scorecard], baseline: str, goal: Goal, baseline_m
     feasible = [cards[digest] for digest, sentence in flaws.items() if sentence is None]
     front = pareto_front(list(cards.values()))
     best = break_tie(feasible, pick(feasible, goal), goal) if feasible else None
-    if baseline_may_win and _beyond_limit(cards[baseline], goal) is None and not _is_worth(best, cards[baseline], goal):
+    if baseline_may_win and beyond_limit(cards[baseline], goal) is None and not _is_worth(best, cards[baseline], goal):
         why = "meets the goal, but costs as much as the best model within the goal's tie"
         reasons = {digest: sentence or why for digest, sentence in flaws.items()}
         reasons[baseline] = "chosen: the best model is also the least costly of those within the margin"
@@ -115,7 +115,7 @@ def flaw(card: Scorecard, goal: Goal) -> str | None:
         return f"the drop is within {goal.max_drop:g} but not proven by {drop.estimate.n} examples{needed}"
     if (hurt := group_flaw(card, goal)) is not None:
         return hurt
-    if (beyond := _beyond_limit(card, goal)) is not None:
+    if (beyond := beyond_limit(card, goal)) is not None:
         return beyond
     if goal.minimize == "latency" and card.latency.verdict != "faster":
         return f"not measurably faster than the baseline ({card.latency.words})"
@@ -124,7 +124,7 @@ def flaw(card: Scorecard, goal: Goal) -> str | None:
     return None
 
 
-def _beyond_limit(card: Scorecard, goal: Goal) -> str | None:
+def beyond_limit(card: Scorecard, goal: Goal) -> str | None:
     """The first limit on its costs that a candidate exceeds, in one sentence; None when it keeps them all."""
     for name, value, bound, low_is_good in (
         ("bytes", card.size.bytes, goal.limits.bytes, True),

@@ -13,7 +13,8 @@ from tasks.core import InputError, Prepared, nearest_choice
 from tasks.core.import_path import resolve
 from tasks.models.adaptation import ADAPTED, is_lazy_network
 from tasks.models.answers import EXAMPLES, PLACE, Reading, find_reading
-from tasks.models.model_spec import NETWORKS, ModelSpec
+from tasks.models.family_names import NETWORKS
+from tasks.models.model_spec import ModelSpec
 from tasks.models.pretrained import timm_networks
 from tasks.models.pretrained.last_layer import find_last_layer, outputs_of, replace_last_layer
 from tasks.models.probabilities import Activations, watch_activations
@@ -24,8 +25,12 @@ if TYPE_CHECKING:
 
 def default_architecture(prepared: Prepared) -> str:
     """Import path of the factory used when the recipe names none: `convnet` for images, `mlp` for tables."""
-    is_images = prepared.dataset.kind == "images"
-    return "tasks.architectures:convnet" if is_images else "tasks.architectures:mlp"
+    return architecture_for(prepared.dataset.kind)
+
+
+def architecture_for(kind: str) -> str:
+    """Import path of the factory for data of a kind, where the recipe names none."""
+    return "tasks.architectures:convnet" if kind == "images" else "tasks.architectures:mlp"
 
 
 def architecture_of(spec: ModelSpec, prepared: Prepared) -> str:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from tasks.core import InputError, Spec
-
-FamilyName = Literal["linear", "random_forest", "extra_trees", "hist_boosting", "lightgbm", "xgboost", "knn"]
-NetworkFamily = Literal["mlp", "embedding_mlp"]
-NETWORKS = get_args(NetworkFamily)
-"""The families that are networks for tables, which `train` trains."""
-AskedFamily = Literal["auto", FamilyName, NetworkFamily]
+from tasks.models.ensembles.any_ensemble import AnyEnsemble
+from tasks.models.ensembles.members import EnsembleSpec, check_combination
+from tasks.models.ensembles.network_members import NetworkEnsemble
+from tasks.models.family_names import NETWORKS, AskedFamily, FamilyName
 
 
 def check_features(features: float | int | None) -> float | int | None:
@@ -31,69 +28,6 @@ Own = Literal["own"]
 """The family of an estimator that `model.factory` gives."""
 
 
-class Member(Spec):
-    """One of the simple models of an ensemble."""
-
-    family: FamilyName
-    """The kind of model."""
-    arguments: dict[str, Any] = Field(default_factory=dict)
-    """Arguments of the library's class; absent ones have defaults for the table's size."""
-    seed: int | None = Field(default=None, ge=0)
-    """Absent: the seed of the ensemble."""
-
-
-class EnsembleSpec(Spec):
-    """Several simple models of a table, with one answer."""
-
-    kind: Literal["average", "stacking"] = "average"
-    """`average`: of probabilities or predictions. `stacking`: a logistic or a ridge regression on what they answer for
-    rows that they were not fitted on."""
-    members: tuple[Member, ...] = Field(min_length=2)
-    """The models; no two are the same."""
-    weights: Literal["equal", "fitted"] = "equal"
-    """Of an average: `fitted` weighs the members so that the squared error of their answers for rows that they were not
-    fitted on is least."""
-    folds: int = Field(default=5, ge=3, le=50)
-    """Parts of the train split, each of which is answered by members fitted on others."""
-
-    @model_validator(mode="after")
-    def _members_differ(self) -> Self:
-        for place, member in enumerate(self.members):
-            if member in self.members[:place]:
-                law = "must differ from the members before it; another seed or argument is enough"
-                raise ValueError(InputError(law, path=f"members.{place}", value=member.family))
-        if self.kind == "stacking" and self.weights != "equal":
-            law = "suits kind: average only; stacking fits a regression"
-            raise ValueError(InputError(law, path="weights", value=self.weights))
-        return self
-
-    @property
-    def needs_folds(self) -> bool:
-        """Whether answers for rows that the members were not fitted on are needed."""
-        return self.kind == "stacking" or self.weights == "fitted"
-
-
-def check_combination(
-    ensemble: EnsembleSpec, quantile: float | None, monotone: Mapping[str, int], within: str = ""
-) -> None:
-    """Checks that the combination of an ensemble's answers keeps what is asked of its members.
-
-    Raises:
-        ValueError: its argument is an InputError, whose path is `within` and the name of a knob. Least squares would
-            turn quantiles into means, and a stacked regression may turn a monotone column round.
-    """
-    name = "kind" if ensemble.kind == "stacking" else "weights"
-    nearest = "average" if name == "kind" else "equal"
-    law = None
-    if quantile is not None and ensemble.needs_folds:
-        law = f"must be {nearest} where a quantile is predicted: least squares would find the mean"
-    elif monotone and ensemble.kind == "stacking":
-        law = "must be average where columns are monotone: its regression may turn them round"
-    if law is not None:
-        error = InputError(law, path=f"{within}{name}", value=getattr(ensemble, name), nearest=nearest)
-        raise ValueError(error)
-
-
 class ModelSpec(Spec):
     """The network: a factory with its arguments and, if it is already trained, its weights; or an ONNX file. Of a table
     also a simple model: its family with its arguments."""
@@ -102,8 +36,8 @@ class ModelSpec(Spec):
     """The kind of a simple model on a table. `auto` fits several, and the best on validation becomes the baseline.
     `mlp` and `embedding_mlp` are networks, which are trained; the second has an embedding for each text column.
     `own` is what a factory is that gives a scikit-learn estimator; it need not be said."""
-    ensemble: EnsembleSpec | None = Field(default=None, exclude_if=lambda ensemble: ensemble is None)
-    """Several simple models on a table, with one answer and in one file."""
+    ensemble: AnyEnsemble | None = Field(default=None, exclude_if=lambda ensemble: ensemble is None)
+    """Several networks, or several simple models on a table, with one answer and in one file."""
     factory: str | None = None
     """`module:callable`. A factory of networks gets `input_shape` and `outputs` if it takes them; one for tables may
     give a scikit-learn estimator or Pipeline, fitted or not. Absent: a default for the data."""
@@ -120,6 +54,9 @@ class ModelSpec(Spec):
     product. Absent: all."""
     minutes: float | None = Field(default=None, gt=0, exclude_if=lambda minutes: minutes is None)
     """Of `auto`: minutes of fitting after which no further family is begun. Absent: five."""
+    refit: bool = Field(default=True, exclude_if=lambda refit: refit)
+    """Simple models: whether the baseline and the candidate that validation chose are fitted again on train and
+    validation together, with the number of rounds that they had; the test judges these files."""
     weights: str | None = None
     """A file with a trained state dict (tensors only). Absent: the model is trained from the data."""
     key: str | None = Field(default=None, min_length=1)
@@ -148,9 +85,15 @@ class ModelSpec(Spec):
         factory = () if self.family == "own" else ("factory",)
         _leave_out(self, (*factory, "weights", "key", "file", "output", "transfer"), "family", f"which is {self._what}")
         others = ("family", "factory", "arguments", "weights", "key", "file", "output", "transfer")
-        _leave_out(self, others, "ensemble", "whose members are simple models")
-        if self.ensemble is not None:
-            check_combination(self.ensemble, self.quantile, self.monotone, "ensemble.")
+        if self.networks is not None:
+            _leave_out(self, ("weights", "key", "file", "transfer"), "ensemble", "whose networks are trained")
+            if self.family not in (None, *NETWORKS):
+                law = "must be a network's beside model.ensemble, whose members are networks"
+                raise ValueError(InputError(law, path="family", value=self.family, nearest="mlp"))
+        else:
+            _leave_out(self, others, "ensemble", "whose members are simple models")
+        if self.simple_ensemble is not None:
+            check_combination(self.simple_ensemble, self.quantile, self.monotone, "ensemble.")
             if self.features is not None:
                 law = "must be left out beside model.ensemble, whose members take all columns"
                 raise ValueError(InputError(law, path="features", value=self.features))
@@ -168,6 +111,9 @@ class ModelSpec(Spec):
                     law += f", and {self.family} is a network" if self.family else ""
                     way = "goal: {metric: quantile_loss, quantile: …}" if self.family and name == "quantile" else None
                     raise ValueError(InputError(law, path=name, value=getattr(self, name), nearest=way))
+            if not self.refit:
+                law = "suits simple models only, with model.family"
+                raise ValueError(InputError(law, path="refit", value=False))
         if self.key is not None and self.weights is None:
             law = "must be left out without model.weights, the file in which it is a path"
             raise ValueError(InputError(law, path="key", value=self.key))
@@ -194,7 +140,23 @@ class ModelSpec(Spec):
     @property
     def is_simple(self) -> bool:
         """Whether the model is a simple one of a table, or an ensemble of such."""
-        return self.ensemble is not None or (self.family is not None and self.family not in NETWORKS)
+        return self.simple_ensemble is not None or (self.family is not None and self.family not in NETWORKS)
+
+    @property
+    def simple_ensemble(self) -> EnsembleSpec | None:
+        """The ensemble of simple models, if the model is one."""
+        return self.ensemble if isinstance(self.ensemble, EnsembleSpec) else None
+
+    @property
+    def networks(self) -> NetworkEnsemble | None:
+        """The ensemble of networks, if the model is one."""
+        return self.ensemble if isinstance(self.ensemble, NetworkEnsemble) else None
+
+    @property
+    def reads_codes(self) -> bool:
+        """Whether the network has embeddings of text columns, which take codes."""
+        families = [member.family for member in self.networks.members or ()] if self.networks else []
+        return "embedding_mlp" in (self.family, *families)
 
     @property
     def simple_family(self) -> FamilyName | Own | None:
@@ -212,6 +174,11 @@ class ModelSpec(Spec):
         if self.form == "onnx" or self.transfer == "as_is":
             return True
         return self.transfer is None and self.brings_weights
+
+    @property
+    def is_one_training(self) -> bool:
+        """Whether the model is one network that is trained from its beginning."""
+        return not (self.is_trained or self.is_transferred or self.networks)
 
     @property
     def brings_weights(self) -> bool:

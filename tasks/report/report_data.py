@@ -133,6 +133,8 @@ class ReportData:
     """Text → address of the links."""
     notes: tuple[str, ...]
     """Further remarks, one sentence each."""
+    training: str = ""
+    """Whether the baseline underfits, overfits or neither, in a sentence; empty where that is not known."""
     tradeoff: Tradeoff | None = None
     """Present when the trials have two objectives."""
     library: LibraryComparison | None = None

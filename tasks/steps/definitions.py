@@ -11,6 +11,7 @@ from tasks.compression.compress import compress
 from tasks.compression.fine_tuning import distill, recover
 from tasks.compression.library_comparison import compare_with_library
 from tasks.compression.measure import evaluate_candidates
+from tasks.compression.train_score import score_on_train
 from tasks.conversion.onnx_export import export
 from tasks.conversion.onnx_import import import_onnx
 from tasks.data.ingestion import ingest
@@ -21,10 +22,13 @@ from tasks.tracking import attach, close_run, open_run, record_child, record_tri
 from tasks.tracking.registered_profile import attach_profile
 from tasks.tracking.registry import register
 from tasks.training.baseline import fit, load_pretrained
+from tasks.training.ensembles.network_average import average_networks
+from tasks.training.ensembles.training_cycle import train_cycle
 from tasks.training.simple.ensemble_fit import fit_ensemble
 from tasks.training.simple.fit_table import fit_table
 from tasks.training.simple.out_of_fold import predict_out_of_fold
 from tasks.training.simple.student_fit import fit_student
+from tasks.training.transfer.option_choice import choose_option
 from tasks.training.transfer.transfer_steps import extract_features, fine_tune, fit_last_layer
 
 # The task names are part of the cache keys, and Prefect's UI shows them.
@@ -38,16 +42,20 @@ STEPS: Mapping[object, Task[..., Any]] = {
     fit_ensemble: cached_task(fit_ensemble, "fit_ensemble", "train"),
     fit_student: cached_task(fit_student, "fit_student", "train"),
     predict_out_of_fold: cached_task(predict_out_of_fold, "predict_out_of_fold", "train"),
+    train_cycle: cached_task(train_cycle, "train_cycle", "train"),
+    average_networks: cached_task(average_networks, "average", "train"),
     load_pretrained: cached_task(load_pretrained, "adopt", "train"),
     extract_features: cached_task(extract_features, "extract_features", "train"),
     fit_last_layer: cached_task(fit_last_layer, "fit_last_layer", "train"),
     fine_tune: cached_task(fine_tune, "fine_tune", "train"),
+    choose_option: cached_task(choose_option, "choose_transfer", "train"),
     import_onnx: cached_task(import_onnx, "bring", "train"),
     compress: cached_task(compress, "compress", "compress"),
     recover: cached_task(recover, "recover", "train"),
     distill: cached_task(distill, "distill", "train"),
     export: cached_task(export, "export", "export"),
     evaluate_candidates: cached_task(evaluate_candidates, "evaluate", "evaluate"),
+    score_on_train: cached_task(score_on_train, "score_on_train", "evaluate"),
     compare_with_library: cached_task(compare_with_library, "compare_with_library", "evaluate"),
     open_run: task(**OUTWARD, tags=["track"], name="open_run")(open_run),
     record_child: task(**OUTWARD, tags=["track"], name="record_child")(record_child),

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import signal
+import subprocess
+from typing import Any
+
+
+class DetachedProcess(subprocess.Popen[Any]):
+    """A child process in a process group of its own."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, process_group=0, **kwargs)
 
 
 def start_temporary_server() -> None:
-    """Starts it with Ctrl-C blocked; nothing happens where another server is named.
+    """Starts it in a process group of its own; nothing happens where another server is named.
 
-    A terminal sends Ctrl-C to every process of its foreground group. A server that stops at once would leave the flow
-    with minutes of retries before it can end. A blocked signal stays blocked in a process that is started meanwhile;
-    here it is delivered as soon as the server has started.
+    A terminal sends Ctrl-C to every process of its foreground group, and whoever stops a run often sends SIGTERM to all
+    of its group. A server that stops at once would leave the flow with minutes of retries before it can end. The server
+    ends with its run; after a run that was killed, the next one ends it (`flows.services.orphaned_servers`).
     """
     from prefect.client.orchestration import get_client
 
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    usual = subprocess.Popen
+    subprocess.Popen = DetachedProcess  # type: ignore[misc] # Prefect starts its server by this name, with no choice
     try:
         with get_client(sync_client=True):
             pass
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        subprocess.Popen = usual  # type: ignore[misc]

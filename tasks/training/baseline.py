@@ -44,6 +44,8 @@ def fit(model: ModelSpec, spec: TrainSpec, inputs: TrainingInputs, context: Cont
     )
     if found := result.rate_range:
         context.progress(Update(spec.epochs, spec.epochs, f"learning rate {found.chosen:g} by a range test"))
+    if result.arithmetic:
+        context.progress(Update(spec.epochs, spec.epochs, str(result.arithmetic)))
     content, parity = store_network(network, build_network(*made), prepared, store)
     step = Step("train", 1, knobs, None, store.put_json({**dataclasses.asdict(result), "parity": parity}), None)
     return weight_files.begin_candidate("baseline", *made, step, content)

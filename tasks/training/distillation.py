@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from tasks.core import Spec
 from tasks.training import train
 from tasks.training.train import OnEpoch
-from tasks.training.train_spec import Optimizer, Schedule, TrainSpec
+from tasks.training.train_spec import Precision, Schedule, TrainingSettings, TrainSpec
 from tasks.training.training_data import TrainingData, TrainingResult
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ LastStage = Literal["recalibrate", "reconstruct", "train"]
 """The last stage of a recovery: batch-norm statistics, layers fitted in closed form, or training."""
 
 
-class DistillationSpec(Spec):
+class DistillationSpec(TrainingSettings):
     """How a student is trained with the baseline as its teacher."""
 
     epochs: int | None = Field(default=None, ge=1, le=10_000)
@@ -31,8 +30,6 @@ class DistillationSpec(Spec):
     """Most minutes of training and validation."""
     batch_size: int = Field(default=128, ge=1, le=65_536)
     """Examples in one step."""
-    optimizer: Optimizer = "adamw"
-    """The optimizer."""
     learning_rate: float = Field(default=1e-3, gt=0)
     """The schedule's highest learning rate."""
     schedule: Schedule = "one_cycle"
@@ -41,13 +38,11 @@ class DistillationSpec(Spec):
     """Divides the logits of both models; above 1, the loss gives more weight to the teacher's less likely classes."""
     hard_weight: float = Field(default=0.1, ge=0, le=1)
     """Weight of the loss against the targets; the rest is the weight of the loss against the teacher's outputs."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Arithmetic of the training steps, including the teacher's; weights and validation stay in float32. On a processor
-    that multiplies bfloat16 (AMX, AVX-512 BF16), a step of ResNet-20 and its teacher took 0.53 of the time of float32
-    (10 interleaved pairs, 80 % of them 0.44 to 0.59), and one epoch reached 81.1 and 80.8 % instead of 81.0 and 80.7
-    (two seeds)."""
-    seed: int = Field(default=0, ge=0)
-    """Seed of shuffling, augmentation and dropout."""
+    precision: Precision = "float32"
+    """Arithmetic of the training steps, including the teacher's; weights and validation stay in float32. `auto`
+    measures it, as in `train.precision`. On a processor that multiplies bfloat16 (AMX, AVX-512 BF16), a step of
+    ResNet-20 and its teacher took 0.53 of the time of float32 (10 interleaved pairs, 80 % of them 0.44 to 0.59), and
+    one epoch reached 81.1 and 80.8 % instead of 81.0 and 80.7 (two seeds)."""
 
     def training(self) -> TrainSpec:
         """The same settings as a `TrainSpec` without early stopping."""

@@ -10,7 +10,7 @@ from pydantic import Field
 from tasks.core import InputError, Prepared
 from tasks.models.factory import complete_factory
 from tasks.models.model_spec import ModelSpec
-from tasks.training import recovery
+from tasks.training import recovery, train
 from tasks.training.distillation import DistillationSpec
 from tasks.training.recovery import Recovery
 from tasks.training.train import OnEpoch
@@ -37,6 +37,12 @@ class Distill(DistillationSpec):
     """`module:callable` that returns the student; it gets `input_shape` and `outputs` if it has these parameters."""
     arguments: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of the factory, for example the student's width and depth."""
+    taught: bool = Field(default=True, exclude_if=lambda taught: taught)
+    """False: the same student with the same training, but without the teacher: it begins at random and learns the
+    targets alone."""
+    compare: bool = Field(default=False, exclude_if=lambda compare: not compare)
+    """Whether the same student is also trained without the teacher, beside it. Where the recipe's model is an ensemble,
+    it always is."""
     output: int | str | None = Field(default=None, exclude_if=lambda output: output is None)
     """Which output of a student that answers with several: its key, attribute or index, as `model.output`."""
 
@@ -72,7 +78,7 @@ def train_student(
     checkpoint: Path | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[Recovery, list[str]]:
-    """Initializes the student from the teacher's weights and trains it, in place.
+    """Initializes the student from the teacher's weights and trains it, in place; one that is not taught learns alone.
 
     Args:
         student: a network with the teacher's outputs.
@@ -87,6 +93,9 @@ def train_student(
     """
     from tasks.kernels.training.weight_transfer import inherit_weights
 
+    if not spec.taught:
+        training = spec.training()
+        return Recovery((), train.train(student, data, training, checkpoint=checkpoint, on_epoch=on_epoch)), []
     inherited, kept = inherit_weights(student, teacher)
     result = recovery.run_repairs(student, teacher, data, spec, kept=kept, checkpoint=checkpoint, on_epoch=on_epoch)
     return result, inherited

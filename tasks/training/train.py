@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.core import MetricSpec, Progress, Refusal, Update
 from tasks.evaluation.metric_choice import metric_of
+from tasks.kernels.host.freed_memory import keep_freed_memory
 from tasks.kernels.training.learning_curve import Epoch, minutes_of
+from tasks.training.speed.memory import check_memory
 from tasks.training.train_spec import TrainSpec
 from tasks.training.trainer import REMEDIES, Trainer, identity_of
 from tasks.training.training_data import Stopped, TrainingData, TrainingResult, draw_batches, epoch_examples
@@ -59,10 +62,12 @@ def train(
             missing or belongs to another training.
 
     Raises:
+        InputError: a batch does not fit into memory.
         Refusal: the loss is not finite in the first epoch (in a later one, the training ends with the best epoch before
             it), no learning rate lowers it in a range test, nothing can be trained, a name in `class_weights` is no
             class, or the metric is not defined on the validation split.
     """
+    keep_freed_memory()
     spec, tested = settle_rate(model, data, spec, objective)
     trainer = Trainer(model, data, spec, objective)
     identity = identity_of(trainer, keep_start) if checkpoint else ""
@@ -72,19 +77,36 @@ def train(
         trainer.resume(path, identity_of(trainer, keep_start, spec.until(epochs)))
     if keep_start and not trainer.curve:
         trainer.validate(0, None, time.monotonic())
+    save = partial(trainer.save, checkpoint, identity) if checkpoint else None
+    stopped = run_epochs(trainer, on_epoch, save)
+    best = trainer.finish()
+    minutes = minutes_of(trainer.curve)
+    return TrainingResult(
+        trainer.curve, best.number, stopped, minutes, trainer.divergence, tested, trainer.arithmetic, note
+    )
+
+
+def run_epochs(trainer: Trainer, on_epoch: OnEpoch | None, save: Callable[[], None] | None) -> Stopped:
+    """Trains epoch by epoch from where the trainer is, and returns why the training ended.
+
+    Args:
+        trainer: the training, at its beginning or resumed.
+        on_epoch: as in `train`.
+        save: called after every epoch.
+    """
     seen = [on_epoch(epoch) for epoch in trainer.curve if epoch.number] if on_epoch else []
     stopped: Stopped | None = "told to stop" if any(seen) else trainer.verdict()
+    if stopped is None:
+        check_memory(trainer.model, trainer.data, trainer.spec)
+        trainer.settle_precision()
     while stopped is None:
         epoch = trainer.train_epoch()
         if epoch is None:
-            stopped = "diverged"
-            break
-        if checkpoint:
-            trainer.save(checkpoint, identity)
+            return "diverged"
+        if save:
+            save()
         stopped = "told to stop" if on_epoch and on_epoch(epoch) else trainer.verdict()
-    best = trainer.finish()
-    minutes = minutes_of(trainer.curve)
-    return TrainingResult(trainer.curve, best.number, stopped, minutes, trainer.divergence, tested, note)
+    return stopped
 
 
 def settle_rate(
@@ -105,7 +127,7 @@ def settle_rate(
     own = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     trial = spec.model_copy(update={"learning_rate": rate_range.LOWEST, "accumulate": 1})
     trainer = Trainer(model, data, trial, objective)
-    with loops.seeded(spec.seed, 0, data.inputs.device) as generator:
+    with loops.seeded(spec.seed, 0, data.device) as generator:
         batches = draw_batches(data, trial, generator)
         examples = epoch_examples(model, data, trial, 0, generator)
         found = rate_range.sweep_rates(model, examples, batches, trainer.optimizer, trainer.objective)

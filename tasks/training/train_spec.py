@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 
@@ -11,6 +11,7 @@ from tasks.training.value_schedule import ValueChange, held, wrong
 
 Optimizer = Literal["sgd", "adam", "adamw", "adagrad", "rmsprop", "muon"]
 Schedule = Literal["constant", "step", "cosine", "linear", "one_cycle"]
+Precision = Literal["float32", "bfloat16", "auto"]
 RATES: dict[Optimizer, float] = {
     "sgd": 0.05,
     "adam": 1e-3,
@@ -55,6 +56,13 @@ ClassWeights = Annotated[
 ]
 
 
+def deciding_host(precision: Precision) -> str | None:
+    """The name of this host with `precision: auto`, whose choice is of this host alone; otherwise None."""
+    from tasks.kernels.host import machine
+
+    return " ".join([machine.host_name(), *machine.gpu_names()]) if precision == "auto" else None
+
+
 class EarlyStopping(Spec):
     """Ends training when the validation score no longer improves."""
 
@@ -64,26 +72,16 @@ class EarlyStopping(Spec):
     """A change of the score counts as an improvement only above this, in the metric's own unit."""
 
 
-class TrainSpec(Spec):
-    """The settings of a training."""
+class TrainingSettings(Spec):
+    """What the trainings of a recipe and of its branches have in common, with a teacher or without."""
 
-    epochs: int = Field(default=30, ge=1, le=10_000)
-    """Most passes over the training data."""
-    minutes: float | None = Field(default=None, gt=0)
-    """Most minutes of training and validation. The learning rate then follows the elapsed share of time when that is
-    larger than the share of epochs, so that its schedule always reaches its end."""
-    batch_size: int = Field(default=128, ge=1, le=65_536)
-    """Examples in one batch. Absent in a recipe: 128, or an eighth of the train examples where that is less."""
     optimizer: Optimizer = "adamw"
     """The optimizer."""
-    learning_rate: LearningRate = Field(default_factory=_rate_of)
-    """The schedule's highest learning rate. Absent: the optimizer's default (sgd and adagrad 0.05, muon 0.01, the
-    others 0.001). `auto`: a range test of a hundred steps before the training chooses it."""
-    momentum: float = Field(default=0.9, ge=0, lt=1)
+    momentum: Annotated[float, Field(ge=0, lt=1), _optional(0.9)] = 0.9
     """Momentum of sgd; the other optimizers do not use it."""
     nesterov: Annotated[bool, _optional(False)] = False
     """Nesterov's momentum in sgd; the other optimizers do not use it."""
-    weight_decay: float = Field(default=1e-4, ge=0)
+    weight_decay: Annotated[float, Field(ge=0), _optional(1e-4)] = 1e-4
     """Weight decay: decoupled in adamw and muon, part of the gradient in the other optimizers."""
     decay: Annotated[Literal["all", "weights"], _optional("all")] = "all"
     """What has weight decay: all parameters, or only the weights of layers, not biases and not the scales and shifts of
@@ -102,8 +100,6 @@ class TrainSpec(Spec):
     """Number of batches whose gradients are averaged for one step."""
     l1: Annotated[float, Field(ge=0), _optional(0.0)] = 0.0
     """Factor of the sum of absolute weights (of layers, not biases) that is added to what is minimized."""
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    """Share of each class target that is spread over all classes; for classification."""
     mixup: Annotated[float, Field(ge=0, le=100), _optional(0.0)] = 0.0
     """Trains on averages of two examples and of their classes, in a share drawn from Beta(mixup, mixup); 0: none.
     0.2 is usual."""
@@ -113,8 +109,6 @@ class TrainSpec(Spec):
     ema: Annotated[float | None, Field(gt=0, lt=1), _optional(None)] = None
     """Decay of an exponential moving average of the weights, which is what is validated and kept: 0.999. Absent: the
     weights themselves."""
-    class_weights: Annotated[ClassWeights | None, _optional(None)] = None
-    """Weight of each class in the loss: by its name (others have 1), or `balanced`: inverse to its frequency."""
     sampling: Annotated[Literal["shuffled", "balanced"], _optional("shuffled")] = "shuffled"
     """`balanced`: all classes are equally frequent in an epoch; rare ones are repeated."""
     layer_decay: Annotated[float, Field(gt=0, le=1), _optional(1.0)] = 1.0
@@ -123,12 +117,53 @@ class TrainSpec(Spec):
     unfreeze: Annotated[int, Field(ge=0, le=10_000), _optional(0)] = 0
     """Epochs after which the next of these groups begins to learn, the last layer alone first; 0: all learn from the
     first epoch. Absent: 0, and 1 where a trained network is fine-tuned."""
-    early_stopping: EarlyStopping | None = EarlyStopping()
-    """When to stop before the last epoch; null: never."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Arithmetic of the training steps; weights and validation stay in float32."""
+    progressive_resizing: Annotated[float | None, Field(ge=0.25, lt=1), _optional(None)] = None
+    """Share of their sides that images have in the first epoch; they grow until two thirds of the training. 0.5 is
+    usual. Absent: all epochs see images of their own size."""
+    precision: Precision = "float32"
+    """Arithmetic of the training steps; weights and validation stay in float32. `auto`: bfloat16 where a few steps of
+    this network are faster in it on this device, and lower the validation loss as much; float32 elsewhere."""
     seed: int = Field(default=0, ge=0)
     """Seed of shuffling, augmentation and dropout."""
+
+    @model_validator(mode="after")
+    def _settings_agree(self) -> Self:
+        if self.nesterov and self.optimizer == "sgd" and not self.momentum:
+            raise ValueError(InputError("needs a momentum above 0", path="nesterov", value=True, nearest=False))
+        if self.warm_up and self.schedule == "one_cycle":
+            law = "must be left out: one_cycle begins with its own"
+            raise ValueError(InputError(law, path="warm_up", value=self.warm_up))
+        return self
+
+    @property
+    def version(self) -> str | None:
+        """What decides the result beside the settings, for cache keys: see `deciding_host`."""
+        return deciding_host(self.precision)
+
+
+class TrainSpec(TrainingSettings):
+    """The settings of a training."""
+
+    epochs: int = Field(default=30, ge=1, le=10_000)
+    """Most passes over the training data."""
+    minutes: float | None = Field(default=None, gt=0)
+    """Most minutes of training and validation. The learning rate then follows the elapsed share of time when that is
+    larger than the share of epochs, so that its schedule always reaches its end."""
+    batch_size: int = Field(default=128, ge=1, le=65_536)
+    """Examples in one batch. Absent in a recipe: 128, or an eighth of the train examples where that is less."""
+    learning_rate: LearningRate = Field(default_factory=_rate_of)
+    """The schedule's highest learning rate. Absent: the optimizer's default (sgd and adagrad 0.05, muon 0.01, the
+    others 0.001). `auto`: a range test of a hundred steps before the training chooses it."""
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    """Momentum of sgd; the other optimizers do not use it."""
+    weight_decay: float = Field(default=1e-4, ge=0)
+    """Weight decay: decoupled in adamw and muon, part of the gradient in the other optimizers."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of each class target that is spread over all classes; for classification."""
+    class_weights: Annotated[ClassWeights | None, _optional(None)] = None
+    """Weight of each class in the loss: by its name (others have 1), or `balanced`: inverse to its frequency."""
+    early_stopping: EarlyStopping | None = EarlyStopping()
+    """When to stop before the last epoch; null: never."""
     changes: dict[int, ValueChange] = Field(default_factory=dict, exclude_if=lambda changes: not changes)
     """Epoch, counted from 1 → values that apply from its beginning until the next change: `{4: {learning_rate: 0.03}}`
     changes the learning rate before the fourth epoch."""
@@ -137,15 +172,6 @@ class TrainSpec(Spec):
     def _changes_apply(self) -> TrainSpec:
         if said := wrong(self.changes, self.epochs, self.optimizer):
             raise ValueError(said)
-        return self
-
-    @model_validator(mode="after")
-    def _settings_agree(self) -> TrainSpec:
-        if self.nesterov and self.optimizer == "sgd" and not self.momentum:
-            raise ValueError(InputError("needs a momentum above 0", path="nesterov", value=True, nearest=False))
-        if self.warm_up and self.schedule == "one_cycle":
-            law = "must be left out: one_cycle begins with its own"
-            raise ValueError(InputError(law, path="warm_up", value=self.warm_up))
         return self
 
     @property

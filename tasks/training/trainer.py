@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 from tasks.core import Refusal, digest_of, write_atomically
 from tasks.evaluation.metric_choice import metric_of
 from tasks.kernels.training.learning_curve import Curve, Epoch, best_epoch, epochs_without_improvement, minutes_of
-from tasks.training.training_data import class_weights, draw_batches, epoch_examples
+from tasks.training.speed.memory import out_of_memory
+from tasks.training.speed.precision import choose_precision, optimizer_of
+from tasks.training.speed.resizing import check_small_images
+from tasks.training.training_data import class_weights, draw_batches, epoch_examples, layer_groups_of
 from tasks.training.validation import validate
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from tasks.kernels.training.layer_groups import LayerGroups
     from tasks.kernels.training.loops import LossNotFinite, Objective
+    from tasks.kernels.training.precision_choice import PrecisionChoice
     from tasks.training.train_spec import TrainSpec
     from tasks.training.training_data import Stopped, TrainingData
 
@@ -30,11 +33,11 @@ class Trainer:
     """A running training: the model, the optimizer, the learning curve so far and the best weights so far.
 
     Raises:
-        Refusal: the model has no parameter that can be trained.
+        Refusal: the model has no parameter that can be trained, or does not take the images of `progressive_resizing`.
     """
 
     def __init__(self, model: nn.Module, data: TrainingData, spec: TrainSpec, objective: Objective | None) -> None:
-        from tasks.kernels.training import layer_groups, loops, losses, optimizers
+        from tasks.kernels.training import layer_groups, loops, losses
         from tasks.kernels.training.weight_average import WeightAverage
 
         if not any(parameter.requires_grad for parameter in model.parameters()):
@@ -42,23 +45,29 @@ class Trainer:
         self.model, self.data, self.spec = model, data, spec
         self.lower_is_better = metric_of(data.metric).lower_is_better
         self.objective = objective or losses.supervised(spec.label_smoothing, data.quantile, class_weights(data, spec))
-        self.optimizer = optimizers.make_optimizer(
-            spec.optimizer,
-            model,
-            spec.peak,
-            momentum=spec.momentum,
-            weight_decay=spec.weight_decay,
-            nesterov=spec.nesterov,
-            decays_all=spec.decay == "all",
-        )
+        self.optimizer = optimizer_of(model, spec)
         self.layers = layer_groups_of(model, data, spec)
         if self.layers:
             layer_groups.split_groups(self.optimizer, self.layers.scales())
+        if spec.progressive_resizing is not None:
+            check_small_images(model, data.transform(data.inputs[:2].clone()), spec.progressive_resizing)
         self.curve: Curve = ()
         self.best: dict[str, Tensor] = {}
         self.divergence = ""
+        self.arithmetic: PrecisionChoice | None = None
+        """What was measured for `precision: auto`."""
         loops.set_memory_layout(model, channels_last=True)
         self.average = WeightAverage(model, spec.ema) if spec.ema else None
+
+    @property
+    def precision(self) -> str:
+        """The name of the arithmetic of the steps: the spec's, or the one that was chosen for `auto`."""
+        return self.arithmetic.chosen if self.arithmetic else self.spec.precision
+
+    def settle_precision(self) -> None:
+        """Measures and chooses the arithmetic for `precision: auto`, unless a checkpoint brought the choice."""
+        if self.spec.precision == "auto" and self.arithmetic is None:
+            self.arithmetic = choose_precision(self.model, self.data, self.spec, self.objective)
 
     def verdict(self) -> Stopped | None:
         """Why the training ends after the last epoch; None when it continues. Depends on the curve and spec alone."""
@@ -77,6 +86,7 @@ class Trainer:
         """Trains and validates the next epoch. Returns None when a loss is not finite.
 
         Raises:
+            InputError: a batch does not fit into the GPU's memory.
             Refusal: the metric is not defined on the validation split.
         """
         import torch
@@ -88,28 +98,40 @@ class Trainer:
         data, spec = self.data, self.spec.at(number)
         optimizers.set_hyperparameters(self.optimizer, momentum=spec.momentum, weight_decay=spec.weight_decay)
         frozen = self.layers.frozen(number) if self.layers else contextlib.nullcontext()
-        with loops.seeded(spec.seed, number, data.inputs.device) as generator, frozen:
+        with loops.seeded(spec.seed, number, data.device) as generator, frozen:
             batches = draw_batches(data, spec, generator)
             try:
                 loss = loops.train_epoch(
                     self.model,
-                    epoch_examples(self.model, data, spec, number, generator),
+                    epoch_examples(self.model, data, spec, number, generator, self._image_share(number)),
                     batches,
                     self.optimizer,
                     objective=self.objective,
                     rate=lambda batch: self._rate(spec.peak, number - 1 + batch / len(batches), start),
                     rules=StepRules(
-                        getattr(torch, spec.precision), spec.accumulate, spec.clip_norm, spec.l1, self.average
+                        getattr(torch, self.precision), spec.accumulate, spec.clip_norm, spec.l1, self.average
                     ),
                     deadline=start + self._seconds_left(),
                 )
             except loops.LossNotFinite as answer:
                 self.divergence = describe_divergence(number, len(batches), answer)
                 return None
+            except torch.OutOfMemoryError as error:
+                raise out_of_memory(self.model, data, spec) from error
         return self.validate(number, loss, start)
 
     def _seconds_left(self) -> float:
         return math.inf if self.spec.minutes is None else 60 * (self.spec.minutes - minutes_of(self.curve))
+
+    def _image_share(self, number: int) -> float:
+        """The share of their sides that the images of an epoch have."""
+        from tasks.kernels.training.image_sizes import share_at
+
+        spec = self.spec
+        if spec.progressive_resizing is None:
+            return 1.0
+        spent = 0.0 if spec.minutes is None else minutes_of(self.curve) / spec.minutes
+        return share_at(spec.progressive_resizing, max((number - 1) / spec.epochs, spent))
 
     def _rate(self, peak: float, epochs: float, start: float) -> float:
         """The learning rate at a moment of the training.
@@ -179,6 +201,8 @@ class Trainer:
             "best": self.best,
             "curve": [dataclasses.asdict(epoch) for epoch in self.curve],
         }
+        if self.arithmetic:
+            content["arithmetic"] = dataclasses.asdict(self.arithmetic)
         if self.average:
             content["average"] = {"state": self.average.state, "steps": self.average.steps}
         write_atomically(path, checkpoints.pack_checkpoint(identity, content))
@@ -190,17 +214,20 @@ class Trainer:
             Empty, or a sentence when the file exists but cannot be used.
         """
         from tasks.kernels.training import checkpoints
+        from tasks.kernels.training.precision_choice import PrecisionChoice
 
         if not path.exists():
             return ""
         try:
-            content = checkpoints.unpack(identity, path.read_bytes(), self.data.inputs.device)
+            content = checkpoints.unpack(identity, path.read_bytes(), self.data.device)
         except checkpoints.CheckpointMismatch as answer:
             return f"training began anew: the checkpoint {path} {answer}"
         self.model.load_state_dict(content["model"])
         self.optimizer.load_state_dict(content["optimizer"])
         if self.average:
             self.average.state, self.average.steps = content["average"]["state"], content["average"]["steps"]
+        if measured := content.get("arithmetic"):
+            self.arithmetic = PrecisionChoice(**measured)
         self.best = content["best"]
         self.curve = tuple(Epoch(**epoch) for epoch in content["curve"])
         return ""
@@ -210,15 +237,6 @@ def describe_divergence(epoch: int, batches: int, answer: LossNotFinite) -> str:
     """Where the training loss was not finite, and what to try."""
     place = f"epoch {epoch}, batch {answer.batch} of {batches}, at learning rate {answer.rate:.3g}"
     return f"the loss is not finite in {place}: {REMEDIES}"
-
-
-def layer_groups_of(model: nn.Module, data: TrainingData, spec: TrainSpec) -> LayerGroups | None:
-    """The layers in groups that learn at different rates or from different epochs on; None where all learn alike."""
-    from tasks.kernels.training import layer_groups
-
-    if spec.layer_decay == 1 and not spec.unfreeze:
-        return None
-    return layer_groups.find_groups(model, data.transform(data.inputs[:2].clone()), spec.layer_decay, spec.unfreeze)
 
 
 def identity_of(trainer: Trainer, keep_start: bool, spec: TrainSpec | None = None) -> str:

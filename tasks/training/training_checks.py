@@ -15,13 +15,16 @@ def check_training(spec: TrainSpec, dataset: Dataset, *, codes: bool) -> None:
         InputError: it does not; names the setting.
     """
     if spec.warm_up >= spec.epochs:
-        law = f"must be below train.epochs, which is {spec.epochs}"
+        law = f"must be below the {spec.epochs} epochs of the training"
         raise InputError(law, path="train.warm_up", value=spec.warm_up, nearest=spec.epochs / 10)
     if dataset.task == "regression":
         check_numbers(spec)
     elif isinstance(spec.class_weights, dict):
         check_class_names(spec.class_weights, dataset)
     check_mixing(spec, dataset, codes=codes)
+    if spec.progressive_resizing is not None and dataset.kind != "images":
+        law, path = "suits images only: leave it out", "train.progressive_resizing"
+        raise InputError(law, path=path, value=spec.progressive_resizing)
 
 
 def check_numbers(spec: TrainSpec) -> None:
@@ -46,7 +49,7 @@ def check_class_names(weights: dict[str, float], dataset: Dataset) -> None:
 def check_mixing(spec: TrainSpec, dataset: Dataset, *, codes: bool) -> None:
     """Checks that examples of these data can be mixed as asked. Raises InputError if not."""
     if spec.cutmix and dataset.kind != "images":
-        raise InputError("suits images only", path="train.cutmix", value=spec.cutmix, nearest="train.mixup")
+        raise InputError("suits images only", path="train.cutmix", value=spec.cutmix, nearest="mixup")
     if spec.mixup and codes:
         law = "averages examples, and codes of texts or words have no average: leave it out"
         raise InputError(law, path="train.mixup", value=spec.mixup)

@@ -14,11 +14,17 @@ from tasks.kernels.training.learning_curve import Curve
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from torch import Generator, Tensor, nn
 
+    from tasks.kernels.training.layer_groups import LayerGroups
     from tasks.kernels.training.loops import Augment, BatchSource, Transform
+    from tasks.kernels.training.precision_choice import PrecisionChoice
     from tasks.kernels.training.rate_range import RateRange
     from tasks.training.train_spec import TrainSpec
+
+FREE = 0.5
+"""Largest share of a GPU's free memory that one array may take."""
 
 Stopped = Literal["epochs", "early stopping", "minutes", "diverged", "told to stop"]
 
@@ -48,6 +54,7 @@ class TrainingInputs:
 class TrainingData:
     """Tensors on the training device, and the metric of the validation.
 
+    Inputs may also lie with the processor, or in a mapped file: their batches go to the device in `transform`.
     Inputs are compact: images are raw pixels, uint8 or float32 (count, channels, height, width); tables are float32
     (count, features). Targets are int64 class indices or float32 numbers, (count,).
     """
@@ -66,6 +73,11 @@ class TrainingData:
 
     classes: tuple[str, ...] = ()
     """Names of the classes in the order of their indices; empty where no training needs them, and for numbers."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is trained."""
+        return self.targets.device
 
     @property
     def quantile(self) -> float | None:
@@ -88,6 +100,8 @@ class TrainingResult:
     """Where the loss was no longer finite, and what to try; empty when it always was."""
     rate_range: RateRange | None = None
     """The range test that chose the learning rate, if there was one."""
+    arithmetic: PrecisionChoice | None = None
+    """The arithmetic that `precision: auto` chose, and the figures of both; None where the recipe names it."""
     note: str = ""
     """Why an existing checkpoint could not be used; otherwise empty."""
 
@@ -112,6 +126,15 @@ def class_weights(data: TrainingData, spec: TrainSpec) -> Tensor | None:
     return torch.tensor([given.get(name, 1.0) for name in data.classes], device=data.targets.device)
 
 
+def layer_groups_of(model: nn.Module, data: TrainingData, spec: TrainSpec) -> LayerGroups | None:
+    """The layers in groups that learn at different rates or from different epochs on; None where all learn alike."""
+    from tasks.kernels.training import layer_groups
+
+    if spec.layer_decay == 1 and not spec.unfreeze:
+        return None
+    return layer_groups.find_groups(model, data.transform(data.inputs[:2].clone()), spec.layer_decay, spec.unfreeze)
+
+
 def draw_batches(data: TrainingData, spec: TrainSpec, generator: Generator) -> list[Tensor]:
     """The indices of an epoch's examples, in batches, as `spec.sampling` says."""
     from tasks.kernels.training import loops
@@ -122,19 +145,23 @@ def draw_batches(data: TrainingData, spec: TrainSpec, generator: Generator) -> l
 
 
 def epoch_examples(
-    model: nn.Module, data: TrainingData, spec: TrainSpec, number: int, generator: Generator
+    model: nn.Module, data: TrainingData, spec: TrainSpec, number: int, generator: Generator, share: float = 1.0
 ) -> BatchSource:
-    """The training examples of an epoch, augmented by `generator`, and mixed by draws of the epoch's own number."""
+    """The training examples of an epoch, augmented by `generator`, and mixed by draws of the epoch's own number.
+
+    With a `share` below 1, they are images with that share of their sides.
+    """
     import numpy as np
 
-    from tasks.kernels.training import loops
+    from tasks.kernels.training import image_sizes, loops
     from tasks.kernels.training.mixing import Mixing
 
     mix = None
     if spec.mixup or spec.cutmix:
         classes = loops.predict_all(model, data.inputs[:1], data.transform).shape[1]
         mix = Mixing(spec.mixup, spec.cutmix, classes, np.random.default_rng((spec.seed, number)))
-    return loops.BatchSource(data.inputs, data.targets, data.transform, data.augment, generator, epoch=number, mix=mix)
+    transform = data.transform if share == 1 else lambda batch: image_sizes.shrink(data.transform(batch), share)
+    return loops.BatchSource(data.inputs, data.targets, transform, data.augment, generator, epoch=number, mix=mix)
 
 
 def load_training_data(inputs: TrainingInputs, context: Context) -> TrainingData:
@@ -142,6 +169,15 @@ def load_training_data(inputs: TrainingInputs, context: Context) -> TrainingData
     store = context.store
     arrays = preprocessing.training_arrays(inputs.prepared, store)
     return to_tensors(arrays, store.get_json(inputs.prepared.fitted), inputs, context.workspace.device)
+
+
+def placed(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on the device; where it takes more than FREE of a GPU's free memory, it stays with the processor."""
+    import torch
+
+    if device.type == "cuda" and tensor.nbytes > FREE * torch.cuda.mem_get_info(device)[0]:
+        return tensor
+    return tensor.to(device)
 
 
 def to_tensors(
@@ -160,13 +196,14 @@ def to_tensors(
     with warnings.catch_warnings():
         # Arrays from Ray's object store are read-only; torch warns of that, but nothing writes to them.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        on_device = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+        on_device = {name: placed(torch.from_numpy(array), torch.device(device)) for name, array in arrays.items()}
+    to_network = preprocessing.to_network(fitted, device)
     return TrainingData(
         inputs=on_device["train_inputs"],
         targets=on_device["train_targets"],
         validation_inputs=on_device["validation_inputs"],
         validation_targets=on_device["validation_targets"],
-        transform=preprocessing.to_network(fitted, device),
+        transform=lambda batch: to_network(batch.to(device)),
         augment=augmentation.compose(inputs.augment, augmentation.span_of(arrays["train_inputs"]))
         if inputs.augment
         else None,

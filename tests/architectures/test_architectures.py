@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from support import architectures as networks_in_the_box
-from support.contract_table import ARCHITECTURE_KNOBS, refusal
+from support.contract_table import ARCHITECTURE_KNOBS, FILES, architecture_tags, refusal
 from support.source_tree import ROOT
 from torch import nn
 
@@ -45,7 +45,7 @@ CASES: list[tuple[Callable[..., nn.Module], tuple[int, ...], dict[str, Any]]] = 
 TORCH = (Channels(multiple=4), LowRank(ranks="energy", energy=0.5), QuantizeAware(), Weights(), Blocks(share=0.5))
 
 TEXT = (ROOT / "docs/architectures.md").read_text(encoding="utf-8")
-COLUMNS = next(line for line in TEXT.splitlines() if line.startswith("| network |")).split(" | ")[1:]
+COLUMNS = next(line for line in TEXT.splitlines() if line.startswith("| network |")).strip("| ").split(" | ")[1:]
 CELLS = {
     name: line.split("|")[2:-1]
     for name in networks_in_the_box.NETWORKS
@@ -240,19 +240,29 @@ def test_the_index_names_every_network() -> None:
 
 
 def test_the_table_names_every_technique_on_networks_and_every_network() -> None:
-    assert [column.strip(" |") for column in COLUMNS] == [tag for tag, kind in TAGS.items() if kind.form == "torch"]
+    assert architecture_tags() == COLUMNS
     assert CELLS.keys() == networks_in_the_box.NETWORKS.keys()
     used = {factory for factory, _, _ in networks_in_the_box.ARCHITECTURES.values()}
     assert used == {name for name in architectures.__all__ if not re.fullmatch(r"resnet\d+", name)}
 
 
-@pytest.mark.parametrize("name", networks_in_the_box.NETWORKS)
-@pytest.mark.parametrize("place", range(len(COLUMNS)), ids=[column.strip(" |") for column in COLUMNS])
-def test_a_technique_keeps_its_contract_or_refuses_as_the_table_says(name: str, place: int) -> None:
-    tag = COLUMNS[place].strip(" |")
+def check_cell(name: str, tag: str) -> None:
+    """The technique keeps its contract, or refuses, as the table says."""
     technique = TAGS[tag](**ARCHITECTURE_KNOBS.get(tag, {}))
-    cell = CELLS[name][place].strip()
+    cell = CELLS[name][COLUMNS.index(tag)].strip()
     assert refusal(technique, networks_in_the_box.NETWORKS[name]) == (None if cell == "yes" else SENTENCES[cell])
+
+
+@pytest.mark.parametrize("name", networks_in_the_box.NETWORKS)
+@pytest.mark.parametrize("tag", [tag for tag in COLUMNS if tag not in FILES])
+def test_a_technique_keeps_its_contract_or_refuses_as_the_table_says(name: str, tag: str) -> None:
+    check_cell(name, tag)
+
+
+@pytest.mark.parametrize("name", networks_in_the_box.NETWORKS)
+def test_a_technique_on_files_keeps_its_contract_or_refuses_as_the_table_says(name: str) -> None:
+    for tag in FILES:
+        check_cell(name, tag)
 
 
 @pytest.mark.parametrize("name", ["convnet1d", "transformer, sequence", "mobilenet_v2", "alexnet"])

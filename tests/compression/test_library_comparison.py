@@ -27,7 +27,6 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measured for a moment: these tests look at everything but the precision."""
     monkeypatch.setattr(library_comparison, "SECONDS", 0.05)
     monkeypatch.setattr(library_comparison, "LONGEST", 5.0)
-    monkeypatch.setattr(library_comparison, "PROCESSES", 3)  # `short_timing` of other tests lasts for the session
 
 
 def fitted(store: Store, prepared: Prepared, **knobs: Any) -> Candidate:

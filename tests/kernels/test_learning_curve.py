@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tasks.kernels.training.learning_curve import Curve, Epoch, best_epoch, epochs_without_improvement, minutes_of
+import pytest
+
+from tasks.kernels.training.learning_curve import (
+    Curve,
+    Epoch,
+    best_epoch,
+    epochs_without_improvement,
+    late_trend,
+    minutes_of,
+)
 
 
 def curve(*points: tuple[float, float]) -> Curve:
@@ -35,3 +44,28 @@ def test_small_gains_add_up_until_they_exceed_min_delta() -> None:
 
 def test_minutes_are_those_of_all_epochs() -> None:
     assert minutes_of(curve((0.1, 1), (0.1, 1), (0.1, 1))) == 1.5
+
+
+def test_the_trend_is_that_of_the_last_quarter_and_at_least_of_four_epochs() -> None:
+    rising = curve(*[(0.01 * n, 1.0) for n in range(20)])
+    trend = late_trend(rising, lower_is_better=False)
+    assert trend is not None
+    assert (trend.slope, trend.low, trend.high, trend.epochs) == (*[pytest.approx(0.01)] * 3, 5)
+    flat_end = curve(*[(0.1 * n, 1.0) for n in range(8)], *[(0.9, 1.0)] * 4)
+    assert late_trend(flat_end, lower_is_better=False) == (0.0, 0.0, 0.0, 4)
+    assert late_trend(curve((0.5, 1), (0.6, 1), (0.7, 1)), lower_is_better=False) is None
+    start = Epoch(0, None, 1.0, 0.1, 0.1, 1.0)
+    assert late_trend((start, *rising[:3]), lower_is_better=False) is None, "the starting weights are no epoch"
+
+
+def test_the_trend_of_a_loss_is_positive_where_it_falls_and_its_interval_has_the_noise() -> None:
+    falling = late_trend(curve((4.0, 1), (3.1, 1), (1.9, 1), (1.0, 1)), lower_is_better=True)
+    assert falling is not None
+    # by hand: slope -1.02, residuals ±0.03 and ±0.09; t of two degrees of freedom
+    assert falling.slope == pytest.approx(1.02)
+    rest = sum(each**2 for each in (-0.03, 0.09, -0.09, 0.03))
+    half = 4.302653 * (rest / 2 / 5) ** 0.5
+    assert (falling.low, falling.high) == (pytest.approx(1.02 - half), pytest.approx(1.02 + half))
+    noisy = late_trend(curve((0.5, 1), (0.7, 1), (0.4, 1), (0.71, 1)), lower_is_better=False)
+    assert noisy is not None
+    assert noisy.low < 0 < noisy.slope

@@ -44,6 +44,14 @@ def test_distillation_by_hand_at_temperature_two() -> None:
     assert mixed.item() == pytest.approx(0.25 * math.log(2) + 0.75 * 4 * divergence, rel=1e-6)
 
 
+def test_distillation_of_mixed_examples_keeps_the_teachers_part() -> None:
+    """Mixed classes are a matrix: against the targets the soft cross-entropy, against the teacher as of whole ones."""
+    teacher, student = torch.tensor([[math.log(9), 0.0]]), torch.zeros(1, 2)
+    divergence = 0.75 * math.log(0.75 / 0.5) + 0.25 * math.log(0.25 / 0.5)
+    mixed = losses.distillation_loss(student, teacher, torch.tensor([[0.3, 0.7]]), temperature=2.0, hard_weight=0.25)
+    assert mixed.item() == pytest.approx(0.25 * math.log(2) + 0.75 * 4 * divergence, rel=1e-6)
+
+
 def test_distillation_differs_from_soft_cross_entropy_by_the_teachers_entropy() -> None:
     generator = torch.Generator().manual_seed(0)
     student, teacher = torch.randn(2, 32, 5, generator=generator)

@@ -19,12 +19,14 @@ import pytest
 import torch
 import yaml
 from support import runs
+from support.short_timing import short_timing
 
 from flows.cli import predict
 from flows.pipeline.step_count import count_steps
 from flows.recipe.loading import load_recipe
 from flows.recipe.schema import Recipe
 from flows.results import answer_text
+from flows.services import orphaned_servers
 from tasks.core import Workspace, digest_file
 from tasks.data import input_layout
 from tasks.kernels.onnx import sessions
@@ -69,7 +71,7 @@ class Ran:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory, prefect_server: None, short_timing: None) -> Iterator[Ran]:
+def ran(tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> Iterator[Ran]:
     from flows.optimize import optimize
     from flows.services import environment
     from tasks import tracking
@@ -78,7 +80,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory, prefect_server: None, short_ti
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PAREDOWN_HOME", str(tmp_path_factory.mktemp("optimized")))
         workspace = environment.prepare_environment()
-        first, again = optimize(recipe), optimize(recipe)
+        with short_timing():
+            first, again = optimize(recipe), optimize(recipe)
         yield Ran(recipe, workspace, first, again, tracking.open_client(workspace.tracking_uri))
 
 
@@ -283,8 +286,11 @@ def test_a_run_killed_in_training_goes_on_where_it_was(long_recipe: Path, tmp_pa
     assert [run.info.status for run in parents] == ["FINISHED"], "the killed run was taken up, not begun anew"
 
 
-def test_ctrl_c_ends_a_run_with_its_sentence_and_the_next_one_goes_on(long_recipe: Path, tmp_path: Path) -> None:
-    """A terminal sends the signal to the whole process group; here the command leads one."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_ends_with_its_sentence_and_the_next_one_goes_on(
+    number: signal.Signals, long_recipe: Path, tmp_path: Path
+) -> None:
+    """A terminal sends Ctrl-C to the whole process group, and a supervisor SIGTERM; here the command leads one."""
     home = tmp_path / "home"
     workspace = runs.workspace(home)
     with contextlib.ExitStack() as stack:
@@ -292,13 +298,14 @@ def test_ctrl_c_ends_a_run_with_its_sentence_and_the_next_one_goes_on(long_recip
         stack.callback(end, first.pid)
         checkpoint = wait_for_epochs(first, workspace, 2)
         started = time.monotonic()
-        os.killpg(first.pid, signal.SIGINT)
+        os.killpg(first.pid, number)
         said, _ = first.communicate(timeout=60)
         seconds = time.monotonic() - started
     assert first.returncode == 130, said
     assert said.rstrip().endswith("paredown: stopped; the same command goes on where it was")
     assert "Traceback" not in said
     assert seconds < 30, "Prefect's retries against a server that is gone take minutes"
+    assert orphaned_servers.stop_orphans(home / "prefect") == [], "its own server has ended with it"
     assert len(curve_in(checkpoint)) >= 2
 
 

@@ -10,8 +10,8 @@ import pytest
 from support import datasets, mixed_tables, runs
 
 from flows.pipeline.findings import BranchResult, Stage
-from flows.pipeline.library_peers import compare_product, fitted_form
 from flows.pipeline.run_context import Job, RunContext
+from flows.pipeline.simple.library_peers import compare_product, fitted_form
 from flows.recipe.loading import validate_recipe
 from tasks.compression.library_comparison import PRODUCT
 from tasks.core import Candidate, Context, PlainRunner, Prepared, Step

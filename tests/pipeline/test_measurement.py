@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support import runs
+from support import datasets, runs
+from support.prepared_tables import prepared_table
 
-from flows.pipeline.measurement import TWIN_SEEDS, mean_of_seeds
+from flows.pipeline.measurement import TWIN_SEEDS, kind_of_fit, mean_of_seeds
 from flows.pipeline.pipeline import run_pipeline
 from flows.pipeline.run_context import Job
 from flows.pipeline.step_count import count_steps
 from flows.recipe.loading import validate_recipe
 from flows.results.answer_text import describe_augmentation
-from tasks.core import Context, Estimate, PlainRunner
+from tasks.core import Candidate, Context, Estimate, PlainRunner, Step, Store
 
 
 class Counting(PlainRunner):
@@ -34,6 +35,30 @@ def test_the_interval_has_the_noise_of_the_examples_and_of_the_seeds() -> None:
     exact = mean_of_seeds([Estimate(value, value, value, 300) for value in values])
     half = 2.776 * 0.0158114 / 5**0.5  # the t interval of five values
     assert (exact.low, exact.high) == (pytest.approx(0.02 - half, rel=1e-4), pytest.approx(0.02 + half, rel=1e-4))
+
+
+@pytest.mark.parametrize(
+    ("steps", "of_pictures", "of_a_table"),
+    [
+        ({"train": {}, "export": {}}, "network", "network of a table"),
+        ({"features": {}, "fine_tune": {}, "transfer": {}, "export": {}}, "network", "network of a table"),
+        ({"features": {}, "transfer": {}, "export": {}}, "last layer", "last layer"),
+        ({"fit": {"family": "lightgbm"}}, None, "boosting"),
+        ({"fit": {"family": "linear"}}, None, "linear"),
+        ({"fit": {"family": "random_forest"}}, None, None),
+        ({"ensemble": {}}, None, None),
+        ({"load": {}, "export": {}}, None, None),
+        ({"import": {}}, None, None),
+    ],
+)
+def test_train_and_validation_are_compared_where_a_gap_means_something(
+    steps: dict[str, dict[str, str]], of_pictures: str | None, of_a_table: str | None, tmp_path: Path
+) -> None:
+    lineage = tuple(Step(technique, 1, knobs, None, None, None) for technique, knobs in steps.items())
+    model = Candidate("baseline", "onnx", "", {}, lineage, "")
+    assert kind_of_fit(model, prepared_table(Store(tmp_path)).dataset) == of_a_table
+    if of_pictures:
+        assert kind_of_fit(model, datasets.unread_pictures().dataset) == of_pictures
 
 
 @pytest.mark.e2e

@@ -9,7 +9,7 @@ import pytest
 from support import mixed_tables, own_models
 from support.datasets import unread_pictures
 
-from flows.pipeline.own_models import keep_columns, own_words, settle_model
+from flows.pipeline.simple.own_models import keep_columns, own_words, settle_model
 from flows.recipe.loading import validate_recipe
 from flows.recipe.schema import Recipe
 from tasks.core import Column, Dataset, InputError, digest_of

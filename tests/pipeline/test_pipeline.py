@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from support.plain_run import PlainRun
 
 
+pytestmark = pytest.mark.usefixtures("short_timing")
+
+
 def named(plain: PlainRun, step: str) -> list[Any]:
     return [arguments for _, name, arguments in plain.runner.calls if name == step]
 

@@ -12,7 +12,7 @@ from flows.pipeline import preparation
 from flows.pipeline.run_context import Job
 from flows.recipe.data_defaults import follow_network
 from flows.recipe.schema import Recipe
-from tasks.core import Context
+from tasks.core import Context, InputError
 
 FINE_TUNING = ("features of the network", "fit the last layer", "fine-tune the network")
 
@@ -45,7 +45,7 @@ def test_features_are_shared_by_the_ways(weights: str, tmp_path: Path) -> None:
     assert job.runner.worked == ["ingest sklearn:digits", "preprocess", *FINE_TUNING]
 
 
-def test_auto_takes_the_best_and_trains_from_scratch_only_on_many(
+def test_auto_keeps_the_cheapest_within_noise_and_trains_from_scratch_only_on_many(
     weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(preparation, "MANY", 1_000)
@@ -54,7 +54,20 @@ def test_auto_takes_the_best_and_trains_from_scratch_only_on_many(
     record = job.store.get_json(best.lineage[-1].record or "")
     scores = {each["mode"]: each["score"] for each in record["options"]}
     assert list(scores) == ["features", "fine_tune", "scratch"]
-    assert best.lineage[-1].knobs["mode"] == max(scores, key=lambda mode: scores[mode])
+    better = [each["mode"] for each in record["options"][1:] if each["gain"]["low"] > 0]
+    assert best.lineage[-1].knobs["mode"] == (better or ["features"])[-1]
+    preparation.make_baseline(job, preparation.prepare_data(job))
+    assert isinstance(job.runner, runs.Remembering)
+    assert job.runner.worked.count("choose the way of transfer") == 1
+
+
+def test_auto_begins_nothing_that_its_minutes_do_not_allow(weights: str, tmp_path: Path) -> None:
+    job = job_of(recipe(weights, transfer="auto"), tmp_path)
+    train = job.recipe.train.model_copy(update={"minutes": 1e-6})
+    short = Job(job.recipe.model_copy(update={"train": train}), job.context, job.runner)
+    kept = preparation.make_baseline(short, preparation.prepare_data(short))
+    record = job.store.get_json(kept.lineage[-1].record or "")
+    assert (kept.lineage[-1].knobs["mode"], record["late"]) == ("features", ["fine_tune"])
 
 
 def test_scratch_is_the_same_network_untrained(weights: str, tmp_path: Path) -> None:
@@ -73,3 +86,13 @@ def test_what_belongs_to_a_network_follows_it(monkeypatch: pytest.MonkeyPatch) -
     assert follow_network(own).data.mixed_size == 32
     plain = runs.tiny_recipe()
     assert follow_network(plain) is plain
+
+
+def test_a_loss_that_is_not_finite_is_one_message_on_the_training(tmp_path: Path) -> None:
+    wild = {"epochs": 2, "optimizer": "sgd", "learning_rate": 1e30, "schedule": "constant"}
+    job = job_of(runs.tiny_recipe(train=wild), tmp_path)
+    with pytest.raises(InputError) as found:
+        preparation.start_branches(job, preparation.prepare_data(job))
+    assert found.value.path == "train"
+    assert "the loss is not finite in epoch 1, batch" in found.value.law
+    assert "at learning rate 1e+30: lower train.learning_rate, set train.clip_norm" in found.value.law

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support import mixed_tables, runs
+from support import mixed_tables, network_ensembles, runs
 
 from flows.pipeline.branches import control_branches
 from flows.pipeline.pipeline import run_pipeline
 from flows.pipeline.run_context import Job
+from flows.pipeline.step_count import count_steps
+from flows.recipe.default_branches import branches_of
 from flows.recipe.loading import validate_recipe
-from flows.results.report_builder import reason_of
+from flows.results.answer_text import describe_ensemble
+from flows.results.report_builder import reason_of, step_row
 from tasks.compression.branch import Branch, step_title
 from tasks.core import Context, PlainRunner
 
@@ -60,3 +63,43 @@ def test_a_run_says_what_the_teacher_gave(tmp_path: Path) -> None:
     assert "taught by the baseline: accuracy " in reason_of(student, findings)
     assert "better than trained directly" in reason_of(student, findings)
     assert reason_of(control, findings).startswith("the same model trained directly")
+
+
+def test_a_student_is_compared_where_the_model_is_an_ensemble() -> None:
+    branches = [{"name": "student", "steps": [network_ensembles.STUDENT]}]
+    own = network_ensembles.recipe_of({"members": 2}, compress={"branches": branches})
+    assert [each.name for each in control_branches(branches_of(own).branches)] == ["untaught student"]
+    alone = own.model_copy(update={"model": own.model.model_copy(update={"ensemble": None})})
+    assert [each.name for each in control_branches(branches_of(alone).branches)] == ["dense control"]
+
+
+@pytest.mark.usefixtures("short_timing")
+def test_a_run_says_what_the_ensemble_and_the_teacher_give(tmp_path: Path) -> None:
+    recipe = network_ensembles.recipe_of(
+        {"members": 2}, compress={"branches": [{"name": "student", "steps": [network_ensembles.STUDENT]}]}
+    )
+    runner = runs.Remembering()
+    findings = run_pipeline(Job(recipe, Context(runs.workspace(tmp_path)), runner))
+    store = runs.workspace(tmp_path).store
+    baseline, student, control = findings.results
+    first, second = baseline.stages[0].model.arguments["members"]
+    assert first["factory"] == second["factory"] == network_ensembles.NETWORK["factory"]
+    assert (control.name, control.role) == ("untaught student", "control")
+    assert control.stages[-1].model.lineage[0].knobs["taught"] is False
+    assert [lesson.branch for lesson in findings.lessons] == ["student"]
+    assert "than trained directly" in reason_of(student, findings)
+    assert findings.ensemble is not None
+    record = store.get_json(baseline.stages[0].model.lineage[0].record or "")
+    assert findings.ensemble.gain.value == pytest.approx(
+        record["validation"] - max(member["validation"] for member in record["members"])
+    )
+    card = findings.cards[baseline.stages[0].exported.digest]
+    assert card.score.value == pytest.approx(record["validation"])
+    [said] = describe_ensemble(findings)
+    assert said.startswith("The ensemble of 2 networks is ")
+    assert said.endswith(f"on {findings.ensemble.gain.n:,} validation examples, paired.")
+    row = step_row("baseline", baseline.stages[0].model, store)
+    assert row["summary"].startswith("0.50 × member 1: mlp (validation 0.")
+    assert row["minutes"] == record["minutes"]
+    named = len(runner.worked) + len(runner.remembered)
+    assert named == count_steps(recipe)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support import datasets, runs
+from support import datasets, network_ensembles, runs
 
 from flows.pipeline import search_step, training_search
 from flows.pipeline.run_context import Job
@@ -112,3 +112,51 @@ def test_a_family_with_its_defaults_is_tried_first(
     job = job_of(tmp_path, model={"family": "lightgbm"}, search=space)
     training_search.tune_training(job, datasets.unread_pictures())
     assert searched[0][2] == {"model.family": "lightgbm"}
+
+
+RATES = {"train.learning_rate": {"choice": [0.001, 0.01, 0.1]}, "model.arguments.width": {"choice": [4, 8]}}
+
+
+def trial_of(number: int, rate: float, width: int, score: float | None, state: Any = "finished") -> Trial:
+    return Trial(number, {"train.learning_rate": rate, "model.arguments.width": width}, score, (), state, 1.0)
+
+
+def test_the_best_trials_become_members() -> None:
+    recipe = network_ensembles.recipe_of({"trials": 2, "weights": "fitted"}, search={"trials": 4, "space": RATES})
+    trials = (
+        trial_of(0, 0.001, 4, 0.5),
+        trial_of(1, 0.01, 8, 0.9, "stopped early"),
+        trial_of(2, 0.1, 8, 0.7),
+        trial_of(3, 0.1, 4, 0.6),
+        trial_of(4, 0.1, 8, 0.7),
+        trial_of(5, 0.01, 4, None, "failed"),
+    )
+    found = training_search.freeze_trials(recipe, SearchResult(trials[2].point, trials), 2)
+    assert found.search is None
+    assert found.model.networks is not None
+    assert found.model.networks.weights == "fitted"
+    members = found.model.networks.members or ()
+    assert [(member.train, member.arguments["width"]) for member in members] == [
+        ({"learning_rate": 0.1}, 8),
+        ({"learning_rate": 0.1}, 4),
+    ]
+    with pytest.raises(Refusal, match="1 trials of the search have a score, and an ensemble needs 2"):
+        training_search.freeze_trials(recipe, SearchResult({}, trials[:1]), 2)
+
+
+def test_a_trial_trains_one_network(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def run_search(objective: Any, *others: Any) -> SearchResult:
+        asked.append(objective.recipe.model)
+        return SearchResult({}, (trial_of(0, 0.1, 8, 0.7), trial_of(1, 0.1, 4, 0.6)))
+
+    monkeypatch.setattr(search_step, "run_search", run_search)
+    context = Context(runs.workspace(tmp_path))
+    recipe = network_ensembles.recipe_of({"trials": 2}, search={"trials": 2, "space": RATES})
+    job, _ = training_search.tune_training(
+        Job(recipe, context, runs.Remembering()), datasets.prepared_squares(context.store)
+    )
+    assert asked[0].ensemble is None
+    assert job.recipe.model.networks is not None
+    assert len(job.recipe.model.networks.members or ()) == 2

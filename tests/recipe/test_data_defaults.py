@@ -71,3 +71,9 @@ def test_the_quantile_of_the_metric_is_what_is_fitted() -> None:
 )
 def test_what_needs_a_network_gets_one(more: dict[str, Any], simple: bool) -> None:
     assert may_be_simple(recipe(**more)) is simple
+
+
+@pytest.mark.parametrize(("kind", "factory"), [("images", "convnet"), ("array", "mlp"), ("table", "mlp")])
+def test_the_data_decide_the_networks_of_an_ensemble(kind: Any, factory: str) -> None:
+    ensemble = recipe(model={"ensemble": {"members": 2}})
+    assert fill_defaults(ensemble, dataset(kind)).model.factory == f"tasks.architectures:{factory}"

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support import network_ensembles
 
+from flows.pipeline.branches import control_branches
 from flows.recipe.default_branches import branches_of, smaller_fits
 from flows.recipe.schema import Recipe
 from tasks.models.estimators.families import FAMILIES
 from tasks.models.model_spec import ModelSpec
 from tasks.training.simple.fit_spec import Fit
+from tasks.training.student import Distill
 
 
 def recipe_of(**model: Any) -> Recipe:
@@ -55,3 +58,23 @@ def test_what_the_recipe_says_itself_is_no_branch() -> None:
 def test_a_network_of_a_family_has_the_branches_of_networks(family: str) -> None:
     names = [each.name for each in branches_of(recipe_of(family=family)).branches]
     assert names == ["int8", "shallow-int8", "narrow", "low-rank", "narrow-int8"]
+
+
+def test_default_branches_teach_the_first_member_again() -> None:
+    branches = branches_of(
+        network_ensembles.recipe_of(
+            {"members": [{"factory": "nets:a", "arguments": network_ensembles.SMALL}, {"factory": "nets:b"}]}
+        )
+    )
+    assert [branch.name for branch in branches.branches] == ["int8", "student", "student-int8"]
+    student = branches.branches[1].steps[0]
+    assert isinstance(student, Distill)
+    assert (student.factory, student.arguments, student.epochs, student.compare) == (
+        "nets:a",
+        network_ensembles.SMALL,
+        2,
+        True,
+    )
+    assert [branch.name for branch in control_branches(branches.branches)] == [
+        *("untaught student", "untaught student-int8"),
+    ]

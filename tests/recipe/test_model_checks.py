@@ -76,6 +76,12 @@ def test_training_needs_logits(prepared: Prepared, store: Store) -> None:
     model_checks.check_network(recipe("Shares", {"arguments": {"closed": False}}), prepared, store)
 
 
+def test_progressive_resizing_needs_a_network_of_several_sizes(prepared: Prepared, store: Store) -> None:
+    made = recipe("Shares", {"arguments": {"closed": False}}, train={"progressive_resizing": 0.5})
+    law = "Shares takes images of 8 × 8 pixels, not of 4 × 4: leave out train.progressive_resizing, but got 0.5"
+    assert said(made, prepared, store) == f"train.progressive_resizing: {law}"
+
+
 def test_trained_probabilities_are_taken_where_nothing_needs_logits(
     prepared: Prepared, store: Store, weights: str
 ) -> None:

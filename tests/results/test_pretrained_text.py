@@ -52,7 +52,11 @@ def test_the_size_of_the_pictures_is_said(store: Store, monkeypatch: pytest.Monk
 
 
 def test_the_ways_of_auto_are_told_with_their_scores(store: Store) -> None:
-    options = [{"mode": "features", "score": 0.9, "minutes": 0.5}, {"mode": "fine_tune", "score": 0.8, "minutes": 2}]
+    gain = {"over": "features", "value": 0.02, "low": -0.01, "high": 0.05}
+    options = [
+        {"mode": "features", "score": 0.9, "minutes": 0.5},
+        {"mode": "fine_tune", "score": 0.92, "minutes": 2, "gain": gain},
+    ]
     record = store.put_json({"options": options, "late": ["scratch"]})
     model = Candidate(
         "baseline", "torch", "a:b", {}, (Step("transfer", 1, {"mode": "features"}, None, record, None),), ""
@@ -64,8 +68,9 @@ def test_the_ways_of_auto_are_told_with_their_scores(store: Store) -> None:
         metric=metric_of(MetricSpec()),
     )
     assert transfer_note(findings, store) == (
-        "Ways of transfer, by accuracy on 8 validation examples: features 0.9000 (0.5 min), fine_tune 0.8000 "
-        "(2.0 min); features is the baseline. Not begun, since the minutes were over: scratch."
+        "Ways of transfer, by accuracy on 8 validation examples: features 0.9000 (0.5 min), fine_tune 0.9200 "
+        "(2.0 min; over features +0.0200 [-0.0100, +0.0500], not beyond noise); features is the baseline. "
+        "Not begun, since the minutes were over: scratch."
     )
     stage.model = dataclasses.replace(model, lineage=())
     assert transfer_note(findings, store) is None

@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 from sklearn.datasets import load_digits
 from support import onnx_files, runs
+from support.short_timing import short_timing
 
 from flows.cli import plan, predict
 from flows.pipeline import run_context
@@ -79,14 +80,15 @@ def recipe_of(file: Path, **changes: Any) -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def job(tmp_path_factory: pytest.TempPathFactory, short_timing: None) -> Job:
+def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     """A file with a batch of one, of an old operator set, whose constants are inputs, too."""
     home = tmp_path_factory.mktemp("theirs")
     made, digits = onnx_files.network((1, 1, 8, 8), 10, opset=9, ir=4, listed=True), load_digits()
     onnx_files.learn(made, (digits.images[:, None] / 16 - 0.5) / 0.5, digits.target)
     file = onnx_files.write(made, home / "theirs.onnx")
     recipe, workspace, runner = recipe_of(file), runs.workspace(home), runs.Remembering()
-    return Job(recipe, workspace, file, runner, run_job.run_job(recipe, workspace, runner))
+    with short_timing():
+        return Job(recipe, workspace, file, runner, run_job.run_job(recipe, workspace, runner))
 
 
 def test_the_baseline_is_the_file_and_nothing_is_trained(job: Job) -> None:
@@ -167,7 +169,7 @@ def test_the_parent_run_has_the_product_s_measurements_the_data_and_a_descriptio
     assert job.outcome.report.links["start MLflow"].endswith(job.workspace.tracking_uri)
 
 
-def test_another_file_is_another_baseline(job: Job) -> None:
+def test_another_file_is_another_baseline(job: Job, short_timing: None) -> None:
     before = len(job.runner.worked)
     again = run_context.Job(job.recipe, Context(job.workspace), job.runner)
     run_pipeline(again)

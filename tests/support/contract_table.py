@@ -2,11 +2,12 @@
 
     PYTHONPATH=tests python -m support.contract_table [--architectures] [technique …]
 
-With `--architectures`, the networks are those out of the box, and the techniques by default those on torch models: the
-table of docs/architectures.md, which a test compares with it.
+With `--architectures`, the networks are those out of the box, and the techniques by default those on torch models and
+FILES: the table of docs/architectures.md, which a test compares with it.
 
 One row a network, one column a technique: `yes` when the whole contract holds, a number when it refuses; the
-sentences stand below. Techniques on ONNX files get the network as the exporter writes it. Knobs are the defaults, but
+sentences stand below. Techniques on ONNX files get the network as the exporter writes it; `pack`, which stores zeros,
+gets it as `weights` leaves it. Knobs are the defaults, but
 for those that networks of this size leave no choice.
 """
 
@@ -24,20 +25,28 @@ from support import architectures, networks
 from support.networks import Network
 from tasks.core import InputError, Refusal
 from tasks.kernels.onnx import torch_export
-from tasks.techniques import TAGS, Batches, Technique
+from tasks.techniques import TAGS, Batches, Technique, Weights
 
 KNOBS: dict[str, dict[str, Any]] = {"channels": {"multiple": 4}, "low_rank": {"energy": 0.5}}
 ARCHITECTURE_KNOBS = {**KNOBS, "low_rank": {"energy": 0.5, "ranks": "energy"}, "blocks": {"share": 0.5}}
 """Without the host's word, so that the table is the same everywhere."""
+FILES = ("fp16", "weight_only", "pack")
+"""Techniques on ONNX files that ask no host."""
+ZEROS = Weights(sparsity=0.8)
+"""What is done to a network before `pack`."""
 
 
 def main(tags: list[str]) -> None:
     """Prints the table as Markdown."""
     if tags[:1] == ["--architectures"]:
-        torch_tags = [tag for tag, technique in TAGS.items() if technique.form == "torch"]
-        print(table(tags[1:] or torch_tags, architectures.NETWORKS, ARCHITECTURE_KNOBS))
+        print(table(tags[1:] or architecture_tags(), architectures.NETWORKS, ARCHITECTURE_KNOBS))
     else:
         print(table(tags or list(TAGS), {network.__name__: network for network in networks.NETWORKS}, KNOBS))
+
+
+def architecture_tags() -> list[str]:
+    """The columns of the table of architectures."""
+    return [*(tag for tag, technique in TAGS.items() if technique.form == "torch"), *FILES]
 
 
 def table(tags: Iterable[str], rows: Mapping[str, Network], knobs: Mapping[str, Mapping[str, Any]]) -> str:
@@ -67,7 +76,7 @@ def refusal(technique: Technique, network: Network) -> str | None:
     if technique.form == "onnx":
         batches = [({"input": examples.numpy()}, classes.numpy()) for examples, classes in batches]
     try:
-        model = converted(network) if technique.form == "onnx" else None
+        model = converted(network, technique.step == "pack") if technique.form == "onnx" else None
         plan = contract.check(technique, lambda seed: model or network(seed)[0], batches)
         if plan is None:
             technique.plan(model or network(0)[0], batches)
@@ -77,9 +86,11 @@ def refusal(technique: Technique, network: Network) -> str | None:
 
 
 @cache
-def converted(network: Network) -> bytes:
-    """The network as an ONNX file. Raises Refusal where the exporter cannot."""
+def converted(network: Network, is_sparse: bool) -> bytes:
+    """The network as an ONNX file, with ZEROS if `is_sparse`. Raises Refusal where the exporter cannot."""
     model, inputs = network(0)
+    if is_sparse:
+        model = ZEROS.apply(model, ZEROS.plan(model, [(inputs, torch.arange(len(inputs)) % 5)]))
     try:
         return bytes(torch_export.convert(model, tuple(inputs.shape[1:])).SerializeToString(deterministic=True))
     except torch.onnx.OnnxExporterError as error:

@@ -25,6 +25,8 @@ class Net(nn.Module):
         return self.fc(torch.relu(self.norm(self.stem(batch))).mean((2, 3)))
 def create_model(name, pretrained=False, num_classes=1000, in_chans=3):
     network = Net(num_classes, in_chans)
+    if pretrained and name == "resnet34":
+        raise OSError("the hub cannot be reached\\nas it seems")
     if pretrained:
         with torch.no_grad():
             network.stem.weight.fill_(0.5)

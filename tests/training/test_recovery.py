@@ -14,7 +14,7 @@ from tasks.core import MetricSpec
 from tasks.kernels.statistics.metrics import METRICS
 from tasks.kernels.training import loops
 from tasks.kernels.training.learning_curve import Epoch
-from tasks.training.distillation import teacher_objective
+from tasks.training.distillation import teacher_objective, train_with_teacher
 from tasks.training.recovery import Recover, Recovery, recover_network
 from tasks.training.repair import recalibrate
 from tasks.training.train import train
@@ -228,3 +228,25 @@ def test_pruned_weights_stay_zero(teacher: nn.Sequential, optimizer: str) -> Non
     assert (student[3].weight[:, ::2] == 0).all()
     assert (student[3].weight[:, 1::2] != start[:, 1::2]).any()
     assert not student[3].weight._backward_hooks
+
+
+@pytest.mark.parametrize(
+    "setting", [{"weight_decay": 1.0}, {"mixup": 1.0}, {"ema": 0.9}, {"clip_norm": 0.01}, {"l1": 0.1}]
+)
+def test_a_recovery_has_the_settings_of_a_training(teacher: nn.Sequential, setting: dict[str, float]) -> None:
+    plain = Recover(epochs=1, batch_size=32, optimizer="sgd", learning_rate=0.01)
+    asked = Recover.model_validate({**plain.model_dump(), **setting})
+    assert asked.training().model_dump().items() >= setting.items()
+    losses = [
+        train_with_teacher(damaged(teacher), teacher, rings(), spec).curve[-1].validation_loss
+        for spec in (plain, plain.model_copy(), asked)
+    ]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_settings_that_are_not_set_leave_no_trace_in_the_record() -> None:
+    assert Recover().model_dump().keys() == {
+        *("step", "until", "stop_when_within", "epochs", "minutes", "batch_size", "optimizer", "learning_rate"),
+        *("schedule", "temperature", "hard_weight", "precision", "seed"),
+    }
+    assert Recover(nesterov=True, optimizer="sgd").model_dump()["nesterov"] is True

@@ -41,9 +41,14 @@ def test_what_suits_the_data_passes(found: Dataset, train: dict[str, Any]) -> No
         (dataset(task="regression"), {"class_weights": "balanced"}, "train.class_weights: acts on classes"),
         (dataset(task="regression"), {"sampling": "balanced"}, "train.sampling: balances classes"),
         (dataset(), {"class_weights": {"dogs": 2}}, "train.class_weights.dogs: is no class of the data.*dog"),
-        (dataset("array"), {"cutmix": 1}, "train.cutmix: suits images only.*train.mixup"),
+        (dataset("array"), {"cutmix": 1}, "train.cutmix: suits images only.*mixup"),
+        (
+            dataset("array"),
+            {"progressive_resizing": 0.5},
+            "train.progressive_resizing: suits images only: leave it out",
+        ),
         (dataset("table", **TABLE), {"mixup": 1}, "train.mixup: averages examples, and codes of texts"),
-        (dataset(), {"epochs": 3, "warm_up": 3}, "train.warm_up: must be below train.epochs, which is 3"),
+        (dataset(), {"epochs": 3, "warm_up": 3}, "train.warm_up: must be below the 3 epochs of the training"),
     ],
 )
 def test_what_does_not_suit_the_data_is_named(found: Dataset, train: dict[str, Any], says: str) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,13 +15,14 @@ from support.trained_networks import Body, save_body
 
 from tasks.core import Candidate, Context, NetworkFeatures, Prepared, Update, Workspace
 from tasks.core.cache_key import references
+from tasks.kernels.training import checkpoints
 from tasks.models.factory import build_network
 from tasks.models.model_spec import ModelSpec
 from tasks.techniques import replay
 from tasks.training import train
 from tasks.training.train_spec import TrainSpec
 from tasks.training.training_data import TrainingInputs, load_training_data
-from tasks.training.transfer.option_choice import choose_option, validation_score
+from tasks.training.transfer.option_choice import choose_option, paired_drop, validation_score
 from tasks.training.transfer.transfer_steps import extract_features, fine_tune, fit_last_layer
 
 TUNE = TrainSpec(epochs=5, batch_size=16, learning_rate=0.02, layer_decay=0.5, unfreeze=1, early_stopping=None)
@@ -106,6 +111,51 @@ def test_a_killed_fine_tuning_goes_on_to_the_same_bits(
     assert all(torch.equal(value, whole.state_dict()[name]) for name, value in again.state_dict().items())
 
 
+KILLED = """
+import sys, time
+from pathlib import Path
+from support import datasets, runs
+from tasks.core import Context
+from tasks.models.model_spec import ModelSpec
+from tasks.training.train_spec import TrainSpec
+from tasks.training.training_data import TrainingInputs
+from tasks.training.transfer.transfer_steps import extract_features, fine_tune, fit_last_layer
+home, weights, spec = Path(sys.argv[1]), sys.argv[2], TrainSpec.model_validate_json(sys.argv[3])
+workspace = runs.workspace(home)
+prepared = datasets.prepared_squares(workspace.store)
+model = ModelSpec(factory="support.trained_networks:body", weights=weights, transfer="features")
+inputs, context = TrainingInputs(prepared), Context(workspace)
+head = fit_last_layer(model, 0, extract_features(prepared, model, "stamp", context), inputs, context)
+def slowly(update):
+    print(update.done, flush=True)
+    time.sleep(0.5)
+print(fine_tune(head, spec, inputs, Context(workspace, home / "checkpoint", slowly)).content, flush=True)
+"""
+
+
+@pytest.mark.e2e
+def test_a_fine_tuning_killed_by_the_system_goes_on_to_the_same_bits(
+    head: Candidate, prepared: Prepared, model: ModelSpec, workspace: Workspace, tmp_path: Path
+) -> None:
+    """SIGKILL after the third of five epochs, while some layers are still frozen; the next process reads the rest."""
+    whole = fine_tune(head, TUNE, TrainingInputs(prepared), Context(workspace))
+    (home := tmp_path / "other").mkdir()
+    command = [sys.executable, "-c", KILLED, str(home), str(model.weights), TUNE.model_dump_json()]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    first = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    assert first.stdout
+    for line in first.stdout:
+        if line == "3\n":
+            first.kill()
+    assert first.wait() == -signal.SIGKILL
+    kept = (home / "checkpoint").read_bytes()
+    assert len(checkpoints.unpack(kept[:64].decode(), kept, torch.device("cpu"))["curve"]) == 4, "the start and three"
+    second = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    *epochs, content = second.stdout.split()
+    assert epochs == ["1", "2", "3", "4", "5"], "those of the checkpoint are told first"
+    assert content == whole.content
+
+
 def test_the_rates_fall_towards_the_input(prepared: Prepared, workspace: Workspace) -> None:
     """With a rate of nearly nothing, only the last layer moves."""
     data, network = load_training_data(TrainingInputs(prepared), Context(workspace)), Body(4)
@@ -117,15 +167,33 @@ def test_the_rates_fall_towards_the_input(prepared: Prepared, workspace: Workspa
     assert moved["stem.weight"] < 1e-6
 
 
-def test_the_best_option_is_chosen_and_all_are_told(head: Candidate, prepared: Prepared, workspace: Workspace) -> None:
-    store, inputs = workspace.store, TrainingInputs(prepared)
-    tuned = fine_tune(head, TUNE, inputs, Context(workspace))
-    chosen = choose_option({"features": head, "fine_tune": tuned}, ["scratch"], inputs.metric, store)
+def test_the_first_option_stays_unless_a_later_one_is_better_beyond_noise(
+    head: Candidate, prepared: Prepared, workspace: Workspace
+) -> None:
+    """A head with its classes exchanged knows almost none: the right one takes its place, and never the other way."""
+    store, inputs, context = workspace.store, TrainingInputs(prepared), Context(workspace)
+    state = store.get_state(head.content)
+    state["fc.weight"] = state["fc.weight"].roll(1, 0)
+    poor = head.after(head.lineage[-1], store.put_state(state))
+    chosen = choose_option({"features": poor, "fine_tune": head}, ["scratch"], inputs, context)
     record = store.get_json(chosen.lineage[-1].record or "")
-    scores = {each["mode"]: each["score"] for each in record["options"]}
-    best = "fine_tune" if scores["fine_tune"] > scores["features"] else "features"
-    assert chosen.content == {"features": head, "fine_tune": tuned}[best].content
-    assert (list(scores), record["late"]) == (["features", "fine_tune"], ["scratch"])
-    assert chosen.lineage[-1].knobs == {"mode": best}
-    same = choose_option({"features": head, "fine_tune": head}, [], inputs.metric, store)
-    assert same.lineage[-1].knobs == {"mode": "features"}
+    assert (chosen.content, chosen.lineage[-1].knobs) == (head.content, {"mode": "fine_tune"})
+    assert record["late"] == ["scratch"]
+    assert record["options"][1]["gain"]["over"] == "features"
+    assert 0 < record["options"][1]["gain"]["low"] < record["options"][1]["gain"]["value"]
+    kept = choose_option({"features": head, "fine_tune": poor, "scratch": head}, [], inputs, context)
+    told = store.get_json(kept.lineage[-1].record or "")["options"]
+    assert kept.lineage[-1].knobs == {"mode": "features"}
+    assert [each["mode"] for each in told] == ["features", "fine_tune", "scratch"]
+    assert (told[2]["gain"]["over"], told[2]["gain"]["value"]) == ("features", 0)
+
+
+def test_a_gain_within_noise_changes_nothing(head: Candidate, prepared: Prepared, workspace: Workspace) -> None:
+    """One of 40 more is no proof."""
+    data = load_training_data(TrainingInputs(prepared), Context(workspace))
+    right = torch.nn.functional.one_hot(data.validation_targets, 4).float()
+    worse = right.clone()
+    worse[0] = worse[0].roll(1)
+    gain = paired_drop(worse.numpy(), right.numpy(), data)
+    assert gain.value == -1 / 40
+    assert gain.low < gain.value < 0 < gain.high

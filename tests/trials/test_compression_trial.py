@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from support.plain_run import PlainRun
 
 
+pytestmark = pytest.mark.usefixtures("short_timing")
+
+
 @pytest.fixture
 def context(plain: PlainRun, tmp_path: Path) -> Any:
     return FakeTrialContext(plain.workspace, tmp_path, objective_of(plain).arrays(plain.workspace.store))

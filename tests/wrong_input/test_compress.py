@@ -16,6 +16,19 @@ ROWS = {
         "a.yaml: compress.branches.1.steps.0.epoch: is not a known key; nearest valid choice: epochs",
         recipe=steps({"step": "recover", "epoch": 1}),
     ),
+    "warm-up of recover's one_cycle": Row(
+        "a.yaml: compress.branches.1.steps.0.warm_up: must be left out: one_cycle begins with its own, but got 1.0",
+        recipe=steps({"step": "recover", "warm_up": 1}),
+    ),
+    "warm-up of recover longer than its training": Row(
+        "a.yaml: compress.branches.1.steps.0.warm_up: must be below the 3 epochs of the training, but got 6.0; nearest "
+        "valid choice: 0.3",
+        recipe=steps({"step": "recover", "warm_up": 6, "schedule": "cosine"}),
+    ),
+    "cutmix of a table in recover": Row(
+        "a.yaml: compress.branches.1.steps.0.cutmix: suits images only, but got 1.0; nearest valid choice: mixup",
+        recipe=steps({"step": "recover", "cutmix": 1}),
+    ),
     "text for true or false": Row(
         "a.yaml: compress.branches.1.steps.0.per_channel: must be true or false, but got 'maybe'",
         recipe=steps({"step": "int8", "per_channel": "maybe"}),

@@ -32,6 +32,9 @@ ROWS = {
         "a.yaml: model.balanced: suits simple models only, with model.family, but got True",
         recipe=model(balanced=True),
     ),
+    "family: of a network, refit": Row(
+        "a.yaml: model.refit: suits simple models only, with model.family, but got False", recipe=model(refit=False)
+    ),
     "family: trained in epochs": Row(
         "a.yaml: train: must be left out: model.family is a simple model, which is never trained in epochs",
         recipe={**model(family="linear"), "train": {"epochs": 3}},
@@ -77,6 +80,97 @@ ROWS = {
         recipe=model(
             quantile=0.9, ensemble={"kind": "stacking", "members": [{"family": "linear"}, {"family": "lightgbm"}]}
         ),
+    ),
+    "networks: one member": Row(
+        "a.yaml: model.ensemble.members: must be at least 2: one network is no ensemble, but got 1; nearest valid "
+        "choice: 2",
+        recipe=model(ensemble={"members": 1}),
+    ),
+    "networks: a list of one": Row(
+        "a.yaml: model.ensemble.members: needs more entries: at least 2, but got [{'factory': 'nets:linear'}]",
+        recipe=model(ensemble={"members": [{"factory": "nets:linear"}]}),
+    ),
+    "networks: no number": Row(
+        "a.yaml: model.ensemble.members: must be a number from 2 to 100, or a list of members, but got 'three'",
+        recipe=model(ensemble={"members": "three"}),
+    ),
+    "networks: members named twice": Row(
+        "a.yaml: model.ensemble.snapshots: must be left out beside members, which says the members already, but got 3",
+        recipe=model(ensemble={"members": 2, "snapshots": 3}),
+    ),
+    "networks: more snapshots than epochs": Row(
+        "a.yaml: model.ensemble.snapshots: must be at most train.epochs, which is 3: each snapshot ends a cycle of "
+        "epochs, but got 5; nearest valid choice: 3",
+        recipe={**model(ensemble={"snapshots": 5}), "train": {"epochs": 3}},
+    ),
+    "networks: snapshots of a rate that stays": Row(
+        "a.yaml: train.schedule: must fall to its end where snapshots are taken at the end of each cycle, but got "
+        "'constant'; nearest valid choice: cosine",
+        recipe={**model(ensemble={"snapshots": 2}), "train": {"epochs": 4, "schedule": "constant"}},
+    ),
+    "networks: trials without a search": Row(
+        "a.yaml: model.ensemble.trials: needs a search, whose best trials are the members, but got 3; nearest valid "
+        "choice: members: 3",
+        recipe=model(ensemble={"trials": 3}),
+    ),
+    "networks: more trials than the search has": Row(
+        "a.yaml: model.ensemble.trials: must be at most the trials of the search, which are 3, but got 4; nearest "
+        "valid choice: 3",
+        recipe={
+            **model(ensemble={"trials": 4}),
+            "search": {"trials": 3, "space": {"train.learning_rate": {"loguniform": [1e-4, 1e-1]}}},
+        },
+    ),
+    "networks: a search of given members": Row(
+        "a.yaml: search: must be left out beside model.ensemble.members, which are given; nearest valid choice: "
+        "model.ensemble: {trials: 3}",
+        recipe={
+            **model(ensemble={"members": [{"factory": "nets:linear"}, {"arguments": {"width": 8}}]}),
+            "search": {"trials": 3, "space": {"train.learning_rate": {"loguniform": [1e-4, 1e-1]}}},
+        },
+    ),
+    "networks: beside a simple model": Row(
+        "a.yaml: model.ensemble.members.1.family: must be mlp or embedding_mlp, or left out: an ensemble has networks "
+        "or simple models, not both, but got 'linear'",
+        recipe=model(ensemble={"members": [{"factory": "nets:linear"}, {"family": "linear"}]}),
+    ),
+    "networks: a simple family": Row(
+        "a.yaml: model.family: must be a network's beside model.ensemble, whose members are networks, but got "
+        "'linear'; nearest valid choice: mlp",
+        recipe=model(family="linear", ensemble={"members": 2}),
+    ),
+    "networks: a setting of a member": Row(
+        "a.yaml: model.ensemble.members.1.train.epochz: is no setting of train",
+        recipe=model(ensemble={"members": [{}, {"train": {"epochz": 3}}]}),
+    ),
+    "networks: weights of logits": Row(
+        "a.yaml: model.ensemble.average: must be probabilities where weights are fitted: their error is that of "
+        "probabilities, but got 'logits'; nearest valid choice: probabilities",
+        recipe=model(ensemble={"members": 2, "average": "logits", "weights": "fitted"}),
+    ),
+    "networks: stacking": Row(
+        "a.yaml: model.ensemble.kind: must be one of average, but got 'stacking'",
+        recipe=model(ensemble={"members": 2, "kind": "stacking"}),
+    ),
+    "networks: trained ones": Row(
+        "a.yaml: model.weights: must be left out beside model.ensemble, whose networks are trained, but got 'net.pt'",
+        recipe=model(weights="net.pt", ensemble={"members": 2}),
+    ),
+    "networks: an unknown member": Row(
+        "a.yaml: model.ensemble.members.1.factory: must name a function of the module nets, but got 'liner'; nearest "
+        "valid choice: nets:linear",
+        recipe=model(ensemble={"members": [{"factory": "nets:linear"}, {"factory": "nets:liner"}]}),
+    ),
+    "networks: members of other outputs": Row(
+        "a.yaml: model.ensemble.members.1.factory: must answer two examples with outputs of shape (2, 2), one for each "
+        "of the 2 classes of the data (no, yes), but got (2, 3); nearest valid choice: a parameter named outputs, "
+        "which gets 2",
+        recipe=model(ensemble={"members": [{"factory": "nets:linear"}, {"factory": "nets:wide"}]}),
+    ),
+    "networks: a member of probabilities": Row(
+        "a.yaml: model.ensemble.members.1.factory: needs logits, but nets:shares answers with probabilities; nearest "
+        "valid choice: the network without its softmax",
+        recipe=model(ensemble={"members": [{"factory": "nets:linear"}, {"factory": "nets:shares"}]}),
     ),
     "taught by a network": Row(
         "a.yaml: compress.branches.0.steps.0.taught: needs a baseline that is a simple model of a family or an "

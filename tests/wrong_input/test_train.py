@@ -63,7 +63,7 @@ ROWS = {
         recipe={"train": {"schedule": "one_cycle", "warm_up": 1}},
     ),
     "warm-up longer than the training": Row(
-        "a.yaml: train.warm_up: must be below train.epochs, which is 5, but got 6.0; nearest valid choice: 0.5",
+        "a.yaml: train.warm_up: must be below the 5 epochs of the training, but got 6.0; nearest valid choice: 0.5",
         recipe={"train": {"epochs": 5, "warm_up": 6}},
     ),
     "nesterov without momentum": Row(
@@ -88,7 +88,7 @@ ROWS = {
         recipe={"train": {"class_weights": {"yess": 2}}},
     ),
     "cutmix of a table, searched": Row(
-        "a.yaml: search.space.train.cutmix: suits images only, but got 1.0; nearest valid choice: train.mixup",
+        "a.yaml: search.space.train.cutmix: suits images only, but got 1.0; nearest valid choice: mixup",
         recipe={"train": {"epochs": 2}, "search": {"space": {"train.cutmix": {"choice": [0, 1]}}}},
     ),
     "ema of one": Row(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support.trained_networks import TIMM, save_body
+from support.trained_networks import TIMM, Body, save_body
 from support.wrong_input import IMAGES, Row, check_plan, model
 
 OTHERS = "support.trained_networks:body"
@@ -25,6 +25,12 @@ def grey() -> None:
     """pictures.npz with one channel, and the weights of a network for it."""
     weights()
     np.savez("pictures.npz", x=np.arange(40 * 64).reshape(40, 8, 8) % 256, y=np.arange(40) % 4)
+
+
+def colourful() -> None:
+    """Grey pictures, and the weights of a network for coloured ones."""
+    grey()
+    torch.save(Body(7, channels=3).state_dict(), "body.pt")
 
 
 def other_network() -> None:
@@ -63,6 +69,18 @@ ROWS = {
         recipe=body(weights="body.pt", transfer="fine_tune"),
         make=other_network,
     ),
+    "weights for other channels": Row(
+        "a.yaml: model.weights: body.pt: tensor 'stem.weight' must have shape (8, 1, 3, 3), but got (8, 3, 3, 3)",
+        recipe=body(weights="body.pt", transfer="features"),
+        make=colourful,
+    ),
+    "pictures too small for the network": Row(
+        "a.yaml: model.factory: tasks.architectures:imagenet_resnet fails with the arguments "
+        "{'input_shape': [1, 8, 8], 'outputs': 4, 'stem': 'large'} (ValueError: images must have at "
+        "least 32 pixels a side with the large stem, or 8 with the small one, but have 8)",
+        recipe={**RAW, **model(factory="tasks.architectures:imagenet_resnet", arguments={"stem": "large"})},
+        make=grey,
+    ),
     "pictures of another size": Row(
         "a.yaml: model.factory: does not accept examples of shape (3, 8, 8) (mat1 and mat2 shapes cannot be multiplied "
         "(48x8 and 7x4)); nearest valid choice: data.size, the side of the pictures that its weights were trained on",
@@ -98,6 +116,18 @@ ROWS = {
         recipe={**RAW, **model(factory="timm:resnet81")},
         make=library,
     ),
+    "timm: weights that cannot be fetched": Row(
+        "a.yaml: model.arguments.pretrained: asks for weights that cannot be fetched (the hub cannot be reached), but "
+        "got True; nearest valid choice: model.weights: a file with them",
+        recipe={**RAW, **model(factory="timm:resnet34", arguments={"pretrained": True}, transfer="features")},
+        make=library,
+    ),
+    "timm: unknown weights": Row(
+        "a.yaml: model.factory: must name weights of timm's network, but got 'timm:resnet18.a1_in2k'; nearest valid "
+        "choice: timm:resnet18.a1_in1k",
+        recipe={**RAW, **model(factory="timm:resnet18.a1_in2k")},
+        make=library,
+    ),
     "timm: taken as it is with other classes": Row(
         "a.yaml: model.transfer: is needed: the weights tell 1000 classes apart, and the data have 4; nearest valid "
         "choice: features",
@@ -118,8 +148,8 @@ def test_it_is_one_message(name: str, place: Path, capsys: pytest.CaptureFixture
 @pytest.mark.skipif(importlib.util.find_spec("timm") is not None, reason="timm is installed")
 def test_without_the_extra(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     row = Row(
-        "a.yaml: model.factory: needs timm (No module named 'timm'), but got 'timm:'; nearest valid choice: pip "
-        "install 'paredown[timm]'",
+        "a.yaml: model.factory: needs timm (No module named 'timm'), but got 'timm:resnet18'; nearest valid "
+        "choice: pip install 'paredown[timm]'",
         recipe={**RAW, **model(factory="timm:resnet18")},
     )
     check_plan(row, place, capsys)

@@ -51,3 +51,10 @@ def host_name() -> str:
     found = host()
     sets = " ".join(found["instruction_sets"]) or "no vector extension known"
     return f"{found['cpu']}, {found['cores']} cores, {sets}, onnxruntime {found['onnxruntime']}"
+
+
+def gpu_names() -> list[str]:
+    """The names of the NVIDIA GPUs that the driver reports, without asking torch; empty where there is none."""
+    places = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+    lines = [line for place in places for line in place.read_text().splitlines()]
+    return [line.partition(":")[2].strip() for line in lines if line.startswith("Model:")]

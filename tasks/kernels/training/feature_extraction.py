@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from tasks.kernels.host.freed_memory import keep_freed_memory
 from tasks.kernels.host.measurement_lock import shared_use
 from tasks.kernels.training.loops import evaluation
 
@@ -22,6 +23,7 @@ def layer_inputs(network: nn.Module, layer: str, batches: Iterable[Tensor]) -> T
     Raises:
         ValueError: the layer gets several places of an example (its message is the shape), and not one row.
     """
+    keep_freed_memory()
     found: list[Tensor] = []
     hook = network.get_submodule(layer).register_forward_pre_hook(lambda module, inputs: found.append(inputs[0]))
     rows = []

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 Curve = tuple["Epoch", ...]
+FEWEST = 4
+"""Fewest epochs over which a trend can be told from noise."""
 
 
 @dataclass(frozen=True)
@@ -52,3 +56,37 @@ def epochs_without_improvement(curve: Curve, min_delta: float, lower_is_better: 
         else:
             waited += 1
     return waited
+
+
+class Trend(NamedTuple):
+    """How much the score improves in an epoch, on average over the last epochs, with its 95 % interval."""
+
+    slope: float
+    """Above 0 is better, whether or not a lower score is."""
+    low: float
+    high: float
+    epochs: int
+    """Number of epochs over which it was measured."""
+
+
+def late_trend(curve: Curve, lower_is_better: bool) -> Trend | None:
+    """The trend of the score over the last quarter of the epochs, at least four; None where they are fewer.
+
+    A straight line is fitted; the interval is Student's, by how far the scores lie from the line. The starting weights
+    are no epoch.
+    """
+    epochs = [epoch for epoch in curve if epoch.number]
+    if len(epochs) < FEWEST:
+        return None
+    from scipy.special import stdtrit
+
+    last = epochs[-max(FEWEST, math.ceil(len(epochs) / 4)) :]
+    middle, count = sum(epoch.number for epoch in last) / len(last), len(last)
+    scores = [-epoch.validation_score if lower_is_better else epoch.validation_score for epoch in last]
+    mean = sum(scores) / count
+    away = [epoch.number - middle for epoch in last]
+    spread = sum(each**2 for each in away)
+    slope = sum(each * score for each, score in zip(away, scores, strict=True)) / spread
+    rest = sum((score - mean - slope * each) ** 2 for each, score in zip(away, scores, strict=True))
+    half = float(stdtrit(count - 2, 0.975)) * math.sqrt(rest / (count - 2) / spread)
+    return Trend(slope, slope - half, slope + half, count)

@@ -96,7 +96,10 @@ def set_memory_layout(model: nn.Module, *, channels_last: bool) -> None:
 
 @dataclass(frozen=True)
 class BatchSource:
-    """Training examples as tensors on one device, with the augmentation and preprocessing of each batch."""
+    """Training examples, with the augmentation and preprocessing of each batch.
+
+    The targets lie on the training's device; inputs that lie elsewhere are brought there by `transform`.
+    """
 
     inputs: Tensor
     """Compact inputs, (count, …)."""
@@ -114,9 +117,10 @@ class BatchSource:
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """The network inputs of the examples at `indices`, augmented: (len(indices), …), float; and their targets."""
         indices = indices.to(self.inputs.device)
-        batch, draws = self.inputs.index_select(0, indices), Draws(self.generator, indices, self.epoch)
+        batch = self.inputs.index_select(0, indices).contiguous()
+        draws = Draws(self.generator, indices, self.epoch)
         inputs = self.transform(self.augment(batch, draws) if self.augment else batch)
-        targets = self.targets.index_select(0, indices)
+        targets = self.targets.index_select(0, indices.to(self.targets.device))
         return self.mix(inputs, targets) if self.mix else (inputs, targets)
 
 
@@ -162,7 +166,7 @@ def accumulate_gradients(
     precision: torch.dtype = torch.float32,
 ) -> list[Tensor]:
     """Adds the gradient of the mean loss over the examples of all batches to the parameters; returns each loss."""
-    device, count = examples.inputs.device, sum(map(len, batches))
+    device, count = examples.targets.device, sum(map(len, batches))
     losses = []
     for indices in batches:
         inputs, targets = examples.batch(indices)
@@ -206,7 +210,8 @@ def predict_all(model: nn.Module, inputs: Tensor, transform: Transform, batch_si
     outputs = []
     with evaluation(model), torch.no_grad(), shared_use() as rest:
         for batch in torch.split(inputs, size):
-            outputs.append(model(transform(batch.clone())).float())  # a network may write into what it is given
+            own = batch.clone(memory_format=torch.contiguous_format)
+            outputs.append(model(transform(own)).float())  # a network may write into what it is given
             rest()
     return torch.cat(outputs)
 

@@ -62,11 +62,11 @@ def distillation_loss(
 
     For classes, the distance is T² KL(softmax(teacher / T) || softmax(student / T)) with the temperature T; the factor
     T² keeps the size of the gradient when T changes (Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural
-    Network", 2015). For numbers (float targets), it is the mean squared difference; the temperature is not used. The
-    quantile is that of `task_loss`.
+    Network", 2015); soft targets are a matrix. For numbers (float targets), it is the mean squared difference; the
+    temperature is not used. The quantile is that of `task_loss`.
     """
     hard = task_loss(student, targets, quantile=quantile)
-    if targets.is_floating_point():
+    if targets.is_floating_point() and targets.dim() == 1:
         soft = mean_squared_error(student, teacher.reshape(targets.shape))
     else:
         soft = _softened_divergence(student, teacher, temperature)

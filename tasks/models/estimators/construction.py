@@ -47,7 +47,7 @@ def build_estimator(family: Family, setting: ModelSetting, rows: int, stops: boo
     if stops and family.rounds is not None:
         settings |= {family.rounds[0]: family.rounds[1]} | _stopping(family)
     settings |= {name: value for name, value in _fixed(family, setting).items() if name in known}
-    return make(**(settings | arguments))
+    return make(**(settings | arguments | _settled_rounds(family, setting)))
 
 
 def _check_abilities(family: Family, setting: ModelSetting) -> None:
@@ -92,6 +92,13 @@ def _stopping(family: Family) -> dict[str, Any]:
     if family.name == "hist_boosting":
         return {"early_stopping": True, "n_iter_no_change": PATIENCE}
     return {"early_stopping_rounds": PATIENCE} if family.name == "xgboost" else {}
+
+
+def _settled_rounds(family: Family, setting: ModelSetting) -> dict[str, Any]:
+    """The arguments of a model whose rounds nothing stops, because their number is known; none where it is not."""
+    if setting.rounds is None or family.rounds is None:
+        return {}
+    return {family.rounds[0]: setting.rounds} | ({"early_stopping": False} if family.name == "hist_boosting" else {})
 
 
 def _fixed(family: Family, setting: ModelSetting) -> dict[str, Any]:

@@ -30,6 +30,8 @@ class ModelSetting:
     """Of a regression: the quantile that is predicted in place of the mean."""
     monotone: Mapping[str, int] = field(default_factory=dict)
     """Number column → 1 where the answer may only rise with it, -1 where it may only fall."""
+    rounds: int | None = None
+    """Rounds of boosting, which nothing stops early; they go before the arguments. None: what those say."""
 
 
 @dataclass(frozen=True)

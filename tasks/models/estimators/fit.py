@@ -38,7 +38,8 @@ def fit_estimator(
     Args:
         train: float32 and text columns with missing numbers as NaN and missing text as "", and the targets: class
             numbers, or float64 values.
-        validation: what early stopping looks at, of a family that has it; None: the family's usual number of rounds.
+        validation: what early stopping looks at, of a family that has it and a setting without `rounds`; None: the
+            family's usual number of rounds.
         family: the model's family.
         setting: what is asked of the model.
         make_transformer: gives an unfitted ColumnTransformer of the frame's columns.
@@ -56,7 +57,7 @@ def fit_estimator(
 
     (frame, targets), transformer, rounding = train, make_transformer(), Float32Features()
     _check_classes(targets, classes)
-    stops = validation is not None and family.rounds is not None
+    stops = validation is not None and family.rounds is not None and setting.rounds is None
     model = build_estimator(family, setting, len(frame), stops)
     # A sum over more threads of the linear algebra has other last digits.
     with threadpool_limits({"blas": 1, "openmp": setting.threads}):
@@ -86,6 +87,18 @@ def predict_rows(pipeline: Pipeline, frame: Any) -> NDArray[np.float32]:
         probabilities = np.asarray(pipeline.predict_proba(frame), np.float32)
         return np.asarray(np.log(np.maximum(probabilities, LEAST)))
     return np.asarray(pipeline.predict(frame), np.float32).reshape(-1, 1)
+
+
+def rounds_of(pipeline: Pipeline) -> int | None:
+    """How many rounds of boosting the model of a fitted pipeline has; None of one that is not boosted."""
+    model = pipeline[-1]
+    model = getattr(model, "regressor_", model)  # behind a map of the target
+    if hasattr(model, "booster_"):
+        return int(model.booster_.current_iteration() if model.best_iteration_ is None else model.best_iteration_)
+    if hasattr(model, "get_booster"):
+        best = getattr(model, "best_iteration", None) if model.early_stopping_rounds else None
+        return int(model.get_booster().num_boosted_rounds() if best is None else best + 1)
+    return int(model.n_iter_) if hasattr(model, "n_trees_per_iteration_") else None
 
 
 def monotone_features(transformer: Any, frame: pd.DataFrame, setting: ModelSetting) -> tuple[int, ...]:

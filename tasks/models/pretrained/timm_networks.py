@@ -51,7 +51,7 @@ def check_name(factory: str) -> str:
     Raises:
         InputError: timm is not installed, or has no such network or weights; names the nearest.
     """
-    timm, name = _timm(), factory.removeprefix(PREFIX)
+    timm, name = _timm(factory), factory.removeprefix(PREFIX)
     architecture, _, tag = name.partition(".")
     known = timm.list_models()
     if architecture not in known:
@@ -67,7 +67,7 @@ def check_name(factory: str) -> str:
 
 def expected_pictures(factory: str) -> Pictures:
     """What the weights of a network of timm expect. Raises InputError as `check_name` does."""
-    timm, name = _timm(), check_name(factory)
+    timm, name = _timm(factory), check_name(factory)
     config = timm.get_pretrained_cfg(name) or timm.get_pretrained_cfg(name.partition(".")[0])
     return Pictures(int(config.input_size[-1]), tuple(config.mean), tuple(config.std), int(config.num_classes))
 
@@ -79,7 +79,7 @@ def fetch_weights(factory: str, arguments: dict[str, Any]) -> dict[str, Any]:
         InputError: they cannot be had.
     """
     try:
-        network = _timm().create_model(check_name(factory), pretrained=True, **arguments)
+        network = _timm(factory).create_model(check_name(factory), pretrained=True, **arguments)
     except Exception as error:  # timm and the hub fail in many ways without a connection
         cause = next(iter(str(error).splitlines()), type(error).__name__)
         law = f"asks for weights that cannot be fetched ({cause})"
@@ -94,12 +94,12 @@ def timm_version() -> str:
     return str(_timm().__version__)
 
 
-def _timm() -> Any:
-    """The library, with its telemetry off. Raises InputError when it is not installed."""
+def _timm(factory: str = PREFIX) -> Any:
+    """The library, with its telemetry off. Raises InputError when it is not installed, on the factory that needs it."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     try:
         import timm
     except ImportError as error:
         law = f"needs timm ({error})"
-        raise InputError(law, path=PLACE, value=PREFIX, nearest="pip install 'paredown[timm]'") from error
+        raise InputError(law, path=PLACE, value=factory, nearest="pip install 'paredown[timm]'") from error
     return timm

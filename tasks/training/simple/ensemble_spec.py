@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from tasks.models.model_spec import EnsembleSpec, Member, ModelSpec, check_combination
+from tasks.models.ensembles.members import EnsembleSpec, Member, check_combination
+from tasks.models.model_spec import ModelSpec
 from tasks.training.simple.fit_spec import Fit
 
 
@@ -37,9 +38,9 @@ class Ensemble(EnsembleSpec):
 
 def ensemble_of(model: ModelSpec, seed: int) -> Ensemble:
     """The ensemble of a recipe's model, which has one."""
-    assert model.ensemble is not None
+    assert model.simple_ensemble is not None
     shared = model.model_dump(include={"balanced", "quantile", "monotone"}, exclude_defaults=True)
-    own = model.ensemble.model_dump(exclude_defaults=True)
+    own = model.simple_ensemble.model_dump(exclude_defaults=True)
     return Ensemble.model_validate(own | shared | ({"seed": seed} if seed else {}))
 
 

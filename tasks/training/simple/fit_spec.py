@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from tasks.core import InputError, Spec
 from tasks.data.tables.column_steps import ColumnStep
-from tasks.models.model_spec import FamilyName, Features, ModelSpec, Own
+from tasks.models.family_names import FamilyName
+from tasks.models.model_spec import Features, ModelSpec, Own
 
 
 class Fit(Spec):
@@ -38,6 +39,8 @@ class Fit(Spec):
     """How many raw columns are kept, a share below 1 or a count: those whose mixing harms a first fit most on a part of
     train that it was not fitted on. The others are no inputs of the file. Absent: all."""
     seed: int = Field(default=0, ge=0)
+    rounds: int | None = Field(default=None, ge=1, exclude_if=lambda rounds: rounds is None)
+    """Of a boosted family: how many rounds it takes, whatever validation says. Absent: validation stops it early."""
     taught: bool = Field(default=False, exclude_if=lambda taught: not taught)
     """Whether it is fitted on the baseline's answers in place of the targets: for rows of train, what the baseline's
     model answers where it was not fitted on them; for synthetic rows, what its file answers. The baseline is a simple
@@ -64,7 +67,7 @@ class Fit(Spec):
         if (self.factory is None) != (self.family != "own"):
             law = "must be left out beside factory" if self.factory else "must name a family, or factory a callable"
             raise ValueError(InputError(law, path="family", nearest=None if self.factory else "lightgbm"))
-        for name in ("balanced", "quantile", "monotone", "features") if self.factory else ():
+        for name in ("balanced", "quantile", "monotone", "features", "rounds") if self.factory else ():
             if getattr(self, name):
                 law = "must be left out beside factory: its estimator says it"
                 raise ValueError(InputError(law, path=name, value=getattr(self, name)))

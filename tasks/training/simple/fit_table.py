@@ -15,6 +15,7 @@ from tasks.data.tables.column_steps import ColumnStep
 from tasks.data.tables.column_transformer import ColumnNeeds, make_transformer
 from tasks.data.tables.target_transform import fit_target
 from tasks.kernels.host.measurement_lock import shared_use
+from tasks.models.estimators.fit import rounds_of
 from tasks.models.estimators.own_estimator import build_own, describe_own, is_fitted
 from tasks.training.simple.column_selection import read_columns, select_columns, without_columns
 from tasks.training.simple.estimator_product import store_product
@@ -45,24 +46,26 @@ def fit_table(prepared: Prepared, spec: Fit, steps: Sequence[ColumnStep], contex
         context: its store gets the file.
 
     Returns:
-        An ONNX candidate. Its record has the parity with the estimator, the seconds that it took, and the columns that
-        were `dropped`, which are no inputs of the file.
+        An ONNX candidate. Its record has the parity with the estimator, the seconds that it took, the columns that were
+        `dropped`, which are no inputs of the file, and of a boosted family its `rounds`.
 
     Raises:
         InputError: an argument is wrong, or the library refuses it.
         Refusal: the file cannot be made, or answers otherwise than the estimator.
     """
     dataset, store, started = prepared.dataset, context.store, time.monotonic()
-    estimator, dropped = None if spec.factory is None else build_own(spec.factory, spec.arguments), list[str]()
+    estimator, told = None if spec.factory is None else build_own(spec.factory, spec.arguments), dict[str, Any]()
     if estimator is not None and is_fitted(estimator):
         content, hops = adopt_estimator(estimator, prepared, steps, store)
     else:
         pipeline = fit_pipeline(prepared, spec, steps, context)
         read = read_columns(pipeline, dataset)
         content, hops = store_product(pipeline, without_columns(prepared, read), store)
-        dropped = [column.name for column in dataset.columns if column.name not in read]
-    seconds, left_out = round(time.monotonic() - started, 3), {"dropped": dropped} if dropped else {}
-    record = store.put_json({"parity": [vars(hop) for hop in hops], "seconds": seconds, **left_out})
+        told["dropped"] = [column.name for column in dataset.columns if column.name not in read]
+        told["rounds"] = rounds_of(pipeline) if spec.factory is None else None
+    told = {name: value for name, value in told.items() if value}
+    seconds = round(time.monotonic() - started, 3)
+    record = store.put_json({"parity": [vars(hop) for hop in hops], "seconds": seconds, **told})
     words = {} if estimator is None else {"estimator": describe_own(str(spec.factory), spec.arguments, estimator)}
     knobs = knobs_of_fit(spec, steps, dataset.fingerprint) | words
     return Candidate("baseline", "onnx", "", {}, (Step("fit", VERSION, knobs, None, record, None),), content)
@@ -125,4 +128,5 @@ def setting_of(spec: Fit, task: Task) -> ModelSetting:
     """What is asked of the family, as `build_estimator` takes it; with one thread, every fit is deterministic."""
     from tasks.models.estimators.families import ModelSetting
 
-    return ModelSetting(task, spec.arguments, spec.seed, 1, spec.balanced, spec.quantile, dict(spec.monotone))
+    known = spec.arguments, spec.seed, 1, spec.balanced, spec.quantile, dict(spec.monotone), spec.rounds
+    return ModelSetting(task, *known)

@@ -18,7 +18,8 @@ from tasks.data.preprocessing import column_steps
 from tasks.evaluation import evaluate
 from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.models.estimators.families import FAMILIES
-from tasks.models.model_spec import FamilyName, ModelSpec
+from tasks.models.family_names import FamilyName
+from tasks.models.model_spec import ModelSpec
 from tasks.training.simple.fit_spec import Fit, fit_of
 from tasks.training.simple.fit_table import fit_table
 from tasks.training.simple.folds import folds_of_few
@@ -54,6 +55,8 @@ ENTRANTS = (
 )
 """The models of `auto`, in the order in which they begin. LightGBM is fitted in seconds, so it is tried with trees of
 four sizes. Nearest neighbours take milliseconds a row; XGBoost is an extra."""
+NEAR = 2.0
+"""Margins of the goal within which another family's smaller forms may still meet it."""
 MINUTES = 5.0
 """Minutes of fitting after which no further family is begun, where the recipe does not say it."""
 
@@ -162,8 +165,11 @@ def settings_of(job: Job, entrant: Entrant) -> ModelSpec:
 
 
 def challengers(job: Job, best: Entrant, others: Sequence[Entrant]) -> tuple[Branch, ...]:
-    """The branches of a recipe that names none: smaller forms of the best model, and the best of each other family."""
-    seed, settings = job.recipe.train.seed, settings_of(job, best)
+    """The branches of a recipe that names none: smaller forms of the best model, and the best of each other family.
+
+    A family that loses more than NEAR times the goal's margin has no smaller forms: they answer as it does.
+    """
+    seed, settings, least = job.recipe.train.seed, settings_of(job, best), best.score - NEAR * job.recipe.goal.max_drop
     rivals: dict[FamilyName, Entrant] = {}
     for each in others:
         if each.began and each.family != best.family:
@@ -171,7 +177,7 @@ def challengers(job: Job, best: Entrant, others: Sequence[Entrant]) -> tuple[Bra
     fits = [(family, fit_of(settings_of(job, each), seed)) for family, each in rivals.items()]
     branches = [Branch(name=family, steps=(fit,)) for family, fit in fits]
     smaller = (*tree_branches(best.family), *smaller_fits(settings, seed), *shallower_trees(job, best))
-    return (*smaller, *branches, *smaller_forms(fits))
+    return (*smaller, *branches, *smaller_forms([fit for fit in fits if rivals[fit[0]].score >= least]))
 
 
 def shallower_trees(job: Job, best: Entrant) -> list[Branch]:

@@ -1,0 +1,129 @@
+"""Refitting: the baseline and the chosen candidate of a table are fitted once more, on train and validation together.
+
+Validation has chosen the models, their rounds and their smaller forms, so its rows are free for the last fit, as
+`GridSearchCV(refit=True)` of scikit-learn has it. Plans of techniques are made anew for the new models.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from flows.pipeline.branches import run_branch
+from flows.pipeline.findings import BranchResult, Refit, Stage
+from flows.pipeline.measurement import measure_again
+from flows.pipeline.run_context import RunContext
+from tasks.compression.branch import AnyStep, Branch
+from tasks.compression.run_step import run_step
+from tasks.core import Candidate, Refusal, Scorecard, Store
+from tasks.data.tables.joined_splits import join_splits
+from tasks.evaluation.selection import beyond_limit
+from tasks.models.estimators.own_estimator import build_own, is_fitted
+from tasks.training.simple.ensemble_spec import Ensemble
+from tasks.training.simple.fit_spec import Fit, fit_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Finalists:
+    """The files of which the test decides: the baseline, and the one that was chosen."""
+
+    run: RunContext
+    """The run with this baseline; its data are what the files were fitted on."""
+    results: tuple[BranchResult, ...]
+    """The branches in which they were made."""
+    chosen: Candidate
+    cards: dict[str, Scorecard]
+    """By digest. Their scores are those of validation, unless the files were fitted on it."""
+    refit: Refit | None = None
+    """Absent where nothing was to be fitted again."""
+
+
+def choose_finalists(
+    chosen: Candidate,
+    branches: Sequence[Branch],
+    results: tuple[BranchResult, ...],
+    cards: dict[str, Scorecard],
+    run: RunContext,
+) -> Finalists:
+    """The files that the test judges: fitted again where their models are simple ones, otherwise as they are.
+
+    They stay as they are, with the reason, where a step refuses on the new model, or the new file is beyond a limit.
+
+    Args:
+        chosen: what validation chose; the product of one of the results.
+        branches: the steps of all branches.
+        results: the results of all branches, the baseline's first.
+        cards: the validation scorecards, by digest.
+        run: what the branches have in common.
+    """
+    before = Finalists(run, results, chosen, cards)
+    name = next(each.name for each in results if each.product and each.product.digest == chosen.digest)
+    steps = next((branch.steps for branch in branches if branch.name == name), ())
+    if not may_refit(run, steps):
+        return before
+    try:
+        return fit_again(Branch(name=name, steps=steps) if steps else None, before)
+    except Refusal as refusal:
+        return dataclasses.replace(before, refit=Refit(run.baseline.exported, chosen, 0, str(refusal)))
+
+
+def may_refit(run: RunContext, steps: Sequence[AnyStep]) -> bool:
+    """Whether all models of a branch are simple ones that can be fitted again, and the recipe does not forbid it."""
+    model = run.recipe.model
+    if model.simple_family is None or not model.refit:
+        return False
+    if any(isinstance(step, Ensemble) or (isinstance(step, Fit) and step.taught) for step in steps):
+        return False  # their weights and lessons come from folds of train
+    fits = [fit_of(model, run.recipe.train.seed), *(step for step in steps if isinstance(step, Fit))]
+    own = [fit for fit in fits if fit.factory is not None]
+    return not any(is_fitted(build_own(str(fit.factory), fit.arguments)) for fit in own)
+
+
+def fit_again(branch: Branch | None, before: Finalists) -> Finalists:
+    """The baseline and the branch, fitted on train and validation.
+
+    Args:
+        branch: the branch that was chosen; None where the baseline was.
+        before: the files as they were fitted on train.
+
+    Raises:
+        Refusal: a step refuses on the new model, or the new file is beyond one of the goal's limits.
+        InputError: as `fit_table`.
+    """
+    old, job, store = before.run, before.run.job, before.run.job.store
+    joined = dataclasses.replace(old, prepared=join_splits(old.prepared, store))
+    spec = settled(fit_of(job.recipe.model, job.recipe.train.seed), old.baseline.model, store)
+    model = run_step(spec, old.baseline.model, joined.step_inputs, job.context, job.runner, "fit the baseline again")
+    new = dataclasses.replace(joined, baseline=Stage("baseline", model, model))
+    results = [BranchResult("baseline", "baseline", (new.baseline,))]
+    if branch is not None:
+        stages = next(each.stages for each in before.results if each.name == branch.name)
+        steps = [settled(step, stage.model, store) for step, stage in zip(branch.steps, stages[1:], strict=True)]
+        results.append(run_branch(branch.model_copy(update={"steps": tuple(steps)}), "candidate", new))
+    last, chosen = results[-1], results[-1].product
+    if chosen is None:
+        raise Refusal(f"fitted again, {last.refusal}")
+    thresholds = {
+        model.digest: before.cards[old.baseline.exported.digest].threshold,
+        chosen.digest: before.cards[before.chosen.digest].threshold,
+    }
+    cards = measure_again(chosen, thresholds, dataclasses.replace(old, baseline=new.baseline))
+    if (beyond := beyond_limit(cards[chosen.digest], job.recipe.goal)) is not None:
+        raise Refusal(f"fitted again, {beyond}")
+    refit = Refit(new.baseline.exported, chosen, new.prepared.dataset.splits["train"].count)
+    return Finalists(new, tuple(results), chosen, cards, refit)
+
+
+def settled(step: AnyStep, model: Candidate, store: Store) -> AnyStep:
+    """A fit with the rounds that its model has; any other step as it is.
+
+    Args:
+        step: a step of a branch.
+        model: what became of it.
+        store: holds the records of its steps.
+    """
+    record = model.lineage[-1].record
+    if not isinstance(step, Fit) or record is None:
+        return step
+    rounds = store.get_json(record).get("rounds")
+    return step.model_copy(update={"rounds": rounds}) if rounds else step

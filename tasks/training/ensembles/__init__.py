@@ -1,0 +1,1 @@
+"""Ensembles of networks: the trainings of their members, and their average."""

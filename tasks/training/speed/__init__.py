@@ -1,0 +1,1 @@
+"""Speed: the arithmetic of a training and the sizes of its images."""

@@ -1,0 +1,21 @@
+"""Times measured for a moment only, for tests that look at everything but their precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+
+@contextmanager
+def short_timing() -> Iterator[None]:
+    """Latency is measured for a moment inside of this context, and as for a user after it."""
+    from tasks.compression import library_comparison
+    from tasks.evaluation import evaluate
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "SECONDS", 0.1)
+        patch.setattr(library_comparison, "SECONDS", 0.05)
+        patch.setattr(library_comparison, "PROCESSES", 2)
+        yield
