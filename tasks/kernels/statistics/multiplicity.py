@@ -1,0 +1,27 @@
+"""Multiplicity: what many tests, or many looks one after the other, may spend of one error probability."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def error_share(alpha: float, k: int) -> float:
+    """What the k-th look (from 1) may spend of `alpha`: alpha · 6 / (π² k²). All looks together spend `alpha`."""
+    return alpha * 6 / (math.pi * k) ** 2
+
+
+def adjusted(p_values: Sequence[float]) -> list[float]:
+    """Benjamini and Hochberg's (1995) p-values of tests that are made together, in the given order.
+
+    Those at most q are a selection of which, in the mean, at most the share q is wrong. Where nothing has changed, one
+    is at most q in at most the share q of cases.
+    """
+    values = np.asarray(p_values, np.float64)
+    order = np.argsort(-values, kind="stable")
+    ranks = np.arange(len(values), 0, -1)
+    found = np.empty(len(values))
+    found[order] = np.minimum.accumulate(values[order] * len(values) / ranks)
+    return [float(p) for p in found]

@@ -1,0 +1,30 @@
+"""Monitor spec: what a monitor tolerates, and upon what it says act."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tasks.core import Spec
+
+Level = Literal["fine", "warn", "act"]
+"""What a look says: nothing to do; look at it; do something."""
+ActOn = Literal["harm", "inputs", "predictions", "all"]
+
+
+class MonitorSpec(Spec):
+    """What a monitor tolerates, and upon what it says act."""
+
+    tolerance: float | None = Field(default=None, ge=0)
+    """By how much the mean loss of a row may exceed the reference's, in the loss's unit: of accuracy, the share of
+    mistakes. Absent: a tenth of the reference's loss."""
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    """With at most this chance the monitor ever says act, of one champion, though the loss is within the tolerance. Of
+    unchanged inputs, at most this share of the looks warns."""
+    act_on: ActOn = "harm"
+    """Harm always acts. `inputs` and `predictions`, or `all`, act as well where they have changed; else they warn."""
+
+    def acts_on(self, look: Literal["inputs", "predictions"]) -> bool:
+        """Whether a change that a look finds is one to act upon."""
+        return self.act_on in (look, "all")
