@@ -1,0 +1,1 @@
+"""The closed loop: monitor, retrain, promote, roll back."""
