@@ -10,10 +10,10 @@ from flows.pipeline.branches import control_branches, run_branch
 from flows.pipeline.findings import BranchResult, Findings, FoundBranches
 from flows.pipeline.measurement import judge_augmentation, measure_stages, score_baseline, test_once
 from flows.pipeline.preparation import prepare_again, prepare_data, start_branches
+from flows.pipeline.refitting import choose_finalists
 from flows.pipeline.run_context import Job, RunContext
 from flows.pipeline.simple.library_peers import compare_product
 from flows.pipeline.simple.own_models import settle_model
-from flows.pipeline.simple.refitting import choose_finalists
 from flows.pipeline.simple.tournament import settle_family
 from flows.pipeline.teaching import judge_ensemble, judge_lessons
 from flows.pipeline.training_search import tune_training

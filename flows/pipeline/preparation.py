@@ -10,10 +10,11 @@ from flows.pipeline.simple.tournament import fit_family
 from tasks.compression.network_fit import train_ensemble
 from tasks.compression.simple_fit import FitInputs, run_fit
 from tasks.conversion import onnx_import
-from tasks.core import Candidate, InputError, Prepared, Refusal
+from tasks.core import Candidate, InputError, NetworkFeatures, Prepared, Refusal
 from tasks.data import ingestion, preprocessing
 from tasks.data.preprocessing import column_steps
 from tasks.kernels.host.machine import host_name
+from tasks.models.model_spec import ModelSpec
 from tasks.models.pretrained.trained_weights import weights_stamp
 from tasks.training import baseline
 from tasks.training.simple.ensemble_spec import ensemble_of
@@ -88,9 +89,7 @@ def make_baseline(job: Job, prepared: Prepared) -> Candidate:
 def transfer_network(job: Job, prepared: Prepared) -> Candidate:
     """The baseline of a network that others trained: a new last layer, fine-tuning, or the best of all."""
     model, train, run, inputs = job.recipe.model, job.recipe.train, job.runner.run, job.inputs(prepared)
-    body = model.model_copy(update={"transfer": "features"})  # the same step for every way to transfer it
-    stamp = weights_stamp(body, prepared)
-    features = run("features of the network", transfer_steps.extract_features, prepared, body, stamp, job.context)
+    body, features = features_of_network(job, prepared)
     given = body, train.seed, features, inputs, job.context
     head = run("fit the last layer", transfer_steps.fit_last_layer, *given)
     if model.transfer == "features":
@@ -98,6 +97,20 @@ def transfer_network(job: Job, prepared: Prepared) -> Candidate:
     if model.transfer == "fine_tune":
         return run("fine-tune the network", transfer_steps.fine_tune, head, train, inputs, job.context)
     return best_transfer(job, prepared, head, features.minutes)
+
+
+def features_of_network(job: Job, prepared: Prepared) -> tuple[ModelSpec, NetworkFeatures]:
+    """What the last layer of a transferred network gets, and the spec of that step, alike for every way of transfer."""
+    body = job.recipe.model.model_copy(update={"transfer": "features"})
+    given = prepared, body, weights_stamp(body, prepared), job.context
+    return body, job.runner.run("features of the network", transfer_steps.extract_features, *given)
+
+
+def refit_last_layer(job: Job, prepared: Prepared) -> Candidate:
+    """The network with a last layer that is fitted on the features of train and validation."""
+    (body, features), run = features_of_network(job, prepared), job.runner.run
+    given = body, job.recipe.train.seed, features, job.inputs(prepared), job.context
+    return run("fit the last layer again", transfer_steps.fit_last_layer, *given, splits=("train", "validation"))
 
 
 def best_transfer(job: Job, prepared: Prepared, head: Candidate, pass_minutes: float) -> Candidate:

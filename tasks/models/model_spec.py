@@ -55,8 +55,8 @@ class ModelSpec(Spec):
     minutes: float | None = Field(default=None, gt=0, exclude_if=lambda minutes: minutes is None)
     """Of `auto`: minutes of fitting after which no further family is begun. Absent: five."""
     refit: bool = Field(default=True, exclude_if=lambda refit: refit)
-    """Simple models: whether the baseline and the candidate that validation chose are fitted again on train and
-    validation together, with the number of rounds that they had; the test judges these files."""
+    """Simple models, and new last layers: whether the baseline and the candidate that validation chose are fitted again
+    on train and validation together, with the number of rounds that they had; the test judges these files."""
     weights: str | None = None
     """A file with a trained state dict (tensors only). Absent: the model is trained from the data."""
     key: str | None = Field(default=None, min_length=1)
@@ -111,8 +111,8 @@ class ModelSpec(Spec):
                     law += f", and {self.family} is a network" if self.family else ""
                     way = "goal: {metric: quantile_loss, quantile: …}" if self.family and name == "quantile" else None
                     raise ValueError(InputError(law, path=name, value=getattr(self, name), nearest=way))
-            if not self.refit:
-                law = "suits simple models only, with model.family"
+            if not self.refit and self.transfer not in ("features", "auto"):
+                law = "suits simple models, with model.family, and a new last layer, with model.transfer: features"
                 raise ValueError(InputError(law, path="refit", value=False))
         if self.key is not None and self.weights is None:
             law = "must be left out without model.weights, the file in which it is a path"

@@ -8,20 +8,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support import mixed_tables, runs
+from support import mixed_tables, runs, short_timing
+from support.trained_networks import save_body
 
+from flows.pipeline import refitting
 from flows.pipeline.findings import Findings, Stage
 from flows.pipeline.pipeline import run_pipeline
 from flows.pipeline.run_context import Job, RunContext
-from flows.pipeline.simple import refitting
+from flows.recipe.data_defaults import follow_network
 from flows.recipe.default_branches import branches_of
 from flows.recipe.loading import validate_recipe
 from flows.recipe.schema import Recipe
 from flows.results.report_builder import refit_notes
-from tasks.core import Context, PlainRunner
+from tasks.core import Context, PlainRunner, Step
 from tasks.data import input_layout
 from tasks.data.tables.joined_splits import join_splits
 from tasks.kernels.onnx import sessions
+from tasks.training.recovery import Recover
 from tasks.training.simple.fit_spec import Fit
 from tasks.training.simple.fit_table import fit_pipeline
 
@@ -46,10 +49,11 @@ def recipe_of(folder: Path, **changes: object) -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory, short_timing: None) -> tuple[Findings, Job]:
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Findings, Job]:
     folder = tmp_path_factory.mktemp("refit")
     job = Job(recipe_of(folder), Context(runs.workspace(folder)), PlainRunner())
-    return run_pipeline(job), job
+    with short_timing.short_timing():
+        return run_pipeline(job), job
 
 
 def test_the_test_judges_models_of_train_and_validation(ran: tuple[Findings, Job]) -> None:
@@ -132,3 +136,39 @@ def test_only_plain_simple_models_are_fitted_again(
     begun: Stage = findings.results[0].stages[0]
     run = RunContext(dataclasses.replace(job, recipe=recipe), findings.prepared, begun, "")
     assert refitting.may_refit(run, branches_of(recipe).branches[0].steps) is expected
+
+
+@pytest.mark.usefixtures("short_timing")
+def test_a_new_last_layer_is_fitted_again_and_its_branch_with_it(tmp_path: Path) -> None:
+    weights = str(save_body(tmp_path / "body.pt"))
+    model = {"factory": "support.trained_networks:body", "weights": weights, "transfer": "features"}
+    content = runs.tiny_recipe(
+        model=model,
+        preprocess=[{"step": "none"}],
+        goal={"metric": "accuracy", "max_drop": 0.9, "minimize": "bytes"},
+        compress={"branches": [{"name": "int8", "steps": [{"step": "int8"}]}]},
+    )
+    job = Job(follow_network(content), Context(runs.workspace(tmp_path)), runs.Remembering())
+    findings = run_pipeline(job)
+    refit, parts = findings.refit, findings.prepared.dataset.splits
+    assert refit is not None
+    assert refit.rows == parts["train"].count + parts["validation"].count
+    assert refit.baseline.lineage[0].knobs["splits"] == ["train", "validation"]
+    assert findings.product.lineage[0] == refit.baseline.lineage[0]
+    assert [step.technique for step in findings.product.lineage] == ["features", "export", "int8"]
+    assert findings.test[findings.product.digest].name == "int8"
+
+
+def test_what_was_trained_is_not_fitted_again(tmp_path: Path, ran: tuple[Findings, Job]) -> None:
+    findings, job = ran
+    begun = findings.results[0].stages[0]
+    tuned = dataclasses.replace(
+        begun.model, lineage=tuple(Step(each, 1, {}, None, None, None) for each in ("features", "fine_tune"))
+    )
+    recipe = recipe_of(tmp_path, model={"family": "mlp"}, compress=None)
+    run = RunContext(dataclasses.replace(job, recipe=recipe), findings.prepared, Stage("baseline", tuned, tuned), "")
+    assert not refitting.may_refit(run, ())
+    kept = dataclasses.replace(tuned, lineage=tuned.lineage[:1])
+    run = dataclasses.replace(run, baseline=Stage("baseline", kept, kept))
+    assert refitting.may_refit(run, ())
+    assert not refitting.may_refit(run, (Recover(epochs=1),))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from support import datasets, runs
@@ -22,6 +23,7 @@ from tasks.techniques import replay
 from tasks.training import train
 from tasks.training.train_spec import TrainSpec
 from tasks.training.training_data import TrainingInputs, load_training_data
+from tasks.training.transfer.linear_head import fit_head
 from tasks.training.transfer.option_choice import choose_option, paired_drop, validation_score
 from tasks.training.transfer.transfer_steps import extract_features, fine_tune, fit_last_layer
 
@@ -72,6 +74,20 @@ def test_a_new_last_layer_knows_the_classes(head: Candidate, prepared: Prepared,
     assert score > 0.9
     assert record["validation"] == pytest.approx(score)
     assert [step.technique for step in head.lineage] == ["features"]
+
+
+def test_a_last_fit_has_the_rows_of_validation_too(
+    prepared: Prepared, model: ModelSpec, features: NetworkFeatures, workspace: Workspace
+) -> None:
+    given = model, 0, features, TrainingInputs(prepared), Context(workspace)
+    candidate = fit_last_layer(*given, splits=("train", "validation"))
+    store = workspace.store
+    rows = np.concatenate([store.get_array(each) for each in (features.train, features.validation)])
+    parts = prepared.dataset.splits["train"], prepared.dataset.splits["validation"]
+    targets = np.concatenate([store.get_array(part.targets) for part in parts])
+    known = fit_head(rows, targets, 4, 0)
+    assert torch.equal(store.get_state(candidate.content)["fc.weight"], torch.from_numpy(known.weight))
+    assert candidate.lineage[0].knobs["splits"] == ["train", "validation"]
 
 
 def test_the_body_stays_as_it_was(head: Candidate, model: ModelSpec, workspace: Workspace) -> None:

@@ -33,7 +33,9 @@ ROWS = {
         recipe=model(balanced=True),
     ),
     "family: of a network, refit": Row(
-        "a.yaml: model.refit: suits simple models only, with model.family, but got False", recipe=model(refit=False)
+        "a.yaml: model.refit: suits simple models, with model.family, and a new last layer, with model.transfer: "
+        "features, but got False",
+        recipe=model(refit=False),
     ),
     "family: trained in epochs": Row(
         "a.yaml: train: must be left out: model.family is a simple model, which is never trained in epochs",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.core import Candidate, Context, InputError, NetworkFeatures, Prepared, Step, Store, Update
 from tasks.data import preprocessing
@@ -78,7 +78,12 @@ def _batches(prepared: Prepared, split: Any, context: Context) -> Iterator[Tenso
 
 
 def fit_last_layer(
-    model: ModelSpec, seed: int, features: NetworkFeatures, inputs: TrainingInputs, context: Context
+    model: ModelSpec,
+    seed: int,
+    features: NetworkFeatures,
+    inputs: TrainingInputs,
+    context: Context,
+    splits: Sequence[Literal["train", "validation"]] = ("train",),
 ) -> Candidate:
     """The network with a last layer that is fitted on its features: logistic regression, or ridge for numbers.
 
@@ -88,16 +93,20 @@ def fit_last_layer(
         features: what `extract_features` found.
         inputs: the data and the metric.
         context: its store has the features and gets the weights.
+        splits: what it is fitted on, one after the other.
 
     Raises:
         InputError: the network answers otherwise once it is loaded.
         Refusal: the metric is not defined on the validation split.
     """
+    import numpy as np
     import torch
 
     started, store, prepared = time.monotonic(), context.store, inputs.prepared
-    targets = preprocessing.targets(prepared, "train", store)
-    head = fit_head(read_array(store, features.train), targets, prepared.dataset.outputs, seed)
+    rows = {"train": features.train, "validation": features.validation}
+    known = np.concatenate([read_array(store, rows[split]) for split in splits])
+    targets = np.concatenate([preprocessing.targets(prepared, split, store) for split in splits])
+    head = fit_head(known, targets, prepared.dataset.outputs, seed)
     made = complete_factory(model, prepared)
     network = build_network(*made)
     state = store.get_state(features.body)
@@ -110,6 +119,7 @@ def fit_last_layer(
     minutes = features.minutes + (time.monotonic() - started) / 60
     record = {"parity": parity, "strength": head.strength, "validation": found, "minutes": minutes}
     knobs = {**inputs.knobs, "body": features.body, "layer": features.layer, "seed": seed}
+    knobs |= {"splits": list(splits)} if tuple(splits) != ("train",) else {}
     step = Step("features", 1, knobs, None, store.put_json(record), None)
     return weight_files.begin_candidate("baseline", *made, step, content)
 

@@ -1,6 +1,7 @@
-"""Refitting: the baseline and the chosen candidate of a table are fitted once more, on train and validation together.
+"""Refitting: the baseline and the chosen candidate are fitted once more, on train and validation together.
 
-Validation has chosen the models, their rounds and their smaller forms, so its rows are free for the last fit, as
+So it is with simple models, and with the last layer of a network whose other layers are frozen. Validation has chosen
+the models, their rounds and their smaller forms, so its rows are free for the last fit, as
 `GridSearchCV(refit=True)` of scikit-learn has it. Plans of techniques are made anew for the new models.
 """
 
@@ -9,11 +10,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from flows.pipeline.branches import run_branch
+from flows.pipeline.branches import export_stage, run_branch
 from flows.pipeline.findings import BranchResult, Refit, Stage
 from flows.pipeline.measurement import measure_again
+from flows.pipeline.preparation import refit_last_layer
 from flows.pipeline.run_context import RunContext
-from tasks.compression.branch import AnyStep, Branch
+from tasks.compression.branch import AnyStep, Branch, is_training
 from tasks.compression.run_step import run_step
 from tasks.core import Candidate, Refusal, Scorecard, Store
 from tasks.data.tables.joined_splits import join_splits
@@ -21,6 +23,7 @@ from tasks.evaluation.selection import beyond_limit
 from tasks.models.estimators.own_estimator import build_own, is_fitted
 from tasks.training.simple.ensemble_spec import Ensemble
 from tasks.training.simple.fit_spec import Fit, fit_of
+from tasks.training.transfer.option_choice import CHOICE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,15 +71,25 @@ def choose_finalists(
 
 
 def may_refit(run: RunContext, steps: Sequence[AnyStep]) -> bool:
-    """Whether all models of a branch are simple ones that can be fitted again, and the recipe does not forbid it."""
+    """Whether the recipe allows a last fit, in which nothing of the baseline or the branch looks at validation.
+
+    Boosting has its rounds by then. Trainings of networks stop by validation; the weights of ensembles and the lessons
+    of taught models come from folds of train; a fitted model of the user's own is never fitted.
+    """
     model = run.recipe.model
-    if model.simple_family is None or not model.refit:
+    if not model.refit or any(is_training(step) or isinstance(step, Ensemble) for step in steps):
         return False
-    if any(isinstance(step, Ensemble) or (isinstance(step, Fit) and step.taught) for step in steps):
-        return False  # their weights and lessons come from folds of train
+    if model.simple_family is None:
+        return has_new_head(run.baseline.model)
     fits = [fit_of(model, run.recipe.train.seed), *(step for step in steps if isinstance(step, Fit))]
     own = [fit for fit in fits if fit.factory is not None]
-    return not any(is_fitted(build_own(str(fit.factory), fit.arguments)) for fit in own)
+    is_adopted = any(is_fitted(build_own(str(fit.factory), fit.arguments)) for fit in own)
+    return not is_adopted and not any(fit.taught for fit in fits)
+
+
+def has_new_head(model: Candidate) -> bool:
+    """Whether a network's last layer was fitted on features, and nothing was trained."""
+    return [step.technique for step in model.lineage if step.technique != CHOICE] == ["features"]
 
 
 def fit_again(branch: Branch | None, before: Finalists) -> Finalists:
@@ -90,28 +103,41 @@ def fit_again(branch: Branch | None, before: Finalists) -> Finalists:
         Refusal: a step refuses on the new model, or the new file is beyond one of the goal's limits.
         InputError: as `fit_table`.
     """
-    old, job, store = before.run, before.run.job, before.run.job.store
-    joined = dataclasses.replace(old, prepared=join_splits(old.prepared, store))
-    spec = settled(fit_of(job.recipe.model, job.recipe.train.seed), old.baseline.model, store)
-    model = run_step(spec, old.baseline.model, joined.step_inputs, job.context, job.runner, "fit the baseline again")
-    new = dataclasses.replace(joined, baseline=Stage("baseline", model, model))
-    results = [BranchResult("baseline", "baseline", (new.baseline,))]
+    old, job = before.run, before.run.job
+    new, results = refit_baseline(old), list[BranchResult]()
     if branch is not None:
         stages = next(each.stages for each in before.results if each.name == branch.name)
-        steps = [settled(step, stage.model, store) for step, stage in zip(branch.steps, stages[1:], strict=True)]
+        steps = [settled(step, stage.model, job.store) for step, stage in zip(branch.steps, stages[1:], strict=True)]
         results.append(run_branch(branch.model_copy(update={"steps": tuple(steps)}), "candidate", new))
+    results.insert(0, BranchResult("baseline", "baseline", (new.baseline,)))
     last, chosen = results[-1], results[-1].product
     if chosen is None:
         raise Refusal(f"fitted again, {last.refusal}")
     thresholds = {
-        model.digest: before.cards[old.baseline.exported.digest].threshold,
+        new.baseline.exported.digest: before.cards[old.baseline.exported.digest].threshold,
         chosen.digest: before.cards[before.chosen.digest].threshold,
     }
-    cards = measure_again(chosen, thresholds, dataclasses.replace(old, baseline=new.baseline))
+    cards = measure_again(chosen, thresholds, dataclasses.replace(new, prepared=old.prepared))
     if (beyond := beyond_limit(cards[chosen.digest], job.recipe.goal)) is not None:
         raise Refusal(f"fitted again, {beyond}")
-    refit = Refit(new.baseline.exported, chosen, new.prepared.dataset.splits["train"].count)
-    return Finalists(new, tuple(results), chosen, cards, refit)
+    rows = sum(old.prepared.dataset.splits[split].count for split in ("train", "validation"))
+    return Finalists(new, tuple(results), chosen, cards, Refit(new.baseline.exported, chosen, rows))
+
+
+def refit_baseline(run: RunContext) -> RunContext:
+    """The run with a baseline that was fitted on train and validation, and the data for the fits of its branches.
+
+    Techniques on a network get their examples from train as before.
+    """
+    job, old = run.job, run.baseline.model
+    if job.recipe.model.simple_family is None:
+        model = refit_last_layer(job, run.prepared)
+        exported = export_stage(model, "baseline, fitted again", run.prepared, job)
+        return dataclasses.replace(run, baseline=Stage("baseline", model, exported))
+    joined = dataclasses.replace(run, prepared=join_splits(run.prepared, job.store))
+    spec = settled(fit_of(job.recipe.model, job.recipe.train.seed), old, job.store)
+    model = run_step(spec, old, joined.step_inputs, job.context, job.runner, "fit the baseline again")
+    return dataclasses.replace(joined, baseline=Stage("baseline", model, model))
 
 
 def settled(step: AnyStep, model: Candidate, store: Store) -> AnyStep:
