@@ -144,6 +144,7 @@ def product_row(findings: Findings) -> dict[str, Any]:
         "family": findings.recipe.model.family,
         "bytes": card.size.bytes,
         "difference": max((hop.max_difference for hop in hops), default=None),
+        "refit": (findings.refit.refusal or findings.refit.rows) if findings.refit else None,
         "ratios": [[each.name, each.rows, each.ratio.value] for each in times],
     }
 

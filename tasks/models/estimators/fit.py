@@ -94,7 +94,7 @@ def rounds_of(pipeline: Pipeline) -> int | None:
     model = pipeline[-1]
     model = getattr(model, "regressor_", model)  # behind a map of the target
     if hasattr(model, "booster_"):
-        return int(model.booster_.current_iteration() if model.best_iteration_ is None else model.best_iteration_)
+        return int(model.best_iteration_ or model.booster_.current_iteration())  # 0 or None: nothing stopped it
     if hasattr(model, "get_booster"):
         best = getattr(model, "best_iteration", None) if model.early_stopping_rounds else None
         return int(model.get_booster().num_boosted_rounds() if best is None else best + 1)
