@@ -26,7 +26,7 @@ from tasks.kernels.estimators.agreement import compare_answers
 from tasks.kernels.estimators.conversion import RawInput, convert_estimator
 from tasks.kernels.onnx.serialization import dump
 from tasks.models.estimators.families import FAMILIES, ModelSetting
-from tasks.models.estimators.fit import fit_estimator, predict_rows
+from tasks.models.estimators.fit import fit_estimator, predict_rows, rounds_of
 
 TABLE, HELD = mixed_table(), mixed_table(100, seed=2)
 INPUTS = raw_inputs(TABLE)
@@ -96,6 +96,20 @@ def test_validation_data_stop_boosting_early(name: str) -> None:
     model = fitted(name, held=True, arguments={"learning_rate": 0.5})[-1]
     rounds = {"hist_boosting": "n_iter_", "lightgbm": "best_iteration_", "xgboost": "best_iteration"}
     assert 1 <= getattr(model, rounds[name]) < 200
+
+
+@pytest.mark.parametrize("name", ["hist_boosting", "lightgbm", "xgboost"])
+def test_the_rounds_that_validation_found_are_fitted_without_it(name: str) -> None:
+    found = rounds_of(fitted(name, held=True, arguments={}))
+    assert found is not None
+    assert 1 <= found < 1000
+    again = fitted(name, held=True, arguments={}, rounds=found)
+    assert rounds_of(again) == found, "nothing stops it earlier"
+    assert rounds_of(fitted(name)) == 30
+
+
+def test_what_is_not_boosted_has_no_rounds() -> None:
+    assert [rounds_of(fitted(name)) for name in ("linear", "random_forest", "knn")] == [None] * 3
 
 
 @pytest.mark.parametrize("name", ["hist_boosting", "lightgbm", "xgboost"])
