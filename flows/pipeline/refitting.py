@@ -21,6 +21,7 @@ from tasks.core import Candidate, Refusal, Scorecard, Store
 from tasks.data.tables.joined_splits import join_splits
 from tasks.evaluation.selection import beyond_limit
 from tasks.models.estimators.own_estimator import build_own, is_fitted
+from tasks.techniques.base import Technique
 from tasks.training.simple.ensemble_spec import Ensemble
 from tasks.training.simple.fit_spec import Fit, fit_of
 from tasks.training.transfer.option_choice import CHOICE
@@ -141,15 +142,17 @@ def refit_baseline(run: RunContext) -> RunContext:
 
 
 def settled(step: AnyStep, model: Candidate, store: Store) -> AnyStep:
-    """A fit with the rounds that its model has; any other step as it is.
+    """The step with its choices fixed: a fit with the rounds that its model has, a technique with its plan's knobs.
 
     Args:
         step: a step of a branch.
         model: what became of it.
-        store: holds the records of its steps.
+        store: holds the plans and records of its steps.
     """
-    record = model.lineage[-1].record
-    if not isinstance(step, Fit) or record is None:
+    last = model.lineage[-1]
+    if isinstance(step, Technique):
+        return step.settled(store.get_json(last.plan)) if last.plan else step
+    if not isinstance(step, Fit) or last.record is None:
         return step
-    rounds = store.get_json(record).get("rounds")
+    rounds = store.get_json(last.record).get("rounds")
     return step.model_copy(update={"rounds": rounds}) if rounds else step

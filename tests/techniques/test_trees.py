@@ -53,6 +53,14 @@ def test_the_number_of_trees_may_be_given() -> None:
         Trees(keep=0.5, count=3)
 
 
+def test_a_settled_technique_keeps_as_many_whatever_they_change() -> None:
+    model, batches = tree_models.tree_file("forest"), tree_models.tree_batches("forest")
+    plan = Trees(max_change=0.03).plan(model, batches)
+    settled = Trees(max_change=0.03).settled(plan)
+    assert settled.max_change is None
+    assert settled.plan(model, batches)["trees"] == plan["trees"]
+
+
 def test_the_goal_fills_what_was_left_to_it() -> None:
     goal = Goal(metric="roc_auc", max_drop=0.01)
     assert Trees().for_goal(goal) == Trees(max_change=0.01)

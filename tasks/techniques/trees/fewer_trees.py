@@ -84,6 +84,11 @@ class Trees(Technique):
         """
         return ensemble_plans.pruned_file(self.step, model, plan)
 
+    def settled(self, plan: dict[str, Any]) -> Trees:
+        """With the share of the trees that the plan keeps."""
+        kept, trees = plan["trees"]
+        return self.model_copy(update={"keep": kept / trees, "count": None, "max_change": None})
+
     def own_words(self, plan: dict[str, Any]) -> str:
         """How many trees and nodes stay."""
         return ensemble_plans.words_of(plan)
