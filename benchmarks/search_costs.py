@@ -35,7 +35,7 @@ from tasks.search.objective import TrialContext
 from tasks.search.results import SearchProgress, SearchResult, Trial
 from tasks.search.search_spec import Search
 from tasks.search.space import Point
-from tasks.tracking.live_recorder import SearchRun
+from tasks.tracking.searches.live_recorder import SearchRun
 from tasks.tuning import TrialSetup
 from tasks.tuning.tuner import ray_of
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from flows.cli import release_commands
+from flows.cli.recipe_argument import Conf, Overrides, Stopped, with_recipe_file
 
 app = typer.Typer(
     name="paredown",
@@ -22,12 +23,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-
-Conf = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[KEY=VALUE]...", help="Dotted paths into the recipe: train.epochs=3"),
-]
 
 
 @app.command(epilog="Example: paredown plan conf/digits.yaml train.epochs=3")
@@ -107,30 +102,76 @@ def predict(
         typer.echo(f"paredown: passed over: {beside}", err=True)
 
 
-class Stopped(Exception):  # noqa: N818 - it is what the user wants
-    """Ctrl-C was pressed, or SIGTERM came.
+@app.command(epilog="Example: paredown monitor conf/churn.yaml --data monday.csv --labels truth.csv")
+def monitor(
+    conf: Conf,
+    data: Annotated[
+        Path | None, typer.Option(metavar="BATCH", help="A file or folder of new examples.", show_default=False)
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A table of labels that came later; data.id names their rows.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the look as JSON.")] = False,
+) -> None:
+    """Whether new data harm the champion or differ from its own; labels count where the batch has them.
 
-    Typer would turn a KeyboardInterrupt into an exit of its own, without our sentence.
+    Exit codes: 0 nothing has to be done; 4 act: the champion should be retrained; 2 the input is wrong. A batch and a
+    label count once, however often they are given.
     """
+    from flows.loop.batch_labels import check_given
+    from flows.recipe.loading import load_recipe
+    from flows.results.console_tables import make_console
+    from flows.services import environment
+
+    with with_recipe_file(conf):
+        recipe, batch = load_recipe(conf), check_given(data, labels)
+        environment.prepare_environment()
+        from flows.loop.monitoring import monitor as flow
+        from tasks.steps.temporary_server import start_temporary_server
+
+        start_temporary_server()
+        outcome = flow(recipe, str(batch), str(labels) if labels else None)
+    from flows.cli.monitor_view import json_of, show_look
+
+    if as_json:
+        typer.echo(json_of(outcome))
+    else:
+        show_look(outcome, make_console())
+    raise typer.Exit(outcome.exit_code)
 
 
-@contextmanager
-def with_recipe_file(conf: Path) -> Iterator[None]:
-    """Context that adds the recipe's file to InputErrors raised inside, if their path lies in the recipe.
+@app.command(epilog="Example: paredown retrain conf/churn.yaml --data july.csv")
+def retrain(
+    conf: Conf,
+    overrides: Overrides = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="NEW", help="A source of new rows. Absent: the recipe's own, read anew.")
+    ] = None,
+) -> None:
+    """The champion's own steps on new data; the gate promotes what is proven not worse, and better or cheaper.
 
-    Errors that show only once the data or the model is read do not know the file.
+    Exit codes: 0 promoted; 1 something broke; 2 the input is wrong; 3 the champion stays. Plans are made anew. The rows
+    on which both are compared are held out of the new ones: the newest, where the recipe splits by time.
     """
-    from flows.recipe.schema import Recipe
-    from tasks.core import InputError
+    from flows.recipe.loading import load_recipe
+    from flows.recipe.source_checks import check_sources
+    from flows.results.console_tables import make_console
+    from flows.services import environment
 
-    try:
-        yield
-    except InputError as error:
-        if (error.path or "").partition(".")[0] in Recipe.model_fields:
-            raise error.at(file=str(conf)) from error
-        raise
-    except KeyboardInterrupt:
-        raise Stopped from None
+    console = make_console()
+    with with_recipe_file(conf):
+        check_sources(load_recipe(conf, overrides))
+        environment.prepare_environment()
+        with console.status("starting Prefect"):
+            from flows.loop.retraining import retrain as flow
+            from tasks.steps.temporary_server import start_temporary_server
+
+            start_temporary_server()
+        from flows.results.console_tables import show_outcome
+
+        outcome = flow(str(conf), data, overrides)
+    show_outcome(outcome, console)
+    raise typer.Exit(outcome.exit_code)
 
 
 @app.command(epilog="Example: paredown up --no-ray")
@@ -154,6 +195,12 @@ def down() -> None:
     from flows.services import local_services
 
     local_services.stop_services(make_console())
+
+
+app.command(epilog="Example: paredown history conf/churn.yaml")(release_commands.history)
+app.command("promote", epilog="Example: paredown promote conf/churn.yaml 4")(release_commands.run_promote)
+app.command("rollback", epilog="Example: paredown rollback conf/churn.yaml")(release_commands.run_rollback)
+app.command(epilog="Example: paredown gc --days 14 --yes")(release_commands.gc)
 
 
 def main() -> None:

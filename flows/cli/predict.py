@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flows.recipe.schema import Recipe
 from tasks.conversion.answer_rule import read_rule
 from tasks.core import InputError, Workspace
-from tasks.data.images.image_files import is_image, scan_files
+from tasks.data.images.image_files import names_of_examples
 from tasks.data.input_layout import COLUMNS
 from tasks.data.product_inputs import read_examples
 from tasks.data.profiles.reference_statistics import usual_value
@@ -118,13 +118,6 @@ def usual_values(workspace: Workspace, version: registry.Version, model: Path) -
     inputs, said = description.interface(model)[0], description.metadata(model)
     names = json.loads(said[COLUMNS]) if COLUMNS in said else [tensor.name for tensor in inputs]
     return {name: usual_value(known[name]) for name in names}
-
-
-def names_of_examples(source: Path, count: int) -> tuple[str, ...]:
-    """The files of a folder of images below it, the name of a single image, or the row numbers of any other file."""
-    if source.is_dir():
-        return tuple(str(file.relative_to(source)) for file in scan_files(source).images)
-    return (source.name,) if is_image(source) else tuple(map(str, range(count)))
 
 
 def check_output(path: Path) -> None:

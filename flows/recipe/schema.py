@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,8 @@ from tasks.data.tables.column_steps import TransformTarget
 from tasks.data.tables.column_transformer import TextEncoding
 from tasks.models.family_names import NETWORKS, FamilyName
 from tasks.models.model_spec import ModelSpec
+from tasks.monitoring.monitor_spec import MonitorSpec
+from tasks.monitoring.retrain_spec import RetrainSpec
 from tasks.report.report_spec import ReportSpec
 from tasks.search.search_spec import Search
 from tasks.techniques import TAGS
@@ -50,6 +52,12 @@ class Recipe(Spec):
     """How good the product must be, and whether to minimize its latency or its bytes."""
     report: ReportSpec = ReportSpec()
     """What the report, MLflow and the registry may show of the data."""
+    monitor: MonitorSpec = Field(default=MonitorSpec(), exclude_if=lambda spec: bool(spec == MonitorSpec()))
+    """When new data are said to hurt the champion, and who is told."""
+    retrain: RetrainSpec = Field(default=RetrainSpec(), exclude_if=lambda spec: bool(spec == RetrainSpec()))
+    """Which rows a retrain uses, and which it leaves for the comparison with the champion."""
+    promotion: Literal["gate", "manual"] = Field(default="gate", exclude_if=lambda who: bool(who == "gate"))
+    """Who makes a challenger champion: the gate, where it passes, or a person with `paredown promote`."""
     runtime: Runtime = Runtime()
     """How the product will run; latency is measured under these settings."""
 

@@ -18,6 +18,7 @@ def check_sources(recipe: Recipe) -> None:
 
     data = recipe.data
     sources = {"source": data.source, "validation": data.validation, "test": data.test, "calibration": data.calibration}
+    sources |= {"added.source": data.added.source if data.added else None}
     for name, source in sources.items():
         if source is not None:
             reader_of(source, f"data.{name}")

@@ -89,6 +89,8 @@ def show_locations(outcome: Outcome, console: Console) -> None:
         **tracking,
         "Prefect": page_of(api) if api else f"PREFECT_HOME={os.environ.get('PREFECT_HOME')} prefect server start",
     }
+    if outcome.promotion is not None:
+        rows["gate"] = escape(outcome.promotion.reason)
     if outcome.reused:
         rows["from the store"] = f"{len(outcome.reused)} steps"
     for name, value in rows.items():

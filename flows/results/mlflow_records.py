@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from flows.pipeline.champion_reference import describe_reference
 from flows.pipeline.findings import BranchResult, Findings
+from flows.pipeline.settled_recipe import settle_recipe
 from flows.recipe.schema import Recipe
 from flows.results.data_profile import shown_profile
 from flows.results.report_builder import as_yaml, last_step, reason_of, record_of
@@ -20,6 +22,8 @@ from tasks.search.results import SearchResult
 from tasks.tracking import NOTE, DatasetRecord, RunContent, open_run, record_child, record_trials, search_tags
 from tasks.tracking.metric_names import library_metrics, scorecard_metrics, scorecard_tags
 from tasks.tracking.registered_profile import attach_profile
+from tasks.tracking.registered_recipe import attach_recipe
+from tasks.tracking.registered_reference import attach_reference
 from tasks.tracking.registry import LEARNED, Version, register
 
 SAMPLE = 32
@@ -118,7 +122,9 @@ def record_search(role: str, tuned: SearchResult, workspace: Workspace, runner: 
 
 
 def register_product(findings: Findings, workspace: Workspace, runner: Runner) -> Version:
-    """Registers the product as a model version with its test scorecard as tags and the profile of its data.
+    """Registers the product as a model version, with its test scorecard as tags.
+
+    Beside it lie the profile of its data, a monitor's reference, and the settled recipe.
 
     Raises:
         Refusal: the model read back from MLflow predicts something else.
@@ -151,6 +157,10 @@ def register_product(findings: Findings, workspace: Workspace, runner: Runner) -
     )
     profile = of_inputs(shown_profile(findings.prepared.dataset, store, findings.recipe.report.examples), names)
     runner.run("register the profile", attach_profile, workspace.tracking_uri, version, profile)
+    reference = describe_reference(findings, store)
+    runner.run("register the reference", attach_reference, workspace.tracking_uri, version, reference)
+    recipe = settle_recipe(findings, store)
+    runner.run("register the recipe", attach_recipe, workspace.tracking_uri, version, recipe)
     return version
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.pipeline.findings import Findings
+from tasks.monitoring.promotion import Promotion
 from tasks.report.report_data import ReportData
 from tasks.tracking.registry import Version
 
@@ -25,3 +26,5 @@ class Outcome:
     the baseline has learned nothing."""
     reused: tuple[str, ...] = ()
     """Labels of the steps that were answered from the store."""
+    promotion: Promotion | None = None
+    """What the gate decided of it; None where it met no champion."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from tasks.core import (
     Candidate,
@@ -13,6 +14,7 @@ from tasks.core import (
     InputError,
     Latency,
     MetricSpec,
+    Parity,
     Prepared,
     Scorecard,
     SplitName,
@@ -100,7 +102,12 @@ def check_training_score(
 
 def product_of(candidate: Candidate, name: str, store: Store) -> Product:
     """A candidate's ONNX file as a product, with the parity of every conversion in its lineage."""
-    return Product(candidate.digest, name, store.path(candidate.content), parity_of(candidate, store))
+    return product_of_file(store.path(candidate.content), name, candidate.digest, parity_of(candidate, store))
+
+
+def product_of_file(file: Path, name: str, candidate: str = "", parity: tuple[Parity, ...] = ()) -> Product:
+    """An ONNX file as a product; without a candidate's digest it goes by its name."""
+    return Product(candidate or name, name, file, parity)
 
 
 def judging_data(prepared: Prepared, spec: EvaluationSpec, store: Store) -> EvaluationData:

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from tasks.core import InputError, Spec
+from tasks.data.additions.added_data import AddedData, check_window
 
 
 class SplitSpec(Spec):
@@ -39,6 +40,12 @@ class DataSpec(Spec):
     """A separate source of test examples; then none are split off the main source."""
     calibration: str | None = None
     """A separate source of calibration examples; then none are drawn from train."""
+    # Left out where they are the default: what was stored without them stays valid.
+    added: AddedData | None = Field(default=None, exclude_if=lambda added: added is None)
+    """Rows that came later; a share of them is the test split."""
+    window: str | int | None = Field(default=None, exclude_if=lambda window: window is None)
+    """Which train rows are used: `90 days` (8 weeks, 12 hours) before the newest, where the split is by time, or the
+    newest `100000 rows`. Absent: all."""
     target: str | None = None
     """The target's column (tables, Parquet images) or array (.npz)."""
     inputs: str | None = None
@@ -79,6 +86,20 @@ class DataSpec(Spec):
     """The decimal mark of a CSV, where `1,234` or `1.234` may mean two numbers. Absent: found in the file."""
     encoding: str | None = None
     """The encoding of a CSV. Absent: UTF-8, or UTF-16."""
+
+    @field_validator("window")
+    @classmethod
+    def _is_window(cls, given: str | int | None) -> str | int | None:
+        if given is not None:
+            check_window(given)
+        return given
+
+    @model_validator(mode="after")
+    def _added_rows_are_the_test(self) -> DataSpec:
+        if self.added is not None and self.test is not None:
+            law = "must be left out beside data.added, of which a share is the test split"
+            raise ValueError(InputError(law, path="test", value=self.test))
+        return self
 
     @field_validator("dates")
     @classmethod

@@ -26,7 +26,8 @@ def source_stamp(spec: DataSpec) -> str:
     """SHA-256 of the sources' present content (`source_fingerprint.stamp_of`): part of the cache key of `ingest`."""
     from tasks.data.source_fingerprint import stamp_of
 
-    sources = (spec.source, spec.validation, spec.test, spec.calibration)
+    added = spec.added.source if spec.added else None
+    sources = (spec.source, spec.validation, spec.test, spec.calibration, added)
     return digest_of([stamp_of(source) for source in sources if source is not None])
 
 
@@ -85,7 +86,8 @@ def _read_rows(spec: DataSpec, request: Request) -> tuple[Rows, tuple[Column, ..
         columns = types.columns
         profile = table_profile.describe_table(types, rows.target_column, rows.train.targets)
     rows = _usable(rows, columns, request)
-    return _with_own_parts(rows, columns, spec, request), columns, profile
+    rows = _with_own_parts(rows, columns, spec, request)
+    return _with_added_rows(rows, columns, spec, request), columns, profile
 
 
 def _encoded(rows: Rows, spec: DataSpec, request: Request) -> tuple[Task, tuple[str, ...], dict[SplitName, Examples]]:
@@ -186,6 +188,18 @@ def _with_own_parts(rows: Rows, columns: tuple[Column, ...], spec: DataSpec, req
     return rows
 
 
+def _with_added_rows(rows: Rows, columns: tuple[Column, ...], spec: DataSpec, request: Request) -> Rows:
+    """`rows` with those that came later, and within the window, where the spec names them."""
+    from tasks.data.additions.added_data import read_window
+    from tasks.data.additions.added_rows import FIELD, join_added, keep_window
+
+    if spec.added is not None:
+        asked = replace(request, source=spec.added.source, field=FIELD)
+        own = _separate(rows, columns, asked, request.order)
+        rows = join_added(rows, own, spec.added, spec.split.seed, request)
+    return rows if spec.window is None else keep_window(rows, read_window(spec.window), request)
+
+
 def _calibration_pool(
     train: Examples,
     rows: Rows,
@@ -210,14 +224,17 @@ def _calibration_pool(
     return pool, replace(rows, skipped=rows.skipped + own.skipped)
 
 
-def _separate(rows: Rows, columns: tuple[Column, ...], request: Request) -> Rows:
-    """Reads another source, all of it as `train`; InputError unless it has the same kind of examples as `rows`."""
+def _separate(rows: Rows, columns: tuple[Column, ...], request: Request, order: str | None = None) -> Rows:
+    """Reads another source, all of it as `train`; InputError unless it has the same kind of examples as `rows`.
+
+    `order` is its column for a split by time or group.
+    """
     from tasks.data.readers import read_source
 
     height, width, channels = rows.train.inputs.shape[1:] if rows.kind == "images" else (0, 0, 0)
     shape = (height, width, channels) if rows.kind == "images" else None
     kind = rows.kind if rows.kind == "array" else None
-    own = replace(request, kind=kind, shape=shape, drop=(), id=None, order=None)
+    own = replace(request, kind=kind, shape=shape, drop=(), id=None, order=order)
     found = read_source(replace(own, types={}, dates={}, target_column=rows.target_column))
     if found.kind != rows.kind or len(found.parts) > 1:
         raise InputError(f"must be one undivided set of {rows.kind}", path=request.field, value=request.source)

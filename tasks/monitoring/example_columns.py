@@ -2,14 +2,52 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.data.input_layout import COLUMNS, DATES
+from tasks.data.product_inputs import layout_of
 from tasks.data.profiles.reference_statistics import example_statistics
+from tasks.kernels.onnx import description
 
 _BATCH = 256
+
+
+def input_columns(model: Path | bytes, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """What a product gets, as columns (count,): those of a table, or statistics of images or of other arrays.
+
+    Dates are left out: time goes on, and no batch would be like the reference.
+
+    Args:
+        model: the product; its metadata say what it takes.
+        inputs: its inputs, as `product_inputs.read_examples` reads them.
+    """
+    said = description.metadata(model)
+    kind, layout = kind_of_examples(model), layout_of(said)
+    if kind == "table":
+        dates = json.loads(said.get(DATES, "{}"))
+        found = {name: values[:, 0] for name, values in inputs.items()} if layout is None else {}
+        if layout is not None:
+            found = dict(zip(json.loads(said[COLUMNS]), inputs[layout.name].T, strict=True))
+        return {name: values for name, values in found.items() if name not in dates}
+    [values] = inputs.values()
+    if kind != "images":
+        return {name: np.asarray(each) for name, each in example_statistics(values).items()}
+    axes = layout.axes if layout is not None else "NHWC"
+    return image_columns(
+        values.transpose(0, 2, 3, 1) if axes == "NCHW" else values[..., None] if axes == "NHW" else values
+    )
+
+
+def kind_of_examples(model: Path | bytes) -> str:
+    """What a product takes: `table`, `images` or `array`."""
+    tensors, said = description.interface(model)[0], description.metadata(model)
+    return said.get("kind", "images" if len(tensors) == 1 else "table")
 
 
 def image_columns(images: NDArray[Any], features: NDArray[Any] | None = None) -> dict[str, NDArray[Any]]:
@@ -41,16 +79,19 @@ def sharpness(images: NDArray[Any]) -> NDArray[np.float64]:
     return np.concatenate(found) if found else np.zeros(0)
 
 
-def answer_columns(outputs: NDArray[Any], classes: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+def answer_columns(
+    outputs: NDArray[Any], classes: tuple[str, ...], answers: NDArray[np.integer[Any]] | None = None
+) -> dict[str, NDArray[Any]]:
     """Columns of a model's answers: `class` and `confidence`, or of a regression `prediction`.
 
     Args:
         outputs: logits (count, classes), or predictions (count, 1) or (count,).
         classes: names of the classes; empty for a regression.
+        answers: indices of the classes that are answered, (count,). None: the most probable ones.
     """
     from tasks.kernels.statistics.class_metrics import log_softmax
 
     if not classes:
         return {"prediction": np.ravel(outputs).astype(np.float64)}
-    names = np.array(classes, dtype=object)[outputs.argmax(axis=1)]
+    names = np.array(classes, dtype=object)[outputs.argmax(axis=1) if answers is None else answers]
     return {"class": names, "confidence": np.exp(log_softmax(outputs).max(axis=1))}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from tasks.core import Spec
+from tasks.core import InputError, Spec
 
 Level = Literal["fine", "warn", "act"]
 """What a look says: nothing to do; look at it; do something."""
@@ -24,6 +24,19 @@ class MonitorSpec(Spec):
     unchanged inputs, at most this share of the looks warns."""
     act_on: ActOn = "harm"
     """Harm always acts. `inputs` and `predictions`, or `all`, act as well where they have changed; else they warn."""
+
+    notify: str | None = None
+    """An address to which `act` is posted as JSON, such as that of a chat's incoming webhook."""
+    cooldown: float = Field(default=24.0, ge=0)
+    """Hours for which `act` is not told again of the same champion; every look still says it."""
+
+    @field_validator("notify")
+    @classmethod
+    def _is_address(cls, address: str | None) -> str | None:
+        if address is not None and not address.startswith(("http://", "https://")):
+            law = "must be an address that begins with https:// or http://"
+            raise ValueError(InputError(law, value=address, nearest=f"https://{address.rpartition('://')[2]}"))
+        return address
 
     def acts_on(self, look: Literal["inputs", "predictions"]) -> bool:
         """Whether a change that a look finds is one to act upon."""

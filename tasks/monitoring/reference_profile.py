@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.core import InputError
+from tasks.core import InputError, MetricSpec
 from tasks.kernels.statistics.drift_tests import quantile_sketch
 from tasks.kernels.statistics.one_sided_bounds import CAP, mean_upper, share_upper, skewness_of
 
@@ -83,6 +83,8 @@ class Profile:
     answers: tuple[ColumnProfile, ...] = ()
     """`example_columns.answer_columns` of the same or other rows."""
     loss: LossReference | None = None
+    metric: MetricSpec | None = None
+    """The goal's metric, resolved against the champion's data: it says what a row's loss is."""
 
     @property
     def record(self) -> dict[str, Any]:

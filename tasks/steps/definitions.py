@@ -20,6 +20,8 @@ from tasks.steps.caching import OUTWARD, cached_task
 from tasks.steps.recorded_search import recall_searches, search_and_record
 from tasks.tracking import attach, close_run, open_run, record_child, record_trials
 from tasks.tracking.registered_profile import attach_profile
+from tasks.tracking.registered_recipe import attach_recipe
+from tasks.tracking.registered_reference import attach_reference
 from tasks.tracking.registry import register
 from tasks.training.baseline import fit, load_pretrained
 from tasks.training.ensembles.network_average import average_networks
@@ -63,6 +65,8 @@ STEPS: Mapping[object, Task[..., Any]] = {
     attach: task(**OUTWARD, tags=["track"], name="attach")(attach),
     close_run: task(**OUTWARD, tags=["track"], name="close_run")(close_run),
     register: task(**OUTWARD, tags=["registry"], name="register")(register),
+    attach_recipe: task(**OUTWARD, tags=["registry"], name="attach_recipe")(attach_recipe),
     attach_profile: task(**OUTWARD, tags=["registry"], name="attach_profile")(attach_profile),
+    attach_reference: task(**OUTWARD, tags=["registry"], name="attach_reference")(attach_reference),
 }
 """Function (verb) → its Prefect task."""

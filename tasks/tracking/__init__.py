@@ -5,11 +5,11 @@ Every call may be repeated: a run is found by its key, and only missing content 
 """
 
 from tasks.tracking.client import SQLITE, database_file, open_client, quoted, run_links
-from tasks.tracking.live_recorder import recording
 from tasks.tracking.run_writer import LONGEST_TAG, NOTE, Curve, DatasetRecord, RunContent, Status
 from tasks.tracking.runs import attach, close_run, open_run, record_child
-from tasks.tracking.trial_table import RUNS, TABLE, record_trials
-from tasks.tracking.warm_start import IDENTITY, PastSearch, WarmStart, past_searches, search_tags, warm
+from tasks.tracking.searches.live_recorder import recording
+from tasks.tracking.searches.trial_table import RUNS, TABLE, record_trials
+from tasks.tracking.searches.warm_start import IDENTITY, PastSearch, WarmStart, past_searches, search_tags, warm
 
 __all__ = [
     "IDENTITY",

@@ -1,4 +1,4 @@
-"""MLflow client: opens it for one tracking URI, and finds or creates experiments and child runs."""
+"""MLflow client: opens it for one tracking URI; finds experiments, child runs and registered models."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tasks.core import InputError
+from tasks.core import InputError, nearest_choice
 from tasks.core.env_defaults import apply_env_defaults
 from tasks.tracking.staging import create_once
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
+    from mlflow.entities.model_registry import RegisteredModel
     from mlflow.tracking import MlflowClient
 
 SQLITE = "sqlite:///"
@@ -155,3 +156,28 @@ def place_of(client: MlflowClient, uri: str, name: str, artifact_root: Path | No
         if key not in found.tags:
             client.set_experiment_tag(found.experiment_id, key, value)
     return str(found.experiment_id)
+
+
+def model_named(client: MlflowClient, name: str) -> RegisteredModel:
+    """The registered model of this name.
+
+    Raises:
+        InputError: there is none; the message names the most similar one.
+    """
+    known = registered_models(client)
+    if name not in known:
+        law = "there must be a registered model of this name" + ("" if known else ", but none is registered")
+        raise InputError(law, path="name", value=name, nearest=nearest_choice(name, known))
+    return known[name]
+
+
+def registered_models(client: MlflowClient) -> dict[str, RegisteredModel]:
+    """All registered models, by name."""
+    known: dict[str, RegisteredModel] = {}
+    token = None
+    while True:
+        page = client.search_registered_models(max_results=1000, page_token=token)
+        known |= {model.name: model for model in page}
+        token = page.token
+        if not token:
+            return known

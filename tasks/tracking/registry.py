@@ -5,28 +5,29 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copyfile
 from typing import TYPE_CHECKING, Literal
 
-from tasks.core import InputError, Refusal, digest_file, nearest_choice
+from tasks.core import InputError, Refusal, digest_file
 from tasks.tracking import open_client, quoted
-from tasks.tracking.signature import predict_as_user, signature_of
+from tasks.tracking.client import model_named
+from tasks.tracking.signature import output_difference, predict_as_user, signature_of
+from tasks.tracking.version_files import MODEL_FILE, download, file_of
 
 if TYPE_CHECKING:
     import numpy as np
-    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+    from mlflow.entities.model_registry import ModelVersion
     from mlflow.models import ModelSignature
     from mlflow.tracking import MlflowClient
 
 Alias = Literal["champion", "challenger"]
 Provider = Literal["cpu", "cuda"]
-TOLERANCE = 1e-4
-"""Largest accepted difference between MLflow's predictions and the product's, relative to the largest absolute output
-(at least 1)."""
 LEARNED = "paredown.learned"
 """Tag of a version: `false` where its baseline is no better than a constant answer."""
-_FILE = "model.onnx"
+REASON, PROMOTED = "paredown.reason", "paredown.promoted"
+"""Tags of a version: why it has its place, in words, and since when it is, or when it became, champion (ISO 8601)."""
 _PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
 _PACKAGES = {"cpu": "onnxruntime", "cuda": "onnxruntime-gpu"}
 
@@ -110,32 +111,16 @@ def champion(uri: str, name: str, folder: Path | None = None) -> tuple[Version, 
         Refusal: the file differs from the registered one.
     """
     client = open_client(uri)
-    known = _names(client)
-    if name not in known:
-        law = "there must be a registered model of this name" + ("" if known else ", but none is registered")
-        raise InputError(law, path="name", value=name, nearest=nearest_choice(name, known))
-    if "champion" not in known[name].aliases:
+    aliases = model_named(client, name).aliases
+    if "champion" not in aliases:
         law = "the registered model must have a champion"
         newest = client.search_model_versions(f"name = {quoted(name)}", max_results=1)
         if newest and newest[0].tags.get(LEARNED) == "false":
             law = f"{law}; the baseline of its version {newest[0].version} is no better than a constant answer"
         raise InputError(law, path="name", value=name)
-    version = client.get_model_version(name, str(known[name].aliases["champion"]))
-    file = _download(client, uri, version, folder) / _FILE
-    if version.tags.get("paredown.file") not in (None, digest_file(file)):
-        raise Refusal(f"{name} version {version.version}: {file} was altered since it was registered")
+    version = client.get_model_version(name, str(aliases["champion"]))
+    file = file_of(uri, name, int(version.version), folder)
     return Version(name, int(version.version), "champion", version.run_id), file
-
-
-def _names(client: MlflowClient) -> dict[str, RegisteredModel]:
-    known: dict[str, RegisteredModel] = {}
-    token = None
-    while True:
-        page = client.search_registered_models(max_results=1000, page_token=token)
-        known |= {model.name: model for model in page}
-        token = page.token
-        if not token:
-            return known
 
 
 def _create_name(client: MlflowClient, name: str) -> None:
@@ -185,19 +170,11 @@ def _create_version(
             onnx_execution_providers=_PROVIDERS[provider],
             save_as_external_data=False,
         )
-        copyfile(model, folder / _FILE)  # MLflow serialized the graph again; the registry must have the original bytes
+        copyfile(model, folder / MODEL_FILE)  # the original bytes: MLflow serialized the graph again
         client.log_model_artifacts(identity, str(folder))
     client.finalize_logged_model(identity, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(identity, step=0)])
     return client.create_model_version(name, place, run_id, tags=dict(marks), model_id=identity)
-
-
-def _download(client: MlflowClient, uri: str, version: ModelVersion, folder: Path | None = None) -> Path:
-    from mlflow.artifacts import download_artifacts
-
-    place = client.get_model_version_download_uri(version.name, version.version)
-    target = None if folder is None else str(folder)
-    return Path(download_artifacts(artifact_uri=place, dst_path=target, tracking_uri=uri))
 
 
 def _verify(
@@ -210,33 +187,19 @@ def _verify(
     """Downloads the version and compares the predictions of MLflow's pyfunc, with its signature, with `expected`.
 
     Raises:
-        Refusal: they differ by more than TOLERANCE; the version is removed.
+        Refusal: they differ by more than `signature.TOLERANCE`; the version is removed.
     """
     import mlflow.pyfunc
 
     with tempfile.TemporaryDirectory(prefix="paredown-") as scratch:
-        folder = _download(client, uri, version, Path(scratch))
-        outputs = predict_as_user(mlflow.pyfunc.load_model(str(folder)), folder / _FILE, inputs, expected)
-    reasons = (_difference(outputs[name], each) for name, each in expected.items())
+        folder = download(client, uri, version, Path(scratch))
+        outputs = predict_as_user(mlflow.pyfunc.load_model(str(folder)), folder / MODEL_FILE, inputs, expected)
+    reasons = (output_difference(outputs[name], each) for name, each in expected.items())
     reason = next(filter(None, reasons), None)
     if reason is None:
         return
     client.delete_model_version(version.name, version.version)
     raise Refusal(f"ONNX file → MLflow model {version.name} version {version.version}: {reason}")
-
-
-def _difference(predicted: np.ndarray, expected: np.ndarray) -> str | None:
-    """In what two outputs differ by more than TOLERANCE, as text; None when they do not. Text must be the same."""
-    import numpy as np
-
-    if predicted.shape != expected.shape:
-        return f"outputs have the shape {predicted.shape} instead of {expected.shape}"
-    if expected.dtype.kind not in "biuf":
-        return None if (predicted == expected).all() else "outputs differ"
-    difference = float(np.abs(predicted.astype(float) - expected.astype(float)).max())
-    if difference <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
-        return None
-    return f"outputs differ by {difference:.2g}, more than {TOLERANCE:g} of the largest output"
 
 
 def _offer(client: MlflowClient, version: ModelVersion) -> Version:
@@ -251,4 +214,8 @@ def _offer(client: MlflowClient, version: ModelVersion) -> Version:
     alias: Alias = "champion" if int(aliases.get("champion", number)) == number else "challenger"
     if int(aliases.get(alias, 0)) != number:
         client.set_registered_model_alias(version.name, alias, version.version)
+    if alias == "champion" and PROMOTED not in version.tags:
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        for key, value in {REASON: "there was no champion", PROMOTED: since}.items():
+            client.set_model_version_tag(version.name, version.version, key, value)
     return Version(version.name, number, alias, version.run_id)

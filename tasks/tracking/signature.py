@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import numpy as np
     from mlflow.models import ModelSignature
 
+TOLERANCE = 1e-4
+"""Largest accepted difference between MLflow's predictions and the product's, relative to the largest absolute output
+(at least 1)."""
+
 
 def signature_of(model: Path, inputs: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> ModelSignature:
     """A signature with a named tensor for each input and for each output; the batch is free unless the file fixes it.
@@ -66,3 +70,17 @@ def matrix_columns(model: Path, expected: Mapping[str, np.ndarray]) -> list[str]
     if COLUMNS not in said or len(expected) != 1 or [tensor.name for tensor in inputs] != [MATRIX]:
         return []
     return [str(name) for name in json.loads(said[COLUMNS])]
+
+
+def output_difference(predicted: np.ndarray, expected: np.ndarray) -> str | None:
+    """In what two outputs differ by more than TOLERANCE, as text; None when they do not. Text must be the same."""
+    import numpy as np
+
+    if predicted.shape != expected.shape:
+        return f"outputs have the shape {predicted.shape} instead of {expected.shape}"
+    if expected.dtype.kind not in "biuf":
+        return None if (predicted == expected).all() else "outputs differ"
+    difference = float(np.abs(predicted.astype(float) - expected.astype(float)).max())
+    if difference <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
+        return None
+    return f"outputs differ by {difference:.2g}, more than {TOLERANCE:g} of the largest output"

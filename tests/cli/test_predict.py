@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 from flows.cli import predict
 from tasks.core import InputError
@@ -66,12 +65,3 @@ def test_where_answers_cannot_go(tmp_path: Path) -> None:
         predict.check_output(tmp_path / "a.xlsx")
     with pytest.raises(InputError, match="must lie in a folder that exists"):
         predict.check_output(tmp_path / "nowhere" / "a.csv")
-
-
-def test_examples_are_named_by_their_files(tmp_path: Path) -> None:
-    for name in ("b.png", "deep/a.png", ".hidden.png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        Image.new("L", (2, 2)).save(tmp_path / name)
-    assert predict.names_of_examples(tmp_path, 2) == ("b.png", "deep/a.png")
-    assert predict.names_of_examples(tmp_path / "b.png", 1) == ("b.png",)
-    assert predict.names_of_examples(tmp_path / "rows.csv", 3) == ("0", "1", "2")

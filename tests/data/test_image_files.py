@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.data.images.image_files import endings_text, scan_files
+from tasks.data.images.image_files import endings_text, names_of_examples, scan_files
 
 
 def touched(folder: Path, *names: str) -> None:
@@ -63,3 +63,10 @@ def test_levels(tmp_path: Path, name: str) -> None:
     tree = scan_files(tmp_path)
     assert [folder.path.name for folder in tree.folders] == [name]
     assert tree.loose == (tmp_path / "2.png",)
+
+
+def test_examples_are_named_by_their_files(tmp_path: Path) -> None:
+    touched(tmp_path, "b.png", "deep/a.png", ".hidden.png")
+    assert names_of_examples(tmp_path, 2) == ("b.png", "deep/a.png")
+    assert names_of_examples(tmp_path / "b.png", 1) == ("b.png",)
+    assert names_of_examples(tmp_path / "rows.csv", 3) == ("0", "1", "2")

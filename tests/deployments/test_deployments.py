@@ -18,6 +18,7 @@ import psutil
 import pytest
 import yaml
 
+from flows.loop.alarm import EVENT, RESOURCE
 from flows.recipe.loading import load_recipe
 from flows.services import processes
 from tasks.core.env_defaults import apply_env_defaults
@@ -37,17 +38,28 @@ IRIS = {
 
 def test_every_recipe_has_one_deployment_and_the_other_way_round() -> None:
     recipes = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "conf").rglob("*.yaml"))
-    assert sorted(each["parameters"]["recipe"] for each in DEPLOYMENTS) == recipes
+    assert sorted(each["parameters"]["recipe"] for each in DEPLOYMENTS if "optimize" in each["tags"]) == recipes
 
 
-@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment["name"])
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda each: f"{each['tags'][-1]} {each['name']}")
 def test_a_deployment_is_named_after_its_recipe_and_waits_to_be_switched_on(deployment: dict[str, Any]) -> None:
     parameters = deployment["parameters"]
-    assert load_recipe(ROOT / parameters["recipe"], parameters["overrides"]).name == deployment["name"]
+    assert load_recipe(ROOT / parameters["recipe"], parameters.get("overrides")).name == deployment["name"]
     assert all(schedule["active"] is False for schedule in deployment.get("schedules", []))
     assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
     file, name = deployment["entrypoint"].split(":")
     assert callable(getattr(importlib.import_module(file.removesuffix(".py").replace("/", ".")), name))
+
+
+def test_what_monitor_says_starts_the_retrain_of_its_product() -> None:
+    from prefect.events import DeploymentEventTrigger
+
+    for each in DEPLOYMENTS:
+        if "retrain" in each["tags"]:
+            [trigger] = [DeploymentEventTrigger.model_validate(given) for given in each["triggers"]]
+            assert trigger.expect == {EVENT}
+            assert trigger.match.root["prefect.resource.id"] == f"{RESOURCE}{each['name']}"
+            assert trigger.parameters is None
 
 
 def test_containers_are_reached_from_this_machine_only_and_agree_with_each_other() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support import product_files
 
-from tasks.monitoring.example_columns import answer_columns, image_columns, sharpness
+from tasks.monitoring.example_columns import answer_columns, image_columns, input_columns, sharpness
 
 
 def images(count: int = 6) -> np.ndarray:
@@ -42,3 +43,18 @@ def test_answers_of_classes() -> None:
 
 def test_answers_of_a_regression() -> None:
     assert answer_columns(np.array([[1.5], [2.0]]), ())["prediction"].tolist() == [1.5, 2.0]
+
+
+def test_what_a_product_gets_as_columns() -> None:
+    told = input_columns(product_files.image_file(), product_files.images(5))
+    assert {"brightness", "contrast", "sharpness"} <= told.keys()
+    assert told["brightness"] == pytest.approx(product_files.images(5)["image"].mean(axis=(1, 2, 3)))
+    rows = product_files.rows(4)
+    told = input_columns(product_files.table_file(), rows)
+    assert told["rooms"].tolist() == rows["rooms"][:, 0].tolist()
+    assert told["town"].tolist() == rows["town"][:, 0].tolist()
+
+
+def test_answers_by_a_rule_of_their_own() -> None:
+    told = answer_columns(np.array([[0.0, 1.0], [2.0, 1.0]]), ("no", "yes"), np.array([0, 0]))
+    assert told["class"].tolist() == ["no", "no"]

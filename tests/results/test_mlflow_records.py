@@ -17,7 +17,7 @@ from tasks.search.results import KnownTrial, SearchResult, Trial
 from tasks.search.search_spec import Search
 from tasks.steps.recorded_search import recall_searches
 from tasks.tracking import WarmStart, past_searches, warm
-from tasks.tracking.live_recorder import SearchRun
+from tasks.tracking.searches.live_recorder import SearchRun
 
 POINT = {"train.momentum": 0.5}
 TUNED = SearchResult(POINT, (Trial(0, POINT, 0.9, ((1, 0.9),), "finished", 1.0),), identity="same data")

@@ -11,12 +11,14 @@ from typing import Any, Literal
 import numpy as np
 import onnx
 import pytest
+import yaml
 from rich.console import Console
 from sklearn.datasets import load_digits
 from support import onnx_files, runs
 from support.short_timing import short_timing
 
 from flows.cli import plan, predict
+from flows.loop.releases.promoting import promote_by_hand
 from flows.pipeline import run_context
 from flows.pipeline.findings import Findings
 from flows.pipeline.pipeline import run_pipeline
@@ -26,11 +28,14 @@ from flows.recipe.loading import validate_recipe
 from flows.recipe.schema import Recipe
 from flows.results import mlflow_records, run_job
 from flows.results.outcome import Outcome
+from flows.services.store_needs import read_needs
 from tasks.core import Context, InputError, Workspace
+from tasks.core.cache_key import references
 from tasks.evaluation import parity
 from tasks.kernels.onnx import description, sessions
 from tasks.techniques import TAGS, Technique
-from tasks.tracking import open_client, registry
+from tasks.tracking import open_client, registered_recipe, registry
+from tasks.tracking.versions import versions_of
 
 NORMALIZE = {"step": "normalize", "scale": 16, "mean": [0.5], "std": [0.5]}
 BRANCHES = [
@@ -125,6 +130,38 @@ def test_the_product_is_registered_with_its_batch_of_one(job: Job, monkeypatch: 
     schema = load_model("models:/theirs@champion").metadata.signature.inputs
     assert [tensor.shape for tensor in schema.inputs] == [(1, 1, 8, 8)]
     assert description.fixed_batch(file) == 1
+
+
+def test_the_settled_recipe_lies_beside_the_version_and_the_run_lists_what_it_needs(job: Job) -> None:
+    settled = yaml.safe_load(registered_recipe.recipe_of(job.workspace.tracking_uri, "theirs"))
+    assert [branch["name"] for branch in settled["compress"]["branches"]] == ["eight"]
+    clean, eight = settled["compress"]["branches"][0]["steps"]
+    assert (clean, eight["step"], eight["variants"]) == ({"step": "clean"}, "int8", ["u8s8_reduced"])
+    assert "calibration" in eight, "which the plan chose"
+    assert settled["goal"] == {"max_drop": 1.0, "minimize": "bytes"}
+    assert validate_recipe(settled).name == "theirs"
+    [needs] = [each for each in read_needs(job.workspace.home) if each.run == job.outcome.version.run_id]
+    assert {job.findings.product_file, *references(job.findings.prepared)} <= needs.digests
+    assert all(map(job.workspace.store.holds, needs.digests))
+
+
+def test_a_challenger_that_passes_waits_for_a_person_where_the_recipe_says_so(
+    job: Job, tmp_path: Path, short_timing: None
+) -> None:
+    workspace, runner = runs.workspace(tmp_path), runs.Remembering()
+    run_job.run_job(recipe_of(job.file, compress={"branches": BRANCHES[:1]}), workspace, runner)
+    manual = recipe_of(job.file, promotion="manual")
+    for _ in range(2):
+        outcome = run_job.run_job(manual, workspace, runner)
+        assert outcome.version.alias == "challenger"
+        assert outcome.promotion is not None
+        assert outcome.promotion.verdict == "stay"
+        assert outcome.promotion.reason.endswith("It waits for `paredown promote`, as promotion: manual asks")
+    waiting, first = versions_of(workspace.tracking_uri, "theirs")
+    assert (waiting.aliases, first.aliases) == (("challenger",), ("champion",))
+    assert waiting.tags["paredown.comparison"] == "1", "the same comparison costs its share of the error once"
+    found = promote_by_hand(workspace.tracking_uri, "theirs", None, force=False)
+    assert (found.champion.version, found.champion.aliases) == (waiting.version, ("champion",))
 
 
 def test_predictions_for_a_file_of_pictures(job: Job, tmp_path: Path) -> None:

@@ -91,4 +91,5 @@ def test_every_step_is_cached_or_writes_to_a_server() -> None:
     assert all(verb in (step.fn, getattr(step.fn, "__wrapped__", None)) for verb, step in STEPS.items())
     assert len({step.name for step in STEPS.values()}) == len(STEPS), "a name is part of the key"
     outward = {"open_run", "record_child", "record_trials", "attach", "close_run", "register", "attach_profile"}
+    outward |= {"attach_reference", "attach_recipe"}
     assert {step.name for step in STEPS.values() if not step.persist_result} == outward

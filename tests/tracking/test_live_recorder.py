@@ -15,9 +15,10 @@ from support.searches import Counting, history, many, runs_under, trial
 
 from tasks import tracking
 from tasks.search.results import Trial
-from tasks.tracking import TABLE, live_recorder
-from tasks.tracking.live_recorder import Recorder, SearchRun, recording
-from tasks.tracking.trial_table import from_table
+from tasks.tracking import TABLE
+from tasks.tracking.searches import live_recorder
+from tasks.tracking.searches.live_recorder import Recorder, SearchRun, recording
+from tasks.tracking.searches.trial_table import from_table
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

@@ -11,8 +11,8 @@ import pytest
 from support.searches import Counting, history, many, runs_under, trial
 
 from tasks import tracking
-from tasks.tracking import trial_table
-from tasks.tracking.trial_table import as_table, from_table, notable, record_trials, trial_curves
+from tasks.tracking.searches import trial_table
+from tasks.tracking.searches.trial_table import as_table, from_table, notable, record_trials, trial_curves
 
 WEIRD = {"a b": 1.0, "größe[0]": 2.0, "../up": 3.0, "/root//x": 4.0, "n" * 300: 5.0, ".": 6.0, "ms:p95": 7.0}
 

@@ -18,8 +18,8 @@ from tasks.search.domains import Choice, Integers, LogUniform, Uniform
 from tasks.search.results import KnownTrial, Trial
 from tasks.search.space import Space
 from tasks.tracking import PastSearch, WarmStart, past_searches, warm
-from tasks.tracking.live_recorder import SearchRun
-from tasks.tracking.warm_start import MOST_KNOWN
+from tasks.tracking.searches.live_recorder import SearchRun
+from tasks.tracking.searches.warm_start import MOST_KNOWN
 
 SPACE: Space = {"rate": LogUniform(loguniform=(1e-4, 1e-1)), "kind": Choice(choice=("sgd", "adam"))}
 VALUES: tuple[Any, ...] = (None, True, 1, 1.5, "1", [8, [16]], {"step": "flip", "p": 0.5})
@@ -122,7 +122,7 @@ def test_a_conditional_path_counts_where_it_applies() -> None:
 
 @pytest.mark.parametrize("value", VALUES)
 def test_values_of_every_type_are_known_again(value: Any) -> None:
-    from tasks.tracking.trial_table import as_table, from_table
+    from tasks.tracking.searches.trial_table import as_table, from_table
 
     trials = from_table(as_table(past("a", ({"x": value}, 0.5)).trials))
     assert warm([PastSearch("a", trials)], "a", {"x": Choice(choice=(value,))}).known == (
@@ -184,7 +184,7 @@ def test_a_search_that_was_killed_before_a_trial_ended_is_no_past(uri: str) -> N
 
 
 def test_only_the_latest_searches_are_asked(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.tracking.warm_start.SEARCHES", 2)
+    monkeypatch.setattr("tasks.tracking.searches.warm_start.SEARCHES", 2)
     for number in range(3):
         searched(uri, "often", str(number), (point(0.01), float(number)))
     assert [search.trials[0].score for search in past_searches(uri, "often", "search")] == [2.0, 1.0]

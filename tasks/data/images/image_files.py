@@ -86,3 +86,10 @@ def is_image(file: Path) -> bool:
 def endings_text(passed_over: Mapping[str, int]) -> str:
     """`3 .txt, 1 .heic`."""
     return ", ".join(f"{count:,} {ending}" for ending, count in passed_over.items())
+
+
+def names_of_examples(source: Path, count: int) -> tuple[str, ...]:
+    """The files of a folder of images below it, the name of a single image, or the row numbers of any other file."""
+    if source.is_dir():
+        return tuple(str(file.relative_to(source)) for file in scan_files(source).images)
+    return (source.name,) if is_image(source) else tuple(map(str, range(count)))

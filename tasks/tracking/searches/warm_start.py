@@ -13,7 +13,7 @@ from tasks.core import digest_of
 from tasks.search.results import KnownTrial, Trial
 from tasks.search.space import Point, Space, is_member, restrict
 from tasks.tracking.client import answers, open_client, quoted
-from tasks.tracking.trial_table import TABLE, TABLES, from_table
+from tasks.tracking.searches.trial_table import TABLE, TABLES, from_table
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

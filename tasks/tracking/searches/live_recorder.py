@@ -13,8 +13,8 @@ from tasks.core.errors import in_one_line
 from tasks.search.results import Trial
 from tasks.tracking.client import answers, child, open_client
 from tasks.tracking.run_writer import RunContent, Status, close, write
-from tasks.tracking.trial_table import record_table
-from tasks.tracking.warm_start import search_tags
+from tasks.tracking.searches.trial_table import record_table
+from tasks.tracking.searches.warm_start import search_tags
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

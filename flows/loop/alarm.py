@@ -1,0 +1,79 @@
+"""Alarm: tells Prefect that something has to be done, and whether a run came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from flows.loop.monitor_outcome import MonitorOutcome
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.events.schemas.automations import AutomationCore
+
+EVENT = "paredown.act"
+"""The event; its resource is RESOURCE and the product's name."""
+RESOURCE = "paredown.product."
+WAIT = 20.0
+"""Seconds for which a run is waited for that an automation should make."""
+
+
+def sound_alarm(outcome: MonitorOutcome) -> str:
+    """Emits EVENT, and looks whether an automation made a run of it; returns what came of it, in a sentence.
+
+    The payload has no bare number or truth value: Prefect parses a parameter that a template makes, and a number in
+    place of text starts no run.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.events import emit_event
+
+    reason = f"monitor: {'; '.join(each.sentence for each in outcome.looks if each.level == 'act')}"
+    event = emit_event(
+        event=EVENT,
+        resource={"prefect.resource.id": f"{RESOURCE}{outcome.name}", "prefect.resource.name": outcome.name},
+        payload={"reason": reason, "version": f"version {outcome.version}", "batch": f"batch {outcome.source}"},
+    )
+    if event is None:
+        return "Prefect took no event: run `paredown retrain CONF` by hand"
+    with get_client(sync_client=True) as client:
+        if not has_listener(client.read_automations(), outcome.name):
+            return f"no automation waits for {EVENT} of {outcome.name}: run `paredown retrain CONF` by hand"
+        run = awaited_run(client, event.occurred)
+    if run:
+        return f"the automation started the run {run}"
+    late = f"an automation waits for {EVENT}, but no run came of it within {WAIT:.0f} s"
+    return f"{late}: look for prefect.automation.action.failed among Prefect's events, or retrain by hand"
+
+
+def has_listener(automations: Sequence[AutomationCore], name: str) -> bool:
+    """Whether an enabled automation waits for EVENT of a product."""
+    from prefect.events.schemas.automations import EventTrigger
+
+    for automation in automations:
+        trigger = automation.trigger
+        if automation.enabled and isinstance(trigger, EventTrigger) and EVENT in trigger.expect:
+            wanted = trigger.match.get("prefect.resource.id", "*")
+            patterns = [wanted] if isinstance(wanted, str) else wanted or []
+            if any(f"{RESOURCE}{name}" == each or _covers(each, f"{RESOURCE}{name}") for each in patterns):
+                return True
+    return False
+
+
+def awaited_run(client: SyncPrefectClient, since: datetime) -> str:
+    """The name of a run that an automation made since then; waited for; empty where there is none."""
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    end = time.monotonic() + WAIT
+    while time.monotonic() < end:
+        for run in client.read_flow_runs(sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=20):
+            by_automation = run.created_by is not None and run.created_by.type == "AUTOMATION"
+            if by_automation and run.created is not None and run.created >= since:
+                return run.name
+        time.sleep(0.5)
+    return ""
+
+
+def _covers(pattern: str, identity: str) -> bool:
+    return pattern.endswith("*") and identity.startswith(pattern[:-1])

@@ -1,0 +1,1 @@
+"""The gate: whether a newly registered version takes the champion's place."""
