@@ -26,7 +26,7 @@ from tasks.tuning import TrialFunction, TrialSetup
 from tasks.tuning.cluster import AS_RAY
 from tasks.tuning.node_storage import TRIALS
 
-pytestmark = pytest.mark.usefixtures("cluster")
+pytestmark = [pytest.mark.usefixtures("cluster"), pytest.mark.e2e]
 
 
 @pytest.fixture(scope="module")

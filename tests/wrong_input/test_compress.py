@@ -111,6 +111,7 @@ def test_what_is_wrong_is_said_in_one_line(name: str, place: Path, capsys: pytes
 
 
 @pytest.mark.parametrize("name", ["before Prefect"])
+@pytest.mark.e2e
 def test_optimize_says_the_same_in_a_process_of_its_own(name: str, place: Path) -> None:
     row = ROWS["key unknown in a step"]
     check_optimize(write(row), row.says)

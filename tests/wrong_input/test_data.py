@@ -93,6 +93,7 @@ def test_bad_images_can_be_skipped_and_are_counted(place: Path, capsys: pytest.C
 
 
 @pytest.mark.parametrize("name", ["within a task"])
+@pytest.mark.e2e
 def test_optimize_says_the_same_in_a_process_of_its_own(name: str, place: Path) -> None:
     row = ROWS["data: target column absent"]
     check_optimize(write(row), row.says)

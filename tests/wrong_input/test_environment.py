@@ -76,6 +76,7 @@ def test_a_home_that_is_full(place: Path, monkeypatch: pytest.MonkeyPatch, capsy
 
 
 @pytest.mark.parametrize("name", ["before Prefect, in the environment"])
+@pytest.mark.e2e
 def test_optimize_says_the_same_in_a_process_of_its_own(name: str, place: Path) -> None:
     law = "must be a folder that can be written (File exists)"
     says = f"PAREDOWN_HOME: {law}, but got {str(place / 'rows.csv')!r}"
