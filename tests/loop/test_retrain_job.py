@@ -23,6 +23,9 @@ from tasks.core import InputError, Workspace
 from tasks.tracking.versions import VersionRecord, versions_of
 
 
+pytestmark = pytest.mark.e2e
+
+
 @dataclass(frozen=True)
 class Site:
     """A home with a first champion, and tables of old and new customers."""

@@ -74,6 +74,7 @@ def test_a_student_is_compared_where_the_model_is_an_ensemble() -> None:
 
 
 @pytest.mark.usefixtures("short_timing")
+@pytest.mark.e2e
 def test_a_run_says_what_the_ensemble_and_the_teacher_give(tmp_path: Path) -> None:
     recipe = network_ensembles.recipe_of(
         {"members": 2}, compress={"branches": [{"name": "student", "steps": [network_ensembles.STUDENT]}]}
