@@ -22,7 +22,6 @@ from flows.results.run_job import run_job
 from tasks.core import InputError, Workspace
 from tasks.tracking.versions import VersionRecord, versions_of
 
-
 pytestmark = pytest.mark.e2e
 
 
