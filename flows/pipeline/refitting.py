@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from flows.pipeline.branches import export_stage, run_branch
+from flows.pipeline.compression_search import freeze_choices
 from flows.pipeline.findings import BranchResult, Refit, Stage
 from flows.pipeline.measurement import measure_again
 from flows.pipeline.preparation import refit_last_layer
@@ -21,7 +22,6 @@ from tasks.core import Candidate, Refusal, Scorecard, Store
 from tasks.data.tables.joined_splits import join_splits
 from tasks.evaluation.selection import beyond_limit
 from tasks.models.estimators.own_estimator import build_own, is_fitted
-from tasks.techniques.base import Technique
 from tasks.training.simple.ensemble_spec import Ensemble
 from tasks.training.simple.fit_spec import Fit, fit_of
 from tasks.training.transfer.option_choice import CHOICE
@@ -108,7 +108,8 @@ def fit_again(branch: Branch | None, before: Finalists) -> Finalists:
     new, results = refit_baseline(old), list[BranchResult]()
     if branch is not None:
         stages = next(each.stages for each in before.results if each.name == branch.name)
-        steps = [settled(step, stage.model, job.store) for step, stage in zip(branch.steps, stages[1:], strict=True)]
+        frozen = freeze_choices(branch, before.results, job.store).steps
+        steps = [with_rounds(step, stage.model, job.store) for step, stage in zip(frozen, stages[1:], strict=True)]
         results.append(run_branch(branch.model_copy(update={"steps": tuple(steps)}), "candidate", new))
     results.insert(0, BranchResult("baseline", "baseline", (new.baseline,)))
     last, chosen = results[-1], results[-1].product
@@ -136,23 +137,21 @@ def refit_baseline(run: RunContext) -> RunContext:
         exported = export_stage(model, "baseline, fitted again", run.prepared, job)
         return dataclasses.replace(run, baseline=Stage("baseline", model, exported))
     joined = dataclasses.replace(run, prepared=join_splits(run.prepared, job.store))
-    spec = settled(fit_of(job.recipe.model, job.recipe.train.seed), old, job.store)
+    spec = with_rounds(fit_of(job.recipe.model, job.recipe.train.seed), old, job.store)
     model = run_step(spec, old, joined.step_inputs, job.context, job.runner, "fit the baseline again")
     return dataclasses.replace(joined, baseline=Stage("baseline", model, model))
 
 
-def settled(step: AnyStep, model: Candidate, store: Store) -> AnyStep:
-    """The step with its choices fixed: a fit with the rounds that its model has, a technique with its plan's knobs.
+def with_rounds(step: AnyStep, model: Candidate, store: Store) -> AnyStep:
+    """A fit with the rounds that its model has; any other step as it is.
 
     Args:
         step: a step of a branch.
         model: what became of it.
-        store: holds the plans and records of its steps.
+        store: holds the records of its steps.
     """
-    last = model.lineage[-1]
-    if isinstance(step, Technique):
-        return step.settled(store.get_json(last.plan)) if last.plan else step
-    if not isinstance(step, Fit) or last.record is None:
+    record = model.lineage[-1].record
+    if not isinstance(step, Fit) or record is None:
         return step
-    rounds = store.get_json(last.record).get("rounds")
+    rounds = store.get_json(record).get("rounds")
     return step.model_copy(update={"rounds": rounds}) if rounds else step

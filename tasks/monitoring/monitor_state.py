@@ -14,6 +14,7 @@ from tasks.kernels.statistics.mean_sequence import MeanSequence, extend_sequence
 from tasks.monitoring.harm import begin_harm, shares_of_cap
 from tasks.monitoring.monitor_spec import MonitorSpec
 from tasks.monitoring.reference_profile import LossReference
+from tasks.monitoring.stored_record import read_record
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,7 @@ def read_state(record: Mapping[str, Any]) -> MonitorState:
     Raises:
         InputError: it is no record of a state.
     """
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        return TypeAdapter(MonitorState).validate_python(dict(record))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise InputError(f"must be a monitor's state; it was altered: {first['msg']}", path=place or None) from None
+    return read_record(MonitorState, record, "a monitor's state")
 
 
 def add_batch(state: MonitorState, digest: str, rows: int) -> MonitorState:

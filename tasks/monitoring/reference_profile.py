@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tasks.core import InputError, MetricSpec
 from tasks.kernels.statistics.drift_tests import quantile_sketch
 from tasks.kernels.statistics.one_sided_bounds import CAP, mean_upper, share_upper, skewness_of
+from tasks.monitoring.stored_record import read_record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,14 +99,7 @@ def read_profile(record: Mapping[str, Any]) -> Profile:
     Raises:
         InputError: it is no record of a profile.
     """
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        return TypeAdapter(Profile).validate_python(dict(record))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise InputError(f"must be a monitor's profile; it was altered: {first['msg']}", path=place or None) from None
+    return read_record(Profile, record, "a monitor's profile")
 
 
 def describe_columns(columns: Mapping[str, NDArray[Any]] | pd.DataFrame) -> tuple[ColumnProfile, ...]:

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.core import MetricSpec, Progress, Refusal, Update
+from tasks.core import Candidate, Context, MetricSpec, Progress, Refusal, Step, Update
 from tasks.evaluation.metric_choice import metric_of
 from tasks.kernels.host.freed_memory import keep_freed_memory
 from tasks.kernels.training.learning_curve import Epoch, minutes_of
+from tasks.models.factory import build_network
+from tasks.training.reloading import store_network
 from tasks.training.speed.memory import check_memory
 from tasks.training.train_spec import TrainSpec
 from tasks.training.trainer import REMEDIES, Trainer, identity_of
-from tasks.training.training_data import Stopped, TrainingData, TrainingResult, draw_batches, epoch_examples
+from tasks.training.training_data import (
+    Stopped,
+    TrainingData,
+    TrainingInputs,
+    TrainingResult,
+    draw_batches,
+    epoch_examples,
+    load_training_data,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -156,3 +167,43 @@ def report_epochs(progress: Progress, epochs: int, spec: MetricSpec) -> OnEpoch:
         progress(Update(epoch.number, epochs, note, score=scores[-1]))
 
     return on_epoch
+
+
+def train_further(
+    start: Candidate,
+    technique: str,
+    spec: TrainSpec,
+    inputs: TrainingInputs,
+    context: Context,
+    *,
+    keep_start: bool = False,
+) -> Candidate:
+    """Trains a stored network further, and stores it as the next step of its lineage.
+
+    Args:
+        start: the network as it was.
+        technique: the name of the step.
+        spec: the training.
+        inputs: the data, the augmentation and the metric.
+        context: its checkpoint file is rewritten after every epoch; a killed training continues from it.
+        keep_start: as `train`.
+
+    Raises:
+        InputError: the network answers otherwise once it is loaded.
+        Refusal: as `train`.
+    """
+    store, made = context.store, (start.factory, start.arguments)
+    network = build_network(*made)
+    network.load_state_dict(store.get_state(start.content))
+    result = train(
+        network.to(context.workspace.device),
+        load_training_data(inputs, context),
+        spec,
+        checkpoint=context.checkpoint,
+        on_epoch=report_epochs(context.progress, spec.epochs, inputs.metric),
+        keep_start=keep_start,
+    )
+    content, parity = store_network(network, build_network(*made), inputs.prepared, store)
+    knobs = {**inputs.knobs, "train": spec.model_dump(mode="json")}
+    record = store.put_json({**dataclasses.asdict(result), "parity": parity})
+    return start.after(Step(technique, 1, knobs, None, record, start.digest), content)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-
-from tasks.core import Candidate, Context, Step
+from tasks.core import Candidate, Context
 from tasks.kernels.host.measurement_lock import shared_use
-from tasks.models.factory import build_network
 from tasks.training import train
-from tasks.training.reloading import store_network
 from tasks.training.train_spec import TrainSpec
-from tasks.training.training_data import TrainingInputs, load_training_data
+from tasks.training.training_data import TrainingInputs
 
 
 @shared_use()
@@ -27,17 +23,4 @@ def train_cycle(start: Candidate, spec: TrainSpec, inputs: TrainingInputs, conte
         InputError: the network answers otherwise once it is loaded.
         Refusal: the loss is not finite in the first epoch, or the metric is not defined on the validation split.
     """
-    store, made = context.store, (start.factory, start.arguments)
-    network = build_network(*made)
-    network.load_state_dict(store.get_state(start.content))
-    result = train.train(
-        network.to(context.workspace.device),
-        load_training_data(inputs, context),
-        spec,
-        checkpoint=context.checkpoint,
-        on_epoch=train.report_epochs(context.progress, spec.epochs, inputs.metric),
-    )
-    content, parity = store_network(network, build_network(*made), inputs.prepared, store)
-    knobs = {**inputs.knobs, "train": spec.model_dump(mode="json")}
-    record = store.put_json({**dataclasses.asdict(result), "parity": parity})
-    return start.after(Step("cycle", 1, knobs, None, record, start.digest), content)
+    return train.train_further(start, "cycle", spec, inputs, context)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +16,7 @@ from tasks.models.pretrained.trained_weights import weights_loader
 from tasks.training import train
 from tasks.training.reloading import store_network
 from tasks.training.train_spec import TrainSpec
-from tasks.training.training_data import TrainingData, TrainingInputs, load_training_data
+from tasks.training.training_data import TrainingData, TrainingInputs
 from tasks.training.transfer.linear_head import LinearHead, fit_head
 from tasks.training.validation import validate
 
@@ -160,21 +159,7 @@ def fine_tune(start: Candidate, spec: TrainSpec, inputs: TrainingInputs, context
         InputError: the network answers otherwise once it is loaded.
         Refusal: nothing can be trained, or the metric is not defined on the validation split.
     """
-    store, made = context.store, (start.factory, start.arguments)
-    network = build_network(*made)
-    network.load_state_dict(store.get_state(start.content))
-    result = train.train(
-        network.to(context.workspace.device),
-        load_training_data(inputs, context),
-        spec,
-        checkpoint=context.checkpoint,
-        on_epoch=train.report_epochs(context.progress, spec.epochs, inputs.metric),
-        keep_start=True,
-    )
-    content, parity = store_network(network, build_network(*made), inputs.prepared, store)
-    knobs = {**inputs.knobs, "train": spec.model_dump(mode="json")}
-    record = store.put_json({**dataclasses.asdict(result), "parity": parity})
-    return start.after(Step("fine_tune", 1, knobs, None, record, start.digest), content)
+    return train.train_further(start, "fine_tune", spec, inputs, context, keep_start=True)
 
 
 def read_array(store: Store, digest: str) -> np.ndarray:
