@@ -17,15 +17,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from pictures import Pictures, normalize
+from pictures import Pictures, fashion_images, normalize
 from scipy import stats
 from torch import nn
 from torch.utils.data import DataLoader
 
 from tasks.architectures import convnet
 from tasks.data.augmentation import Crop, Flip, compose
-from tasks.data.readers.examples import Request
-from tasks.data.readers.idx import read_idx
 from tasks.training.train import train
 from tasks.training.train_spec import TrainSpec
 from tasks.training.training_data import TrainingData
@@ -68,13 +66,12 @@ def race(folder: Path, target: float, seeds: int, clock: str, count: int | None)
         clock: `wall` or `cpu`.
         count: how many train examples are used; None: all but those of validation.
     """
-    rows = read_idx(Request(str(folder))).train
-    pixels, labels = np.asarray(rows.inputs).transpose(0, 3, 1, 2), np.asarray(rows.targets, dtype=np.int64)
+    pixels, labels = fashion_images(folder)
     contenders = {"plain": plain, "same": ours(PLAIN, PADDING), "recipe": ours(PLAIN.model_copy(update=RECIPE), 0)}
     found = []
     for seed in range(seeds):
         order = np.random.default_rng(seed).permutation(len(labels))[: None if count is None else count + HELD]
-        given = [torch.from_numpy(np.ascontiguousarray(each[order])) for each in (pixels, labels)]
+        given = [each[torch.from_numpy(order)] for each in (pixels, labels)]
         data = TrainingData(given[0][HELD:], given[1][HELD:], given[0][:HELD], given[1][:HELD], normalize)
         names = list(contenders)
         for name in names[seed % 3 :] + names[: seed % 3]:

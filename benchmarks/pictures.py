@@ -1,14 +1,19 @@
-"""The data set that tutorials write: PIL images, each cropped, flipped and normalized on its own."""
+"""Fashion-MNIST as tensors, and the data set that tutorials write: PIL images, each cropped, flipped and normalized on
+its own."""
 
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset
+
+from tasks.data.readers.examples import Request
+from tasks.data.readers.idx import read_idx
 
 PADDING, MEAN, STD = 4, 0.5, 0.25
 
@@ -45,3 +50,10 @@ class Pictures(Dataset[tuple[Tensor, int]]):
 def normalize(batch: Tensor) -> Tensor:
     """Raw pixels to network inputs."""
     return (batch.float() / 255 - MEAN) / STD
+
+
+def fashion_images(folder: Path) -> tuple[Tensor, Tensor]:
+    """The training images of a folder of IDX files: uint8 (count, 1, 28, 28), and their classes (count,)."""
+    rows = read_idx(Request(str(folder))).train
+    pixels, classes = np.array(rows.inputs).transpose(0, 3, 1, 2), np.array(rows.targets, dtype=np.int64)
+    return torch.from_numpy(np.ascontiguousarray(pixels)), torch.from_numpy(classes)

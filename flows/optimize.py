@@ -3,51 +3,52 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 from prefect import flow
-from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
 from flows.pipeline.simple.own_models import settle_model
 from flows.pipeline.step_count import count_steps
 from flows.recipe.loading import load_recipe
-from flows.recipe.schema import Recipe
 from flows.results.console_tables import make_console
 from flows.results.outcome import Outcome
 from flows.results.run_job import run_job
 from flows.services import environment
+from flows.services.deployed_recipes import recipe_file, run_label
+from flows.services.run_artifacts import product_links, show_answer
 from tasks.core import InputError
 from tasks.steps.prefect_runner import PrefectRunner
 
+DAYS = 2 * 24 * 3600
+"""Seconds after which a run is ended as one that hangs; given again, it goes on from the store."""
+
 
 def run_name() -> str:
-    """The name of the flow run: the recipe's name, or the file's when it is not valid (the flow reports the error)."""
-    recipe: Recipe | str = flow_run.parameters["recipe"]
-    if isinstance(recipe, Recipe):
-        return recipe.name
+    """The name of the flow run: the recipe's, or what was given where it is not valid (the flow reports the error)."""
+    given = str(flow_run.parameters["recipe"])
     try:
-        return load_recipe(Path(recipe), flow_run.parameters.get("overrides")).name
+        return load_recipe(recipe_file(given), flow_run.parameters.get("overrides")).name
     except InputError:
-        return Path(recipe).stem
+        return run_label(given)
 
 
-@flow(name="optimize", flow_run_name=run_name, validate_parameters=True, persist_result=False)
-def optimize(recipe: Recipe | str, overrides: list[str] | None = None) -> Outcome:
+@flow(name="optimize", flow_run_name=run_name, validate_parameters=True, persist_result=False, timeout_seconds=DAYS)
+def optimize(recipe: str, overrides: list[str] | None = None) -> Outcome:
     """Compresses a model: data → train or load → tune → compress → evaluate → select → test once → register → report.
 
     Args:
-        recipe: a recipe, or the path of a recipe file.
-        overrides: `key=value` with dotted paths, which replace values of a recipe file; not used for a recipe object.
+        recipe: the name of a deployed recipe, or the path of a recipe file.
+        overrides: values of the recipe that are replaced, `train.epochs=3` for example, with dotted paths.
 
     Raises:
         InputError: the recipe, the data, the model or the environment is wrong.
     """
-    settled = load_recipe(Path(recipe), overrides) if isinstance(recipe, str) else recipe
+    settled = load_recipe(recipe_file(recipe), overrides)
     workspace = environment.prepare_environment()
     settled = settle_model(settled)
     runner = PrefectRunner(workspace, make_console(), total=count_steps(settled))
     outcome = run_job(settled, workspace, runner)
-    file = outcome.folder / "report.html"
-    create_markdown_artifact(f"## {outcome.report.answer}\n\nReport: `{file}`", key="answer")
+    version = outcome.version
+    links = product_links(workspace.tracking_uri, outcome.report.links, outcome.folder, version.name, version.version)
+    show_answer("answer", outcome.report.answer, outcome.promotion.reason if outcome.promotion else "", links)
     return dataclasses.replace(outcome, reused=tuple(runner.reused))

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import release_commands
+from flows.cli import deployment_command, release_commands, serve_command
 from flows.cli.recipe_argument import Conf, Overrides, Stopped, with_recipe_file
 
 app = typer.Typer(
@@ -62,8 +62,35 @@ def optimize(conf: Conf, overrides: Overrides = None) -> None:
             start_temporary_server()
         from flows.results.console_tables import show_outcome
 
-        outcome = flow(recipe)
+        outcome = flow(str(conf), overrides)
     show_outcome(outcome, console)
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command(epilog="Example: paredown study conf/digits.yaml study.minutes=30")
+def study(conf: Conf, overrides: Overrides = None) -> None:
+    """Which techniques pay on your own data: tables with intervals, and a recommended recipe.
+
+    Exit codes: 0 done; 1 a table broke, and the others are there; 2 the input is wrong. A study that was stopped goes
+    on where it was when the same command is given again.
+    """
+    from flows.recipe.loading import load_recipe
+    from flows.results.console_tables import make_console
+    from flows.services import environment
+
+    console = make_console()
+    with with_recipe_file(conf):
+        recipe = load_recipe(conf, overrides)
+        environment.prepare_environment()
+        with console.status("starting Prefect"):
+            from flows.study.studying import study as flow
+            from tasks.steps.temporary_server import start_temporary_server
+
+            start_temporary_server()
+        outcome = flow(recipe)
+    from flows.cli.study_view import show_study
+
+    show_study(outcome, console)
     raise typer.Exit(outcome.exit_code)
 
 
@@ -124,13 +151,14 @@ def monitor(
     from flows.services import environment
 
     with with_recipe_file(conf):
-        recipe, batch = load_recipe(conf), check_given(data, labels)
+        load_recipe(conf)
+        batch = check_given(data, labels)
         environment.prepare_environment()
         from flows.loop.monitoring import monitor as flow
         from tasks.steps.temporary_server import start_temporary_server
 
         start_temporary_server()
-        outcome = flow(recipe, str(batch), str(labels) if labels else None)
+        outcome = flow(str(conf), str(batch), str(labels) if labels else None)
     from flows.cli.monitor_view import json_of, show_look
 
     if as_json:
@@ -197,10 +225,12 @@ def down() -> None:
     local_services.stop_services(make_console())
 
 
+app.command(epilog='Example: paredown deploy conf/churn.yaml --cron "0 3 * * *"')(deployment_command.deploy)
 app.command(epilog="Example: paredown history conf/churn.yaml")(release_commands.history)
 app.command("promote", epilog="Example: paredown promote conf/churn.yaml 4")(release_commands.run_promote)
 app.command("rollback", epilog="Example: paredown rollback conf/churn.yaml")(release_commands.run_rollback)
 app.command(epilog="Example: paredown gc --days 14 --yes")(release_commands.gc)
+app.command("serve", epilog="Example: paredown serve conf/churn.yaml --log requests")(serve_command.run_serve)
 
 
 def main() -> None:

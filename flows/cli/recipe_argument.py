@@ -9,7 +9,20 @@ from typing import Annotated
 
 import typer
 
-Conf = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
+
+def known_file(conf: Path) -> Path:
+    """The recipe's file; a name stands for the recipe that was deployed under it, or that made its product."""
+    if conf.exists():
+        return conf
+    from flows.services.deployed_recipes import recipe_file
+
+    return recipe_file(str(conf))
+
+
+Conf = Annotated[
+    Path,
+    typer.Argument(help="The recipe, a YAML file, or a product's name.", show_default=False, callback=known_file),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="[KEY=VALUE]...", help="Dotted paths into the recipe: train.epochs=3"),

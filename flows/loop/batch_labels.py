@@ -66,7 +66,9 @@ def own_labels(recipe: Recipe, source: Path, said: Mapping[str, str], classes: t
     return _encoded(column, recipe, classes, BATCH, is_text=source.suffix != ".parquet")
 
 
-def labels_in(recipe: Recipe, file: Path, names: tuple[str, ...], classes: tuple[str, ...]) -> Labels:
+def labels_in(
+    recipe: Recipe, file: Path, names: tuple[str, ...], classes: tuple[str, ...], may_name_none: bool = False
+) -> Labels:
     """The labels in a .csv or .parquet table, whose column `data.id`, or else EXAMPLE, names the batch's rows.
 
     Labels of other rows are left out: they may belong to another batch.
@@ -76,6 +78,7 @@ def labels_in(recipe: Recipe, file: Path, names: tuple[str, ...], classes: tuple
         file: the table.
         names: of the batch's rows.
         classes: of the product; empty for a regression.
+        may_name_none: whether a file that names no row of the batch is no mistake.
 
     Raises:
         InputError: the file has not these columns, names no row of the batch or one twice, or a label is no class or no
@@ -89,7 +92,7 @@ def labels_in(recipe: Recipe, file: Path, names: tuple[str, ...], classes: tuple
     ids = data_frames.check_column(recipe.data.id or EXAMPLE, LABELS, frame, request)
     target = data_frames.check_column(recipe.data.target or TARGET, LABELS, frame, request)
     places, given = join_labels(names, cells.text_of(frame[ids]).tolist())
-    if not len(places):
+    if not len(places) and not may_name_none:
         law = f"must name rows of the batch in the column {ids!r}, and names none"
         raise InputError(law, path=LABELS, file=str(file), nearest=", ".join(names[:3]))
     kept, targets = _encoded(frame[target].iloc[given], recipe, classes, LABELS, is_text=file.suffix != ".parquet")

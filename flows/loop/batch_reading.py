@@ -13,7 +13,7 @@ from flows.loop.batch_labels import BATCH, LABELS, Labels, check_given, joined, 
 from flows.recipe.schema import Recipe
 from tasks.conversion.answer_rule import read_rule
 from tasks.core import InputError
-from tasks.data.images.image_files import names_of_examples
+from tasks.data.images.image_files import names_of_examples, scan_files
 from tasks.data.input_layout import read_ranges
 from tasks.data.product_inputs import ARRAYS, read_examples
 from tasks.data.readers import csv_table
@@ -43,29 +43,34 @@ class Batch:
     """Sentences on inputs that look strange."""
 
 
-def batches_in(source: Path, labels: Path | None, model: Path) -> tuple[Path, ...]:
+def batches_in(source: Path, labels: Path | None, model: Path, by_id: bool = False) -> tuple[Path, ...]:
     """The batches at a place: itself, or of a folder each of its tables or archives, by name.
 
     Args:
-        source: a file, a folder of images, or a folder of files.
-        labels: a table of labels, which are of one batch.
+        source: a file, a folder of images, or a folder of files, such as `paredown serve --log` writes.
+        labels: a table of labels.
         model: the champion's file: it says whether a folder is one of images.
+        by_id: whether rows are named by ids; without them labels are of one batch.
 
     Raises:
-        InputError: a file is missing, the folder holds no batch, or there are labels for a folder of batches.
+        InputError: a file is missing, the folder holds no batch, or there are labels for a folder of batches whose rows
+            have no ids.
     """
     check_given(source, labels)
-    if not source.is_dir() or kind_of_examples(model) == "images":
+    if not source.is_dir():
         return (source,)
-    if labels is not None:
-        raise InputError("must be left out beside a folder of batches: labels are of one batch", path=LABELS)
     files = sorted(each for each in source.iterdir() if each.name.lower().endswith(ENDS) and each.name[0] != ".")
+    if kind_of_examples(model) == "images" and (not files or scan_files(source).images):
+        return (source,)
+    if labels is not None and not by_id:
+        law = "must be left out beside a folder of batches: without data.id labels are of one batch"
+        raise InputError(law, path=LABELS)
     if not files:
         raise InputError(f"must hold a batch: a file that ends with {', '.join(ENDS)}", path=BATCH, value=str(source))
     return tuple(files)
 
 
-def read_batch(recipe: Recipe, source: Path, labels: Path | None, model: Path) -> Batch:
+def read_batch(recipe: Recipe, source: Path, labels: Path | None, model: Path, is_one_of_many: bool = False) -> Batch:
     """Reads a batch as `predict` reads a file.
 
     Args:
@@ -73,6 +78,7 @@ def read_batch(recipe: Recipe, source: Path, labels: Path | None, model: Path) -
         source: a file or folder of examples.
         labels: a table of labels that came later; None: those that the batch has.
         model: the champion's file.
+        is_one_of_many: whether the labels may all be of other batches.
 
     Raises:
         InputError: a file is missing, empty, or does not hold what the champion takes, or the batch is older than the
@@ -87,7 +93,7 @@ def read_batch(recipe: Recipe, source: Path, labels: Path | None, model: Path) -
     names = found.names or names_of_examples(source, count)
     known = own_labels(recipe, source, said, classes)
     if labels is not None:
-        known = joined(known, labels_in(recipe, labels, names, classes))
+        known = joined(known, labels_in(recipe, labels, names, classes, is_one_of_many))
     return Batch(digest_of_rows(found.inputs, names), found.inputs, names, known, found.warnings)
 
 

@@ -62,4 +62,8 @@ def look_metrics(outcome: MonitorOutcome) -> dict[str, float]:
         harm = outcome.harm
         found |= {"harm.rows": float(harm.n), "harm.loss": harm.mean, "harm.lower": harm.lower}
         found |= {"harm.threshold": harm.threshold, "harm.p_value": harm.p_value, "harm.reference": harm.reference}
+    if outcome.shadow is not None:
+        shadow = outcome.shadow
+        found |= {"shadow.rows": float(shadow.n), "shadow.difference": shadow.difference}
+        found |= {"shadow.p_value": shadow.p_value}
     return found

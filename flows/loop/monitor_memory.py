@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from fcntl import LOCK_EX, flock
 from pathlib import Path
@@ -15,6 +15,7 @@ from tasks.core.store import canonical_json
 from tasks.monitoring.monitor_spec import MonitorSpec
 from tasks.monitoring.monitor_state import MonitorState, begin_state, read_state
 from tasks.monitoring.reference_profile import LossReference
+from tasks.monitoring.shadow import Shadow, read_shadow
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class MonitorMemory:
     state: MonitorState
     told: str = ""
     """When `act` was last told to others (ISO 8601, UTC); empty: never."""
+    shadow: Shadow | None = None
+    """What is known of the champion beside the previous one; None where that does not run."""
 
     def may_tell(self, now: datetime, cooldown: float) -> bool:
         """Whether `act` is to be told: it never was, or so many hours ago."""
@@ -61,7 +64,8 @@ def recall_memory(file: Path, champion: str, loss: LossReference | None, spec: M
         return fresh
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
-        kept = MonitorMemory(read_state(record["state"]), str(record["told"]))
+        shadow = read_shadow(record["shadow"]) if record.get("shadow") else None
+        kept = MonitorMemory(read_state(record["state"]), str(record["told"]), shadow)
     except (ValueError, KeyError, TypeError):
         law = "must be a monitor's state; it was altered, and without it the monitor begins anew"
         raise InputError(law, file=str(file)) from None
@@ -72,4 +76,6 @@ def recall_memory(file: Path, champion: str, loss: LossReference | None, spec: M
 
 def keep_memory(file: Path, memory: MonitorMemory) -> None:
     """Writes a memory, whole or not at all."""
-    write_atomically(file, canonical_json({"state": memory.state.record, "told": memory.told}).encode())
+    content = {"state": memory.state.record, "told": memory.told}
+    content |= {"shadow": asdict(memory.shadow)} if memory.shadow else {}
+    write_atomically(file, canonical_json(content).encode())

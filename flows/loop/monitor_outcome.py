@@ -10,6 +10,7 @@ from typing import Any
 from tasks.monitoring.drift import DriftLook
 from tasks.monitoring.harm import HarmLook
 from tasks.monitoring.monitor_spec import Level, MonitorSpec
+from tasks.monitoring.shadow import ShadowLook
 
 ACTS = 4
 """Exit code where something has to be done."""
@@ -17,10 +18,10 @@ ACTS = 4
 
 @dataclass(frozen=True)
 class Look:
-    """One of the three looks, as it counts here."""
+    """One of the looks, as it counts here."""
 
     what: str
-    """`harm`, `inputs` or `predictions`."""
+    """`harm`, `inputs`, `predictions`, and after a promotion `shadow`."""
     level: Level
     sentence: str
 
@@ -50,10 +51,14 @@ class MonitorOutcome:
     """None where the champion has no reference loss."""
     inputs: DriftLook
     predictions: DriftLook
+    shadow: ShadowLook | None = None
+    """None where no previous champion runs beside this one."""
     notes: tuple[str, ...] = ()
     """What else is to be known: strange inputs, and what went wrong without harm to the look."""
     is_told: bool = False
     """Whether this look is to be told to others: it says act, and the cool-down is over."""
+    back_to: int | None = None
+    """The version that is champion again, for this one was worse; None where nothing was rolled back."""
     report: str = ""
     """The HTML page."""
 
@@ -68,11 +73,12 @@ class MonitorOutcome:
         return asdict(self)
 
 
-def looks_of(harm: HarmLook | None, drift: Sequence[DriftLook]) -> tuple[Look, ...]:
-    """The looks in the order of their weight."""
+def looks_of(harm: HarmLook | None, drift: Sequence[DriftLook], shadow: ShadowLook | None) -> tuple[Look, ...]:
+    """The looks in the order of their weight; the shadow, where there is one, last."""
     unknown = "the champion was registered without losses of its own to compare with"
     first = Look("harm", harm.level, harm.sentence) if harm else Look("harm", "fine", unknown)
-    return first, *(Look(each.what, each.level, each.sentence) for each in drift)
+    last = (Look("shadow", shadow.level, shadow.sentence),) if shadow else ()
+    return first, *(Look(each.what, each.level, each.sentence) for each in drift), *last
 
 
 def worst_level(looks: Sequence[Look]) -> Level:
@@ -85,6 +91,8 @@ def monitor_answer(name: str, version: int, looks: Sequence[Look], spec: Monitor
     """Whether anything has to be done, and why, in a sentence."""
     level, champion = worst_level(looks), f"{name} version {version}"
     reasons = "; ".join(f"{each.what}: {each.sentence}" for each in looks if each.level == level)
+    if level == "act" and all(each.what == "shadow" for each in looks if each.level == level):
+        return f"Act: take {champion} back ({reasons})"
     if level == "act":
         return f"Act: retrain {champion} ({reasons})"
     if level == "warn":

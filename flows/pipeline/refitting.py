@@ -19,7 +19,7 @@ from flows.pipeline.run_context import RunContext
 from tasks.compression.branch import AnyStep, Branch, is_training
 from tasks.compression.run_step import run_step
 from tasks.core import Candidate, Refusal, Scorecard, Store
-from tasks.data.tables.joined_splits import join_splits
+from tasks.data.splits.joined_splits import join_splits
 from tasks.evaluation.selection import beyond_limit
 from tasks.models.estimators.own_estimator import build_own, is_fitted
 from tasks.training.simple.ensemble_spec import Ensemble

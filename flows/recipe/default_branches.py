@@ -12,6 +12,7 @@ from tasks.training.ensembles.member_trainings import trainings_of
 from tasks.training.simple.ensemble_spec import ensemble_of, fits_of
 from tasks.training.simple.fit_spec import fit_of
 from tasks.training.student import Distill
+from tasks.training.train_spec import TrainSpec
 
 if TYPE_CHECKING:
     from flows.recipe.schema import Recipe
@@ -60,17 +61,26 @@ def branches_of(recipe: Recipe) -> Compress:
 def network_students(recipe: Recipe) -> tuple[Branch, ...]:
     """Those that can win against an ensemble of networks: its int8 form, and one network that it teaches, also in int8.
 
-    The student has the architecture of the first member. Without a named one, which the data decide, there is none.
+    The student has the architecture and the training of the first member, with the epochs of the recipe. Without a
+    named architecture, which the data decide, there is none.
     """
     int8 = {"step": "int8"}
     branches: list[dict[str, Any]] = [{"name": "int8", "steps": [int8]}]
-    first = trainings_of(recipe.model, recipe.train)[0].model
+    training = trainings_of(recipe.model, recipe.train)[0]
+    first = training.model
     factory = f"tasks.architectures:{first.family}" if first.family else first.factory
     if factory is not None:
-        student = {"step": "distill", "factory": factory, "arguments": first.arguments, "epochs": recipe.train.epochs}
-        student |= {"compare": True, "seed": recipe.train.seed}
+        student = {"step": "distill", "factory": factory, "arguments": first.arguments, **settings_of(training.train)}
+        student |= {"compare": True, "epochs": recipe.train.epochs, "seed": recipe.train.seed}
         branches += [{"name": "student", "steps": [student]}, {"name": "student-int8", "steps": [student, int8]}]
     return tuple(Branch.model_validate(branch) for branch in branches)
+
+
+def settings_of(train: TrainSpec) -> dict[str, Any]:
+    """The settings of a training that `distill` has too, where they differ from its defaults; a rate must be known."""
+    left = {"epochs", "minutes", *(["learning_rate"] if train.learning_rate == "auto" else [])}
+    shared = sorted(set(TrainSpec.model_fields) & set(Distill.model_fields) - left)
+    return {name: value for name in shared if (value := getattr(train, name)) != Distill.model_fields[name].default}
 
 
 def compared(compress: Compress) -> Compress:

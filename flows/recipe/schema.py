@@ -21,6 +21,7 @@ from tasks.monitoring.monitor_spec import MonitorSpec
 from tasks.monitoring.retrain_spec import RetrainSpec
 from tasks.report.report_spec import ReportSpec
 from tasks.search.search_spec import Search
+from tasks.study.study_spec import StudySpec
 from tasks.techniques import TAGS
 from tasks.training.ensembles.member_checks import check_members
 from tasks.training.train_spec import TrainSpec
@@ -56,6 +57,8 @@ class Recipe(Spec):
     """When new data are said to hurt the champion, and who is told."""
     retrain: RetrainSpec = Field(default=RetrainSpec(), exclude_if=lambda spec: bool(spec == RetrainSpec()))
     """Which rows a retrain uses, and which it leaves for the comparison with the champion."""
+    study: StudySpec = Field(default=StudySpec(), exclude_if=lambda spec: bool(spec == StudySpec()))
+    """Which tables `paredown study` makes, and how many minutes it may measure."""
     promotion: Literal["gate", "manual"] = Field(default="gate", exclude_if=lambda who: bool(who == "gate"))
     """Who makes a challenger champion: the gate, where it passes, or a person with `paredown promote`."""
     runtime: Runtime = Runtime()

@@ -157,8 +157,8 @@ def register_product(findings: Findings, workspace: Workspace, runner: Runner) -
     )
     profile = of_inputs(shown_profile(findings.prepared.dataset, store, findings.recipe.report.examples), names)
     runner.run("register the profile", attach_profile, workspace.tracking_uri, version, profile)
-    reference = describe_reference(findings, store)
-    runner.run("register the reference", attach_reference, workspace.tracking_uri, version, reference)
+    reference, cut = describe_reference(findings, store)
+    runner.run("register the reference", attach_reference, workspace.tracking_uri, version, reference, cut)
     recipe = settle_recipe(findings, store)
     runner.run("register the recipe", attach_recipe, workspace.tracking_uri, version, recipe)
     return version

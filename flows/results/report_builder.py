@@ -14,6 +14,7 @@ from flows.results import branch_search_report, data_profile, group_text, pretra
 from flows.results.answer_text import answer_of, describe_augmentation, describe_verdict, training_answer
 from flows.results.plan_summaries import summarize_step
 from tasks.compression.branch import UNTAUGHT
+from tasks.conversion.usage_snippet import usage_snippet
 from tasks.core import Candidate, Step, Store
 from tasks.kernels.host.machine import host
 from tasks.kernels.statistics.metrics import Metric
@@ -56,6 +57,7 @@ def build_report(findings: Findings, store: Store, seconds: float, links: dict[s
             *group_text.group_notes(findings),
         ),
         training=training_answer(findings, store),
+        snippet=usage_snippet(store.path(findings.product_file)),
         tradeoff=tradeoff_text.describe_tradeoff(findings.tuned, recipe.goal, findings.metric)
         if findings.tuned
         else None,

@@ -12,6 +12,7 @@ from pathlib import Path
 from flows.services.devices import settle_device
 from flows.services.health_checks import check_servers
 from flows.services.orphaned_servers import stop_orphans
+from flows.services.safety.passwords import read_credentials
 from tasks.core import InputError, Workspace
 from tasks.core.env_defaults import apply_env_defaults
 
@@ -33,7 +34,7 @@ def prepare_environment() -> Workspace:
 
     Raises:
         InputError: the home folder is not writable or its disk is full, or a server that the environment names does
-            not answer, or PAREDOWN_DEVICE names no device of this machine.
+            not answer, or PAREDOWN_DEVICE names no device of this machine, or PAREDOWN_PASSWORD is too short.
     """
     place, device = home(), settle_device()
     check_home(place)
@@ -44,7 +45,8 @@ def prepare_environment() -> Workspace:
     paths = [here, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
     apply_env_defaults()
-    for name, value in _places(place).items():
+    credentials = read_credentials(os.environ)
+    for name, value in (_places(place) | (credentials.for_clients() if credentials else {})).items():
         os.environ.setdefault(name, value)
     if os.environ.get("RAY_ADDRESS", "local").startswith(("local", "127.0.0.1:")):
         # Unless this is off, Ray replaces the loopback address by the machine's outer one and listens there.

@@ -24,7 +24,7 @@ Check = Callable[[str], str | None]
 """Address → what is wrong with it as text, None when nothing is."""
 
 
-def check_servers(environment: Mapping[str, str]) -> None:
+def check_servers(environment: Mapping[str, str], nearest: str | None = None) -> None:
     """Checks all servers that the environment names, at the same time; absent or empty variables pass.
 
     - `PREFECT_API_URL`: GET `<url>/health` must answer as Prefect 3 does.
@@ -34,6 +34,7 @@ def check_servers(environment: Mapping[str, str]) -> None:
 
     Args:
         environment: variable name → value, as `os.environ`.
+        nearest: what to do about it; None: use the embedded one.
 
     Raises:
         InputError: a server gives a wrong answer, or none within 3 seconds; for the first of them. The message does
@@ -47,7 +48,7 @@ def check_servers(environment: Mapping[str, str]) -> None:
         except TimeoutError:
             problem = f"must answer within {PATIENCE:g} seconds"
         if problem:
-            hint = f"unset {name} for the embedded one"
+            hint = nearest or f"unset {name} for the embedded one"
             raise InputError(problem, path=name, value=without_password(environment[name]), nearest=hint)
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.services import environment, processes
-from flows.services.service_catalog import SERVERS, VARIABLES, WORKER, Service, ServiceState, surroundings
-from tasks.core import Workspace
+from flows.services.processes import LOCALHOST
+from flows.services.safety.passwords import check_opening, write_auth_config
+from flows.services.service_catalog import SERVERS, VARIABLES, WATCH, WORKER, Service, ServiceState, surroundings
+from tasks.core import InputError, Workspace
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,14 +25,21 @@ PATIENCE = 300.0
 """Seconds within which a service must become healthy: a first start migrates a database, maybe on a busy machine."""
 
 
-def start_services(console: Console, with_ray: bool = True) -> ServiceState:
-    """Starts the services that do not run, waits until all are healthy, and deploys `deployments/prefect.yaml`.
+def start_services(console: Console, with_ray: bool = True, host: str | None = None) -> ServiceState:
+    """Starts the services that do not run, waits until all are healthy, and deploys the recipes in `conf/`.
 
-    The services outlive the call and listen on 127.0.0.1 only. A service that fails is stopped, and `failures` of the
-    result gets the end of its log; the others keep running. Waits while another call starts or stops services.
+    The services outlive the call. A service that fails is stopped, and `failures` of the result gets the end of its
+    log; the others keep running. Waits while another call starts or stops services.
+
+    Args:
+        console: shows what is started.
+        with_ray: also start Ray.
+        host: the address of this machine at which the servers listen; None: that of those that run, else 127.0.0.1. At
+            any other than a loopback address they ask for the password that the environment has.
 
     Raises:
-        InputError: the home folder is not writable or its disk is full.
+        InputError: the home folder is not writable or its disk is full, or `host` is none of this machine's addresses,
+            or not that of the servers that run, or the environment has no password for it.
     """
     # The shell may still export the addresses of an earlier `up`, whose servers may be gone.
     for variable in VARIABLES:
@@ -38,13 +47,19 @@ def start_services(console: Console, with_ray: bool = True) -> ServiceState:
     workspace = environment.prepare_environment()
     servers = [service for service in SERVERS if with_ray or service.name != "ray"]
     with _alone(workspace.home) as folder, _progress(console) as progress:
-        site = ServiceState(folder)
+        site = ServiceState(folder, host=_settle_host(folder, host))
+        site.credentials = check_opening(site.host, os.environ)
+        if site.credentials:
+            os.environ |= site.credentials.for_clients()
+            write_auth_config(folder, site.credentials)
         _assign_ports(site)
         _make_database(workspace, progress)
         _bring_up(servers, site, workspace.home, progress)
         if "PREFECT_API_URL" in site.addresses:
+            _settle_killed(site)
             _deploy(site, workspace.home, progress)
             _bring_up([WORKER], site, workspace.home, progress)
+            _bring_up([WATCH], site, workspace.home, progress)
     return site
 
 
@@ -59,7 +74,7 @@ def stop_services(console: Console) -> dict[str, int]:
     """
     stopped = {}
     with _alone(environment.home()) as folder:
-        for service in (WORKER, *reversed(SERVERS)):
+        for service in (WATCH, WORKER, *reversed(SERVERS)):
             with console.status(f"stopping {service.name}"):
                 stopped[service.name] = processes.stop(folder, service.name)
             if stopped[service.name]:
@@ -88,6 +103,16 @@ def _progress(console: Console) -> Iterator[Progress]:
         yield progress
 
 
+def _settle_host(folder: Path, host: str | None) -> str:
+    """The address at which the servers listen: that of those that run, which another must not contradict."""
+    records = [record for service in SERVERS if (record := processes.find(folder, service.name))]
+    used = {record.host for record in records if processes.alive(folder, record)}
+    if host and used - {host}:
+        law = f"must be {used.pop()}, at which servers of this home run already: paredown down stops them"
+        raise InputError(law, path="--host", value=host)
+    return host or (used.pop() if used else LOCALHOST)
+
+
 def _assign_ports(site: ServiceState) -> None:
     """Sets `ports`, and `states` of the servers that already run.
 
@@ -103,7 +128,7 @@ def _assign_ports(site: ServiceState) -> None:
             site.ports[service.name], site.states[service.name] = old, "running already"
         else:
             taken = (ours - {old}) | set(site.ports.values())
-            site.ports[service.name] = processes.free_port(old, service.usual_port, taken=taken)
+            site.ports[service.name] = processes.free_port(old, service.usual_port, taken=taken, host=site.host)
 
 
 def _make_database(workspace: Workspace, progress: Progress) -> None:
@@ -143,7 +168,7 @@ def _ensure(service: Service, site: ServiceState, home: Path) -> float:
         The time (`time.time`) since when an answer counts as this service's; 0 for one that runs already.
     """
     record = processes.find(site.folder, service.name)
-    knows = site.addresses if service is WORKER else {}
+    knows = site.addresses if service in (WORKER, WATCH) else {}
     if record and record.addresses == knows and processes.alive(site.folder, record):
         site.states[service.name] = "running already"
         return 0.0
@@ -154,8 +179,9 @@ def _ensure(service: Service, site: ServiceState, home: Path) -> float:
         prefect_deployments.settle_runs(site)
     site.states[service.name] = "started again" if record else "started"
     now, port = time.time(), site.ports.get(service.name)
-    command = [sys.executable, "-m", *service.command(port, home)]
-    processes.start_process(site.folder, service.name, command, surroundings(service, site, home), port, knows)
+    command = [sys.executable, "-m", *service.command(port, home, site.host)]
+    told = surroundings(service, site, home)
+    processes.start_process(site.folder, service.name, command, told, port, knows, site.host)
     return now
 
 
@@ -183,20 +209,26 @@ def _failure(site: ServiceState, name: str, what: str) -> str:
     return f"{what}; the end of {processes.log(site.folder, name)}:\n{processes.tail(site.folder, name)}"
 
 
+def _settle_killed(site: ServiceState) -> None:
+    """Shows runs as crashed that were killed before; the watch shows later ones."""
+    from tasks.steps.killed_runs import settle_killed_runs
+
+    settle_killed_runs(site.addresses["PREFECT_API_URL"])
+
+
 def _deploy(site: ServiceState, home: Path, progress: Progress) -> None:
     from flows.services import prefect_deployments
 
-    if not prefect_deployments.PREFECT_FILE.exists():
+    if not prefect_deployments.recipes_here():
         return
     if prefect_deployments.is_deployed(site):
         site.states["deployments"] = "deployed already"
         return
-    shown = progress.add_task(f"deploying {prefect_deployments.PREFECT_FILE}", total=None)
-    prefect_deployments.make_pool(site)
-    site.states["deployments"] = "deployed" if prefect_deployments.deploy(site, home) else "failed"
+    shown = progress.add_task(f"deploying the recipes in {prefect_deployments.FOLDER}", total=None)
+    problems = prefect_deployments.deploy_here(site, home)
     progress.remove_task(shown)
-    if site.states["deployments"] == "failed":
-        site.failures.append(_failure(site, "deployments", f"{prefect_deployments.PREFECT_FILE} was not deployed"))
+    site.states["deployments"] = "failed" if problems else "deployed"
+    site.failures += [f"not deployed: {each}" for each in problems]
 
 
 def show_services(site: ServiceState, console: Console) -> None:

@@ -1,56 +1,140 @@
-"""Prefect deployments: deploy to the server of `paredown up`, and reschedule runs whose worker has ended."""
+"""Prefect deployments: recipes' files become deployments, and runs whose worker has ended are scheduled again."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
-from flows.recipe.schema import Recipe
+from flows.recipe.loading import load_recipe
 from flows.services import processes
-from flows.services.service_catalog import POOL, WORKER, ServiceState, ask, surroundings
-from tasks.core import digest_of, write_atomically
+from flows.services.deployed_recipes import DeployedRecipe, keep_deployed, recall_deployed
+from flows.services.deploying import Registered, Timing, check_new_data, deploy_recipes, travelling
+from flows.services.deployment_catalog import FLOWS, TITLES
+from flows.services.health_checks import check_servers
+from flows.services.service_catalog import POOL, SERVERS, ServiceState, ask
+from tasks.core import InputError, digest_of, write_atomically
 
-PREFECT_FILE = Path("deployments/prefect.yaml")
+FOLDER = Path("conf")
+"""The working directory's folder with recipes that `paredown up` deploys."""
 UNFINISHED = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}}
 """Prefect's filter for runs that a worker has taken and not ended."""
 
 
-def is_deployed(site: ServiceState) -> bool:
-    """Whether the server has the working directory's `deployments/prefect.yaml` in its present state.
+def recipes_of(
+    files: Sequence[Path], place: Path, batches: str | None = None, new_data: str | None = None
+) -> dict[str, DeployedRecipe]:
+    """Reads recipes that are to be deployed: name → recipe; their runs work where this process does.
 
-    Deploying resets every schedule to the file's setting. So an unchanged file is not deployed again, and a schedule
-    that somebody switched on stays on.
+    Args:
+        files: the recipes.
+        place: the home folder.
+        batches: the folder that `monitor` looks at; None: as it was.
+        new_data: the new rows of `retrain`; None: as it was.
+
+    Raises:
+        InputError: a recipe, a folder or a template is wrong, or two recipes have one name.
     """
+    if batches and not Path(batches).exists():
+        raise InputError("must be a file or folder that exists", path="--batches", value=batches)
+    check_new_data(new_data)
+    known, found = recall_deployed(place), dict[str, DeployedRecipe]()
+    for file in files:
+        name = load_recipe(file).name
+        if name in found:
+            law = f"must be a name of its own, but {found[name].file} has it, too"
+            raise InputError(law, file=str(file), path="name", value=name)
+        before = known.get(name, DeployedRecipe("", ""))
+        where = {"file": str(file.resolve()), "folder": os.getcwd()}
+        found[name] = DeployedRecipe(**where, batches=batches or before.batches, new_data=new_data or before.new_data)
+    return found
+
+
+def register_recipes(
+    recipes: Mapping[str, DeployedRecipe], api: str, place: Path, own: Mapping[str, str], timing: Timing
+) -> tuple[Registered, ...]:
+    """Registers the flows of recipes with a Prefect server, and remembers their names in the home folder.
+
+    Args:
+        recipes: name → recipe.
+        api: the address of Prefect's API.
+        place: the home folder.
+        own: the addresses of `paredown up` in this home folder.
+        timing: when they run by themselves.
+
+    Raises:
+        InputError: a schedule is wrong; nothing is registered then.
+    """
+    variables = travelling(os.environ, place, own)
+    found = deploy_recipes(recipes, recall_deployed(place), api, variables, timing)
+    keep_deployed(place, recipes)
+    return found
+
+
+def recipes_here() -> tuple[Path, ...]:
+    """The recipes in the working directory's `conf/`."""
+    return tuple(sorted(FOLDER.rglob("*.yaml")))
+
+
+def is_deployed(site: ServiceState) -> bool:
+    """Whether the server has the working directory's recipes in their present state."""
     known = site.folder / "deployed"
     return known.exists() and known.read_text() == _state()
 
 
 def _state() -> str:
-    return digest_of([PREFECT_FILE.read_text(), os.getcwd(), Recipe.model_json_schema()])
+    forms = [repr(FLOWS), repr(TITLES), version("paredown")]
+    return digest_of([[file.read_text() for file in recipes_here()], os.getcwd(), forms])
 
 
-def make_pool(site: ServiceState) -> None:
-    """Creates the work pool, unless it exists.
-
-    Otherwise the worker would create it while a deployment runs, which could lock Prefect's SQLite database.
-    """
-    ask(f"{site.addresses['PREFECT_API_URL']}/work_pools/", {"name": POOL, "type": "process"})
-
-
-def deploy(site: ServiceState, home: Path) -> bool:
-    """Deploys everything in `deployments/prefect.yaml`, with output to `deployments.log`; returns whether it worked."""
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(PREFECT_FILE)]
-    with processes.log(site.folder, "deployments").open("wb") as stream:
-        answer = subprocess.run(
-            command, env=surroundings(WORKER, site, home), stdout=stream, stderr=subprocess.STDOUT, check=False
-        )
-    if answer.returncode == 0:
+def deploy_here(site: ServiceState, place: Path) -> list[str]:
+    """Deploys the recipes in the working directory's `conf/`; returns what went wrong, each in a sentence."""
+    recipes, problems = dict[str, DeployedRecipe](), []
+    for file in recipes_here():
+        try:
+            recipes |= recipes_of([file], place)
+        except InputError as error:
+            problems.append(str(error))
+    register_recipes(recipes, site.addresses["PREFECT_API_URL"], place, site.addresses, Timing())
+    if not problems:
         write_atomically(site.folder / "deployed", _state().encode())
-    return answer.returncode == 0
+    return problems
+
+
+def running_site(place: Path) -> ServiceState:
+    """The servers of `paredown up` in a home folder that run, with their ports."""
+    site = ServiceState(place / "services")
+    for service in SERVERS:
+        record = processes.find(site.folder, service.name)
+        if record and record.port and processes.alive(site.folder, record):
+            site.ports[service.name], site.states[service.name] = record.port, "running already"
+            site.host = record.host
+    return site
+
+
+def prefect_api(environment: Mapping[str, str], own: Mapping[str, str]) -> str:
+    """The address of the Prefect server that keeps deployments: the one that is named, or that of `paredown up`.
+
+    Raises:
+        InputError: there is none, or it does not answer.
+    """
+    start = "that of `paredown up`, which starts a server and a worker"
+    named = environment.get("PREFECT_API_URL")
+    if named:
+        check_servers({"PREFECT_API_URL": named}, start)
+    elif "PREFECT_API_URL" not in own:
+        law = "must be the address of a running Prefect server, for the embedded one ends with its command"
+        raise InputError(law, path="PREFECT_API_URL", nearest=start)
+    return named or own["PREFECT_API_URL"]
+
+
+def has_worker(api: str) -> bool:
+    """Whether a worker serves the pool of the deployments."""
+    workers = json.loads(ask(f"{api}/work_pools/{POOL}/workers/filter", {}) or b"[]")
+    return any(worker["status"] == "ONLINE" for worker in workers)
 
 
 def settle_runs(site: ServiceState) -> int:

@@ -30,6 +30,8 @@ class Record:
     port: int | None
     addresses: dict[str, str]
     """Environment variable → address of the servers that it was given."""
+    host: str = LOCALHOST
+    """The address of this machine at which it listens, if it has a port."""
 
 
 def start_process(
@@ -39,6 +41,7 @@ def start_process(
     environment: Mapping[str, str],
     port: int | None,
     addresses: Mapping[str, str],
+    host: str = LOCALHOST,
 ) -> Record:
     """Starts a program in a session of its own, and writes its record.
 
@@ -49,6 +52,7 @@ def start_process(
         environment: its whole environment.
         port: the port that it will listen at; None for none.
         addresses: the servers that it is given, for the record.
+        host: the address of this machine at which it will listen.
     """
     with log(folder, name).open("wb") as stream:
         process = subprocess.Popen(
@@ -59,7 +63,7 @@ def start_process(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    record = Record(name, process.pid, port, dict(addresses))
+    record = Record(name, process.pid, port, dict(addresses), host)
     write_atomically(folder / f"{name}.json", json.dumps(asdict(record), indent=1).encode())
     return record
 
@@ -159,26 +163,26 @@ def tail(folder: Path, name: str, lines: int = 12) -> str:
     return "\n".join(text.rstrip().splitlines()[-lines:])
 
 
-def free_port(*wanted: int | None, taken: set[int]) -> int:
-    """The first of the wanted ports that is free on 127.0.0.1 and not in `taken`; if none is, any other such port."""
+def free_port(*wanted: int | None, taken: set[int], host: str = LOCALHOST) -> int:
+    """The first of the wanted ports that is free at `host` and not in `taken`; if none is, any other such port."""
     for port in wanted:
-        if port and port not in taken and is_free(port):
+        if port and port not in taken and is_free(port, host):
             return port
     while True:
         with socket.socket() as probe:
-            probe.bind((LOCALHOST, 0))
+            probe.bind((host, 0))
             port = int(probe.getsockname()[1])
         if port not in taken:
             return port
 
 
-def is_free(port: int) -> bool:
-    """Whether nothing listens at this port of 127.0.0.1."""
+def is_free(port: int, host: str = LOCALHOST) -> bool:
+    """Whether nothing listens at this port of an address of this machine."""
     with socket.socket() as probe:
         # Servers set it too: a port that was closed a moment ago counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOCALHOST, port))
+            probe.bind((host, port))
         except OSError:
             return False
     return True

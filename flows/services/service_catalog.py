@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,13 +18,14 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 from flows.services import processes
 from flows.services.processes import LOCALHOST
+from flows.services.safety.passwords import AUTH_CONFIG, Credentials
 
 ADDRESSES = {
-    "prefect": ("PREFECT_API_URL", f"http://{LOCALHOST}:{{port}}/api"),
-    "mlflow": ("MLFLOW_TRACKING_URI", f"http://{LOCALHOST}:{{port}}"),
-    "ray": ("RAY_ADDRESS", f"{LOCALHOST}:{{port}}"),
+    "prefect": ("PREFECT_API_URL", "http://{host}:{port}/api"),
+    "mlflow": ("MLFLOW_TRACKING_URI", "http://{host}:{port}"),
+    "ray": ("RAY_ADDRESS", "{host}:{port}"),
 }
-"""Server → the environment variable that clients read, and its address with `{port}` to be filled in."""
+"""Server → the environment variable that clients read, and its address with `{host}` and `{port}` to be filled in."""
 VARIABLES = tuple(variable for variable, _ in ADDRESSES.values())
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Environment of Ray's servers and clients. Unless this variable is off, they replace 127.0.0.1 by the machine's outer
@@ -48,13 +51,17 @@ class ServiceState:
     """Service → `started`, `started again`, `running already` or `failed`; `deployments` has its own words."""
     failures: list[str] = field(default_factory=list)
     """One text for each failure, with the end of the log."""
+    host: str = LOCALHOST
+    """The address of this machine at which the servers listen."""
+    credentials: Credentials | None = None
+    """What the servers ask for; None for nothing."""
 
     @property
     def addresses(self) -> dict[str, str]:
         """The environment with which clients use the servers that are up: variable → value."""
         up = [name for name in ADDRESSES if self.states.get(name, "failed") != "failed"]
-        found = {ADDRESSES[name][0]: ADDRESSES[name][1].format(port=self.ports[name]) for name in up}
-        return found | (LOOPBACK if "ray" in up else {})
+        found = {ADDRESSES[name][0]: ADDRESSES[name][1].format(host=self.host, port=self.ports[name]) for name in up}
+        return found | (LOOPBACK if "ray" in up and self.host == LOCALHOST else {})
 
     @property
     def pages(self) -> dict[str, str]:
@@ -71,8 +78,8 @@ class Service:
     name: str
     usual_port: int | None
     """The port that it gets if it is free; None when it does not listen."""
-    command: Callable[[int | None, Path], list[str]]
-    """(port, home folder) → the arguments after `python -m`."""
+    command: Callable[[int | None, Path, str], list[str]]
+    """(port, home folder, address of this machine) → the arguments after `python -m`."""
     healthy: Callable[[ServiceState, float], bool]
     """(services, time of its start as `time.time`) → whether it answers."""
     environment: dict[str, str] = field(default_factory=dict)
@@ -82,12 +89,16 @@ class Service:
 def surroundings(service: Service, site: ServiceState, home: Path) -> dict[str, str]:
     """The whole environment of a service: this process's, with the home folder and the service's own variables.
 
-    The worker also gets the addresses of the servers, which its flow runs use; the Prefect server gets its own.
+    The worker and the watch also get the addresses of the servers; the Prefect server gets its own.
     """
     # Deployments take their working directory from PWD, which may be out of date in this process.
     changes = {"PAREDOWN_HOME": str(home), "PWD": os.getcwd()} | service.environment
-    if service is WORKER:
+    if service in (WORKER, WATCH):
         changes |= site.addresses
+    if site.credentials and service in SERVERS:
+        changes |= site.credentials.for_servers(site.folder / AUTH_CONFIG)
+    if service.name == "ray" and site.host == LOCALHOST:
+        changes |= LOOPBACK
     if service.name == "prefect":
         url = site.addresses["PREFECT_API_URL"]
         changes |= {"PREFECT_API_URL": url, "PREFECT_UI_API_URL": url}
@@ -99,13 +110,17 @@ def surroundings(service: Service, site: ServiceState, home: Path) -> dict[str, 
 def ask(url: str, body: Any = None) -> bytes:
     """The body that a server of this machine answers to GET or, with `body`, to POST.
 
-    Empty when it answers with an error status, or not at all within 10 seconds. Proxies are not used.
+    Empty when it answers with an error status, or not at all within 10 seconds. Proxies are not used. Where the
+    environment has PREFECT_API_AUTH_STRING, it is sent as the password.
 
     Args:
         body: sent as JSON.
     """
     data = None if body is None else json.dumps(body).encode()
-    request = Request(url, data, {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json"}
+    if named := os.environ.get("PREFECT_API_AUTH_STRING"):
+        headers["Authorization"] = f"Basic {b64encode(named.encode()).decode()}"
+    request = Request(url, data, headers)
     try:
         with build_opener(ProxyHandler({})).open(request, timeout=10) as reply:
             return bytes(reply.read())
@@ -113,45 +128,48 @@ def ask(url: str, body: Any = None) -> bytes:
         return b""
 
 
-def _prefect(port: int | None, home: Path) -> list[str]:
-    return ["prefect", "server", "start", "--host", LOCALHOST, "--port", str(port)]
+def _prefect(port: int | None, home: Path, host: str) -> list[str]:
+    return ["prefect", "server", "start", "--host", host, "--port", str(port)]
 
 
 def _prefect_answers(site: ServiceState, since: float) -> bool:
     return ask(f"{site.addresses['PREFECT_API_URL']}/health") == b"true"
 
 
-def _mlflow(port: int | None, home: Path) -> list[str]:
+def _mlflow(port: int | None, home: Path, host: str) -> list[str]:
     # Clients write artifacts to disk themselves, as they do without a server. So runs can be read, and experiments
     # continued, both with and without the server.
     store = ["--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}"]
     store += ["--default-artifact-root", (home / "mlflow").as_uri(), "--no-serve-artifacts"]
-    return ["mlflow", "server", "--host", LOCALHOST, "--port", str(port), "--workers", "1", *store]
+    if host != LOCALHOST:
+        name = {host, socket.gethostname(), socket.getfqdn()}
+        store += ["--app-name", "basic-auth", "--allowed-hosts", ",".join(f"{each}:{port}" for each in sorted(name))]
+    return ["mlflow", "server", "--host", host, "--port", str(port), "--workers", "1", *store]
 
 
 def _mlflow_answers(site: ServiceState, since: float) -> bool:
     return ask(f"{site.addresses['MLFLOW_TRACKING_URI']}/health") == b"OK"
 
 
-def _ray(port: int | None, home: Path) -> list[str]:
+def _ray(port: int | None, home: Path, host: str) -> list[str]:
     options = ["--include-dashboard=false", "--dashboard-agent-listen-port=0", "--disable-usage-stats"]
     options += ["--log-style=record", "--log-color=false"]
     command = ["ray.scripts.scripts", "start", "--head", "--block"]
-    return [*command, f"--node-ip-address={LOCALHOST}", f"--port={port}", *options]
+    return [*command, f"--node-ip-address={host}", f"--port={port}", *options]
 
 
 def _ray_answers(site: ServiceState, since: float) -> bool:
-    if processes.is_free(site.ports["ray"]):
+    if processes.is_free(site.ports["ray"], site.host):
         return False  # saves the process that the health check takes
     command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", site.addresses["RAY_ADDRESS"]]
     try:
-        asked = subprocess.run(command, env={**os.environ, **LOOPBACK}, capture_output=True, timeout=60)
+        asked = subprocess.run(command, env={**os.environ, **site.addresses}, capture_output=True, timeout=60)
     except subprocess.TimeoutExpired:
         return False
     return asked.returncode == 0
 
 
-def _worker(port: int | None, home: Path) -> list[str]:
+def _worker(port: int | None, home: Path, host: str) -> list[str]:
     # One run at a time: a second one would disturb the latencies that the first measures.
     options = ["--pool", POOL, "--type", "process", "--name", "paredown", "--limit", "1"]
     return ["prefect", "--no-prompt", "worker", "start", *options]
@@ -166,6 +184,7 @@ def _worker_answers(site: ServiceState, since: float) -> bool:
 SERVERS = (
     Service("prefect", 4200, _prefect, _prefect_answers),
     Service("mlflow", 5000, _mlflow, _mlflow_answers, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}),
-    Service("ray", 6379, _ray, _ray_answers, LOOPBACK),
+    Service("ray", 6379, _ray, _ray_answers),
 )
 WORKER = Service("worker", None, _worker, _worker_answers)
+WATCH = Service("watch", None, lambda port, home, host: ["flows.services.safety.crash_watch"], lambda site, since: True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tasks.core import Candidate, Context, Estimate, InputError, MetricSpec, Prepared, Runtime
-from tasks.data import input_layout, split_strategies
+from tasks.data import input_layout
+from tasks.data.splits import split_strategies
 from tasks.evaluation import evaluate, scoring
 from tasks.evaluation.metric_choice import metric_of
 

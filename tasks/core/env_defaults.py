@@ -12,11 +12,17 @@ QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PREFECT_CLI_PROMPT": "false",
+    # With growing pauses, four minutes: a server that restarts on a busy machine is waited for.
+    "PREFECT_CLIENT_MAX_RETRIES": "7",
+    # Events that a restarting server does not take are dropped, each with a traceback of a page.
+    "PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL",
     # A busy machine needs longer than the 20 s that Prefect allows its own server by default.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     # The terminal has its own progress; Prefect's records go to its server.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    # Nothing from outside is executed: MLflow loads no model that is a pickle.
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",

@@ -43,9 +43,9 @@ def ingest(spec: DataSpec, stamp: str, context: Context) -> Dataset:
     Raises:
         InputError: there is a mistake in the data or the spec.
     """
-    from tasks.data import split_strategies
     from tasks.data.leakage import copies_between
     from tasks.data.profiles import profile_builder, training_ranges
+    from tasks.data.splits import split_strategies
 
     request = _request(spec, context.progress)
     rows, columns, profile = _read_rows(spec, request)
@@ -105,7 +105,7 @@ def _split(
     parts: dict[SplitName, Examples], classes: tuple[str, ...], spec: DataSpec, request: Request
 ) -> dict[SplitName, Examples]:
     """The parts, with those that have no source of their own taken from train."""
-    from tasks.data.splitting import split_parts
+    from tasks.data.splits.splitting import split_parts
 
     shares: dict[SplitName, float] = {"validation": spec.split.validation, "test": spec.split.test}
     shares = {name: share for name, share in shares.items() if name not in parts}

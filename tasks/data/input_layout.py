@@ -127,3 +127,17 @@ def arrange(values: np.ndarray, layout: InputLayout) -> dict[str, np.ndarray]:
     elif layout.axes == "NHW":
         values = values[..., 0]
     return {layout.name: np.ascontiguousarray(values, dtype=layout.dtype)}
+
+
+def layout_of(said: Mapping[str, str]) -> InputLayout | None:
+    """The layout in a product's metadata, if it has one."""
+    return InputLayout(**json.loads(said[LAYOUT])) if LAYOUT in said else None
+
+
+def disarranged(values: np.ndarray, layout: InputLayout | None) -> np.ndarray:
+    """What `arrange` made, as images (count, height, width, channels) or an array (count, …) again; its type stays."""
+    import numpy as np
+
+    if layout is not None and layout.axes == "NCHW":
+        return np.ascontiguousarray(values.transpose(0, 2, 3, 1))
+    return values[..., None] if layout is not None and layout.axes == "NHW" else values

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tasks.core import Column, InputError, InputLayout, TextFormat
-from tasks.data.input_layout import COLUMNS, ID, LAYOUT, RAW_PIXELS, arrange, column_inputs, read_ranges, read_rules
+from tasks.core import InputError, InputLayout, TextFormat
+from tasks.data.input_layout import RAW_PIXELS, arrange, layout_of, read_ranges
 from tasks.data.profiles import training_ranges
+from tasks.data.table_form import ProductExamples, examples_of_frame, table_form
 from tasks.kernels.onnx import description
 from tasks.kernels.onnx.description import Tensor
 
@@ -24,19 +23,6 @@ if TYPE_CHECKING:
 ARRAYS = (".npy", ".npz")
 PIXELS = ("inputs", "x", "images", "data")
 """Usual names of the array of inputs in an .npz file, by preference."""
-
-
-@dataclass(frozen=True)
-class ProductExamples:
-    """Examples for a product."""
-
-    inputs: dict[str, np.ndarray]
-    """Images (count, height, width, channels), an array (count, …), a (count, 1) array for each column; or the one
-    input that the product's layout describes."""
-    names: tuple[str, ...] = ()
-    """The texts of the column that names the examples of a table; empty without one."""
-    warnings: tuple[str, ...] = ()
-    """Sentences on columns most of whose values lie outside of the training range."""
 
 
 def read_examples(source: Path, model: Path | bytes, array: str | None = None) -> ProductExamples:
@@ -54,12 +40,28 @@ def read_examples(source: Path, model: Path | bytes, array: str | None = None) -
     if not source.exists():
         raise InputError("does not exist", file=str(source))
     inputs, said = description.interface(model)[0], description.metadata(model)
-    kind = said.get("kind", "images" if len(inputs) == 1 else "table")
-    if kind == "table":
-        return table_examples(source, model, array)
-    [tensor] = inputs
+    if said.get("kind", "images" if len(inputs) == 1 else "table") == "table":
+        form = table_form(model)
+        return examples_of_frame(read_table(source, array, form.text), form, str(source))
+    found = read_array(source, array, inputs[0].name) if source.suffix in ARRAYS else None
+    return examples_of_array(found, model, source)
+
+
+def examples_of_array(found: np.ndarray | None, model: Path | bytes, source: Path) -> ProductExamples:
+    """Images or other arrays as the product takes them.
+
+    Args:
+        found: pixels (count, height, width, channels), or an array (count, …); None where `source` is an image or a
+            folder of images.
+        model: the product, which has one input.
+        source: for messages.
+
+    Raises:
+        InputError: as `read_examples`.
+    """
+    [tensor], said = description.interface(model)[0], description.metadata(model)
+    kind = said.get("kind", "images")
     layout = layout_of(said) or InputLayout(tensor.name, "NHWC" if kind == "images" else "as they are", tensor.dtype)
-    found = read_array(source, array, tensor.name) if source.suffix in ARRAYS else None
     if kind == "images":
         pixels = raw_pixels(found, source, tensor, layout, said.get(RAW_PIXELS, tensor.dtype))
         training_ranges.refuse_other_range(pixels, read_ranges(said), source)
@@ -96,11 +98,6 @@ def raw_pixels(pixels: np.ndarray | None, source: Path, tensor: Tensor, layout: 
     return pixels
 
 
-def layout_of(said: Mapping[str, str]) -> InputLayout | None:
-    """The layout in a product's metadata, if it has one."""
-    return InputLayout(**json.loads(said[LAYOUT])) if LAYOUT in said else None
-
-
 def as_type(values: np.ndarray, dtype: str, source: Path) -> np.ndarray:
     """Numbers as the product's type. Raises InputError when a conversion to whole numbers would change them."""
     import numpy as np
@@ -112,59 +109,6 @@ def as_type(values: np.ndarray, dtype: str, source: Path) -> np.ndarray:
             law = "whole numbers from 0 to 255" if dtype == "uint8" else "whole numbers"
             raise InputError(f"must hold {law}, as the training data did", file=str(source), value=str(values.dtype))
     return values.astype(dtype, copy=False)
-
-
-def table_examples(source: Path, model: Path | bytes, array: str | None = None) -> ProductExamples:
-    """A table's rows as the product takes them: each column by its name, or all side by side as one input.
-
-    The table is read by the rules in the product's metadata, those of its training. Other columns are ignored.
-    """
-    import numpy as np
-
-    wanted = {tensor.name: tensor for tensor in description.interface(model)[0]}
-    said = description.metadata(model)
-    rules, layout = read_rules(said), layout_of(said)
-    names = list(wanted) if layout is None else json.loads(said[COLUMNS])
-    kinds = {name: wanted[name].dtype if name in wanted else "float64" for name in names}
-    plain = tuple(Column(name, "category" if kind == "string" else "number") for name, kind in kinds.items())
-    if rules is not None:
-        ruled = {column.name: column for column in rules[0]}
-        plain = tuple(ruled.get(column.name, column) for column in plain)
-    frame = read_table(source, array, rules[1] if rules else None)
-    exact = read_columns(frame, plain, source)
-    found = column_inputs(exact, plain, kinds, str(source))
-    warnings = tuple(training_ranges.unusual_columns(found, read_ranges(said)))
-    if layout is not None:
-        found = {layout.name: np.concatenate([found[name] for name in names], axis=1).astype(layout.dtype)}
-    return ProductExamples(found, _names_in(frame, said.get(ID)), warnings)
-
-
-def _names_in(frame: pd.DataFrame, column: str | None) -> tuple[str, ...]:
-    """The texts of the column that names the examples; none where the product has no such column or the frame not."""
-    from tasks.data.readers import cells, data_frames
-
-    places = [place for place, name in enumerate(frame.columns) if data_frames.plain_name(name) == column]
-    return tuple(cells.text_of(frame.iloc[:, places[0]])) if places else ()
-
-
-def read_columns(frame: pd.DataFrame, kinds: tuple[Column, ...], source: Path) -> pd.DataFrame:
-    """The columns that the model takes, read in the same way as the training data (`data_frames.align_columns`).
-
-    Raises InputError when there is no row, or a column is missing, of another kind, or holds mostly unknown texts.
-    """
-    import numpy as np
-
-    from tasks.data.readers import data_frames
-    from tasks.data.readers.examples import Examples, Request, Rows
-
-    frame = frame.set_axis([data_frames.plain_name(name) for name in frame.columns], axis=1)
-    request = Request(str(source), field="INPUT")
-    if not len(frame):
-        raise InputError(f"{source} must hold at least one row", path=request.field)
-    rows = Rows("table", Examples(frame, np.zeros(len(frame))))
-    clean: Any = data_frames.align_columns(rows, kinds, request).train.inputs
-    found: pd.DataFrame = clean
-    return found
 
 
 def read_table(source: Path, array: str | None = None, text: TextFormat | None = None) -> pd.DataFrame:

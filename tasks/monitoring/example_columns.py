@@ -10,15 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.data.input_layout import COLUMNS, DATES
-from tasks.data.product_inputs import layout_of
+from tasks.data.input_layout import COLUMNS, DATES, disarranged, layout_of
 from tasks.data.profiles.reference_statistics import example_statistics
 from tasks.kernels.onnx import description
 
+MOST_FEATURES = 64
+"""Features of a network that are compared; of more, so many at even distances."""
 _BATCH = 256
 
 
-def input_columns(model: Path | bytes, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def input_columns(
+    model: Path | bytes, inputs: Mapping[str, NDArray[Any]], cut: Path | bytes | None = None
+) -> dict[str, NDArray[Any]]:
     """What a product gets, as columns (count,): those of a table, or statistics of images or of other arrays.
 
     Dates are left out: time goes on, and no batch would be like the reference.
@@ -26,6 +29,7 @@ def input_columns(model: Path | bytes, inputs: Mapping[str, NDArray[Any]]) -> di
     Args:
         model: the product; its metadata say what it takes.
         inputs: its inputs, as `product_inputs.read_examples` reads them.
+        cut: of images, the product up to its last layer (`feature_cut.cut_features`), whose features are columns, too.
     """
     said = description.metadata(model)
     kind, layout = kind_of_examples(model), layout_of(said)
@@ -38,10 +42,25 @@ def input_columns(model: Path | bytes, inputs: Mapping[str, NDArray[Any]]) -> di
     [values] = inputs.values()
     if kind != "images":
         return {name: np.asarray(each) for name, each in example_statistics(values).items()}
-    axes = layout.axes if layout is not None else "NHWC"
-    return image_columns(
-        values.transpose(0, 2, 3, 1) if axes == "NCHW" else values[..., None] if axes == "NHW" else values
-    )
+    return image_columns(disarranged(values, layout), None if cut is None else features_of(cut, inputs))
+
+
+def features_of(cut: Path | bytes, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+    """What the last layer gets, (count, features): at most MOST_FEATURES; of maps, their means over the places.
+
+    Args:
+        cut: the product up to its last layer; a convolution's channels are the first axis after the examples, those of
+            a matrix product the last.
+        inputs: of the product.
+    """
+    from tasks.kernels.onnx import sessions
+
+    found: NDArray[np.float64] = sessions.predict(cut, inputs).astype(np.float64)
+    if found.ndim == 4:
+        found = found.mean(axis=(2, 3))
+    found = found.reshape(len(found), -1, found.shape[-1]).mean(axis=1)
+    count = found.shape[1]
+    return found if count <= MOST_FEATURES else found[:, np.arange(MOST_FEATURES) * count // MOST_FEATURES]
 
 
 def kind_of_examples(model: Path | bytes) -> str:

@@ -77,8 +77,12 @@ def begin_harm(reference: LossReference, spec: MonitorSpec) -> MeanSequence:
 
 def threshold_of(reference: LossReference, spec: MonitorSpec) -> float:
     """The mean loss that is tolerated. Half of alpha is spent on what the reference's mean may truly be."""
-    tolerance = SHARE * reference.mean if spec.tolerance is None else spec.tolerance
-    return reference.upper(spec.alpha / 2) + tolerance
+    return reference.upper(spec.alpha / 2) + tolerance_of(reference, spec)
+
+
+def tolerance_of(reference: LossReference, spec: MonitorSpec) -> float:
+    """By how much the mean loss may exceed the reference's: what the recipe says, or SHARE of the reference's."""
+    return SHARE * reference.mean if spec.tolerance is None else spec.tolerance
 
 
 def shares_of_cap(losses: NDArray[np.generic], reference: LossReference) -> NDArray[np.float64]:

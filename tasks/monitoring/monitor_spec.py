@@ -7,10 +7,13 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from tasks.core import InputError, Spec
+from tasks.data.additions.added_data import check_window
 
 Level = Literal["fine", "warn", "act"]
 """What a look says: nothing to do; look at it; do something."""
 ActOn = Literal["harm", "inputs", "predictions", "all"]
+SHADOW = "20000 rows"
+"""How long the previous champion runs beside the new one where the recipe does not say."""
 
 
 class MonitorSpec(Spec):
@@ -25,10 +28,28 @@ class MonitorSpec(Spec):
     act_on: ActOn = "harm"
     """Harm always acts. `inputs` and `predictions`, or `all`, act as well where they have changed; else they warn."""
 
+    shadow: str | int = SHADOW
+    """After a promotion, for how many rows with labels, or for how long, the previous champion answers beside the new
+    one, which goes back where it is proven worse: `20000 rows`, `2 weeks`, `12 hours`; `off`: not at all."""
     notify: str | None = None
     """An address to which `act` is posted as JSON, such as that of a chat's incoming webhook."""
     cooldown: float = Field(default=24.0, ge=0)
     """Hours for which `act` is not told again of the same champion; every look still says it."""
+
+    @field_validator("shadow", mode="before")
+    @classmethod
+    def _may_be_off(cls, given: object) -> object:
+        """YAML reads `off` and `on` as truth values."""
+        if isinstance(given, bool):
+            return SHADOW if given else 0
+        return 0 if given == "off" else given
+
+    @field_validator("shadow")
+    @classmethod
+    def _can_be_read(cls, given: str | int) -> str | int:
+        if given != 0:
+            check_window(given)
+        return given
 
     @field_validator("notify")
     @classmethod

@@ -111,7 +111,8 @@ def unlabelled_rows(batch: SeenBatch) -> NDArray[np.int64]:
 def join_labels(ids: Sequence[object], labelled: Sequence[object]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(rows, labels): which row of a batch each label belongs to; both are places, in the labels' order.
 
-    Ids are compared as text. Labels of rows that the batch has not are left out: they may belong to another batch.
+    Ids are compared as text; empty text names no row. Labels of rows that the batch has not are left out: they may
+    belong to another batch.
 
     Args:
         ids: of the batch's rows.
@@ -129,7 +130,7 @@ def join_labels(ids: Sequence[object], labelled: Sequence[object]) -> tuple[NDAr
 def _places(ids: Sequence[object], path: str) -> dict[str, int]:
     places: dict[str, int] = {}
     for place, name in enumerate(ids):
-        if places.setdefault(str(name), place) != place:
+        if str(name) and places.setdefault(str(name), place) != place:
             raise InputError("an id must name one row", path=path, value=str(name))
     return places
 

@@ -86,6 +86,8 @@ class Profile:
     loss: LossReference | None = None
     metric: MetricSpec | None = None
     """The goal's metric, resolved against the champion's data: it says what a row's loss is."""
+    features: str = ""
+    """Of images, why no features of the network are among the columns; empty where they are, and of other data."""
 
     @property
     def record(self) -> dict[str, Any]:

@@ -137,5 +137,7 @@ class ReportData:
     """Whether the baseline underfits, overfits or neither, in a sentence; empty where that is not known."""
     tradeoff: Tradeoff | None = None
     """Present when the trials have two objectives."""
+    snippet: str = ""
+    """Python that runs the product without Paredown; empty where there is none."""
     library: LibraryComparison | None = None
     """The product beside the same simple model in Python; None where there is no such model."""

@@ -8,6 +8,7 @@ from typing import Any
 from prefect import Task, task
 
 from tasks.compression.compress import compress
+from tasks.compression.file_scores import score_files
 from tasks.compression.fine_tuning import distill, recover
 from tasks.compression.library_comparison import compare_with_library
 from tasks.compression.measure import evaluate_candidates
@@ -16,6 +17,7 @@ from tasks.conversion.onnx_export import export
 from tasks.conversion.onnx_import import import_onnx
 from tasks.data.ingestion import ingest
 from tasks.data.preprocessing import preprocess
+from tasks.data.splits.train_rows import draw_train_rows, drop_train_rows
 from tasks.steps.caching import OUTWARD, cached_task
 from tasks.steps.recorded_search import recall_searches, search_and_record
 from tasks.tracking import attach, close_run, open_run, record_child, record_trials
@@ -37,6 +39,8 @@ from tasks.training.transfer.transfer_steps import extract_features, fine_tune, 
 STEPS: Mapping[object, Task[..., Any]] = {
     ingest: cached_task(ingest, "ingest", "data"),
     preprocess: cached_task(preprocess, "preprocess", "data"),
+    draw_train_rows: cached_task(draw_train_rows, "draw_train_rows", "data"),
+    drop_train_rows: cached_task(drop_train_rows, "drop_train_rows", "data"),
     recall_searches: cached_task(recall_searches, "remember", "search"),
     search_and_record: cached_task(search_and_record, "tune", "search"),
     fit: cached_task(fit, "fit", "train"),
@@ -57,6 +61,7 @@ STEPS: Mapping[object, Task[..., Any]] = {
     distill: cached_task(distill, "distill", "train"),
     export: cached_task(export, "export", "export"),
     evaluate_candidates: cached_task(evaluate_candidates, "evaluate", "evaluate"),
+    score_files: cached_task(score_files, "score_files", "evaluate"),
     score_on_train: cached_task(score_on_train, "score_on_train", "evaluate"),
     compare_with_library: cached_task(compare_with_library, "compare_with_library", "evaluate"),
     open_run: task(**OUTWARD, tags=["track"], name="open_run")(open_run),

@@ -15,7 +15,9 @@ from rich.table import Column
 from tasks.core import Update, Workspace
 from tasks.steps.caching import run_cached
 from tasks.steps.definitions import STEPS
+from tasks.steps.killed_runs import mark_run
 from tasks.steps.progress_artifacts import ProgressArtifact
+from tasks.steps.server_outage import outlast
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,6 +38,9 @@ class PrefectRunner:
     reused: list[str] = field(default_factory=list)
     """Labels of the steps whose result came from the cache."""
 
+    def __post_init__(self) -> None:
+        mark_run()
+
     def run(self, label: str, verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The result of the verb's Prefect task.
 
@@ -47,21 +52,25 @@ class PrefectRunner:
             verb: a key of `definitions.STEPS`.
 
         Raises:
+            ConnectionError: Prefect's server was away for too long (`server_outage`); a shorter time is waited for.
             Exception: any exception of the verb; a `Refusal` of a cached step is raised anew, with the same text.
         """
         step = STEPS[verb].with_options(task_run_name=lambda: label)
         if not step.persist_result:
-            written: Any = step(*args, **kwargs)
+            written: Any = outlast(lambda: step(*args, **kwargs), self._say)
             return cast(T, written)
         with self._bar() as bar:
             shown = _Shown(label, bar, self.console)
             given = inspect.signature(verb).bind(*args, **kwargs).arguments
-            answered = run_cached(step, given, self.workspace, shown)
+            answered = outlast(lambda: run_cached(step, given, self.workspace, shown), self._say)
         self.done += 1
         if answered.cached:
             self.reused.append(label)
         self._line(label, "from the store" if answered.cached else shown.note, answered.seconds)
         return cast(T, answered.value)
+
+    def _say(self, words: str) -> None:
+        self.console.print(f"  … {words}", highlight=False)
 
     def _line(self, label: str, note: str, seconds: float) -> None:
         counter = f"[dim]{self.done:>2}/{max(self.total, self.done)}[/]"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from uuid import UUID
 
+import httpx
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.context import TaskRunContext
 
@@ -28,6 +30,10 @@ class ProgressArtifact:
             return
         self._last = now
         share, words = 100 * min(update.done / max(update.total, 1), 1), description_of(self._title, update)
+        with suppress(httpx.HTTPError):  # the server is away: a later update is shown, and the step goes on
+            self._write(share, words)
+
+    def _write(self, share: float, words: str) -> None:
         if self._artifact is None:
             self._artifact = create_progress_artifact(progress=share, description=words)  # type: ignore[assignment]
         else:

@@ -4,7 +4,7 @@ Every call names its server and its run; nothing depends on MLflow's active run 
 Every call may be repeated: a run is found by its key, and only missing content is added. Only this package uses MLflow.
 """
 
-from tasks.tracking.client import SQLITE, database_file, open_client, quoted, run_links
+from tasks.tracking.client import SQLITE, database_file, model_page, open_client, quoted, run_links
 from tasks.tracking.run_writer import LONGEST_TAG, NOTE, Curve, DatasetRecord, RunContent, Status
 from tasks.tracking.runs import attach, close_run, open_run, record_child
 from tasks.tracking.searches.live_recorder import recording
@@ -27,6 +27,7 @@ __all__ = [
     "attach",
     "close_run",
     "database_file",
+    "model_page",
     "open_client",
     "open_run",
     "past_searches",

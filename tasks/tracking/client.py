@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from tasks.core import InputError, nearest_choice
 from tasks.core.env_defaults import apply_env_defaults
@@ -31,6 +32,8 @@ def open_client(uri: str) -> MlflowClient:
     MLflow's log output is suppressed, except for errors. A missing SQLite database is created.
     """
     apply_env_defaults()
+    # It writes a traceback of what it raises, too.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     from mlflow.tracking import MlflowClient
 
     if uri.startswith(SQLITE):
@@ -76,14 +79,24 @@ def run_links(uri: str, run: str) -> dict[str, str]:
     Without a tracking server, `start MLflow` is the command that serves the database at the page's address, as
     `paredown up` does, too.
     """
+    client = open_client(uri)
+    page = {"MLflow": f"{_pages(uri)}/#/experiments/{client.get_run(run).info.experiment_id}/runs/{run}"}
     has_server = uri.startswith(("http://", "https://"))
-    parts = urlsplit(uri if has_server else PAGES)
-    server = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl().rstrip("/")
-    page = {"MLflow": f"{server}/#/experiments/{open_client(uri).get_run(run).info.experiment_id}/runs/{run}"}
     if has_server:
         return page
     database = shlex.quote(uri) if uri.startswith(SQLITE) else '"$MLFLOW_TRACKING_URI"'
     return page | {"start MLflow": f"mlflow ui --backend-store-uri {database}"}
+
+
+def model_page(uri: str, name: str, version: int) -> str:
+    """The web page of a version of a registered model; `paredown up` serves it where there is no tracking server."""
+    return f"{_pages(uri)}/#/models/{quote(name, safe='')}/versions/{version}"
+
+
+def _pages(uri: str) -> str:
+    """Where the pages of a tracking server are, without a password."""
+    parts = urlsplit(uri if uri.startswith(("http://", "https://")) else PAGES)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl().rstrip("/")
 
 
 def quoted(text: str) -> str:

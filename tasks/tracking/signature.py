@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +59,7 @@ def predict_as_user(
     return {name: np.asarray(outputs[name]) for name in expected}
 
 
-def matrix_columns(model: Path, expected: Mapping[str, np.ndarray]) -> list[str]:
+def matrix_columns(model: Path, outputs: Collection[str]) -> list[str]:
     """The names of the columns of a wide table's one input; empty for other products.
 
     Also for one with several outputs: MLflow answers columns as columns, and outputs of different widths do not fit.
@@ -67,7 +67,7 @@ def matrix_columns(model: Path, expected: Mapping[str, np.ndarray]) -> list[str]
     from tasks.kernels.onnx import description
 
     inputs, said = description.interface(model)[0], description.metadata(model)
-    if COLUMNS not in said or len(expected) != 1 or [tensor.name for tensor in inputs] != [MATRIX]:
+    if COLUMNS not in said or len(outputs) != 1 or [tensor.name for tensor in inputs] != [MATRIX]:
         return []
     return [str(name) for name in json.loads(said[COLUMNS])]
 

@@ -42,30 +42,41 @@ def file_of(uri: str, name: str, version: int, folder: Path | None = None) -> Pa
 
 
 def attach_text(uri: str, name: str, version: int, file: str, tag: str, text: str) -> None:
-    """Writes a text beside a version's model; a tag of the version has its digest.
+    """Writes a text beside a version's model, as `attach_bytes` does."""
+    attach_bytes(uri, name, version, file, tag, text.encode())
 
-    The same text is written once; another one replaces it.
+
+def attach_bytes(uri: str, name: str, version: int, file: str, tag: str, content: bytes) -> None:
+    """Writes a file beside a version's model; a tag of the version has its digest.
+
+    The same content is written once; another one replaces it.
 
     Args:
         uri: URI of the tracking server and registry.
         name: name of the registered model.
         version: a version that the registry holds.
-        file: name of the text's file.
+        file: name of the file.
         tag: name of the tag.
-        text: the content.
+        content: what it holds.
     """
-    client, digest = open_client(uri), digest_of(text.encode())
+    client, digest = open_client(uri), digest_of(content)
     found = client.get_model_version(name, str(version))
     if found.tags.get(tag) == digest:
         return
     with tempfile.TemporaryDirectory(prefix="paredown-") as scratch:
-        (Path(scratch) / file).write_text(text, encoding="utf-8", newline="")
+        (Path(scratch) / file).write_bytes(content)
         client.log_model_artifacts(_logged_model(found), scratch)
     client.set_model_version_tag(name, str(version), tag, digest)
 
 
 def attached_text(uri: str, name: str, version: int, file: str, tag: str) -> str | None:
-    """A text beside a version, whose digest is checked; None where none was attached.
+    """A text beside a version, as `attached_bytes` reads it; None where none was attached."""
+    found = attached_bytes(uri, name, version, file, tag)
+    return None if found is None else found.decode()
+
+
+def attached_bytes(uri: str, name: str, version: int, file: str, tag: str) -> bytes | None:
+    """A file beside a version, whose digest is checked; None where none was attached.
 
     Raises:
         Refusal: the file is gone, or differs from the one that was attached.
@@ -83,7 +94,7 @@ def attached_text(uri: str, name: str, version: int, file: str, tag: str) -> str
         data = Path(kept).read_bytes()
     if digest_of(data) != found.tags[tag]:
         raise Refusal(f"{name} version {version}: {file} was altered since it was registered")
-    return data.decode()
+    return data
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from tasks.compression.train_score import score_on_train
 from tasks.conversion import onnx_export
 from tasks.conversion.onnx_export import Export
 from tasks.core import Candidate, Context, MetricSpec, Prepared, Runtime, Store
-from tasks.data import input_layout, split_strategies
+from tasks.data import input_layout
+from tasks.data.splits import split_strategies
 from tasks.kernels.onnx import sessions
 from tasks.kernels.statistics.intervals import wilson
 

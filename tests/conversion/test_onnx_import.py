@@ -19,7 +19,7 @@ from support import datasets, onnx_files, runs
 from tasks.conversion import input_adapter, onnx_import
 from tasks.conversion.onnx_export import Export
 from tasks.core import Candidate, InputError, Prepared, Refusal, Store
-from tasks.data import input_layout, preprocessing, product_inputs
+from tasks.data import input_layout, preprocessing
 from tasks.data.preprocessing_spec import Normalize, PreprocessStep
 from tasks.data.tables.column_steps import Scale
 from tasks.evaluation import parity
@@ -58,7 +58,7 @@ def import_file(
 def arranged(candidate: Candidate, prepared: Prepared, store: Store) -> Prepared:
     """The data in the layout that the product's metadata name."""
     said = description.metadata(store.get(candidate.content))
-    return replace(prepared, layout=product_inputs.layout_of(said))
+    return replace(prepared, layout=input_layout.layout_of(said))
 
 
 def answers(candidate: Candidate, prepared: Prepared, store: Store) -> NDArray[Any]:

@@ -12,7 +12,7 @@ from tasks.core import Context
 from tasks.data import ingestion
 from tasks.data.data_spec import DataSpec
 from tasks.data.preprocessing import preprocess
-from tasks.data.tables.joined_splits import join_splits
+from tasks.data.splits.joined_splits import join_splits
 
 
 def test_the_train_split_has_the_rows_of_both_and_the_others_stay(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tasks.data import splitting
 from tasks.data.readers import Request, Rows, column_types, data_frames, read_source
+from tasks.data.splits import splitting
 
 
 def rows_of(source: Path | str, **settings: Any) -> Rows:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.data import split_strategies
-from tasks.data.split_strategies import Parts
+from tasks.data.splits import split_strategies
+from tasks.data.splits.split_strategies import Parts
 
 BOTH: split_strategies.Fractions = {"validation": 0.2, "test": 0.2}
 

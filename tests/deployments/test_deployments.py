@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import re
@@ -18,48 +17,22 @@ import psutil
 import pytest
 import yaml
 
-from flows.loop.alarm import EVENT, RESOURCE
 from flows.recipe.loading import load_recipe
 from flows.services import processes
+from flows.services.deployment_catalog import FLOWS
+from flows.services.service_catalog import POOL
 from tasks.core.env_defaults import apply_env_defaults
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deployments"
-PREFECT: dict[str, Any] = yaml.safe_load((FOLDER / "prefect.yaml").read_text())
-DEPLOYMENTS: list[dict[str, Any]] = PREFECT["deployments"]
-IRIS = {
-    "name": "tiny-iris",
-    "data": {"source": "sklearn:iris"},
-    "train": {"epochs": 1},
-    "compress": {"branches": [{"name": "int8", "steps": [{"step": "int8"}]}]},
-    "goal": {"max_drop": 1.0, "minimize": "bytes"},
-}
-
-
-def test_every_recipe_has_one_deployment_and_the_other_way_round() -> None:
-    recipes = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "conf").rglob("*.yaml"))
-    assert sorted(each["parameters"]["recipe"] for each in DEPLOYMENTS if "optimize" in each["tags"]) == recipes
-
-
-@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda each: f"{each['tags'][-1]} {each['name']}")
-def test_a_deployment_is_named_after_its_recipe_and_waits_to_be_switched_on(deployment: dict[str, Any]) -> None:
-    parameters = deployment["parameters"]
-    assert load_recipe(ROOT / parameters["recipe"], parameters.get("overrides")).name == deployment["name"]
-    assert all(schedule["active"] is False for schedule in deployment.get("schedules", []))
-    assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
-    file, name = deployment["entrypoint"].split(":")
-    assert callable(getattr(importlib.import_module(file.removesuffix(".py").replace("/", ".")), name))
-
-
-def test_what_monitor_says_starts_the_retrain_of_its_product() -> None:
-    from prefect.events import DeploymentEventTrigger
-
-    for each in DEPLOYMENTS:
-        if "retrain" in each["tags"]:
-            [trigger] = [DeploymentEventTrigger.model_validate(given) for given in each["triggers"]]
-            assert trigger.expect == {EVENT}
-            assert trigger.match.root["prefect.resource.id"] == f"{RESOURCE}{each['name']}"
-            assert trigger.parameters is None
+SHORT = [
+    "name=tiny-iris",
+    "data={source: sklearn:iris}",
+    "train={epochs: 1}",
+    "compress={branches: [{name: int8, steps: [{step: int8}]}]}",
+    "goal={max_drop: 1.0, minimize: bytes}",
+]
+"""Makes a run of the shipped digits a short one."""
 
 
 def test_containers_are_reached_from_this_machine_only_and_agree_with_each_other() -> None:
@@ -74,9 +47,8 @@ def test_containers_are_reached_from_this_machine_only_and_agree_with_each_other
         assert {volume.split(":")[0] for volume in service["volumes"]} <= volumes.keys()
     assert services["worker"]["environment"]["MLFLOW_TRACKING_URI"] == "http://mlflow:5000"
     assert "--allowed-hosts mlflow:5000," in services["mlflow"]["command"]
-    pool = PREFECT["definitions"]["optimize"]["work_pool"]["name"]
-    assert f"--pool {pool} " in services["worker"]["command"]
-    assert f"work-pool create {pool} " in services["deploy"]["command"][-1]
+    assert f"--pool {POOL} " in services["worker"]["command"]
+    assert services["deploy"]["command"] == 'sh -c "paredown deploy conf/*.yaml"'
 
 
 def test_the_image_copies_what_exists() -> None:
@@ -103,7 +75,7 @@ def test_ray_takes_the_cluster_file() -> None:
 
 def test_the_page_names_files_that_exist() -> None:
     named = re.findall(r"deployments/[\w.-]+\w|`([\w-]+\.yaml|Dockerfile)`", (FOLDER / "README.md").read_text())
-    assert {name for name in named if name} == {"prefect.yaml", "compose.yaml", "Dockerfile", "ray-cluster.yaml"}
+    assert {name for name in named if name} == {"compose.yaml", "Dockerfile", "ray-cluster.yaml"}
     assert all((FOLDER / name).exists() for name in named if name)
 
 
@@ -160,16 +132,18 @@ def until(answer: Callable[[], Any], seconds: float = 120) -> Any:
 @pytest.mark.e2e
 def test_up_serves_deployments_schedules_and_runs(api: Callable[..., Any]) -> None:
     """The slowest test of the project, about a minute: the servers start once for all that is looked at."""
-    deployed = {each["name"]: each for each in api("/deployments/filter", {})}
-    assert deployed.keys() == {each["name"] for each in DEPLOYMENTS}
+    flows = {each["id"]: each["name"] for each in api("/flows/filter", {})}
+    deployed = {(flows[each["flow_id"]], each["name"]): each for each in api("/deployments/filter", {})}
+    names = sorted(load_recipe(file).name for file in (ROOT / "conf").rglob("*.yaml"))
+    assert sorted(deployed) == sorted((flow, name) for flow in FLOWS for name in names)
+    assert all(schedule["active"] is False for each in deployed.values() for schedule in each["schedules"])
 
-    digits = deployed["digits"]
+    digits = deployed["optimize", "digits"]
     form = digits["parameter_openapi_schema"]
     assert form["properties"].keys() == {"recipe", "overrides"}
-    assert {"DataSpec", "TrainSpec", "Compress", "Goal"} <= form["definitions"].keys()
-    assert form["definitions"]["TrainSpec"]["properties"]["epochs"]["description"]
+    assert form["properties"]["recipe"]["enum"] == names
 
-    run = api(f"/deployments/{digits['id']}/create_flow_run", {"parameters": {"recipe": IRIS}})
+    run = api(f"/deployments/{digits['id']}/create_flow_run", {"parameters": {"overrides": SHORT}})
     schedule = digits["schedules"][0]
     api(f"/deployments/{digits['id']}/schedules/{schedule['id']}", {"active": True}, "PATCH")
     scheduled = {
@@ -178,7 +152,7 @@ def test_up_serves_deployments_schedules_and_runs(api: Callable[..., Any]) -> No
     }
     nights = until(lambda: [each for each in api("/flow_runs/filter", scheduled) if each["auto_scheduled"]])
     assert {each["expected_start_time"][11:19] for each in nights} == {"03:00:00"}
-    assert nights[0]["parameters"] == {"recipe": "conf/digits.yaml", "overrides": []}
+    assert nights[0]["parameters"] == {"recipe": "digits"}
 
     ended = until(lambda: (now := api(f"/flow_runs/{run['id']}"))["end_time"] and now)
     assert (ended["name"], ended["state_type"]) == ("tiny-iris", "COMPLETED"), ended["state"]["message"]

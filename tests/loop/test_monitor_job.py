@@ -9,14 +9,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support.watched_champions import club, members, register_champion
+from support import product_files, runs
+from support.watched_champions import club, members, register_champion, register_file
 
 from flows.loop.monitor_history import experiment_of
 from flows.loop.monitor_job import run_monitor
 from flows.loop.monitor_memory import memory_file
 from flows.loop.monitor_outcome import MonitorOutcome
+from flows.pipeline.champion_reference import WITHOUT
+from flows.recipe.loading import validate_recipe
 from flows.recipe.schema import Recipe
 from tasks.core import InputError, Workspace
+from tasks.kernels.onnx.feature_cut import cut_features
 from tasks.tracking import open_client
 from tasks.tracking.registered_reference import reference_of
 
@@ -150,8 +154,14 @@ def test_a_folder_of_batches_is_looked_at_one_by_one(place: tuple[Recipe, Worksp
     assert later.answer in Path(later.report).read_text().replace("&#39;", "'")
     again = run_monitor(recipe, folder, None, workspace)
     assert again.notes[0] == f"3 batches in {folder}, none of them new"
-    with pytest.raises(InputError, match="--labels: must be left out beside a folder of batches"):
-        run_monitor(recipe, folder, folder / "3.csv", workspace)
+    truth = written(
+        tmp_path, pd.concat([members(300, seed=10), members(300, seed=12)])[["member", "left"]], "truth.csv"
+    )
+    labelled = run_monitor(recipe, folder, truth, workspace)
+    assert labelled.notes[0] == f"3 batches in {folder}, none of them new; 300 new labels in all"
+    nameless = recipe.model_copy(update={"data": recipe.data.model_copy(update={"id": None})})
+    with pytest.raises(InputError, match=r"--labels: must be left out beside a folder of batches: without data\.id"):
+        run_monitor(nameless, folder, folder / "3.csv", workspace)
 
 
 def test_promotion_begins_a_new_state(tmp_path: Path) -> None:
@@ -166,3 +176,29 @@ def test_promotion_begins_a_new_state(tmp_path: Path) -> None:
     memory_file(workspace.home, "club", 2).write_text("{}")
     with pytest.raises(InputError, match="must be a monitor's state; it was altered"):
         run_monitor(recipe, batch, None, workspace)
+
+
+def test_pictures_are_compared_by_what_the_last_layer_gets(tmp_path: Path) -> None:
+    model, workspace = product_files.image_file(), runs.workspace(tmp_path)
+    recipe = validate_recipe({"name": "pictures", "data": {"source": str(tmp_path / "none.npz")}})
+    drawn = product_files.images(600)
+    register_file(model, recipe, drawn, cut_features(model), workspace)
+    for name, seed, change in (("same", 1, 0), ("inverted", 2, 255)):
+        pictures = product_files.images(300, seed=seed)["image"]
+        np.savez(tmp_path / f"{name}.npz", image=np.abs(change - pictures.astype(int)).astype(np.uint8))
+    same = run_monitor(recipe, tmp_path / "same.npz", None, workspace)
+    assert same.inputs.level == "fine"
+    assert [each.name for each in same.inputs.columns if each.name.startswith("feature ")][-1] == "feature 7"
+    inverted = run_monitor(recipe, tmp_path / "inverted.npz", None, workspace)
+    assert inverted.inputs.level == "warn"
+    assert any(name.startswith("feature ") for name in inverted.inputs.changed)
+
+
+def test_a_product_without_a_layer_before_its_last_says_so(tmp_path: Path) -> None:
+    model, workspace = product_files.image_file(), runs.workspace(tmp_path)
+    recipe = validate_recipe({"name": "pictures", "data": {"source": str(tmp_path / "none.npz")}})
+    register_file(model, recipe, product_files.images(100), None, workspace)
+    np.savez(tmp_path / "same.npz", image=product_files.images(100, seed=1)["image"])
+    found = run_monitor(recipe, tmp_path / "same.npz", None, workspace)
+    assert found.notes == (WITHOUT,)
+    assert {each.name for each in found.inputs.columns} >= {"brightness", "sharpness"}

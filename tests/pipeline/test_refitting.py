@@ -22,7 +22,7 @@ from flows.recipe.schema import Recipe
 from flows.results.report_builder import refit_notes
 from tasks.core import Context, PlainRunner, Step
 from tasks.data import input_layout
-from tasks.data.tables.joined_splits import join_splits
+from tasks.data.splits.joined_splits import join_splits
 from tasks.kernels.onnx import sessions
 from tasks.training.recovery import Recover
 from tasks.training.simple.fit_spec import Fit

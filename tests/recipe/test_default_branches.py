@@ -8,12 +8,13 @@ import pytest
 from support import network_ensembles
 
 from flows.pipeline.branches import control_branches
-from flows.recipe.default_branches import branches_of, smaller_fits
+from flows.recipe.default_branches import branches_of, settings_of, smaller_fits
 from flows.recipe.schema import Recipe
 from tasks.models.estimators.families import FAMILIES
 from tasks.models.model_spec import ModelSpec
 from tasks.training.simple.fit_spec import Fit
 from tasks.training.student import Distill
+from tasks.training.train_spec import TrainSpec
 
 
 def recipe_of(**model: Any) -> Recipe:
@@ -75,6 +76,21 @@ def test_default_branches_teach_the_first_member_again() -> None:
         2,
         True,
     )
+    # The training of the recipe, not the defaults of `distill`.
+    assert (student.learning_rate, student.batch_size, student.schedule) == (0.01, 64, "cosine")
     assert [branch.name for branch in control_branches(branches.branches)] == [
         *("untaught student", "untaught student-int8"),
     ]
+
+
+def test_a_rate_that_a_range_test_chooses_is_left_to_the_student() -> None:
+    assert settings_of(TrainSpec(learning_rate="auto", optimizer="sgd", minutes=2)) == {
+        "optimizer": "sgd",
+        "schedule": "cosine",
+    }
+    assert settings_of(TrainSpec(optimizer="muon", precision="auto", schedule="one_cycle", seed=3)) == {
+        "optimizer": "muon",
+        "learning_rate": 0.01,
+        "precision": "auto",
+        "seed": 3,
+    }

@@ -114,7 +114,7 @@ def test_a_port_in_use_gives_way_to_a_free_one() -> None:
 def web(name: str) -> Service:
     """A server of a few milliseconds."""
 
-    def command(port: int | None, home: Path) -> list[str]:
+    def command(port: int | None, home: Path, host: str) -> list[str]:
         return ["http.server", "--bind", "127.0.0.1", "--directory", str(home), str(port)]
 
     return Service(
@@ -123,7 +123,7 @@ def web(name: str) -> Service:
 
 
 def broken(name: str) -> Service:
-    return Service(name, 8000, lambda port, home: ["no_such_module"], lambda site, since: False)
+    return Service(name, 8000, lambda port, home, host: ["no_such_module"], lambda site, since: False)
 
 
 def bring_up(folder: Path, *wanted: Service) -> ServiceState:
@@ -211,7 +211,7 @@ def test_only_the_worker_is_told_of_the_servers(folder: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("service", SERVERS, ids=lambda service: service.name)
 def test_every_server_listens_on_this_machine_only(service: Service) -> None:
-    command = " ".join(service.command(4321, Path("/home")))
+    command = " ".join(service.command(4321, Path("/home"), "127.0.0.1"))
     assert "127.0.0.1" in command
     assert "4321" in command
     assert "0.0.0.0" not in command
@@ -221,4 +221,4 @@ def test_down_says_that_nothing_was_running(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("PAREDOWN_HOME", str(tmp_path))
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         stopped = local_services.stop_services(Console(quiet=True))
-    assert stopped == {"worker": 0, "ray": 0, "mlflow": 0, "prefect": 0}
+    assert stopped == {"watch": 0, "worker": 0, "ray": 0, "mlflow": 0, "prefect": 0}

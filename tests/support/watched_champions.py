@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flows.pipeline.champion_reference import reference_record
+from flows.pipeline.champion_reference import WITHOUT, product_answers, reference_record
 from flows.recipe.loading import validate_recipe
 from flows.recipe.schema import Recipe
 from support import runs
@@ -18,6 +18,8 @@ from tasks.data import ingestion, input_layout
 from tasks.data.preprocessing import preprocess
 from tasks.evaluation.metric_choice import metric_spec
 from tasks.kernels.onnx import sessions
+from tasks.monitoring.example_columns import input_columns
+from tasks.monitoring.reference_profile import Profile, describe_columns
 from tasks.tracking.registered_reference import attach_reference
 from tasks.tracking.registry import Version, register
 from tasks.training.simple.fit_spec import Fit
@@ -68,3 +70,20 @@ def club(folder: Path, **changes: Any) -> tuple[Recipe, Workspace]:
     recipe, workspace = club_recipe(folder, **changes), runs.workspace(folder)
     register_champion(recipe, workspace)
     return recipe, workspace
+
+
+def register_file(
+    model: bytes, recipe: Recipe, inputs: dict[str, np.ndarray], cut: bytes | None, workspace: Workspace
+) -> Version:
+    """Registers a file of pictures as the recipe's champion, with a reference of these inputs and of no losses."""
+    file = workspace.home / "given.onnx"
+    file.write_bytes(model)
+    uri, columns = workspace.tracking_uri, describe_columns(input_columns(model, inputs, cut))
+    answers = describe_columns(product_answers(file, sessions.predict(file, inputs)))
+    profile = Profile(columns, answers, features="" if cut else WITHOUT)
+    run = tracking.open_run(uri, recipe.name, "file", "key", {}, {}, workspace.home / "mlflow")
+    first = {name: values[:8] for name, values in inputs.items()}
+    told = {name: np.asarray(each) for name, each in sessions.run_all(file, first).items()}
+    version = register(uri, file, recipe.name, run, {"paredown.candidate": "given"}, first, told)
+    attach_reference(uri, version, profile.record, cut)
+    return version

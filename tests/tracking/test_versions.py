@@ -12,6 +12,7 @@ from support.registered import register_versions
 from tasks import tracking
 from tasks.core import InputError, Refusal, digest_of
 from tasks.tracking.registered_recipe import attach_recipe, recipe_of
+from tasks.tracking.registered_reference import attach_reference, cut_of, reference_of
 from tasks.tracking.registry import PROMOTED, REASON
 from tasks.tracking.version_files import attach_text, attached_text, file_of
 from tasks.tracking.versions import ROLLED_BACK, mark, promote_version, roll_back, versions_of
@@ -142,6 +143,18 @@ def test_the_settled_recipe_lies_beside_its_version(uri: str) -> None:
     file_of(uri, "recipes", 2).with_name("note.txt").unlink()
     with pytest.raises(Refusal, match=r"recipes version 2: note\.txt is gone"):
         attached_text(uri, "recipes", 2, "note.txt", "paredown.note")
+
+
+def test_the_cut_product_lies_beside_its_reference(uri: str) -> None:
+    first, second = register_versions(uri, "pictures", 2)
+    attach_reference(uri, first, {"columns": []}, b"cut")
+    attach_reference(uri, second, {"columns": []})
+    assert cut_of(uri, "pictures", 1) == b"cut"
+    assert cut_of(uri, "pictures", 2) is None
+    assert reference_of(uri, "pictures", 2) == {"columns": []}
+    file_of(uri, "pictures", 1).with_name("features.onnx").write_bytes(b"other")
+    with pytest.raises(Refusal, match=r"pictures version 1: features\.onnx was altered"):
+        cut_of(uri, "pictures", 1)
 
 
 def test_marks_replace_each_other(uri: str) -> None:

@@ -12,8 +12,8 @@ from tasks.data import targets
 from tasks.data.additions.added_data import AddedData, Window
 from tasks.data.readers.cells import is_number, plain_numbers, text_of
 from tasks.data.readers.examples import Examples, Request, Rows
-from tasks.data.split_strategies import by_group, by_time, stratified
-from tasks.data.splitting import groups_of, times_of
+from tasks.data.splits.split_strategies import by_group, by_time, stratified
+from tasks.data.splits.splitting import groups_of, times_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,6 +9,7 @@ from tasks.core.number_format import (
     format_significant,
     unit_of,
 )
+from tasks.report.charts.effect_plot import EffectMark, EffectView, effects
 from tasks.report.charts.forest import forest
 from tasks.report.charts.line_chart import Series, lines
 from tasks.report.charts.pareto import ParetoView, frontier, pareto
@@ -22,6 +23,8 @@ __all__ = [
     "AxisScale",
     "Bar",
     "BranchMark",
+    "EffectMark",
+    "EffectView",
     "Frame",
     "Interval",
     "ParetoView",
@@ -31,6 +34,7 @@ __all__ = [
     "Unit",
     "bars",
     "dots",
+    "effects",
     "forest",
     "format_bytes",
     "format_count",

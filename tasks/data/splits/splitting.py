@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from tasks.core import InputError, SplitName
-from tasks.data import split_strategies
 from tasks.data.readers.cells import is_number, plain_numbers, text_of
 from tasks.data.readers.examples import Examples, Request
+from tasks.data.splits import split_strategies
 from tasks.data.tables import date_forms
 
 if TYPE_CHECKING:

@@ -1,0 +1,239 @@
+"""Measuring: one round of a table: its reference and its open cells, with one seed, paired on the same examples."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Mapping, Sequence
+
+from pydantic import ValidationError
+
+from flows.pipeline.branches import run_branch
+from flows.pipeline.preparation import prepare_again, start_branches
+from flows.pipeline.run_context import Job, RunContext
+from flows.pipeline.training_search import tune_training
+from flows.recipe.data_checks import check_recipe
+from flows.recipe.points import with_point
+from flows.recipe.schema import Recipe
+from flows.study.speed import time_cells
+from flows.study.study_context import Study, values_of
+from flows.study.suspects import without_suspects
+from tasks.compression.branch import Branch
+from tasks.compression.file_scores import FileScore, score_files
+from tasks.compression.measure import evaluate_candidates
+from tasks.core import Candidate, Estimate, InputError, Prepared, Refusal, Scorecard, Store, digest_of
+from tasks.core.errors import in_one_line
+from tasks.data.splits.train_rows import draw_train_rows
+from tasks.evaluation.evaluate import EvaluationSpec
+from tasks.evaluation.metric_choice import metric_of, metric_spec
+from tasks.kernels.host.machine import host_name
+from tasks.study.design import Cell, Design
+from tasks.study.effects import Measured
+
+TUNING = 1_000
+"""Added to the recipe's seed: the seed with which the best of a cell's options is chosen."""
+SIMPLE_SHARE = 0.9
+"""Share of the train rows that a seed draws for a simple model, whose fit has no randomness of its own."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """A cell that was made with one seed."""
+
+    file: Candidate
+    seconds: float
+    """Of its training, or of its search."""
+    choice: str
+    curve: tuple[tuple[int, float], ...]
+
+
+def measure_round(design: Design, cells: Sequence[Cell], seed: int, study: Study) -> list[Measured]:
+    """What the cells of a table are with one seed.
+
+    Args:
+        design: the table; its reference is measured, too, and comes first.
+        cells: the cells that are measured beside it.
+        seed: counted from 0; it is added to the recipe's.
+        study: the study.
+    """
+    started = time.monotonic()
+    wanted = (design.reference, *(cell for cell in cells if cell.name != design.reference.name))
+    found = time_cells(wanted, seed, study) if design.kind == "speed" else score_cells(design, wanted, seed, study)
+    spent = (time.monotonic() - started) / len(found)
+    return [dataclasses.replace(each, spent=spent) for each in found]
+
+
+def score_cells(design: Design, cells: Sequence[Cell], seed: int, study: Study) -> list[Measured]:
+    """Makes every cell and scores all of them side by side. A cell that cannot be made is said to be refused."""
+    made, refused = dict[str, Made](), dict[str, str]()
+    for cell in cells:
+        try:
+            made[cell.name] = make_cell(cell, seed, study)
+        except (Refusal, InputError) as reason:
+            if cell is cells[0]:
+                raise
+            refused[cell.name] = in_one_line(reason)
+    measured = compare(design, {name: each.file for name, each in made.items()}, seed, study)
+    curves = {name: each.curve for name, each in made.items()}
+    found = []
+    for cell in cells:
+        if cell.name in refused:
+            found.append(Measured(cell.name, seed, refusal=refused[cell.name]))
+            continue
+        each = dataclasses.replace(measured[cell.name], choice=made[cell.name].choice, curve=curves[cell.name])
+        found.append(dataclasses.replace(each, seconds=made[cell.name].seconds))
+    return found
+
+
+def make_cell(cell: Cell, seed: int, study: Study) -> Made:
+    """Trains or fits a cell's model with this seed, and runs its further steps.
+
+    Raises:
+        Refusal: it cannot be made.
+        InputError: the recipe does not take its values.
+    """
+    option = choose_option(cell, study) if cell.options else None
+    run, seconds = make_run(cell, option, study.recipe.train.seed + seed, study)
+    store, choice = study.job.store, title_of(cell.options[option]) if option is not None else ""
+    if not cell.steps:
+        return Made(run.baseline.exported, seconds, choice, curve_of(run.baseline.model, store))
+    result = run_branch(Branch.model_validate({"name": cell.name, "steps": list(cell.steps)}), "candidate", run)
+    if result.product is None:
+        raise Refusal(result.refusal or "it has no file")
+    last = result.stages[-1].model
+    return Made(result.product, training_seconds(last, store), choice, curve_of(last, store))
+
+
+def choose_option(cell: Cell, study: Study) -> int:
+    """The place of the option that is best on validation with a seed of its own; the first of equals."""
+    key = digest_of([cell.name, _plain(cell.values), _plain(cell.options)])
+    if key not in study.chosen:
+        files = {}
+        for place in range(len(cell.options)):
+            try:
+                seed = study.recipe.train.seed + TUNING
+                files[str(place)] = make_run(cell, place, seed, study)[0].baseline.exported
+            except (Refusal, InputError):
+                continue  # another option may do
+        if not files:
+            raise Refusal("none of its settings could be trained")
+        scores = score(files, next(iter(files)), study)
+        oriented = metric_of(metric_spec(study.recipe.goal, study.prepared.dataset)).oriented
+        study.chosen[key] = int(max(scores, key=lambda name: oriented(scores[name].score.value)))
+    return study.chosen[key]
+
+
+def make_run(cell: Cell, option: int | None, seed: int, study: Study) -> tuple[RunContext, float]:
+    """The baseline of a cell's recipe, and the seconds of its training or search.
+
+    Raises:
+        Refusal: it cannot be made.
+        InputError: the recipe does not take the cell's values.
+    """
+    values = values_of(cell, option)
+    key = digest_of([_plain(values), cell.train_share, cell.without_suspects, seed])
+    job = dataclasses.replace(study.job, recipe=recipe_with(study.recipe, values, seed))
+    prepared = prepared_for(cell, seed, job, study)
+    searched = 0.0
+    if key not in study.made:
+        check_recipe(job.recipe, prepared, job.store)
+        job, tuned = tune_training(job, prepared)
+        if tuned is not None:
+            searched = sum(trial.seconds for trial in tuned.trials)
+        study.made[key] = start_branches(job, prepared)
+    made = study.made[key]
+    return made, searched + training_seconds(made.baseline.model, job.store)
+
+
+def recipe_with(recipe: Recipe, values: Mapping[str, object], seed: int) -> Recipe:
+    """The recipe with these values at their paths, and with this seed. Raises InputError if it does not take them."""
+    try:
+        found = with_point(recipe, dict(values)) if values else recipe
+    except ValidationError as error:
+        raise InputError(in_one_line(error)) from error
+    # A recipe with a simple model has no section `train`, but its fits have the seed.
+    return found.model_copy(update={"train": found.train.model_copy(update={"seed": seed})})
+
+
+def prepared_for(cell: Cell, seed: int, job: Job, study: Study) -> Prepared:
+    """The data as the cell's training gets them: with its preprocessing and its train rows."""
+    share = cell.train_share * (SIMPLE_SHARE if job.recipe.model.is_simple else 1.0)
+    dataset, run = study.prepared.dataset, job.runner.run
+    if cell.without_suspects:
+        dataset = without_suspects(study)
+    if share < 1:
+        dataset = run(f"draw {share:.3g} of the train rows", draw_train_rows, dataset, share, seed, job.store)
+    is_own = (job.recipe.preprocess, job.recipe.text_encoding) == (study.recipe.preprocess, study.recipe.text_encoding)
+    if is_own and dataset is study.prepared.dataset:
+        return study.prepared
+    return prepare_again(job, dataclasses.replace(study.prepared, dataset=dataset))
+
+
+def compare(design: Design, files: Mapping[str, Candidate], seed: int, study: Study) -> dict[str, Measured]:
+    """The files' scores on validation and their gains over the first; where latencies are the cost, these, too."""
+    first = next(iter(files))
+    if design.cost != "latency":
+        scores = score(files, first, study)
+        return {name: _measured(name, seed, each, None, name == first) for name, each in scores.items()}
+    cards = evaluate_all(files, files[first].digest, study)
+    return {
+        name: _measured(name, seed, FileScore(card.score, card.drop, card.size.bytes), card, name == first)
+        for name, each in files.items()
+        for card in (cards[each.digest],)
+    }
+
+
+def _measured(name: str, seed: int, each: FileScore, card: Scorecard | None, is_first: bool) -> Measured:
+    drop = each.drop.estimate
+    gain = Estimate(-drop.value, -drop.high, -drop.low, drop.n)
+    found = Measured(name, seed, each.score.value, None if is_first else gain, bytes=each.bytes)
+    if card is None:
+        return found
+    return dataclasses.replace(found, latency_ms=card.latency.median_ms, speedup=card.latency.ratio.value)
+
+
+def score(files: Mapping[str, Candidate], reference: str, study: Study) -> dict[str, FileScore]:
+    """The files' scores on validation, paired with one of them."""
+    given = files, reference, study.prepared, spec_of(study), host_name(), study.job.context
+    return study.job.runner.run(f"score {', '.join(files)}", score_files, *given)
+
+
+def evaluate_all(files: Mapping[str, Candidate], reference: str, study: Study) -> dict[str, Scorecard]:
+    """The files' scorecards on validation, with their latencies measured interleaved."""
+    given = files, reference, study.prepared, spec_of(study), None, host_name(), study.job.context
+    return study.job.runner.run(f"measure {', '.join(files)}", evaluate_candidates, *given)
+
+
+def spec_of(study: Study) -> EvaluationSpec:
+    """How the study scores: on validation, as the main job does."""
+    goal = study.recipe.goal
+    return EvaluationSpec(goal, study.recipe.runtime, "validation", metric_spec(goal, study.prepared.dataset))
+
+
+def training_seconds(model: Candidate, store: Store) -> float:
+    """The seconds of all trainings and fits in a model's lineage, as they were recorded."""
+    records = [store.get_json(step.record) for step in model.lineage if step.record]
+    return float(sum(60 * record.get("minutes", 0.0) + record.get("seconds", 0.0) for record in records))
+
+
+def curve_of(model: Candidate, store: Store) -> tuple[tuple[int, float], ...]:
+    """(epoch, validation loss) of the last training in a model's lineage; empty without one."""
+    for step in reversed(model.lineage):
+        curve = store.get_json(step.record).get("curve") if step.record else None
+        if curve:
+            return tuple((each["number"], each["validation_loss"]) for each in curve)
+    return ()
+
+
+def title_of(values: Mapping[str, object]) -> str:
+    """Values as text: `learning_rate 0.01`."""
+    return ", ".join(
+        f"{path.rpartition('.')[2]} {value:g}" if isinstance(value, float) else f"{path} {value}"
+        for path, value in values.items()
+    )
+
+
+def _plain(values: object) -> object:
+    """Values as plain data, for a digest."""
+    return json.loads(json.dumps(values, default=dict))

@@ -1,0 +1,68 @@
+"""Study context: the recipe of a study with everything settled, its data, and the models that were made so far."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flows.pipeline.preparation import prepare_data
+from flows.pipeline.run_context import Job, RunContext
+from flows.pipeline.simple.own_models import settle_model
+from flows.pipeline.simple.tournament import settle_family
+from flows.recipe.data_checks import check_model_file, check_recipe
+from flows.recipe.data_defaults import fill_defaults
+from flows.recipe.schema import Recipe
+from tasks.core import Prepared
+from tasks.evaluation.metric_choice import metric_of, metric_spec
+from tasks.study.design import Cell
+from tasks.study.verdicts import MetricUnit
+
+
+@dataclass
+class Study:
+    """A study under way."""
+
+    job: Job
+    """The recipe with its defaults filled in, one family of a simple model, and no search."""
+    prepared: Prepared
+    asked: Recipe
+    """The recipe as it was given, with the family that the tournament chose."""
+    made: dict[str, RunContext] = field(default_factory=dict)
+    """Digest of a setting and its seed → the baseline that was made with it."""
+    chosen: dict[str, int] = field(default_factory=dict)
+    """Digest of a cell → the place of the option that was best."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """The settled recipe."""
+        return self.job.recipe
+
+    @property
+    def unit(self) -> MetricUnit:
+        """How differences of the metric are written."""
+        metric = metric_of(metric_spec(self.recipe.goal, self.prepared.dataset))
+        low, high = metric.bounds
+        return MetricUnit(100.0, "points") if (low, high) == (0.0, 1.0) else MetricUnit(1.0, metric.title)
+
+
+def begin_study(job: Job) -> Study:
+    """Reads the data, fills in what the recipe leaves open, and settles the family of a simple model.
+
+    Raises:
+        InputError: the data, the model or a setting is wrong.
+        Refusal: no family of simple models could be fitted.
+    """
+    job = dataclasses.replace(job, recipe=settle_model(job.recipe))
+    check_model_file(job.recipe)
+    prepared = prepare_data(job)
+    job = dataclasses.replace(job, recipe=fill_defaults(job.recipe, prepared.dataset))
+    check_recipe(job.recipe, prepared, job.store)
+    job, _ = settle_family(job, prepared)
+    settled = job.recipe.model_copy(update={"search": None, "compress": None})
+    return Study(dataclasses.replace(job, recipe=settled), prepared, job.recipe)
+
+
+def values_of(cell: Cell, option: int | None) -> Mapping[str, object]:
+    """What a cell changes in the recipe, with one of its options."""
+    return {**cell.values, **(cell.options[option] if option is not None else {})}

@@ -1,0 +1,110 @@
+"""Study job: a whole study without Prefect: designs, rounds of measurements, recommendation and confirmation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from flows.pipeline.run_context import Job
+from flows.recipe.schema import Recipe
+from flows.recipe.source_checks import check_sources
+from flows.study.confirmation import confirm
+from flows.study.designs import DESIGNERS
+from flows.study.expected_cost import expected_seconds
+from flows.study.journal import Journal
+from flows.study.recommendation import recommend, recommended_recipe
+from flows.study.rounds import Rounds, missing_tables
+from flows.study.study_context import Study, begin_study
+from flows.study.study_outcome import StudyResult
+from tasks.core import Context, InputError, Runner, Workspace, digest_of
+from tasks.core.cache_key import identity
+from tasks.evaluation.metric_choice import metric_of, metric_spec
+from tasks.kernels.host.machine import host_name
+from tasks.study.design import Design, LeftOut
+
+VERSION = 1
+"""Part of a journal's name; increased when what a study measures changes its meaning."""
+
+
+def design_study(study: Study) -> tuple[tuple[Design, ...], tuple[LeftOut, ...]]:
+    """The tables that the recipe asks for and that suit it, and those that are left out with the reason.
+
+    Raises:
+        InputError: none of them suits it.
+    """
+    made = [DESIGNERS[name](study) for name in DESIGNERS if name in study.recipe.study.tables]
+    designs = tuple(each for each in made if isinstance(each, Design) and len(each.cells) > 1)
+    single = [each for each in made if isinstance(each, Design) and len(each.cells) == 1]
+    left = [LeftOut(each.name, each.title, "nothing can be varied") for each in single]
+    left_out = (*(each for each in made if isinstance(each, LeftOut)), *left)
+    if not designs:
+        reasons = "; ".join(f"{each.name}: {each.reason}" for each in left_out)
+        raise InputError(f"leaves nothing to vary in this recipe ({reasons})", path="study.tables")
+    return designs, left_out
+
+
+def run_study(recipe: Recipe, workspace: Workspace, runner: Runner, tell: Callable[[str], None]) -> StudyResult:
+    """Measures the tables of a study until its budget is spent, and says what they recommend.
+
+    A study that was killed goes on where it was: its measurements are in a journal, and its steps in the store.
+
+    Args:
+        recipe: the recipe.
+        workspace: where the study works.
+        runner: calls every step.
+        tell: called with a sentence before and after each round.
+
+    Raises:
+        InputError: the recipe or the data is wrong, nothing can be varied, or the budget is too small.
+        Refusal: no model can be made.
+    """
+    check_sources(recipe)
+    study = begin_study(Job(recipe, Context(workspace), runner))
+    designs, left_out = design_study(study)
+    expected = expected_seconds(designs, study)
+    check_budget(recipe, designs, expected)
+    journal = Journal(journal_path(study))
+    rounds = Rounds(designs, study, journal, recipe.study, expected, tell)
+    rounds.run()
+    tables = rounds.tables()
+    recommendations = recommend(study.asked, tables)
+    confirmation, problem = None, ""
+    if recommendations and recipe.study.confirm:
+        tell("both recipes are optimized, and their products compared on test")
+        try:
+            better = recommended_recipe(study.asked, recommendations)
+            confirmation = confirm(study.asked, better, study.job, study.unit)
+        except (InputError, ValidationError) as error:
+            problem = str(error)
+    metric = metric_of(metric_spec(study.recipe.goal, study.prepared.dataset))
+    return StudyResult(
+        study.asked,
+        tables,
+        left_out,
+        study.unit,
+        metric.title,
+        host_name(),
+        study.prepared.dataset.splits["validation"].count,
+        recommendations,
+        confirmation,
+        journal.spent / 60,
+        missing_tables(designs, tables),
+        problem,
+    )
+
+
+def check_budget(recipe: Recipe, designs: tuple[Design, ...], expected: dict[str, float]) -> None:
+    """Raises InputError where the budget is too small for the cheapest table's first round."""
+    least = min(expected[each.name] for each in designs) / 60
+    if recipe.study.minutes < least:
+        law = f"must be at least {least:.2g}: the least that one measurement takes here"
+        raise InputError(law, path="study.minutes", value=recipe.study.minutes, nearest=float(f"{least * 1.05:.2g}"))
+
+
+def journal_path(study: Study) -> Path:
+    """Where the measurements of this recipe, these data and this host are kept."""
+    content = study.recipe.model_dump(mode="json", exclude={"study", "name", "monitor", "retrain", "report"})
+    key = digest_of([VERSION, content, identity(study.prepared), host_name()])
+    return study.job.context.workspace.home / "studies" / f"{study.recipe.name}-{key[:12]}.jsonl"

@@ -1,0 +1,147 @@
+"""Scoring server: MLflow's own HTTP server around a registered product, in this process and on this machine only.
+
+MLflow parses a request, runs the file and writes the answer. In between, the rows are read by the product's own rules:
+MLflow's schema would refuse dates as text, and make of missing text the word `None`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tasks.core import InputError
+from tasks.core.dataset import MATRIX
+from tasks.tracking.signature import matrix_columns
+
+if TYPE_CHECKING:
+    import numpy as np
+    from fastapi import FastAPI
+
+LOOPBACK = "127.0.0.1"
+PATIENCE_AT_THE_END = 5
+"""Seconds for which requests under way may end when the server is stopped."""
+
+
+class Service(Protocol):
+    """What is done before and after the product answers."""
+
+    def read(self, data: Any) -> dict[str, np.ndarray]:
+        """The product's inputs from what MLflow parsed: a frame, a dictionary, an array or a list.
+
+        Raises:
+            InputError: they are not what the product takes; the client gets the sentence with status 400.
+        """
+        ...
+
+    def answer(self, data: Any, inputs: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """What is answered, from the product's outputs by name."""
+        ...
+
+
+class _AnyInput:
+    """A model's metadata without a schema: what a request holds comes as it is."""
+
+    def get_input_schema(self) -> None:
+        return None
+
+
+class _ServedModel:
+    """A product as MLflow's scoring server calls it."""
+
+    metadata = _AnyInput()
+
+    def __init__(self, model: Path, service: Service) -> None:
+        import mlflow.pyfunc
+
+        from tasks.kernels.onnx import description
+
+        self._loaded = mlflow.pyfunc.load_model(str(model.parent))
+        self._columns = matrix_columns(model, [tensor.name for tensor in description.interface(model)[1]])
+        self._service = service
+
+    def predict(self, data: Any) -> dict[str, Any]:
+        """The answers to a request."""
+        try:
+            inputs = self._service.read(data)
+        except InputError as error:
+            raise _wrong_rows(str(error)) from None
+        return self._service.answer(data, inputs, self._outputs(inputs))
+
+    def _outputs(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        import numpy as np
+        import pandas as pd
+
+        if self._columns:
+            rows = pd.DataFrame(inputs[MATRIX], columns=self._columns)
+            found = self._loaded.predict(rows)
+            return {name: found[name].to_numpy().reshape(len(rows), -1) for name in found.columns}
+        return {name: np.asarray(each) for name, each in self._loaded.predict(inputs).items()}
+
+
+def _wrong_rows(sentence: str) -> Exception:
+    """An error with status 400 that keeps its sentence: MLflow would write the whole request in front of it."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import BAD_REQUEST
+
+    class WrongRows(MlflowException):  # type: ignore[misc]
+        def __setattr__(self, name: str, value: Any) -> None:
+            super().__setattr__(name, sentence if name == "message" else value)
+
+    return WrongRows(sentence, error_code=BAD_REQUEST)
+
+
+def scoring_app(model: Path, service: Service) -> FastAPI:
+    """MLflow's scoring server for a product: `/invocations`, `/ping`, `/health`, `/version`.
+
+    Args:
+        model: the ONNX file in the folder of a registered model (`registry.champion`).
+        service: reads requests, and completes answers.
+    """
+    from mlflow.pyfunc import scoring_server
+
+    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+    app: FastAPI = scoring_server.init(_ServedModel(model, service))
+    return app
+
+
+def open_port(port: int) -> socket.socket:
+    """A socket that is bound to this port of the loopback address; 0 is any free one.
+
+    Raises:
+        InputError: it is in use, or may not be used.
+    """
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((LOOPBACK, port))
+    except OSError as error:
+        bound.close()
+        law = f"must be a free port of {LOOPBACK} ({(error.strerror or str(error)).lower()})"
+        raise InputError(law, path="--port", value=port, nearest="--port 0, which is any free one") from None
+    return bound
+
+
+def run_scoring(app: FastAPI, bound: socket.socket, ready: Callable[[], None]) -> None:
+    """Answers requests until the process is told to stop, then raises what its signal handlers raise.
+
+    Args:
+        app: as `scoring_app` makes it.
+        bound: as `open_port` makes it; is closed in the end.
+        ready: called once requests are answered.
+    """
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                ready()
+
+    settings = uvicorn.Config(
+        app, log_level="error", access_log=False, timeout_graceful_shutdown=PATIENCE_AT_THE_END, lifespan="on"
+    )
+    with bound:
+        Server(settings).run(sockets=[bound])
