@@ -2,10 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test e2e check clean
+.PHONY: run study test e2e check clean
 
 run: .venv/installed
 	$(BIN)/paredown optimize conf/digits.yaml
+
+# Measures for 18 minutes; then both recipes are optimized and compared.
+study: .venv/installed
+	$(BIN)/paredown study conf/digits.yaml study.minutes=18
 
 test: .venv/installed
 	$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "not e2e"

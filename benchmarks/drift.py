@@ -7,8 +7,8 @@
 has its own. Beside the monitor's levels stands the rule of raw p-values, on the first day: one column with p < 0.05.
 `delays`: days until harm is proven after the share of mistakes has risen, at the first day or after a year. `gate`:
 comparisons of two models whose losses are drawn; the announced number of rows is that of a comparison before, on 300.
-Every share stands with its Wilson 95 % interval and its count. With --data, FOLDER/elec2/elec.csv is predicted day by
-day instead (`streams`).
+Every share stands with its Wilson 95 % interval and its count. With --data, FOLDER/elec2/elec.csv and the files of
+FOLDER/adult are predicted day by day instead (`streams`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from streams import read_elec2, stream_rows
+from streams import STREAMS, stream_rows
 
 from tasks.core import Estimate, Limits
 from tasks.kernels.statistics.intervals import wilson
@@ -50,8 +50,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     options = parser.parse_args()
     if options.data:
-        rows = list(stream_rows(read_elec2(options.data)))
-        print(*rows, sep="\n")
+        rows = []
+        for name, read in STREAMS.items():
+            for row in stream_rows(read(options.data)):
+                rows.append({"stream": name, **row})
+                print(rows[-1], flush=True)
     else:
         rows = [harm_row(options.streams), *gate_rows(options.replays), *delay_rows(), *input_rows(options.streams)]
     if options.json:

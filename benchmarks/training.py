@@ -10,7 +10,7 @@ upper bound; `loader` is torch's DataLoader over PIL images with per-image crop,
 tutorials write it. Pixels are random, so nothing is downloaded. A ratio is ours over theirs within a round:
 above 1 is faster. Its 95 % interval is Student's t on the logarithms over the rounds, after one round that
 is not counted. On a machine that others use, `--clock cpu --threads 1` counts the processor's time instead. With
---data, a folder with Fashion-MNIST as IDX files, the race of `learning_race.py` follows.
+--data, a folder with Fashion-MNIST as IDX files, the race of `learning_race.py` follows; it counts both.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def main() -> None:
         }
         rows.append({"network": name, **compare(contenders, options.rounds, options.seconds, clock)})
         print_row(rows[-1])
-    finishes = race(options.data, options.target, options.seeds, options.clock, options.count) if options.data else []
+    finishes = race(options.data, options.target, options.seeds, options.count) if options.data else []
     tables = {"training": speed_table(rows)} | ({"training race": race_table(finishes)} if finishes else {})
     for name, lines in tables.items():
         told = [*lines, "", note(name, options)]
@@ -167,11 +167,10 @@ def speed_table(rows: Sequence[dict[str, object]]) -> list[str]:
 def note(name: str, options: argparse.Namespace) -> str:
     """What a table's numbers were measured with."""
     clock = "Processor time" if options.clock == "cpu" else "Wall time"
-    if name == "training":
-        what = f"n = {options.rounds} rounds, {options.workers} workers"
-    else:
+    what = f"{clock}, n = {options.rounds} rounds, {options.workers} workers"
+    if name == "training race":
         what = f"n = {options.seeds} seeds, {options.count or 54_000:,} train and 6,000 validation images"
-    return f"{clock}, {options.threads} threads, {what}. Host: {host_name()}."
+    return f"{what}, {options.threads} {'thread' if options.threads == 1 else 'threads'}. Host: {host_name()}."
 
 
 def ours(network: nn.Module, shape: tuple[int, ...], device: torch.device) -> Loop:

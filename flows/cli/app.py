@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import deployment_command, release_commands, serve_command
+from flows.cli import deployment_command, release_commands, serve_command, service_commands
 from flows.cli.recipe_argument import Conf, Overrides, Stopped, with_recipe_file
 
 app = typer.Typer(
@@ -26,12 +26,27 @@ app = typer.Typer(
 
 
 @app.command(epilog="Example: paredown plan conf/digits.yaml train.epochs=3")
-def plan(conf: Conf, overrides: Overrides = None) -> None:
+def plan(
+    conf: Conf,
+    overrides: Overrides = None,
+    study: Annotated[
+        bool, typer.Option("--study", help="The tables of a study instead, and how long each takes.")
+    ] = False,
+) -> None:
     """Validates everything, prints the steps and what they will cost; trains nothing."""
-    from flows.cli.plan import plan_run, show_plan
     from flows.recipe.loading import load_recipe
     from flows.results.console_tables import make_console
     from flows.services import environment
+
+    if study:
+        from flows.cli.study_plan_view import show_study_plan
+        from flows.study.study_plan import plan_study
+
+        with with_recipe_file(conf):
+            tables = plan_study(load_recipe(conf, overrides), environment.prepare_environment())
+        show_study_plan(tables, make_console())
+        return
+    from flows.cli.plan import plan_run, show_plan
 
     with with_recipe_file(conf):
         found = plan_run(load_recipe(conf, overrides), environment.prepare_environment())
@@ -75,6 +90,7 @@ def study(conf: Conf, overrides: Overrides = None) -> None:
     on where it was when the same command is given again.
     """
     from flows.recipe.loading import load_recipe
+    from flows.recipe.source_checks import check_sources
     from flows.results.console_tables import make_console
     from flows.services import environment
 
@@ -82,12 +98,13 @@ def study(conf: Conf, overrides: Overrides = None) -> None:
     with with_recipe_file(conf):
         recipe = load_recipe(conf, overrides)
         environment.prepare_environment()
+        check_sources(recipe)
         with console.status("starting Prefect"):
             from flows.study.studying import study as flow
             from tasks.steps.temporary_server import start_temporary_server
 
             start_temporary_server()
-        outcome = flow(recipe)
+        outcome = flow(str(conf), overrides)
     from flows.cli.study_view import show_study
 
     show_study(outcome, console)
@@ -142,8 +159,8 @@ def monitor(
 ) -> None:
     """Whether new data harm the champion or differ from its own; labels count where the batch has them.
 
-    Exit codes: 0 nothing has to be done; 4 act: the champion should be retrained; 2 the input is wrong. A batch and a
-    label count once, however often they are given.
+    Exit codes: 0 nothing has to be done; 4 act: the champion should be retrained, or was taken back; 2 the input is
+    wrong. A batch and a label count once, however often they are given.
     """
     from flows.loop.batch_labels import check_given
     from flows.recipe.loading import load_recipe
@@ -202,29 +219,8 @@ def retrain(
     raise typer.Exit(outcome.exit_code)
 
 
-@app.command(epilog="Example: paredown up --no-ray")
-def up(ray: Annotated[bool, typer.Option(help="Also start Ray.")] = True) -> None:
-    """Prefect server, MLflow server, a worker and Ray on this machine, with their addresses; they outlive the command.
-
-    Given again it starts only what does not run. All listen on 127.0.0.1 only; logs are in the home's services/.
-    """
-    from flows.results.console_tables import make_console
-    from flows.services import local_services
-
-    site = local_services.start_services(make_console(), with_ray=ray)
-    local_services.show_services(site, make_console())
-    raise typer.Exit(1 if site.failures else 0)
-
-
-@app.command(epilog="Example: paredown down")
-def down() -> None:
-    """Stops the servers that `paredown up` started, and every process that they started."""
-    from flows.results.console_tables import make_console
-    from flows.services import local_services
-
-    local_services.stop_services(make_console())
-
-
+app.command(epilog="Example: paredown up --no-ray")(service_commands.up)
+app.command(epilog="Example: paredown down")(service_commands.down)
 app.command(epilog='Example: paredown deploy conf/churn.yaml --cron "0 3 * * *"')(deployment_command.deploy)
 app.command(epilog="Example: paredown history conf/churn.yaml")(release_commands.history)
 app.command("promote", epilog="Example: paredown promote conf/churn.yaml 4")(release_commands.run_promote)
@@ -251,20 +247,13 @@ def main() -> None:
         typer.echo("paredown: stopped; the same command goes on where it was", err=True)
         sys.exit(130)
     except Exception as error:
-        typer.echo(f"paredown: something broke: {type(error).__name__}: {error}", err=True)
-        typer.echo(f"the details are in {_keep_traceback()}", err=True)
-        sys.exit(1)
+        from flows.services.environment import home
+        from flows.services.safety.explanations import explain_failure, keep_traceback
 
-
-def _keep_traceback() -> Path:
-    import traceback
-
-    from flows.services.environment import home
-
-    place = home() / "last-error.txt"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(traceback.format_exc())
-    return place
+        told, code = explain_failure(error) or (f"something broke: {type(error).__name__}: {error}", 1)
+        typer.echo(f"paredown: {told}", err=True)
+        typer.echo(f"the details are {keep_traceback(home())}", err=True)
+        sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def deploy(
     ] = None,
     off: Annotated[bool, typer.Option("--off", help="Switch every schedule off.")] = False,
 ) -> None:
-    """Recipes as Prefect deployments: optimize, monitor, retrain, promote, rollback, for its interface and its API.
+    """Recipes as Prefect deployments: optimize, monitor, retrain, promote, rollback, study, for its interface and API.
 
     Their runs work in this directory and with this home. What monitor finds to be harm starts retrain. Given again it
     updates them; schedules stay as they are, unless an option says otherwise.
@@ -38,11 +38,11 @@ def deploy(
 
     place, console = environment.home(), make_console()
     try:
+        timing = Timing.of(cron, batches is not None, off)
         recipes = prefect_deployments.recipes_of(confs, place, str(batches) if batches else None, new_data)
         own = prefect_deployments.running_site(place).addresses
         api = prefect_deployments.prefect_api(os.environ, own)
         environment.prepare_environment()
-        timing = Timing.of(cron, batches is not None, off)
         with console.status(f"deploying to {api}"):
             found = prefect_deployments.register_recipes(recipes, api, place, own, timing)
     except KeyboardInterrupt:

@@ -213,7 +213,8 @@ def add_baseline(tree: Tree, plan: Plan) -> None:
         tree.add(f"transfer {network}{source}: {TRANSFERS[str(recipe.model.transfer)]}")
         return
     if recipe.model.is_trained:
-        tree.add(f"load {network}{source}")
+        more = f", and train it further: at most {recipe.train.epochs} epochs" if recipe.model.further else ""
+        tree.add(f"load {network}{source}{more}")
         return
     tree.add(f"train {network}: at most {recipe.train.epochs} epochs")
 
@@ -261,7 +262,8 @@ def describe_cost(plan: Plan) -> str:
     """The most epochs and minutes of training on this machine, as text."""
     recipe, compress = plan.recipe, branches_of(plan.recipe)
     recovered = recoveries(compress)
-    is_ready = recipe.model.is_trained or recipe.model.transfer == "features"
+    model = recipe.model
+    is_ready = (model.is_trained and not model.further) or model.transfer == "features"
     parts = [] if is_ready else [epochs_of("training", trained_epochs(recipe), plan)]
     if recipe.search and recipe.is_searched:
         parts.append(cost_of_search(recipe.search, plan))

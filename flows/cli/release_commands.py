@@ -60,7 +60,7 @@ def run_rollback(
     with with_recipe_file(conf):
         recipe = load_recipe(conf)
         uri = environment.prepare_environment().tracking_uri
-        found = go_back(uri, recipe.name, reason or BY_HAND, recipe.monitor.notify)
+        found = go_back(uri, recipe.name, reason or BY_HAND, recipe.monitor)
     show_release(found, make_console())
 
 

@@ -12,7 +12,7 @@ from flows.cli.recipe_argument import Conf, with_recipe_file
 
 def run_serve(
     conf: Conf,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Of 127.0.0.1; 0 is any free one.")] = 8080,
+    port: Annotated[int, typer.Option(help="Of 127.0.0.1; 0 is any free one.")] = 8080,
     log: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Log requests and answers there, for `paredown monitor`.")
     ] = None,

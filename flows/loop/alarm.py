@@ -10,6 +10,7 @@ from uuid import UUID
 
 from flows.loop.monitor_outcome import MonitorOutcome
 from flows.services.deployment_catalog import EVENT, RESOURCE
+from flows.services.service_catalog import page_of
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -41,9 +42,9 @@ def sound_alarm(outcome: MonitorOutcome) -> str:
         if not waiting:
             law = f"no automation waits for {EVENT} of {outcome.name}"
             return f"{law}: `paredown deploy CONF` makes one; run `paredown retrain CONF` by hand"
-        run = awaited_run(client, waiting, event.occurred)
+        run, page = awaited_run(client, waiting, event.occurred), page_of(str(client.api_url))
     if run:
-        return f"the automation started the run {run}"
+        return f"the automation started retrain: {page}/runs/flow-run/{run}"
     late = f"an automation waits for {EVENT}, but no run came of it within {WAIT:.0f} s"
     return f"{late}: look for prefect.automation.action.failed among Prefect's events, or retrain by hand"
 
@@ -65,8 +66,8 @@ def listeners(automations: Sequence[AutomationCore], name: str) -> set[UUID]:
     return found
 
 
-def awaited_run(client: SyncPrefectClient, deployments: Set[UUID], since: datetime) -> str:
-    """The name of a run of these deployments that an automation made since then; waited for; empty without one."""
+def awaited_run(client: SyncPrefectClient, deployments: Set[UUID], since: datetime) -> UUID | None:
+    """The run of these deployments that an automation made since then; waited for; None without one."""
     from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
     from prefect.client.schemas.sorting import FlowRunSort
 
@@ -76,9 +77,9 @@ def awaited_run(client: SyncPrefectClient, deployments: Set[UUID], since: dateti
         for run in client.read_flow_runs(deployment_filter=wanted, sort=order, limit=20):
             by_automation = run.created_by is not None and run.created_by.type == "AUTOMATION"
             if by_automation and run.created is not None and run.created >= since:
-                return run.name
+                return run.id
         time.sleep(0.5)
-    return ""
+    return None
 
 
 def _covers(pattern: str, identity: str) -> bool:

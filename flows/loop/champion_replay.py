@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -10,11 +11,16 @@ import yaml
 from flows.recipe.loading import validate_recipe
 from flows.recipe.schema import Recipe
 from tasks.core import InputError
+from tasks.models.model_spec import ModelSpec
 from tasks.tracking.metric_names import dotted
 
 OF_CHAMPION = ("preprocess", "augment", "model", "train", "compress", "export")
 """Sections that the registered recipe gives; without `compress` the champion is a baseline, and the recipe's branches
 are all run. Every other section is the recipe's."""
+
+
+LEARN = (None, "as_is", "fine_tune")
+"""Ways of `model.transfer` of which a retrain trains all layers; a new last layer is fitted on the same features."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +32,15 @@ class Replay:
     """What the registry should know of it, in sentences."""
 
 
-def replay_champion(conf: Recipe, registered: str, new_data: str | None) -> Replay:
-    """The recipe of a retrain. Nothing of the champion's plans or weights is in it: they are made anew.
+def replay_champion(conf: Recipe, registered: str, new_data: str | None, baseline: Path | None = None) -> Replay:
+    """The recipe of a retrain. Nothing of the champion's plans is in it: they are made anew.
 
     Args:
         conf: gives data, goal, limits, and what does not decide how the product is made.
         registered: the champion's settled recipe, as YAML.
         new_data: a source of new rows; None where the recipe's own source has them.
+        baseline: the weights of the champion's baseline, with which a network of `model.weights` begins; None where
+            they are gone.
 
     Raises:
         InputError: a search is asked for, but the recipe has none.
@@ -43,10 +51,29 @@ def replay_champion(conf: Recipe, registered: str, new_data: str | None) -> Repl
     content |= {name: steps[name] for name in OF_CHAMPION if name in steps}
     if "compress" not in steps and "compress" in own:
         content["compress"] = own["compress"]
+    if begins_with_weights(champion, conf):
+        content["model"] = _weights(steps["model"], conf, baseline)
     content |= _search(conf, own)
     content["data"] = _data(conf, own["data"], new_data)
-    notes = (_differences(champion, conf), _of_data(conf, new_data), _of_model(champion, "compress" in steps))
+    told = _of_model(champion, conf, baseline, "compress" in steps)
+    notes = (_differences(champion, conf), _of_data(conf, new_data), told)
     return Replay(validate_recipe(content), ". ".join(filter(None, notes)))
+
+
+def begins_with_weights(champion: Recipe, conf: Recipe) -> bool:
+    """Whether a retrain trains a network further: one of `model.weights` whose layers learn."""
+    return champion.model.weights is not None and champion.model.transfer in LEARN and conf.retrain.fine_tune
+
+
+def _weights(steps: dict[str, Any], conf: Recipe, baseline: Path | None) -> dict[str, Any]:
+    """The section `model` with the weights of the champion's baseline, or else those of the recipe."""
+    content = {name: value for name, value in steps.items() if name not in ("weights", "key")}
+    if baseline is not None:
+        content["weights"] = str(baseline)
+    else:
+        given = conf.model if conf.model.weights is not None else ModelSpec.model_validate(steps)
+        content |= given.model_dump(mode="json", include={"weights", "key"}, exclude_none=True)
+    return content if content.get("transfer") == "fine_tune" else {**content, "further": True}
 
 
 def _search(conf: Recipe, own: dict[str, Any]) -> dict[str, Any]:
@@ -99,10 +126,15 @@ def _of_data(conf: Recipe, new_data: str | None) -> str:
     return f"New rows {rule}{window}; {held} were held out ({spec.holdout:g})"
 
 
-def _of_model(champion: Recipe, has_branch: bool) -> str:
+def _of_model(champion: Recipe, conf: Recipe, baseline: Path | None, has_branch: bool) -> str:
     model = champion.model
     if model.file is not None:
         return "The file is as it was; its calibration and its steps were done again"
+    if begins_with_weights(champion, conf):
+        if baseline is not None:
+            return "The network was trained further from the champion's own baseline"
+        gone = "The champion's own baseline is not in this store (another home, an older version, or paredown gc)"
+        return f"{gone}, so the network was trained further from the weights of the recipe"
     if model.weights is not None:
-        return "The weights are those of the recipe: a network is not fine-tuned from the champion's baseline"
+        return "The weights are those of the recipe"
     return "" if has_branch else "The champion is a baseline, so all branches of the recipe were run"

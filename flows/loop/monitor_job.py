@@ -201,5 +201,5 @@ def _told(recipe: Recipe, outcome: MonitorOutcome, tell: Tell | None) -> Monitor
     if not outcome.is_told:
         return outcome
     said = [tell(outcome)] if tell else []
-    said += [post_outcome(recipe.monitor.notify, outcome)] if recipe.monitor.notify else []
+    said += [post_outcome(recipe.monitor, outcome)]
     return replace(outcome, notes=(*outcome.notes, *filter(None, said)))

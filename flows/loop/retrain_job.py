@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 from flows.loop.champion_replay import Replay, replay_champion
 from flows.pipeline.simple.own_models import settle_model
 from flows.recipe.schema import Recipe
 from flows.results.outcome import Outcome
 from flows.results.run_job import run_job
-from tasks.core import InputError, Runner, Workspace
+from tasks.core import InputError, Runner, StoreError, Workspace
 from tasks.monitoring.promotion import Promotion
 from tasks.tracking.registered_recipe import recipe_of
+from tasks.tracking.versions import BASELINE, CHAMPION, holder_of, versions_of
 
 ADDED = "data.added"
 """Where the recipe of a retrain has what the command line calls `--data`."""
@@ -28,8 +30,19 @@ def plan_retrain(conf: Recipe, new_data: str | None, workspace: Workspace) -> Re
     Raises:
         InputError: there is no champion, it has no settled recipe, or a search is asked for that the recipe has not.
     """
-    replay = replay_champion(conf, recipe_of(workspace.tracking_uri, conf.name), new_data)
+    registered = recipe_of(workspace.tracking_uri, conf.name)
+    replay = replay_champion(conf, registered, new_data, champion_baseline(conf.name, workspace))
     return dataclasses.replace(replay, recipe=settle_model(replay.recipe))
+
+
+def champion_baseline(name: str, workspace: Workspace) -> Path | None:
+    """The weights of the champion's baseline; None where it has none, or they are not in the store."""
+    champion = holder_of(versions_of(workspace.tracking_uri, name), CHAMPION)
+    digest = champion.tags.get(BASELINE) if champion else None
+    try:
+        return workspace.store.path(digest) if digest else None
+    except StoreError:
+        return None
 
 
 def run_retrain(replay: Replay, workspace: Workspace, runner: Runner) -> Outcome:

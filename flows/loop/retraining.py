@@ -7,6 +7,7 @@ import dataclasses
 from prefect import flow
 from prefect.runtime import flow_run
 
+from flows.loop.failed_retrain import tell_failure
 from flows.loop.retrain_job import plan_retrain, run_retrain
 from flows.loop.single_retrain import single_retrain
 from flows.pipeline.step_count import count_steps
@@ -27,7 +28,15 @@ def name_retrain() -> str:
     return f"retrain {run_label(flow_run.parameters['recipe'])}"
 
 
-@flow(name="retrain", flow_run_name=name_retrain, validate_parameters=True, persist_result=False, timeout_seconds=DAYS)
+@flow(
+    name="retrain",
+    flow_run_name=name_retrain,
+    validate_parameters=True,
+    persist_result=False,
+    timeout_seconds=DAYS,
+    on_failure=[tell_failure],
+    on_crashed=[tell_failure],
+)
 def retrain(recipe: str, data: str | None = None, overrides: list[str] | None = None) -> Outcome:
     """Runs the champion's branch again, and promotes the new version where it is proven not worse, and better.
 

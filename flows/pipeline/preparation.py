@@ -82,8 +82,15 @@ def make_baseline(job: Job, prepared: Prepared) -> Candidate:
     if model.is_transferred:
         return transfer_network(job, prepared)
     if model.is_trained:
-        return run(label, baseline.load_pretrained, prepared, model, weights_stamp(model, prepared), store)
+        loaded = run(label, baseline.load_pretrained, prepared, model, weights_stamp(model, prepared), store)
+        return train_loaded(job, prepared, loaded) if model.further else loaded
     return run("train the baseline", baseline.fit, model, recipe.train, job.inputs(prepared), job.context)
+
+
+def train_loaded(job: Job, prepared: Prepared, loaded: Candidate) -> Candidate:
+    """The loaded network, trained further; it is never worse on validation than it was."""
+    given = loaded, job.recipe.train, job.inputs(prepared), job.context
+    return job.runner.run("train the network further", transfer_steps.fine_tune, *given)
 
 
 def transfer_network(job: Job, prepared: Prepared) -> Candidate:

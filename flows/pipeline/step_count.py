@@ -33,7 +33,7 @@ def count_steps(recipe: Recipe) -> int:
     # A step on the torch model is followed by an export; an ONNX technique's answer is a file already.
     exports = sum(1 for step in taken if form_of(step) == "torch")
     exports += int(recipe.model.form == "torch")
-    exports += TRANSFER_STEPS.get(str(recipe.model.transfer), 0)
+    exports += TRANSFER_STEPS.get(str(recipe.model.transfer), 0) + recipe.model.further
     exports += count_members(recipe)
     exports += count_folded(recipe, [branch.steps[0] for branch in compress.branches])
     exports += len(ENTRANTS) - 1 if recipe.model.family == "auto" else 0
@@ -56,7 +56,7 @@ def is_scored_on_train(recipe: Recipe) -> bool:
     model = recipe.model
     if model.is_simple:
         return model.family == "auto" or model.family in FITTED
-    return model.is_transferred or model.is_one_training or model.networks is not None
+    return model.is_transferred or model.is_one_training or model.networks is not None or model.further
 
 
 def count_members(recipe: Recipe) -> int:

@@ -33,7 +33,7 @@ def follow_network(recipe: Recipe) -> Recipe:
     steps = recipe.preprocess
     if pictures and model.brings_weights and not steps:
         steps = (Normalize(mean=pictures.mean, std=pictures.std),)
-    if model.transfer in ("fine_tune", "auto"):
+    if model.transfer in ("fine_tune", "auto") or model.further:
         train = train.model_copy(
             update={name: value for name, value in FINE_TUNING.items() if name not in train.model_fields_set}
         )

@@ -128,6 +128,8 @@ def check_logits(recipe: Recipe, network: nn.Module, prepared: Prepared, store: 
         return
     law = needs_logits(factory.architecture_of(recipe.model, prepared))
     nearest = f"the network without its {kind}"
+    if recipe.model.further:
+        raise InputError(law, path="model.further", nearest=f"{nearest}, or retrain: {{fine_tune: false}}")
     if not recipe.model.is_trained:
         raise InputError(law, path="train", nearest=nearest)
     if metric_of(metric_spec(recipe.goal, prepared.dataset)).needs_logits:
@@ -149,7 +151,7 @@ def check_sizes(recipe: Recipe, network: nn.Module, prepared: Prepared, store: S
         InputError: it takes images of one size only.
     """
     share = recipe.train.progressive_resizing
-    if share is None or recipe.model.is_trained:
+    if share is None or (recipe.model.is_trained and not recipe.model.further):
         return
     try:
         check_small_images(network, network_checks.first_examples(prepared, store), share)

@@ -25,6 +25,7 @@ from tasks.tracking.registered_profile import attach_profile
 from tasks.tracking.registered_recipe import attach_recipe
 from tasks.tracking.registered_reference import attach_reference
 from tasks.tracking.registry import LEARNED, Version, register
+from tasks.tracking.versions import BASELINE
 
 SAMPLE = 32
 """Number of validation examples on which the registered model is compared with the product."""
@@ -143,6 +144,8 @@ def register_product(findings: Findings, workspace: Workspace, runner: Runner) -
     tags = scorecard_tags(findings.test[product.digest], findings.metric)
     tags |= {"paredown.candidate": product.digest, "paredown.meets_goal": str(findings.meets_goal).lower()}
     tags[LEARNED] = str(findings.has_learned).lower()
+    if findings.recipe.model.weights is not None:
+        tags[BASELINE] = findings.results[0].stages[0].model.content
     version = runner.run(
         "register the product",
         register,

@@ -38,7 +38,13 @@ class Timing:
 
     @classmethod
     def of(cls, cron: str | None, watches: bool, is_off: bool) -> Timing:
-        """Of the schedule of `optimize`, if one is given, and whether there are batches to be looked at."""
+        """Of the schedule of `optimize`, if one is given, and whether there are batches to be looked at.
+
+        Raises:
+            InputError: the schedule is not of five fields; whether they have a meaning, shows when it is deployed.
+        """
+        if cron is not None and len(cron.split()) != 5:
+            raise no_schedule(cron)
         looks = FLOWS["monitor"].cron if watches else None
         return cls({flow: each for flow, each in (("optimize", cron), ("monitor", looks)) if each}, is_off)
 
@@ -53,6 +59,12 @@ class Registered:
     """Its page in a browser."""
     schedule: str
     """When it runs by itself, in words; empty for never."""
+
+
+def no_schedule(cron: str | None) -> InputError:
+    """What is said of a schedule that is none."""
+    law = "must be five fields: minute, hour, day, month, weekday"
+    return InputError(law, path="--cron", value=cron, nearest=repr(FLOWS["optimize"].cron))
 
 
 def deploy_recipes(
@@ -215,8 +227,7 @@ def _schedules(
         try:
             kept = [(CronSchedule(cron=wanted or usual, timezone=TIMEZONE), wanted is not None)]
         except ValueError:
-            law = "must be five fields: minute, hour, day, month, weekday"
-            raise InputError(law, path="--cron", value=wanted, nearest=repr(usual)) from None
+            raise no_schedule(wanted) from None
     return [DeploymentScheduleCreate(schedule=each, active=active and not timing.is_off) for each, active in kept]
 
 

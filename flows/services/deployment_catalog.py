@@ -1,4 +1,4 @@
-"""Deployment catalog: what Prefect gets of each recipe: five flows by their module paths, with schedules and forms."""
+"""Deployment catalog: what Prefect gets of each recipe: six flows by their module paths, with schedules and forms."""
 
 from __future__ import annotations
 
@@ -47,6 +47,10 @@ FLOWS: Mapping[str, DeployedFlow] = {
     "rollback": DeployedFlow(
         "flows.loop.releases.release_flows.rollback",
         "The previous champion is champion again.",
+    ),
+    "study": DeployedFlow(
+        "flows.study.studying.study",
+        "Which techniques pay on the recipe's data: tables with intervals, and a recommended recipe.",
     ),
 }
 """Name of a flow → what is deployed of it for each recipe."""

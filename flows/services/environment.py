@@ -11,7 +11,7 @@ from pathlib import Path
 
 from flows.services.devices import settle_device
 from flows.services.health_checks import check_servers
-from flows.services.orphaned_servers import stop_orphans
+from flows.services.safety.orphaned_servers import stop_orphans
 from flows.services.safety.passwords import read_credentials
 from tasks.core import InputError, Workspace
 from tasks.core.env_defaults import apply_env_defaults

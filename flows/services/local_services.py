@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 from flows.services import environment, processes
 from flows.services.processes import LOCALHOST
 from flows.services.safety.passwords import check_opening, write_auth_config
-from flows.services.service_catalog import SERVERS, VARIABLES, WATCH, WORKER, Service, ServiceState, surroundings
+from flows.services.service_catalog import (
+    DATABASE,
+    SERVERS,
+    VARIABLES,
+    WATCH,
+    WORKER,
+    Service,
+    ServiceState,
+    surroundings,
+)
 from tasks.core import InputError, Workspace
 
 if TYPE_CHECKING:
@@ -46,20 +55,21 @@ def start_services(console: Console, with_ray: bool = True, host: str | None = N
         os.environ.pop(variable, None)
     workspace = environment.prepare_environment()
     servers = [service for service in SERVERS if with_ray or service.name != "ray"]
-    with _alone(workspace.home) as folder, _progress(console) as progress:
+    with _alone(workspace.home) as folder:
         site = ServiceState(folder, host=_settle_host(folder, host))
         site.credentials = check_opening(site.host, os.environ)
         if site.credentials:
             os.environ |= site.credentials.for_clients()
             write_auth_config(folder, site.credentials)
         _assign_ports(site)
-        _make_database(workspace, progress)
-        _bring_up(servers, site, workspace.home, progress)
-        if "PREFECT_API_URL" in site.addresses:
-            _settle_killed(site)
-            _deploy(site, workspace.home, progress)
-            _bring_up([WORKER], site, workspace.home, progress)
-            _bring_up([WATCH], site, workspace.home, progress)
+        with _progress(console) as progress:
+            _make_database(workspace, progress)
+            _bring_up(servers, site, workspace.home, progress)
+            if "PREFECT_API_URL" in site.addresses:
+                _settle_killed(site)
+                _deploy(site, workspace.home, progress)
+                _bring_up([WORKER], site, workspace.home, progress)
+                _bring_up([WATCH], site, workspace.home, progress)
     return site
 
 
@@ -133,7 +143,7 @@ def _assign_ports(site: ServiceState) -> None:
 
 def _make_database(workspace: Workspace, progress: Progress) -> None:
     """Creates MLflow's database before its server starts: server and client must not migrate it at the same time."""
-    if (workspace.home / "mlflow.db").exists():
+    if os.environ.get(DATABASE) or (workspace.home / "mlflow.db").exists():
         return
     from tasks import tracking
 
@@ -152,6 +162,9 @@ def _bring_up(services: Sequence[Service], site: ServiceState, home: Path, progr
         for service in tuple(waiting):
             problem = _look(service, site, since[service.name], deadline)
             if problem is None:
+                continue
+            if problem and _moves(service, site):
+                since[service.name] = _ensure(service, site, home)
                 continue
             if problem:
                 _give_up(service, site, problem)
@@ -193,20 +206,26 @@ def _look(service: Service, site: ServiceState, since: float, deadline: float) -
     record = processes.find(site.folder, service.name)
     if record is None or not processes.alive(site.folder, record):
         return "ended"
-    if service.healthy(site, since):
+    if service.healthy(site, since) and (not record.port or processes.listens(site.folder, service.name, record.port)):
         return ""
     return f"was not healthy within {PATIENCE:.0f} s" if time.monotonic() > deadline else None
+
+
+def _moves(service: Service, site: ServiceState) -> bool:
+    """Gives a service that failed another port, where somebody else took its own while it started."""
+    port = site.ports.get(service.name)
+    if port is None or processes.is_free(port, site.host) or processes.listens(site.folder, service.name, port):
+        return False
+    site.ports[service.name] = processes.free_port(taken=set(site.ports.values()), host=site.host)
+    return True
 
 
 def _give_up(service: Service, site: ServiceState, problem: str) -> None:
     """Stops the processes of a service that failed, and adds the end of its log to `failures`."""
     processes.stop(site.folder, service.name)
     site.states[service.name] = "failed"
-    site.failures.append(_failure(site, service.name, f"{service.name} {problem}"))
-
-
-def _failure(site: ServiceState, name: str, what: str) -> str:
-    return f"{what}; the end of {processes.log(site.folder, name)}:\n{processes.tail(site.folder, name)}"
+    end = f"the end of {processes.log(site.folder, service.name)}:\n{processes.tail(site.folder, service.name)}"
+    site.failures.append(f"{service.name} {problem}; {end}")
 
 
 def _settle_killed(site: ServiceState) -> None:
@@ -229,24 +248,3 @@ def _deploy(site: ServiceState, home: Path, progress: Progress) -> None:
     progress.remove_task(shown)
     site.states["deployments"] = "failed" if problems else "deployed"
     site.failures += [f"not deployed: {each}" for each in problems]
-
-
-def show_services(site: ServiceState, console: Console) -> None:
-    """Prints the services with state and page, the `export` line that makes clients use them, and the failures."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("service", "state", "open in a browser", "process"):
-        table.add_column(title, overflow="fold")
-    for name, state in site.states.items():
-        record = processes.find(site.folder, name)
-        colour = "red" if state == "failed" else "green"
-        table.add_row(name, f"[{colour}]{state}[/]", site.pages.get(name, ""), str(record.pid) if record else "")
-    console.print(table)
-    console.print(f"[dim]their logs are in {escape(str(site.folder))}[/]", soft_wrap=True, highlight=False)
-    if site.addresses:
-        exports = " ".join(f"{variable}={address}" for variable, address in site.addresses.items())
-        console.print(f"\nexport {exports}", soft_wrap=True, highlight=False)
-    for failure in site.failures:
-        console.print(f"\n[red]paredown:[/] {escape(failure)}", soft_wrap=True, highlight=False)

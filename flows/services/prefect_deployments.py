@@ -112,6 +112,7 @@ def running_site(place: Path) -> ServiceState:
         if record and record.port and processes.alive(site.folder, record):
             site.ports[service.name], site.states[service.name] = record.port, "running already"
             site.host = record.host
+            site.host = record.host
     return site
 
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -87,6 +87,16 @@ def members(folder: Path, name: str) -> set[psutil.Process]:
     marked = {process for process in psutil.process_iter() if _is_marked(process, folder, name)}
     # Children are added because a program that sets its title may overwrite its environment, and with it the mark.
     return marked.union(*(_children(process) for process in marked))
+
+
+def listens(folder: Path, name: str, port: int) -> bool:
+    """Whether a service itself listens at the port: what answers there may be another home's."""
+    for process in members(folder, name):
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            held = process.net_connections("tcp")
+            if any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in held):
+                return True
+    return False
 
 
 def _is_marked(process: psutil.Process, folder: Path, name: str) -> bool:

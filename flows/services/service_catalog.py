@@ -30,6 +30,8 @@ VARIABLES = tuple(variable for variable, _ in ADDRESSES.values())
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Environment of Ray's servers and clients. Unless this variable is off, they replace 127.0.0.1 by the machine's outer
 address; on Windows and macOS it is off by default."""
+DATABASE = "MLFLOW_BACKEND_STORE_URI"
+"""The environment variable with the URL of a database, as PostgreSQL is one, for MLflow's server."""
 POOL = "local"
 """The work pool of this home folder's Prefect server; only `WORKER` serves it."""
 
@@ -139,7 +141,8 @@ def _prefect_answers(site: ServiceState, since: float) -> bool:
 def _mlflow(port: int | None, home: Path, host: str) -> list[str]:
     # Clients write artifacts to disk themselves, as they do without a server. So runs can be read, and experiments
     # continued, both with and without the server.
-    store = ["--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}"]
+    # A database of one's own is named by MLflow's variable, and its password never on a command line.
+    store = [] if os.environ.get(DATABASE) else ["--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}"]
     store += ["--default-artifact-root", (home / "mlflow").as_uri(), "--no-serve-artifacts"]
     if host != LOCALHOST:
         name = {host, socket.gethostname(), socket.getfqdn()}
@@ -186,5 +189,5 @@ SERVERS = (
     Service("mlflow", 5000, _mlflow, _mlflow_answers, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}),
     Service("ray", 6379, _ray, _ray_answers),
 )
-WORKER = Service("worker", None, _worker, _worker_answers)
+WORKER = Service("worker", None, _worker, _worker_answers, {"PREFECT_WORKER_QUERY_SECONDS": "3"})
 WATCH = Service("watch", None, lambda port, home, host: ["flows.services.safety.crash_watch"], lambda site, since: True)

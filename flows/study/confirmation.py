@@ -39,7 +39,7 @@ def confirm(given: Recipe, recommended: Recipe, job: Job, unit: MetricUnit) -> C
         given.runtime,
         "test",
         metric_spec(given.goal, first.prepared.dataset),
-        {each.product.digest: point for each in found.values() if (point := threshold_of(each)) is not None},
+        {each.product.digest: point for each in found.values() if (point := operating_threshold(each)) is not None},
     )
     call, context = job.runner.run, job.context
     reference = files[GIVEN].digest
@@ -54,15 +54,15 @@ def confirm(given: Recipe, recommended: Recipe, job: Job, unit: MetricUnit) -> C
         first.host,
         context,
     )
-    return judge(cards, files, given, unit)
+    return judge_products(cards, files, given, unit)
 
 
-def threshold_of(found: Findings) -> float | None:
+def operating_threshold(found: Findings) -> float | None:
     """Where a product says yes, as validation chose it."""
     return found.test[found.product.digest].threshold
 
 
-def judge(
+def judge_products(
     cards: Mapping[str, Scorecard], files: Mapping[str, Candidate], given: Recipe, unit: MetricUnit
 ) -> Confirmation:
     """What the test scorecards of both products say, in a sentence that names what is not as it should be."""

@@ -13,11 +13,11 @@ from flows.pipeline.branches import run_branch
 from flows.pipeline.preparation import prepare_again, start_branches
 from flows.pipeline.run_context import Job, RunContext
 from flows.pipeline.training_search import tune_training
-from flows.recipe.data_checks import check_recipe
+from flows.recipe.data_checks import check_augmentations, check_recipe, check_trainings
 from flows.recipe.points import with_point
 from flows.recipe.schema import Recipe
 from flows.study.speed import time_cells
-from flows.study.study_context import Study, values_of
+from flows.study.study_context import Study, changed_values
 from flows.study.suspects import without_suspects
 from tasks.compression.branch import Branch
 from tasks.compression.file_scores import FileScore, score_files
@@ -33,6 +33,12 @@ from tasks.study.effects import Measured
 
 TUNING = 1_000
 """Added to the recipe's seed: the seed with which the best of a cell's options is chosen."""
+SEEDED = ("recover", "distill")
+"""Steps of a branch that have a seed."""
+OF_TRAINING = ("train.", "augment")
+"""Beginnings of the paths that leave the network as it is."""
+PREPARING = ("preprocess", "text_encoding", "target_unit")
+"""What of a recipe decides how the data are prepared."""
 SIMPLE_SHARE = 0.9
 """Share of the train rows that a seed draws for a simple model, whose fit has no randomness of its own."""
 
@@ -74,7 +80,7 @@ def score_cells(design: Design, cells: Sequence[Cell], seed: int, study: Study) 
             if cell is cells[0]:
                 raise
             refused[cell.name] = in_one_line(reason)
-    measured = compare(design, {name: each.file for name, each in made.items()}, seed, study)
+    measured = compare_files(design, {name: each.file for name, each in made.items()}, seed, study)
     curves = {name: each.curve for name, each in made.items()}
     found = []
     for cell in cells:
@@ -93,19 +99,25 @@ def make_cell(cell: Cell, seed: int, study: Study) -> Made:
         Refusal: it cannot be made.
         InputError: the recipe does not take its values.
     """
-    option = choose_option(cell, study) if cell.options else None
+    option = choose_values(cell, study) if cell.options else None
     run, seconds = make_run(cell, option, study.recipe.train.seed + seed, study)
     store, choice = study.job.store, title_of(cell.options[option]) if option is not None else ""
     if not cell.steps:
         return Made(run.baseline.exported, seconds, choice, curve_of(run.baseline.model, store))
-    result = run_branch(Branch.model_validate({"name": cell.name, "steps": list(cell.steps)}), "candidate", run)
+    steps = [with_seed(step, run.recipe.train.seed) for step in cell.steps]
+    result = run_branch(Branch.model_validate({"name": cell.name, "steps": steps}), "candidate", run)
     if result.product is None:
         raise Refusal(result.refusal or "it has no file")
     last = result.stages[-1].model
     return Made(result.product, training_seconds(last, store), choice, curve_of(last, store))
 
 
-def choose_option(cell: Cell, study: Study) -> int:
+def with_seed(step: Mapping[str, object], seed: int) -> dict[str, object]:
+    """A step with this seed, where it is one that trains."""
+    return {**step, "seed": seed} if step["step"] in SEEDED else dict(step)
+
+
+def choose_values(cell: Cell, study: Study) -> int:
     """The place of the option that is best on validation with a seed of its own; the first of equals."""
     key = digest_of([cell.name, _plain(cell.values), _plain(cell.options)])
     if key not in study.chosen:
@@ -131,19 +143,36 @@ def make_run(cell: Cell, option: int | None, seed: int, study: Study) -> tuple[R
         Refusal: it cannot be made.
         InputError: the recipe does not take the cell's values.
     """
-    values = values_of(cell, option)
+    values = changed_values(cell, option)
     key = digest_of([_plain(values), cell.train_share, cell.without_suspects, seed])
     job = dataclasses.replace(study.job, recipe=recipe_with(study.recipe, values, seed))
     prepared = prepared_for(cell, seed, job, study)
     searched = 0.0
     if key not in study.made:
-        check_recipe(job.recipe, prepared, job.store)
+        check_cell(cell, values, job.recipe, prepared, study)
         job, tuned = tune_training(job, prepared)
         if tuned is not None:
             searched = sum(trial.seconds for trial in tuned.trials)
         study.made[key] = start_branches(job, prepared)
     made = study.made[key]
     return made, searched + training_seconds(made.baseline.model, job.store)
+
+
+def check_cell(cell: Cell, values: Mapping[str, object], recipe: Recipe, prepared: Prepared, study: Study) -> None:
+    """Tries a cell's recipe on the data, once for all seeds. The study's own network has been tried before.
+
+    Raises:
+        InputError: the recipe does not suit the data.
+    """
+    key = digest_of([_plain(values), cell.train_share, cell.without_suspects])
+    if not values or key in study.checked:
+        return
+    if all(path.startswith(OF_TRAINING) for path in values):
+        check_augmentations(recipe, prepared, study.job.store)
+        check_trainings(recipe, prepared, study.job.store)
+    else:
+        check_recipe(recipe, prepared, study.job.store)
+    study.checked.add(key)
 
 
 def recipe_with(recipe: Recipe, values: Mapping[str, object], seed: int) -> Recipe:
@@ -153,7 +182,10 @@ def recipe_with(recipe: Recipe, values: Mapping[str, object], seed: int) -> Reci
     except ValidationError as error:
         raise InputError(in_one_line(error)) from error
     # A recipe with a simple model has no section `train`, but its fits have the seed.
-    return found.model_copy(update={"train": found.train.model_copy(update={"seed": seed})})
+    seeded: dict[str, object] = {"train": found.train.model_copy(update={"seed": seed})}
+    if found.search is not None:
+        seeded["search"] = found.search.model_copy(update={"seed": seed})
+    return found.model_copy(update=seeded)
 
 
 def prepared_for(cell: Cell, seed: int, job: Job, study: Study) -> Prepared:
@@ -164,13 +196,13 @@ def prepared_for(cell: Cell, seed: int, job: Job, study: Study) -> Prepared:
         dataset = without_suspects(study)
     if share < 1:
         dataset = run(f"draw {share:.3g} of the train rows", draw_train_rows, dataset, share, seed, job.store)
-    is_own = (job.recipe.preprocess, job.recipe.text_encoding) == (study.recipe.preprocess, study.recipe.text_encoding)
+    is_own = all(getattr(job.recipe, name) == getattr(study.recipe, name) for name in PREPARING)
     if is_own and dataset is study.prepared.dataset:
         return study.prepared
     return prepare_again(job, dataclasses.replace(study.prepared, dataset=dataset))
 
 
-def compare(design: Design, files: Mapping[str, Candidate], seed: int, study: Study) -> dict[str, Measured]:
+def compare_files(design: Design, files: Mapping[str, Candidate], seed: int, study: Study) -> dict[str, Measured]:
     """The files' scores on validation and their gains over the first; where latencies are the cost, these, too."""
     first = next(iter(files))
     if design.cost != "latency":
@@ -190,22 +222,22 @@ def _measured(name: str, seed: int, each: FileScore, card: Scorecard | None, is_
     found = Measured(name, seed, each.score.value, None if is_first else gain, bytes=each.bytes)
     if card is None:
         return found
-    return dataclasses.replace(found, latency_ms=card.latency.median_ms, speedup=card.latency.ratio.value)
+    return dataclasses.replace(found, latency_ms=card.latency.median_ms, speedup=card.latency.ratio)
 
 
 def score(files: Mapping[str, Candidate], reference: str, study: Study) -> dict[str, FileScore]:
     """The files' scores on validation, paired with one of them."""
-    given = files, reference, study.prepared, spec_of(study), host_name(), study.job.context
+    given = files, reference, study.prepared, scoring_spec(study), host_name(), study.job.context
     return study.job.runner.run(f"score {', '.join(files)}", score_files, *given)
 
 
 def evaluate_all(files: Mapping[str, Candidate], reference: str, study: Study) -> dict[str, Scorecard]:
     """The files' scorecards on validation, with their latencies measured interleaved."""
-    given = files, reference, study.prepared, spec_of(study), None, host_name(), study.job.context
+    given = files, reference, study.prepared, scoring_spec(study), None, host_name(), study.job.context
     return study.job.runner.run(f"measure {', '.join(files)}", evaluate_candidates, *given)
 
 
-def spec_of(study: Study) -> EvaluationSpec:
+def scoring_spec(study: Study) -> EvaluationSpec:
     """How the study scores: on validation, as the main job does."""
     goal = study.recipe.goal
     return EvaluationSpec(goal, study.recipe.runtime, "validation", metric_spec(goal, study.prepared.dataset))

@@ -68,7 +68,9 @@ def recommend_branches(tables: Sequence[TableResult]) -> Recommendation | None:
         branches.append({"name": name, "steps": steps})
         why.append(f"{table.design.title}: {row.sentence}")
         if has_int8 and table.design.name == "pruning" and not _is_simple(steps):
-            branches.append({"name": f"{name}-int8", "steps": [*steps, INT8]})
+            packed = [step for step in steps if step["step"] == "pack"]  # the last step, as it must be
+            first = [step for step in steps if step not in packed]
+            branches.append({"name": f"{name}-int8", "steps": [*first, INT8, *packed]})
     if not branches:
         return None
     return Recommendation("compress.branches", branches, "; ".join(why))

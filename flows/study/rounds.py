@@ -6,9 +6,9 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flows.study.journal import Journal
 from flows.study.measuring import measure_round
 from flows.study.study_context import Study
+from flows.study.study_journal import StudyJournal
 from tasks.core import InputError, Refusal, write_atomically
 from tasks.core.errors import in_one_line
 from tasks.study.budget import TableState, next_table
@@ -25,7 +25,7 @@ class Rounds:
 
     designs: tuple[Design, ...]
     study: Study
-    journal: Journal
+    journal: StudyJournal
     spec: StudySpec
     expected: Mapping[str, float]
     """Table → seconds that its first round should take."""
@@ -48,7 +48,7 @@ class Rounds:
         """One seed more of a table. What breaks ends the table, and not the study."""
         seed = self.seeds_of(design.name)
         cells = self.open_cells(design) if seed >= self.spec.seeds else list(design.cells)
-        self.tell(f"{design.title}, seed {seed + 1}: {len(cells)} settings")
+        self.tell(f"{self.progress()}. Next: {design.title}, seed {seed + 1} of {len(cells)} settings")
         try:
             found = measure_round(design, cells, seed, self.study)
         except (InputError, Refusal) as reason:
@@ -58,6 +58,13 @@ class Rounds:
         else:
             self.journal.add(design.name, found)
             self.tell(f"{design.title}: {self.judge(design).verdict}")
+
+    def progress(self) -> str:
+        """What is spent of the budget, how many tables have a verdict, and what is worth a change so far."""
+        ready = sum(each.seeds >= self.spec.seeds for each in self.states())
+        told = f"{self.journal.spent / 60:.1f} of {self.spec.minutes:g} minutes; {ready} of {len(self.designs)} tables"
+        kept = [row.cell.name for table in self.tables() for row in table.rows if row.keep]
+        return f"{told} have a verdict" + (f"; worth it so far: {', '.join(kept)}" if kept else "")
 
     def write_error(self, design: Design, error: Exception) -> str:
         """Writes the traceback into the home, and says where."""
@@ -83,7 +90,7 @@ class Rounds:
     def open_cells(self, design: Design) -> list[Cell]:
         """The cells whose verdict is not clear yet."""
         margin = self.study.recipe.goal.max_drop
-        return [row.cell for row in self.judge(design).rows[1:] if is_open(row, margin)]
+        return [row.cell for row in self.judge(design).rows[1:] if is_undecided(row, margin)]
 
     def judge(self, design: Design) -> TableResult:
         """The table as far as it is measured."""
@@ -98,7 +105,7 @@ class Rounds:
         )
 
 
-def is_open(row: CellResult, margin: float) -> bool:
+def is_undecided(row: CellResult, margin: float) -> bool:
     """Whether more seeds could change what is said of a cell.
 
     An effect is clear that is beyond noise, or whose whole interval is within the margin.

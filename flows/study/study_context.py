@@ -13,6 +13,7 @@ from flows.pipeline.simple.tournament import settle_family
 from flows.recipe.data_checks import check_model_file, check_recipe
 from flows.recipe.data_defaults import fill_defaults
 from flows.recipe.schema import Recipe
+from flows.study.study_outcome import Suspect
 from tasks.core import Prepared
 from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.study.design import Cell
@@ -32,6 +33,10 @@ class Study:
     """Digest of a setting and its seed → the baseline that was made with it."""
     chosen: dict[str, int] = field(default_factory=dict)
     """Digest of a cell → the place of the option that was best."""
+    checked: set[str] = field(default_factory=set)
+    """Digests of the settings that were tried on the data."""
+    suspects: tuple[Suspect, ...] | None = None
+    """The train rows that look mislabelled; None before they are looked for."""
 
     @property
     def recipe(self) -> Recipe:
@@ -53,16 +58,31 @@ def begin_study(job: Job) -> Study:
         InputError: the data, the model or a setting is wrong.
         Refusal: no family of simple models could be fitted.
     """
+    job, prepared = read_study(job)
+    job, _ = settle_family(job, prepared)
+    return study_of(job, prepared)
+
+
+def read_study(job: Job) -> tuple[Job, Prepared]:
+    """The job with what the recipe leaves open filled in, and its data. Nothing is trained.
+
+    Raises:
+        InputError: the data, the model or a setting is wrong.
+    """
     job = dataclasses.replace(job, recipe=settle_model(job.recipe))
     check_model_file(job.recipe)
     prepared = prepare_data(job)
     job = dataclasses.replace(job, recipe=fill_defaults(job.recipe, prepared.dataset))
     check_recipe(job.recipe, prepared, job.store)
-    job, _ = settle_family(job, prepared)
+    return job, prepared
+
+
+def study_of(job: Job, prepared: Prepared) -> Study:
+    """The study of a job whose family is settled: it measures without the recipe's own search and branches."""
     settled = job.recipe.model_copy(update={"search": None, "compress": None})
     return Study(dataclasses.replace(job, recipe=settled), prepared, job.recipe)
 
 
-def values_of(cell: Cell, option: int | None) -> Mapping[str, object]:
+def changed_values(cell: Cell, option: int | None) -> Mapping[str, object]:
     """What a cell changes in the recipe, with one of its options."""
     return {**cell.values, **(cell.options[option] if option is not None else {})}

@@ -13,22 +13,23 @@ from flows.recipe.source_checks import check_sources
 from flows.study.confirmation import confirm
 from flows.study.designs import DESIGNERS
 from flows.study.expected_cost import expected_seconds
-from flows.study.journal import Journal
 from flows.study.recommendation import recommend, recommended_recipe
 from flows.study.rounds import Rounds, missing_tables
 from flows.study.study_context import Study, begin_study
+from flows.study.study_journal import StudyJournal
 from flows.study.study_outcome import StudyResult
+from flows.study.suspects import listed_suspects
 from tasks.core import Context, InputError, Runner, Workspace, digest_of
 from tasks.core.cache_key import identity
 from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.kernels.host.machine import host_name
-from tasks.study.design import Design, LeftOut
+from tasks.study.design import Design, UnsuitedTable
 
 VERSION = 1
 """Part of a journal's name; increased when what a study measures changes its meaning."""
 
 
-def design_study(study: Study) -> tuple[tuple[Design, ...], tuple[LeftOut, ...]]:
+def design_study(study: Study) -> tuple[tuple[Design, ...], tuple[UnsuitedTable, ...]]:
     """The tables that the recipe asks for and that suit it, and those that are left out with the reason.
 
     Raises:
@@ -37,8 +38,8 @@ def design_study(study: Study) -> tuple[tuple[Design, ...], tuple[LeftOut, ...]]
     made = [DESIGNERS[name](study) for name in DESIGNERS if name in study.recipe.study.tables]
     designs = tuple(each for each in made if isinstance(each, Design) and len(each.cells) > 1)
     single = [each for each in made if isinstance(each, Design) and len(each.cells) == 1]
-    left = [LeftOut(each.name, each.title, "nothing can be varied") for each in single]
-    left_out = (*(each for each in made if isinstance(each, LeftOut)), *left)
+    left = [UnsuitedTable(each.name, each.title, "nothing can be varied") for each in single]
+    left_out = (*(each for each in made if isinstance(each, UnsuitedTable)), *left)
     if not designs:
         reasons = "; ".join(f"{each.name}: {each.reason}" for each in left_out)
         raise InputError(f"leaves nothing to vary in this recipe ({reasons})", path="study.tables")
@@ -65,7 +66,7 @@ def run_study(recipe: Recipe, workspace: Workspace, runner: Runner, tell: Callab
     designs, left_out = design_study(study)
     expected = expected_seconds(designs, study)
     check_budget(recipe, designs, expected)
-    journal = Journal(journal_path(study))
+    journal = StudyJournal(journal_path(study))
     rounds = Rounds(designs, study, journal, recipe.study, expected, tell)
     rounds.run()
     tables = rounds.tables()
@@ -92,6 +93,9 @@ def run_study(recipe: Recipe, workspace: Workspace, runner: Runner, tell: Callab
         journal.spent / 60,
         missing_tables(designs, tables),
         problem,
+        tuple((name, each) for name, found in journal.rounds for each in found),
+        metric.lower_is_better,
+        listed_suspects(study, tables),
     )
 
 

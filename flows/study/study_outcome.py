@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flows.recipe.schema import Recipe
 from tasks.core import Estimate
-from tasks.study.design import LeftOut
+from tasks.study.design import UnsuitedTable
+from tasks.study.effects import Measured
 from tasks.study.verdicts import MetricUnit, TableResult
 
 
@@ -40,12 +42,26 @@ class Confirmation:
 
 
 @dataclass(frozen=True)
+class Suspect:
+    """A train row that looks mislabelled: models that were trained on other rows are sure of another answer."""
+
+    row: int
+    """Its place in the train part, counted from 0."""
+    label: str
+    """Its class, or its number."""
+    seems: str
+    """The class that it seems to be of, or the number that is predicted."""
+    source_row: int | None = None
+    """Its row in the source, counted from 0; None where train has several sources."""
+
+
+@dataclass(frozen=True)
 class StudyResult:
     """All that a study found."""
 
     asked: Recipe
     tables: tuple[TableResult, ...]
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[UnsuitedTable, ...]
     unit: MetricUnit
     metric: str
     """The metric's title."""
@@ -60,6 +76,13 @@ class StudyResult:
     """Names of tables for which the budget had no time."""
     problem: str = ""
     """Why the recommended recipe could not be run; else empty."""
+    measured: tuple[tuple[str, Measured], ...] = ()
+    """(table, measurement), in the order in which they were made."""
+    lower_is_better: bool = False
+    """Whether a smaller score is better."""
+    suspects: tuple[Suspect, ...] = ()
+    """The train rows that the table `data` left out as likely mislabelled, for the person to look at: the report lists
+    them, and a file of the study has them all. Empty without that table."""
 
     @property
     def failures(self) -> tuple[TableResult, ...]:
@@ -75,3 +98,12 @@ class StudyOutcome:
     folder: Path
     exit_code: int
     """0, or 1 if a table broke."""
+    recommended: Path | None = None
+    """The recommended recipe's file; None where its changes do not go together."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Where people see its run (`run_links`)."""
+
+    @property
+    def report(self) -> Path:
+        """The report's file."""
+        return self.folder / "report.html"

@@ -2,46 +2,47 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from prefect import flow
-from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
+from rich.markup import escape
 
 from flows.recipe.loading import load_recipe
-from flows.recipe.schema import Recipe
 from flows.results.console_tables import make_console
 from flows.services import environment
-from flows.study.study_files import write_study
-from flows.study.study_job import run_study
+from flows.services.deployed_recipes import recipe_file, run_label
+from flows.services.run_artifacts import show_answer
+from flows.study.outputs.recorded_study import record_study
+from flows.study.outputs.study_text import answer_of, markdown_of
 from flows.study.study_outcome import StudyOutcome
 from tasks.steps.prefect_runner import PrefectRunner
 
+DAYS = 2 * 24 * 3600
+"""Seconds after which a study is ended as one that hangs; given again, it goes on from its journal and the store."""
+
 
 def name_study() -> str:
-    """The name of the flow run: that of the recipe or of its file."""
-    recipe: Recipe | str = flow_run.parameters["recipe"]
-    return f"study {recipe.name if isinstance(recipe, Recipe) else Path(recipe).stem}"
+    """The name of the flow run: that of the recipe."""
+    return f"study {run_label(flow_run.parameters['recipe'])}"
 
 
-@flow(name="study", flow_run_name=name_study, validate_parameters=True, persist_result=False)
-def study(recipe: Recipe | str, overrides: list[str] | None = None) -> StudyOutcome:
-    """Measures the tables of a study, and writes its report, its tables and the recommended recipe.
+@flow(name="study", flow_run_name=name_study, validate_parameters=True, persist_result=False, timeout_seconds=DAYS)
+def study(recipe: str, overrides: list[str] | None = None) -> StudyOutcome:
+    """Measures which techniques pay, table by table, and writes a report, the tables and the recommended recipe.
 
     Args:
-        recipe: a recipe, or the path of a recipe file.
-        overrides: `key=value` with dotted paths, which replace values of a recipe file; not used for a recipe object.
+        recipe: the name of a deployed recipe, or the path of a recipe file.
+        overrides: values of the recipe that are replaced, `study.minutes=30` for example, with dotted paths.
 
     Raises:
         InputError: the recipe, the data, the model or the environment is wrong.
     """
-    settled = load_recipe(Path(recipe), overrides) if isinstance(recipe, str) else recipe
+    settled = load_recipe(recipe_file(recipe), overrides)
     workspace = environment.prepare_environment()
     console = make_console()
     runner = PrefectRunner(workspace, console)
-    result = run_study(settled, workspace, runner, lambda line: console.print(f"[bold]{line}[/]", highlight=False))
-    outcome = write_study(result, workspace)
-    create_markdown_artifact(
-        "\n".join(f"- {table.design.title}: {table.verdict}" for table in result.tables), key="study"
+    outcome = record_study(
+        settled, workspace, runner, lambda line: console.print(f"[bold]{escape(line)}[/]", highlight=False)
     )
+    links = {"Report's file": str(outcome.report), "Recommended recipe": str(outcome.recommended), **outcome.links}
+    show_answer("answer", answer_of(outcome.result), markdown_of(outcome.result), links)
     return outcome

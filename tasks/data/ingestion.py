@@ -13,6 +13,8 @@ from tasks.data import calibration
 from tasks.data.data_spec import DataSpec
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from tasks.data.readers import Examples, Request, Rows
     from tasks.data.targets import Task
 
@@ -69,6 +71,22 @@ def ingest(spec: DataSpec, stamp: str, context: Context) -> Dataset:
         id_column=spec.id or "",
         split_by=spec.split.by,
     )
+
+
+def train_source_rows(spec: DataSpec, context: Context) -> np.ndarray | None:
+    """The row of each train example in the source, counted from 0, (count,); None where train has several sources.
+
+    The source is read and split again. Raises InputError as `ingest`.
+    """
+    import numpy as np
+
+    if spec.added is not None:
+        return None
+    request = _request(spec, context.progress)
+    rows, _, _ = _read_rows(spec, request)
+    _, classes, given = _encoded(rows, spec, request)
+    train = _split(given, classes, spec, request)["train"]
+    return np.arange(len(train)) if train.at is None else train.at
 
 
 def _read_rows(spec: DataSpec, request: Request) -> tuple[Rows, tuple[Column, ...], dict[str, Any]]:

@@ -67,6 +67,9 @@ class ModelSpec(Spec):
     last layer is fitted anew, on what the layers before it say. `fine_tune`: then all layers are trained, the last
     ones first and fastest. `scratch`: its weights are left out. `auto`: the best on validation. Absent: `as_is` where
     weights are named."""
+    further: bool = Field(default=False, exclude_if=lambda further: not further)
+    """Whether the network of `weights` is trained further, all layers from where they stand; its classes are the
+    data's. Without it such a network is taken as it is. `retrain` asks for it."""
     output: int | str | None = Field(default=None, exclude_if=lambda output: output is None)
     """Which output of a model that answers with several: its key in a dictionary, its attribute, its name in an ONNX
     file, or its index. Absent: the only one that fits the data; of an ONNX file the first, if it fits."""
@@ -117,6 +120,9 @@ class ModelSpec(Spec):
         if self.key is not None and self.weights is None:
             law = "must be left out without model.weights, the file in which it is a path"
             raise ValueError(InputError(law, path="key", value=self.key))
+        if self.further and (self.weights is None or self.transfer not in (None, "as_is")):
+            law = "suits model.weights without model.transfer, which says itself what is trained"
+            raise ValueError(InputError(law, path="further", value=True, nearest="transfer: fine_tune"))
         return self
 
     @model_validator(mode="after")

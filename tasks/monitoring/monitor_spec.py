@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from tasks.core import InputError, Spec
-from tasks.data.additions.added_data import check_window
+from tasks.data.additions.added_data import read_window
 
 Level = Literal["fine", "warn", "act"]
 """What a look says: nothing to do; look at it; do something."""
@@ -32,7 +32,10 @@ class MonitorSpec(Spec):
     """After a promotion, for how many rows with labels, or for how long, the previous champion answers beside the new
     one, which goes back where it is proven worse: `20000 rows`, `2 weeks`, `12 hours`; `off`: not at all."""
     notify: str | None = None
-    """An address to which `act` is posted as JSON, such as that of a chat's incoming webhook."""
+    """An address to which act, a failed retrain and a rollback are posted as JSON, such as that of a chat's incoming
+    webhook."""
+    notify_block: str | None = None
+    """A notification block in Prefect that is told the same: `slack-webhook/NAME`, `custom-webhook/NAME`, …."""
     cooldown: float = Field(default=24.0, ge=0)
     """Hours for which `act` is not told again of the same champion; every look still says it."""
 
@@ -47,8 +50,12 @@ class MonitorSpec(Spec):
     @field_validator("shadow")
     @classmethod
     def _can_be_read(cls, given: str | int) -> str | int:
-        if given != 0:
-            check_window(given)
+        try:
+            if given != 0:
+                read_window(given)
+        except InputError as error:
+            error.nearest = SHADOW
+            raise ValueError(error) from None
         return given
 
     @field_validator("notify")
@@ -58,6 +65,14 @@ class MonitorSpec(Spec):
             law = "must be an address that begins with https:// or http://"
             raise ValueError(InputError(law, value=address, nearest=f"https://{address.rpartition('://')[2]}"))
         return address
+
+    @field_validator("notify_block")
+    @classmethod
+    def _is_block(cls, block: str | None) -> str | None:
+        if block is not None and not all(block.partition("/")):
+            law = "must be a block's type and its name"
+            raise ValueError(InputError(law, value=block, nearest=f"slack-webhook/{block.strip('/') or 'NAME'}"))
+        return block
 
     def acts_on(self, look: Literal["inputs", "predictions"]) -> bool:
         """Whether a change that a look finds is one to act upon."""

@@ -27,6 +27,9 @@ class RetrainSpec(Spec):
     of them."""
     holdout: float = Field(default=0.2, gt=0, lt=1)
     """Share of the new rows on which champion and challenger are compared, and which nothing is fitted on."""
+    fine_tune: bool = True
+    """Whether a network of `model.weights` is trained further on the new rows, from the champion's own baseline. False:
+    it is taken as it is, and only the branch runs again."""
     search: RetrainSearch = RetrainSearch()
 
     @field_validator("window")

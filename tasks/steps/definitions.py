@@ -20,6 +20,7 @@ from tasks.data.preprocessing import preprocess
 from tasks.data.splits.train_rows import draw_train_rows, drop_train_rows
 from tasks.steps.caching import OUTWARD, cached_task
 from tasks.steps.recorded_search import recall_searches, search_and_record
+from tasks.study.held_answers import answer_held
 from tasks.tracking import attach, close_run, open_run, record_child, record_trials
 from tasks.tracking.registered_profile import attach_profile
 from tasks.tracking.registered_recipe import attach_recipe
@@ -32,6 +33,7 @@ from tasks.training.simple.ensemble_fit import fit_ensemble
 from tasks.training.simple.fit_table import fit_table
 from tasks.training.simple.out_of_fold import predict_out_of_fold
 from tasks.training.simple.student_fit import fit_student
+from tasks.training.timing.training_timing import time_trainings
 from tasks.training.transfer.option_choice import choose_option
 from tasks.training.transfer.transfer_steps import extract_features, fine_tune, fit_last_layer
 
@@ -49,6 +51,7 @@ STEPS: Mapping[object, Task[..., Any]] = {
     fit_student: cached_task(fit_student, "fit_student", "train"),
     predict_out_of_fold: cached_task(predict_out_of_fold, "predict_out_of_fold", "train"),
     train_cycle: cached_task(train_cycle, "train_cycle", "train"),
+    time_trainings: cached_task(time_trainings, "time_trainings", "train"),
     average_networks: cached_task(average_networks, "average", "train"),
     load_pretrained: cached_task(load_pretrained, "adopt", "train"),
     extract_features: cached_task(extract_features, "extract_features", "train"),
@@ -63,6 +66,7 @@ STEPS: Mapping[object, Task[..., Any]] = {
     evaluate_candidates: cached_task(evaluate_candidates, "evaluate", "evaluate"),
     score_files: cached_task(score_files, "score_files", "evaluate"),
     score_on_train: cached_task(score_on_train, "score_on_train", "evaluate"),
+    answer_held: cached_task(answer_held, "answer_held", "evaluate"),
     compare_with_library: cached_task(compare_with_library, "compare_with_library", "evaluate"),
     open_run: task(**OUTWARD, tags=["track"], name="open_run")(open_run),
     record_child: task(**OUTWARD, tags=["track"], name="record_child")(record_child),

@@ -32,7 +32,7 @@ class PrefectRunner:
     workspace: Workspace
     console: Console
     total: int = 0
-    """Number of cached steps that are planned; there may be more in the end."""
+    """Number of cached steps that are planned; there may be more in the end. 0: nobody knows."""
     done: int = 0
     """Number of cached steps that are finished."""
     reused: list[str] = field(default_factory=list)
@@ -73,13 +73,17 @@ class PrefectRunner:
         self.console.print(f"  … {words}", highlight=False)
 
     def _line(self, label: str, note: str, seconds: float) -> None:
-        counter = f"[dim]{self.done:>2}/{max(self.total, self.done)}[/]"
+        counter = f"[dim]{self._count(self.done)}[/]"
         self.console.print(f"[green]✓[/] {counter} {label} [dim]{note} {seconds:.1f} s[/]", highlight=False)
+
+    def _count(self, number: int) -> str:
+        """A step's number, of so many where it is known how many there are."""
+        return f"{number:>2}/{max(self.total, number)}" if self.total else f"{number:>2}"
 
     def _bar(self) -> Progress:
         return Progress(
             SpinnerColumn(),
-            TextColumn(f"[dim]{self.done + 1:>2}/{max(self.total, self.done + 1)}[/] {{task.description}}"),
+            TextColumn(f"[dim]{self._count(self.done + 1)}[/] {{task.description}}"),
             BarColumn(bar_width=24),
             TextColumn("{task.completed:g}/{task.total}"),
             TextColumn("[dim]{task.fields[note]}", table_column=Column(no_wrap=False)),

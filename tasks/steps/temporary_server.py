@@ -18,7 +18,7 @@ def start_temporary_server() -> None:
 
     A terminal sends Ctrl-C to every process of its foreground group, and whoever stops a run often sends SIGTERM to all
     of its group. A server that stops at once would leave the flow with minutes of retries before it can end. The server
-    ends with its run; after a run that was killed, the next one ends it (`flows.services.orphaned_servers`).
+    ends with its run; after a run that was killed, the next one ends it (`flows.services.safety.orphaned_servers`).
     """
     from prefect.client.orchestration import get_client
 

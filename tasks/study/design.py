@@ -31,7 +31,7 @@ class Cell:
     without_suspects: bool = False
     """Whether train rows that are likely mislabelled are left out."""
     timing: Mapping[str, Any] = field(default_factory=dict)
-    """Of a table of speed: how the training runs, as keywords of `time_training`."""
+    """Of a table of speed: how the training runs, as the fields of a `TrainingSetup`."""
     recommended: bool = True
     """Whether the cell can stand in a recipe. Fewer rows of data cannot."""
 
@@ -64,7 +64,7 @@ class Design:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class UnsuitedTable:
     """A table that does not suit the data or the model, and why."""
 
     name: TableName

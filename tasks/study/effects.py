@@ -31,8 +31,8 @@ class Measured:
     """Seconds of training; of a table of speed, seconds of the same work."""
     bytes: int | None = None
     latency_ms: float | None = None
-    speedup: float | None = None
-    """The reference's latency over its own, measured interleaved."""
+    speedup: Estimate | None = None
+    """The reference's latency over its own, measured interleaved, with its interval over processes."""
     choice: str = ""
     """Which of its options it used, as text."""
     curve: tuple[tuple[int, float], ...] = ()
@@ -93,19 +93,23 @@ def effect_of(gains: Sequence[Estimate], comparisons: int, least: int) -> Effect
     return Effect(mean, low, high, len(gains), gains[0].n, verdict if len(gains) >= least else "open")
 
 
-def ratio_of(values: Sequence[float], comparisons: int, least: int) -> Ratio:
-    """The geometric mean of ratios, with the interval that the seeds show.
+def ratio_of(ratios: Sequence[Estimate], comparisons: int, least: int) -> Ratio:
+    """The geometric mean of ratios, with the noise of the seeds and that of each measurement, where it has one.
 
     Args:
-        values: a cost over the reference's with the same seed, above 0, one for each seed.
+        ratios: a cost over the reference's with the same seed, above 0, one for each seed, with 95 % intervals.
         comparisons: as in `effect_of`.
         least: as in `effect_of`.
     """
-    logs = [math.log(value) for value in values]
+    logs = [math.log(each.value) for each in ratios]
     mean, noise = statistics.mean(logs), seed_noise(logs, comparisons)
-    low, high = math.exp(mean - noise), math.exp(min(mean + noise, 700.0))
+    wider = normal(corrected(comparisons)) / normal(LEVEL)
+    below = wider * statistics.mean(math.log(each.value / each.low) for each in ratios)
+    above = wider * statistics.mean(math.log(each.high / each.value) for each in ratios)
+    low = math.exp(mean - math.hypot(below, noise))
+    high = math.exp(min(mean + math.hypot(above, noise), 700.0))
     change: Change = "less" if high < 1 else "more" if low > 1 else "no measurable change"
-    return Ratio(math.exp(mean), low, high, len(values), change if len(values) >= least else "open")
+    return Ratio(math.exp(mean), low, high, len(ratios), change if len(ratios) >= least else "open")
 
 
 def seed_noise(values: Sequence[float], comparisons: int) -> float:

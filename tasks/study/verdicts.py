@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from tasks.core import Estimate
 from tasks.study.design import Cell, Cost, Design
 from tasks.study.effects import Effect, Measured, Ratio, effect_of, ratio_of
+from tasks.study.explained_variation import explain_score, shares_text
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,9 @@ class TableResult:
     """Seconds that its measurements took."""
     failure: str = ""
     """What broke; else empty."""
+    explained: Mapping[str, float] = field(default_factory=dict)
+    """Of the hyperparameters: setting → the share of the variation of the score that it explains, and what the seeds do
+    (`explain_score`). Empty for other tables, and before a verdict."""
 
 
 def judge_table(
@@ -81,10 +86,13 @@ def judge_table(
     rows = tuple(judge_cell(cell, design, measured, least, margin, unit) for cell in design.cells)
     kept = [row for row in rows if row.keep and row.cell.recommended]
     best = max(kept, key=lambda row: worth(row, design), default=None)
+    is_explained = design.name == "hyperparameters" and rows[0].seeds >= least
+    explained = explain_score(design, measured) if is_explained else {}
     told = [row.sentence for row in rows[1:] if row.keep] or [_nothing(design, rows, unit)]
+    told += [shares_text(explained)] if explained else []
     spent = sum(each.spent for each in measured)
     verdict = f"it broke: {failure}" if failure else "; ".join(told)
-    return TableResult(design, rows, verdict, best.cell if best else None, spent, failure)
+    return TableResult(design, rows, verdict, best.cell if best else None, spent, failure, explained)
 
 
 def worth(row: CellResult, design: Design) -> tuple[float, float]:
@@ -114,12 +122,12 @@ def judge_cell(
     said = sentence_of(cell, design, effect, cost, keep, margin, unit) if not is_reference else "the reference"
     return CellResult(
         cell,
-        mean_of([each.score for each in whole]),
+        mean_known([each.score for each in whole]),
         effect,
         cost,
-        mean_of([each.seconds for each in whole]),
-        mean_of([each.bytes for each in whole]),
-        mean_of([each.latency_ms for each in whole]),
+        mean_known([each.seconds for each in whole]),
+        mean_known([each.bytes for each in whole]),
+        mean_known([each.latency_ms for each in whole]),
         len(whole),
         next((each.choice for each in whole), ""),
         keep,
@@ -127,17 +135,19 @@ def judge_cell(
     )
 
 
-def cost_ratio(cost: Cost, each: Measured, reference: Measured) -> float | None:
+def cost_ratio(cost: Cost, each: Measured, reference: Measured) -> Estimate | None:
     """A measurement's cost over that of the reference with the same seed; None where it has none."""
     if cost == "latency":
-        return 1 / each.speedup if each.speedup else None
+        found = each.speedup
+        return found and Estimate(1 / found.value, 1 / found.high, 1 / found.low, found.n)
     pairs: Mapping[str, tuple[float | None, float | None]] = {
         "training": (each.seconds, reference.seconds),
         "bytes": (each.bytes, reference.bytes),
         "none": (None, None),
     }
     own, beside = pairs[cost]
-    return own / beside if own and beside else None
+    ratio = own / beside if own and beside else None
+    return Estimate(ratio, ratio, ratio, 1) if ratio else None
 
 
 def is_kept(design: Design, effect: Effect | None, cost: Ratio | None, margin: float) -> bool:
@@ -211,7 +221,7 @@ def _nothing(design: Design, rows: Sequence[CellResult], unit: MetricUnit) -> st
     return told + (f"; {', '.join(worse)} {'is' if len(worse) == 1 else 'are'} worse" if worse else "")
 
 
-def mean_of(values: Sequence[float | int | None]) -> float | None:
+def mean_known(values: Sequence[float | int | None]) -> float | None:
     """The mean of those that are there; None of none."""
     there = [value for value in values if value is not None]
     return sum(there) / len(there) if there else None

@@ -25,7 +25,7 @@ PATIENCE_AT_THE_END = 5
 """Seconds for which requests under way may end when the server is stopped."""
 
 
-class Service(Protocol):
+class RequestHandler(Protocol):
     """What is done before and after the product answers."""
 
     def read(self, data: Any) -> dict[str, np.ndarray]:
@@ -53,7 +53,7 @@ class _ServedModel:
 
     metadata = _AnyInput()
 
-    def __init__(self, model: Path, service: Service) -> None:
+    def __init__(self, model: Path, service: RequestHandler) -> None:
         import mlflow.pyfunc
 
         from tasks.kernels.onnx import description
@@ -93,7 +93,7 @@ def _wrong_rows(sentence: str) -> Exception:
     return WrongRows(sentence, error_code=BAD_REQUEST)
 
 
-def scoring_app(model: Path, service: Service) -> FastAPI:
+def scoring_app(model: Path, service: RequestHandler) -> FastAPI:
     """MLflow's scoring server for a product: `/invocations`, `/ping`, `/health`, `/version`.
 
     Args:
@@ -117,9 +117,10 @@ def open_port(port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((LOOPBACK, port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         bound.close()
-        law = f"must be a free port of {LOOPBACK} ({(error.strerror or str(error)).lower()})"
+        reason = error.strerror if isinstance(error, OSError) else "ports are 0 to 65535"
+        law = f"must be a free port of {LOOPBACK} ({str(reason).lower()})"
         raise InputError(law, path="--port", value=port, nearest="--port 0, which is any free one") from None
     return bound
 

@@ -27,6 +27,9 @@ ROLLED_BACK = "paredown.rolled_back"
 RECIPE = "paredown.settled_recipe"
 """Tag of a version: the digest of its settled recipe."""
 
+BASELINE = "paredown.baseline"
+"""Tag of a version of trained weights: digest of the weights of its baseline in the store of its home."""
+
 
 @dataclass(frozen=True)
 class VersionRecord:

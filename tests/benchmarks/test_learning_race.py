@@ -22,13 +22,15 @@ def learning_race(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_only_seeds_that_both_finished_count(learning_race: ModuleType) -> None:
     finish = learning_race.Finish
     found = [
-        *(finish("plain", seed, 40.0, 5, 0.91, True) for seed in range(3)),
-        *(finish("recipe", seed, 10.0, 3, 0.90, seed < 2) for seed in range(3)),
+        *(finish("plain", seed, 40.0, 60.0, 5, 0.91, True) for seed in range(3)),
+        *(finish("recipe", seed, 10.0, 12.0, 3, 0.90, seed < 2) for seed in range(3)),
     ]
-    assert learning_race.ratio(found, "recipe") == pytest.approx((4.0, 4.0, 4.0, 2))
-    assert learning_race.ratio(found, "same") is None
-    middle, low, _, count = learning_race.ratio(found[:4], "recipe")
-    assert (middle, count) == (pytest.approx(4.0), 1)
+    assert learning_race.ratio(found, "recipe", "seconds") == pytest.approx((4.0, 4.0, 4.0, 2))
+    assert learning_race.ratio(found, "same", "cpu") is None
+    middle, low, _, count = learning_race.ratio(found[:4], "recipe", "cpu")
+    assert (middle, count) == (pytest.approx(5.0), 1)
     assert math.isnan(low)
-    assert learning_race.race_table(found)[-1] == "| recipe | 2 of 3 | 10.0 | 3 | 4.00 [4.00, 4.00] |"
-    assert learning_race.race_table(found)[-3] == "| plain | 3 of 3 | 40.0 | 5 | – |"
+    assert learning_race.race_table(found)[-1] == (
+        "| recipe | 2 of 3 | 3 | 10.0, 12.0 | 4.00 [4.00, 4.00] | 5.00 [5.00, 5.00] |"
+    )
+    assert learning_race.race_table(found)[-4] == "| plain | 3 of 3 | 5 | 40.0, 60.0 | – | – |"

@@ -22,14 +22,14 @@ def test_only_the_first_seeds_choose_the_rate_and_equals_take_the_least(optimize
     def trial(factor: float, seed: int, validation: float) -> object:
         return optimizers.Trial("sgd", factor, seed, validation, 0.5, 1.0)
 
-    low, default, high, highest = optimizers.FACTORS
+    default, next_one, high, highest = optimizers.FACTORS
     found = [
-        *(trial(low, seed, 0.75) for seed in range(2)),
-        *(trial(default, seed, score) for seed, score in enumerate([0.625, 0.875])),
+        *(trial(default, seed, 0.75) for seed in range(2)),
+        *(trial(next_one, seed, score) for seed, score in enumerate([0.625, 0.875])),
         *(trial(high, seed, score) for seed, score in enumerate([1.0, 0.25, 1.0, 1.0])),
         *(trial(highest, seed, 0.5) for seed in range(2)),
     ]
-    assert optimizers.best_factor(found, tuned=2) == low
+    assert optimizers.best_factor(found, tuned=2) == default
     assert optimizers.best_factor(found, tuned=1) == high
 
 
@@ -37,14 +37,14 @@ def test_a_row_pairs_the_seeds_and_tells_a_rate_at_the_edge(optimizers: ModuleTy
     found = []
     for name in optimizers.RATES:
         for seed in range(3):
-            for factor in optimizers.FACTORS if seed < 2 else (10.0 if name == "muon" else 1.0,):
-                best = 10.0 if name == "muon" else 1.0
+            best = optimizers.FACTORS[3 if name == "muon" else 1]
+            for factor in optimizers.FACTORS if seed < 2 else (best,):
                 gain = 0.25 if name == "muon" else 0.0
                 found.append(optimizers.Trial(name, factor, seed, float(factor == best), 0.5 + seed / 8 + gain, 2.0))
     lines = optimizers.table(found, tuned=2)
     # The mean of 0.5, 0.625 and 0.75; half width 0.125 * 4.3027 / sqrt(3).
-    assert lines[4] == "| adamw | 0.001 | 0.6250 [0.3145, 0.9355] | – | 0.000, 1.000, 0.000, 0.000 | 2.0 |"
+    assert lines[4] == "| adamw | 0.003 | 0.6250 [0.3145, 0.9355] | – | 0.000, 1.000, 0.000, 0.000 | 2.0 |"
     assert lines[-1] == (
-        "| muon | 0.1 (the highest tried) | 0.8750 [0.5645, 1.1855] | +0.2500 [+0.2500, +0.2500] "
+        "| muon | 0.3 (the highest tried) | 0.8750 [0.5645, 1.1855] | +0.2500 [+0.2500, +0.2500] "
         "| 0.000, 0.000, 0.000, 1.000 | 2.0 |"
     )

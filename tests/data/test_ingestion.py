@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from support import runs
 from support.bad_data import ROWS, csv, folder
 from support.datasets import ingested
 
 from tasks.core import Dataset, InputError, SplitName, Store
 from tasks.data.data_spec import DataSpec
-from tasks.data.ingestion import source_stamp
+from tasks.data.ingestion import source_stamp, train_source_rows
 
 
 @pytest.fixture
@@ -40,6 +41,18 @@ def test_digits(store: Store) -> None:
     assert sum(int(held[name].sum()) for name in ("train", "validation", "test")) == 561718
     shares = np.bincount(store.get_array(dataset.splits["calibration"].targets)) / 512
     assert np.abs(shares - 0.1).max() < 0.01
+
+
+def test_train_examples_are_found_in_their_source(store: Store) -> None:
+    from sklearn.datasets import load_digits
+
+    spec = DataSpec(source="sklearn:digits")
+    train = ingested(spec, store).splits["train"]
+    rows = train_source_rows(spec, runs.context_of(store))
+    assert rows is not None
+    source = load_digits()
+    np.testing.assert_array_equal(source.target[rows], store.get_array(train.targets))
+    np.testing.assert_array_equal(source.images[rows], store.get_array(train.inputs)[..., 0])
 
 
 def test_the_same_data_give_the_same_dataset_wherever_they_lie(tmp_path: Path, store: Store) -> None:

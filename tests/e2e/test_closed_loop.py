@@ -23,6 +23,7 @@ from support import servers
 from support.churn_table import churn_table
 
 from flows.services.deployment_catalog import EVENT
+from flows.services.service_catalog import WORKER, page_of
 from tasks import tracking
 
 pytestmark = pytest.mark.e2e
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.e2e
 RECIPE = """
 name: churn
 data: {source: old.csv, target: churned, id: customer}
-model: {family: linear}
+model: {family: linear, refit: false}
 compress: {branches: [{name: clean, steps: [{step: clean}]}]}
 goal: {metric: log_loss, max_drop: 0.05, minimize: bytes}
 retrain: {holdout: 0.5}
@@ -46,6 +47,10 @@ class Site:
     folder: Path
     prefect: str
     mlflow: str
+
+    @property
+    def page(self) -> str:
+        return page_of(self.prefect)
 
     @property
     def variables(self) -> dict[str, str]:
@@ -65,7 +70,7 @@ class Site:
 
     def until(self, run: Run, *states: str) -> Run:
         """Waits until a run has one of these states."""
-        end = time.monotonic() + 150
+        end = time.monotonic() + 300
         while (now := self.ask(f"/flow_runs/{run['id']}"))["state_type"] not in states:
             assert time.monotonic() < end, f"{run['name']}: {now['state']}"
             assert now["state_type"] not in ("FAILED", "CRASHED"), now["state"]["message"]
@@ -113,7 +118,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def worker(site: Site) -> Iterator[None]:
     """A worker of two runs at a time, which knows nothing of the user's folder."""
     command = ["prefect", "--no-prompt", "worker", "start", "--pool", "local", "--type", "process", "--limit", "2"]
-    settings = {"PREFECT_HOME": str(site.folder / "worker"), "PREFECT_API_URL": site.prefect}
+    settings = {"PREFECT_HOME": str(site.folder / "worker"), "PREFECT_API_URL": site.prefect, **WORKER.environment}
     with (site.folder / "worker.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", *command],
@@ -138,7 +143,7 @@ def paredown(site: Site, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=site.folder, env=environment, capture_output=True, text=True, check=False)
 
 
-def until(answer: Callable[[], Any], seconds: float = 120) -> Any:
+def until(answer: Callable[[], Any], seconds: float = 300) -> Any:
     end = time.monotonic() + seconds
     while not (found := answer()):
         assert time.monotonic() < end, "nothing came"
@@ -151,6 +156,7 @@ def test_the_loop_closes(site: Site) -> None:
     assert f"<{site.mlflow}/#/models/churn/versions/1>" in told
     assert "/artifacts/report.html>" in told
     assert site.aliases() == {"champion": 1}
+    assert not (site.folder / "etc").exists(), "nothing of the worker's own directory, /, is copied"
 
     looked = site.start("monitor", data="batch.csv")
     retrain = until(lambda: automated(site))
@@ -164,7 +170,7 @@ def test_the_loop_closes(site: Site) -> None:
     beside = paredown(site, "retrain", "churn", "--data", "new.csv")
     assert (beside.returncode, "is being retrained by process" in beside.stderr) == (2, True), beside.stderr
     assert "Deployment concurrency limit" in site.until(second, "CANCELLED")["state"]["message"]
-    assert f"the automation started the run {retrain['name']}" in site.completed(looked)
+    assert f"the automation started retrain: {site.page}/runs/flow-run/{retrain['id']}" in site.completed(looked)
 
     assert "promoted: proven better" in site.completed(retrain)
     assert site.aliases() == {"champion": 2, "previous": 1}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,16 +67,48 @@ def test_a_champion_that_is_the_baseline_runs_all_branches_of_the_recipe() -> No
     assert replayed(CONF, champion).recipe.compress is None, "the default ones"
 
 
-def test_weights_of_others_are_taken_as_they_are_and_it_is_said() -> None:
-    network = {"factory": "tasks.architectures:resnet20", "weights": "resnet20.th"}
-    champion = {
-        "name": "cifar",
-        "data": {"source": "train.npz"},
-        "model": network,
-        "compress": {"branches": [{"name": "eight", "steps": [{"step": "int8"}]}]},
-    }
-    found = replayed(champion, champion, None)
-    assert found.note.endswith("a network is not fine-tuned from the champion's baseline")
+NETWORK: dict[str, Any] = {
+    "name": "cifar",
+    "data": {"source": "train.npz"},
+    "model": {"factory": "tasks.architectures:resnet20", "weights": "resnet20.th", "key": "state"},
+    "compress": {"branches": [{"name": "eight", "steps": [{"step": "int8"}]}]},
+}
+
+
+def test_weights_begin_with_the_champion_s_own_baseline() -> None:
+    found = replay_champion(validate_recipe(NETWORK), yaml.safe_dump(NETWORK), None, Path("store/ab/abcd"))
+    model = found.recipe.model
+    assert (model.weights, model.key, model.further) == ("store/ab/abcd", None, True)
+    assert found.note.endswith("The network was trained further from the champion's own baseline")
+    again = {**NETWORK, "model": model.model_dump(mode="json", exclude_unset=True)}
+    later = replay_champion(validate_recipe(NETWORK), yaml.safe_dump(again), None, Path("store/cd/cdef"))
+    assert (later.recipe.model.weights, later.recipe.model.further) == ("store/cd/cdef", True)
+
+
+def test_weights_of_a_baseline_that_is_gone_are_those_of_the_recipe() -> None:
+    champion = {**NETWORK, "model": {**NETWORK["model"], "weights": "gone", "further": True}}
+    del champion["model"]["key"]
+    found = replayed(NETWORK, champion, None)
+    model = found.recipe.model
+    assert (model.weights, model.key, model.further) == ("resnet20.th", "state", True)
+    assert "The champion's own baseline is not in this store (another home, an older version, or paredown gc)" in (
+        found.note
+    )
+
+
+@pytest.mark.parametrize(("way", "weights"), [("fine_tune", "new"), ("features", "resnet20.th")])
+def test_a_transfer_keeps_its_way(way: str, weights: str) -> None:
+    champion = {**NETWORK, "model": {**NETWORK["model"], "transfer": way}}
+    found = replay_champion(validate_recipe(champion), yaml.safe_dump(champion), None, Path("new"))
+    model = found.recipe.model
+    assert (model.weights, model.transfer, model.further) == (weights, way, False)
+
+
+def test_a_network_is_taken_as_it_is_where_that_is_asked() -> None:
+    conf = {**NETWORK, "retrain": {"fine_tune": False}}
+    found = replay_champion(validate_recipe(conf), yaml.safe_dump(NETWORK), None, Path("new"))
+    assert (found.recipe.model.weights, found.recipe.model.further) == ("resnet20.th", False)
+    assert found.note.endswith("The weights are those of the recipe")
 
 
 def test_a_search_needs_its_section() -> None:

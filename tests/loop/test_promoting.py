@@ -14,6 +14,7 @@ from flows.loop.releases.version_history import history_of, version_rows
 from flows.results.gate.challenge import VERDICT
 from tasks import tracking
 from tasks.core import InputError
+from tasks.monitoring.monitor_spec import MonitorSpec
 from tasks.tracking.registry import LEARNED, PROMOTED, REASON
 from tasks.tracking.version_files import file_of
 from tasks.tracking.versions import mark
@@ -59,7 +60,7 @@ def test_what_never_passed_a_gate_is_forced_and_that_is_written_down(uri: str) -
 def test_a_rollback_is_posted(uri: str) -> None:
     register_versions(uri, "posted", 2)
     promote_by_hand(uri, "posted", None, force=True)
-    found = go_back(uri, "posted", "it hurts", "http://127.0.0.1:9/hook")
+    found = go_back(uri, "posted", "it hurts", MonitorSpec(notify="http://127.0.0.1:9/hook"))
     assert found.champion.version == 1, "whoever cannot be told does not stop it"
     assert found.note.startswith("monitor.notify: 127.0.0.1 could not be told (")
     assert found.champion.reason == "it hurts"

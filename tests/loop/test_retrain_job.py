@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from support import runs
 from support.churn_table import churn_table
 from support.short_timing import short_timing
 
-from flows.loop.retrain_job import plan_retrain, run_retrain
+from flows.loop.retrain_job import champion_baseline, plan_retrain, run_retrain
 from flows.recipe.loading import validate_recipe
 from flows.recipe.schema import Recipe
 from flows.results.gate.challenge import COMPARISON, VERDICT
@@ -23,6 +24,15 @@ from tasks.core import InputError, Workspace
 from tasks.tracking.versions import VersionRecord, versions_of
 
 pytestmark = pytest.mark.e2e
+
+NETWORK_OF_DIGITS: dict[str, Any] = {
+    "name": "digits",
+    "data": {"source": "sklearn:digits"},
+    "preprocess": [{"step": "none"}],
+    "train": {"epochs": 1, "learning_rate": 0.01},
+    "compress": {"branches": [{"name": "half", "steps": [{"step": "fp16"}]}]},
+    "goal": {"max_drop": 0.05},
+}
 
 
 @dataclass(frozen=True)
@@ -125,3 +135,28 @@ def test_bad_input_is_one_message(site: Site) -> None:
         site.retrain("others.csv")
     with pytest.raises(InputError, match=r"^--data: must be a file or folder that exists"):
         site.retrain("nowhere.csv")
+
+
+def test_a_network_of_weights_is_trained_further_from_the_champion_s_own_baseline(tmp_path: Path) -> None:
+    workspace, runner = runs.workspace(tmp_path), runs.Remembering()
+    model = {"factory": "tasks.architectures:convnet", "arguments": {"width": 4, "depth": 2}}
+    content = {**NETWORK_OF_DIGITS, "model": model}
+    with short_timing():
+        trained = run_job(validate_recipe({**content, "name": "teacher"}), workspace, runner)
+        state = workspace.store.get_state(trained.findings.results[0].stages[0].model.content)
+        torch.save(state, tmp_path / "given.pt")
+        recipe = validate_recipe({**content, "model": {**model, "weights": str(tmp_path / "given.pt")}})
+        first = run_job(recipe, workspace, runner)
+        loaded = first.findings.results[0].stages[0].model
+        outcome = run_retrain(plan_retrain(recipe, None, workspace), workspace, runner)
+        tuned = outcome.findings.results[0].stages[0].model
+        assert [step.technique for step in tuned.lineage] == ["load", "fine_tune"]
+        assert tuned.lineage[0].knobs["weights"] == loaded.content, "a file is named by the digest of its content"
+        assert "trained further from the champion's own baseline" in str(outcome.promotion)
+        kept = champion_baseline("digits", workspace)
+        assert kept is not None
+        assert kept.name == (tuned if outcome.exit_code == 0 else loaded).content
+        kept.unlink()
+        replay = plan_retrain(recipe, None, workspace)
+    assert replay.recipe.model.weights == str(tmp_path / "given.pt")
+    assert "champion's own baseline is not in this store" in replay.note

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from tasks.monitoring.monitor_spec import MonitorSpec
+from tasks.monitoring.monitor_spec import SHADOW, MonitorSpec
 
 
 def test_harm_alone_acts_by_default() -> None:
@@ -21,3 +21,11 @@ def test_harm_alone_acts_by_default() -> None:
 def test_wrong_settings_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         MonitorSpec.model_validate(wrong)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("2 weeks", "2 weeks"), (500, 500), ("off", 0), (False, 0), (True, SHADOW)]
+)
+def test_the_shadow_is_a_window_or_off(given: object, kept: object) -> None:
+    assert MonitorSpec.model_validate({"shadow": given}).shadow == kept
+    assert MonitorSpec().shadow == SHADOW

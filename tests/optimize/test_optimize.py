@@ -26,7 +26,7 @@ from flows.pipeline.step_count import count_steps
 from flows.recipe.loading import load_recipe
 from flows.recipe.schema import Recipe
 from flows.results import answer_text
-from flows.services import orphaned_servers
+from flows.services.safety import orphaned_servers
 from tasks.core import Workspace, digest_file
 from tasks.data import input_layout
 from tasks.kernels.onnx import sessions
@@ -78,10 +78,13 @@ def ran(tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> Itera
 
     recipe = runs.tiny_recipe(search=SEARCH)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PAREDOWN_HOME", str(tmp_path_factory.mktemp("optimized")))
+        home = tmp_path_factory.mktemp("optimized")
+        patch.setenv("PAREDOWN_HOME", str(home))
+        file = home / "tiny.yaml"
+        file.write_text(yaml.safe_dump(recipe.model_dump(mode="json", exclude_unset=True)))
         workspace = environment.prepare_environment()
         with short_timing():
-            first, again = optimize(recipe), optimize(recipe)
+            first, again = optimize(str(file)), optimize(str(file))
         yield Ran(recipe, workspace, first, again, tracking.open_client(workspace.tracking_uri))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from support import runs
 from support.trained_networks import install_timm, save_body
 
@@ -13,6 +14,7 @@ from flows.pipeline.run_context import Job
 from flows.recipe.data_defaults import follow_network
 from flows.recipe.schema import Recipe
 from tasks.core import Context, InputError
+from tasks.models.factory import build_network, complete_factory
 
 FINE_TUNING = ("features of the network", "fit the last layer", "fine-tune the network")
 
@@ -96,3 +98,24 @@ def test_a_loss_that_is_not_finite_is_one_message_on_the_training(tmp_path: Path
     assert found.value.path == "train"
     assert "the loss is not finite in epoch 1, batch" in found.value.law
     assert "at learning rate 1e+30: lower train.learning_rate, set train.clip_norm" in found.value.law
+
+
+def test_loaded_weights_are_trained_further_where_that_is_asked(tmp_path: Path) -> None:
+    model = {"factory": "tasks.architectures:convnet", "arguments": {"width": 4, "depth": 2}}
+    base = job_of(follow_network(runs.tiny_recipe(model=model)), tmp_path)
+    made = complete_factory(base.recipe.model, preparation.prepare_data(base))
+    torch.save(build_network(*made, seed=1).state_dict(), tmp_path / "convnet.pt")
+    model["weights"] = str(tmp_path / "convnet.pt")
+    found = {}
+    for further in (False, True):
+        train = {"epochs": 2, "learning_rate": 0.01}
+        given = runs.tiny_recipe(model={**model, "further": further}, train=train, preprocess=[{"step": "none"}])
+        job = job_of(follow_network(given), tmp_path)
+        found[further] = preparation.make_baseline(job, preparation.prepare_data(job))
+    loaded, tuned = found[False], found[True]
+    assert [step.technique for step in tuned.lineage] == ["load", "fine_tune"]
+    assert tuned.lineage[:1] == loaded.lineage
+    assert tuned.content != loaded.content
+    assert tuned.lineage[1].knobs["train"]["layer_decay"] == 0.4
+    curve = job.store.get_json(tuned.lineage[1].record or "")["curve"]
+    assert [epoch["number"] for epoch in curve] == [0, 1, 2]

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from rich.console import Console
 
-from flows.services import local_services, processes, service_catalog
+from flows.services import local_services, processes, service_catalog, service_view
 from flows.services.service_catalog import SERVERS, WORKER, Service, ServiceState
 
 STUBBORN = """
@@ -157,6 +157,19 @@ def test_up_starts_once_and_starts_again_what_died(folder: Path) -> None:
     assert processes.find(folder, "prefect") == records["prefect"]
 
 
+def test_a_port_that_was_taken_meanwhile_gives_way_to_another(folder: Path) -> None:
+    site = ServiceState(folder)
+    with pytest.MonkeyPatch.context() as patch, local_services._progress(Console(quiet=True)) as progress:
+        patch.setattr(local_services, "SERVERS", (web("mlflow"),))
+        local_services._assign_ports(site)
+        taken = site.ports["mlflow"]
+        with socket.create_server(("127.0.0.1", taken)):
+            local_services._bring_up([web("mlflow")], site, folder, progress)
+    assert site.states == {"mlflow": "started again"}
+    assert site.ports["mlflow"] != taken
+    assert site.failures == []
+
+
 def test_what_does_not_start_is_said_with_its_log_and_the_others_go_on(folder: Path) -> None:
     site = bring_up(folder, broken("mlflow"), web("prefect"))
     assert site.states == {"mlflow": "failed", "prefect": "started"}
@@ -180,7 +193,7 @@ def test_the_screen_has_the_addresses_and_one_line_to_use_them(folder: Path) -> 
     ports = {"prefect": 1234, "mlflow": 5678, "ray": 6379}
     site = ServiceState(folder, ports, {"prefect": "started", "mlflow": "failed", "ray": "started"}, ["mlflow ended"])
     console = Console(width=100, record=True, quiet=False, file=open(os.devnull, "w"))  # noqa: SIM115
-    local_services.show_services(site, console)
+    service_view.show_services(site, console)
     lines = console.export_text().splitlines()
     assert [line.split() for line in lines if line.startswith("prefect")] == [
         ["prefect", "started", "http://127.0.0.1:1234"]
@@ -222,3 +235,15 @@ def test_down_says_that_nothing_was_running(tmp_path: Path, monkeypatch: pytest.
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         stopped = local_services.stop_services(Console(quiet=True))
     assert stopped == {"watch": 0, "worker": 0, "ray": 0, "mlflow": 0, "prefect": 0}
+
+
+def test_a_server_of_others_at_the_port_does_not_count(folder: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        start(folder, 'import time; print("ready", flush=True); time.sleep(600)')
+        assert not processes.listens(folder, "it", port)
+    serve = f'import socket, time; s = socket.create_server(("127.0.0.1", {port}))'
+    start(folder, f'{serve}; print("ready", flush=True); time.sleep(600)', "own")
+    assert processes.listens(folder, "own", port)

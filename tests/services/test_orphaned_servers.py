@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows.services.orphaned_servers import SERVER, stop_orphans
+from flows.services.safety.orphaned_servers import SERVER, stop_orphans
 
 STAND_IN = f"import time; time.sleep(60)  # {SERVER}"
 COMMAND = [sys.executable, "-c", STAND_IN, SERVER]

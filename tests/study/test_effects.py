@@ -64,11 +64,22 @@ def test_with_no_effect_few_of_many_tables_see_one() -> None:
     assert seen <= 5
 
 
+def ratios(*values: float, width: float = 1.0) -> list[Estimate]:
+    return [Estimate(value, value / width, value * width, 5) for value in values]
+
+
 def test_ratios_are_geometric_and_have_a_verdict() -> None:
-    half = ratio_of([0.5, 0.52, 0.48], 1, 3)
+    half = ratio_of(ratios(0.5, 0.52, 0.48), 1, 3)
     assert half.value == pytest.approx((0.5 * 0.52 * 0.48) ** (1 / 3))
     assert half.change == "less"
-    assert ratio_of([2.0, 2.1, 1.9], 1, 3).change == "more"
-    assert ratio_of([0.9, 1.1, 1.0], 1, 3).change == "no measurable change"
-    assert ratio_of([0.5], 1, 3).change == "open"
-    assert ratio_of([0.5], 1, 3).high == math.exp(700.0)
+    assert ratio_of(ratios(2.0, 2.1, 1.9), 1, 3).change == "more"
+    assert ratio_of(ratios(0.9, 1.1, 1.0), 1, 3).change == "no measurable change"
+    assert ratio_of(ratios(0.5), 1, 3).change == "open"
+    assert ratio_of(ratios(0.5), 1, 3).high == math.exp(700.0)
+
+
+def test_equal_seeds_leave_the_noise_of_each_measurement() -> None:
+    assert ratio_of(ratios(0.9, 0.9, 0.9), 1, 3).change == "less"
+    noisy = ratio_of(ratios(0.9, 0.9, 0.9, width=1.2), 1, 3)
+    assert noisy.change == "no measurable change"
+    assert (noisy.low, noisy.high) == (pytest.approx(0.75), pytest.approx(1.08))

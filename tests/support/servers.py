@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import HTTPError
@@ -17,6 +17,15 @@ from urllib.request import urlopen
 from flows.services import processes
 
 ROOT = Path(__file__).resolve().parents[2]
+TINY = """
+name: tiny
+data: {source: "sklearn:iris"}
+train: {epochs: 20}
+compress: {branches: [{name: int8, steps: [{step: int8}]}]}
+goal: {max_drop: 1.0, minimize: bytes}
+runtime: {processes: 3}
+"""
+"""A recipe of a few seconds."""
 
 
 @dataclass
@@ -103,27 +112,34 @@ class Command:
         """What it has printed so far."""
         return self.output.read_text(errors="replace")
 
-    def until(self, words: str, seconds: float = 240) -> None:
-        """Waits until it has printed the words."""
+    def until(self, words: str, seconds: float = 600) -> None:
+        """Waits until it has printed the words; where it does not, it is ended."""
         end = time.monotonic() + seconds
         while words not in self.text():
-            assert self.process.poll() is None, self.text()
-            assert time.monotonic() < end, self.text()
+            if self.process.poll() is not None or time.monotonic() > end:
+                self.kill()
+                raise AssertionError(self.text())
             time.sleep(0.1)
 
-    def ends(self, seconds: float = 400) -> int:
-        """Waits for its end; returns its exit code."""
-        return self.process.wait(seconds)
+    def ends(self, seconds: float = 600) -> int:
+        """Waits for its end; returns its exit code. Where it does not end, it is ended."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(self.text()) from None
 
     def kill(self) -> None:
         """Ends all its processes at once."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
 
 def paredown(folder: Path, *words: str, log: str = "output", **variables: str) -> Command:
     """Starts `paredown` in the folder, with its home there, and with these variables."""
-    environment = {**os.environ, "PAREDOWN_HOME": str(folder / "home"), "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    environment = {**os.environ, "PAREDOWN_HOME": str(folder / "home"), "COLUMNS": "200"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment.pop("PREFECT_HOME", None)
     output = folder / f"{log}.txt"
     with output.open("wb") as stream:

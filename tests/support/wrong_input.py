@@ -175,9 +175,9 @@ def files(folder: Path) -> dict[str, tuple[int, int]]:
     return {name: (status.st_size, status.st_mtime_ns) for name, status in found.items()}
 
 
-def check_plan(row: Row, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`paredown plan` says what the row says, in one line, and changes no file."""
-    arguments = write(row)
+def check_plan(row: Row, place: Path, capsys: pytest.CaptureFixture[str], *options: str) -> None:
+    """`paredown plan` with these options says what the row says, in one line, and changes no file."""
+    arguments = [*write(row), *options]
     before = files(place)
     assert answer(capsys, "plan", *arguments) == (2, "", f"paredown: {row.says}\n")
     after = files(place)

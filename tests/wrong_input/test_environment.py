@@ -75,6 +75,30 @@ def test_a_home_that_is_full(place: Path, monkeypatch: pytest.MonkeyPatch, capsy
         subprocess.run(["umount", str(tiny)], check=True)
 
 
+@pytest.mark.parametrize(
+    ("host", "password", "says"),
+    [
+        ("0.0.0.0", "", "--host: must be one address of this machine, at which others reach it, but got '0.0.0.0'"),
+        ("8.8.8.8", "", "--host: must be an address of this machine, but got '8.8.8.8'"),
+        ("127.0.0.1", "short", "PAREDOWN_PASSWORD: must be a password of at least 12 characters"),
+    ],
+)
+def test_an_address_that_servers_cannot_be_opened_at(
+    host: str,
+    password: str,
+    says: str,
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PAREDOWN_HOME", str(place / "home"))
+    monkeypatch.setenv("PAREDOWN_PASSWORD", password)
+    code, out, err = answer(capsys, "up", "--no-ray", "--host", host)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"paredown: {says}")
+    assert err.count("\n") == 1
+
+
 @pytest.mark.parametrize("name", ["before Prefect, in the environment"])
 @pytest.mark.e2e
 def test_optimize_says_the_same_in_a_process_of_its_own(name: str, place: Path) -> None:

@@ -112,3 +112,14 @@ def test_an_address_that_is_none(place: Path, capsys: pytest.CaptureFixture[str]
     assert code == 2
     assert "monitor.notify: must be an address that begins with https:// or http://" in err
     assert "nearest valid choice: https://chat.example/hook" in err
+
+
+@pytest.mark.parametrize("window", ["2 fortnights", "-5", "never"])
+def test_a_shadow_that_is_no_window(window: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("good.yaml").write_text(
+        f"{{name: good, data: {{source: rows.csv, target: label}}, monitor: {{shadow: {window}}}}}"
+    )
+    code, _, err = answer(capsys, "monitor", "good.yaml", "--data", "rows.csv")
+    assert code == 2
+    assert "monitor.shadow: must be a number of rows, or a time" in err
+    assert "nearest valid choice: 20000 rows" in err

@@ -57,6 +57,16 @@ ROWS = {
         "valid choice: features",
         recipe=body(weights="body.pt", transfer="feature"),
     ),
+    "further without weights": Row(
+        "a.yaml: model.further: suits model.weights without model.transfer, which says itself what is trained, but got "
+        "True; nearest valid choice: transfer: fine_tune",
+        recipe=body(further=True),
+    ),
+    "further beside a transfer": Row(
+        "a.yaml: model.further: suits model.weights without model.transfer, which says itself what is trained, but got "
+        "True; nearest valid choice: transfer: fine_tune",
+        recipe=body(weights="body.pt", transfer="features", further=True),
+    ),
     "no weights": Row(
         "a.yaml: model.transfer: needs trained weights, and none are named, but got 'features'; nearest valid choice: "
         "model.weights: FILE, a factory that loads its own, or timm:NAME with arguments: {pretrained: true}",

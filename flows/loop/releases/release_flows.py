@@ -54,7 +54,7 @@ def rollback(recipe: str, reason: str = BY_HAND) -> Release:
     """
     settled = load_recipe(recipe_file(recipe))
     uri = environment.prepare_environment().tracking_uri
-    found = go_back(uri, settled.name, reason, settled.monitor.notify)
+    found = go_back(uri, settled.name, reason, settled.monitor)
     _publish(found, "is champion again", "rollback", uri)
     return found
 

@@ -123,6 +123,6 @@ def take_back(recipe: Recipe, champion: WatchedChampion, look: ShadowLook, uri: 
         return f"version {champion.version.version} is no longer champion, so nothing was taken back"
     reason = f"version {holder.version} was rolled back by the monitor: {look.sentence}"
     try:
-        return go_back(uri, recipe.name, reason, recipe.monitor.notify)
+        return go_back(uri, recipe.name, reason, recipe.monitor)
     except InputError as error:
         return f"version {look.previous} could not be made champion again: {error}"

@@ -13,7 +13,7 @@ from typing import Any
 
 from flows.loop.serving.request_log import RequestLog
 from flows.loop.serving.served_product import ServedProduct
-from tasks.core import Workspace, write_atomically
+from tasks.core import InputError, Refusal, Workspace, write_atomically
 from tasks.data.input_layout import disarranged, layout_of
 from tasks.data.table_form import TableForm, table_form
 from tasks.kernels.onnx import description
@@ -65,10 +65,14 @@ def serve_champion(
         tell: is told, in a sentence, when requests cannot be logged.
 
     Raises:
-        InputError: there is no champion, the port is in use, or the log is no folder.
-        Refusal: the champion's file is not the one that was registered.
+        InputError: there is no champion, its file is not the one that was registered, the port is in use, or the log is
+            no folder.
     """
-    version, model = registry.champion(workspace.tracking_uri, name)
+    try:
+        version, model = registry.champion(workspace.tracking_uri, name)
+    except Refusal as refusal:
+        law = f"must be a product whose champion is as it was registered, but {refusal}"
+        raise InputError(law, path="name", value=name) from None
     bound = open_port(port)
     address = f"http://{LOOPBACK}:{bound.getsockname()[1]}"
     place = workspace.home / "products" / name / "request.json"

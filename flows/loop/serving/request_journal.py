@@ -105,6 +105,7 @@ class RequestJournal:
         self._clock.join()
         with self._lock, self._trying(0):
             self._seal()
+            self._tidy()
 
     def _watch(self) -> None:
         while not self._end.wait(PAUSE):
@@ -120,9 +121,14 @@ class RequestJournal:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         path = self._folder / f".{PREFIX}{stamp}-{os.getpid()}{OPEN}"
         lock = path.open("xb")
-        flock(lock, LOCK_EX | LOCK_NB)
-        sink = pa.OSFile(str(path), "wb")
-        return _OpenFile(path, lock, sink, pa.ipc.new_stream(sink, schema), time.monotonic())
+        try:
+            flock(lock, LOCK_EX | LOCK_NB)
+            sink = pa.OSFile(str(path), "wb")
+            return _OpenFile(path, lock, sink, pa.ipc.new_stream(sink, schema), time.monotonic())
+        except OSError:
+            path.unlink()
+            lock.close()
+            raise
 
     def _seal(self) -> None:
         if self._open is None:
@@ -173,6 +179,8 @@ class RequestJournal:
         """Tells once that rows cannot be written; a later request tries again."""
         if self._open is not None:
             self._open.close()
+            if not self._open.rows:
+                self._open.path.unlink(missing_ok=True)
             self._open = None
         if not self._again_at:
             reason = getattr(error, "strerror", None) or str(error)

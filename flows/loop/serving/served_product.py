@@ -38,7 +38,7 @@ class ServedRows:
 
 
 class ServedProduct:
-    """A product whose requests come from MLflow's scoring server (`scoring_server.Service`)."""
+    """A product whose requests come from MLflow's scoring server (`scoring_server.RequestHandler`)."""
 
     def __init__(self, model: Path, note: Callable[[ServedRows], None] | None = None) -> None:
         """A product.

@@ -96,8 +96,18 @@ def _number_of(host: str) -> IPv4Address | IPv6Address:
         raise InputError("must be an address of this machine", path="--host", value=host, nearest="127.0.0.1") from None
     if number.is_unspecified:
         law = "must be one address of this machine, at which others reach it"
-        raise InputError(law, path="--host", value=host, nearest=socket.gethostbyname(socket.gethostname()))
+        raise InputError(law, path="--host", value=host, nearest=_outer_address())
     return number
+
+
+def _outer_address() -> str | None:
+    """This machine's address on its network; None where it is on none. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address for documentation: only the way to it is asked for
+        except OSError:
+            return None
+        return str(probe.getsockname()[0])
 
 
 def write_auth_config(folder: Path, credentials: Credentials) -> Path:

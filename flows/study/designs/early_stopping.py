@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from flows.study.designs.hyperparameters import why_untrained
 from flows.study.study_context import Study
-from tasks.study.design import Cell, Design, LeftOut
+from tasks.study.design import Cell, Design, UnsuitedTable
 
 TITLE = "Early stopping"
 PATIENCE = 5
 
 
-def design_early_stopping(study: Study) -> Design | LeftOut:
-    """All epochs, and training that stops when validation no longer improves, with a short and a longer patience."""
-    recipe = study.recipe
-    if recipe.model.is_simple or recipe.model.is_trained or recipe.model.networks is not None:
-        return LeftOut("early_stopping", TITLE, "no single network is trained in epochs here")
-    own = recipe.train.early_stopping.patience if recipe.train.early_stopping else PATIENCE
-    patiences = sorted({max(1, own // 2), own})
-    cells = [Cell("all epochs", {"train.early_stopping": None})]
-    cells += [Cell(f"patience {each}", {"train.early_stopping": {"patience": each}}) for each in patiences]
+def design_early_stopping(study: Study) -> Design | UnsuitedTable:
+    """As the recipe says, all epochs, and a patience of half as many epochs; none that could never stop a training."""
+    recipe, own = study.recipe, study.recipe.train.early_stopping
+    if reason := why_untrained(study):
+        return UnsuitedTable("early_stopping", TITLE, reason)
+    if recipe.model.networks is not None:
+        return UnsuitedTable(
+            "early_stopping", TITLE, "an ensemble of networks has several trainings, and no single end"
+        )
+    longest = own.patience if own else PATIENCE
+    ways: dict[str, dict[str, int] | None] = {"all epochs": None}
+    ways |= {f"patience {each}": {"patience": each} for each in (longest, max(1, longest // 2))}
+    reference = f"patience {own.patience}" if own and own.patience < recipe.train.epochs else "all epochs"
+    cells = [Cell(reference)]
+    for name, way in ways.items():
+        if name != reference and (way is None or way["patience"] < recipe.train.epochs):
+            cells.append(Cell(name, {"train.early_stopping": way}))
     return Design(
         "early_stopping",
         TITLE,

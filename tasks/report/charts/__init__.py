@@ -16,6 +16,7 @@ from tasks.report.charts.pareto import ParetoView, frontier, pareto
 from tasks.report.charts.point_marks import Point
 from tasks.report.charts.scales import AxisScale, Interval, ticks
 from tasks.report.charts.scatter import TrialMark, scatter
+from tasks.report.charts.share_bars import share_bars
 from tasks.report.charts.tradeoff import BranchMark, Frame, tradeoff
 from tasks.report.charts.waterfall import Bar, bars, dots
 
@@ -45,6 +46,7 @@ __all__ = [
     "lines",
     "pareto",
     "scatter",
+    "share_bars",
     "ticks",
     "tradeoff",
     "unit_of",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.report.charts.scales import AxisScale, Interval, axes, marks
+from tasks.report.charts.scales import AxisScale, Interval, axes, marks, spread
 from tasks.report.charts.svg import line, picture, shortened, tag, text, title, width_of
 
 ROW = 27.0
@@ -41,12 +41,12 @@ class EffectView:
     edge: float | None = None
     """The zone between `reference` and this value is shaded; None: no zone."""
     log: bool = False
-    """Whether the scale is logarithmic: for ratios."""
+    """Whether the values are ratios, whose scale is logarithmic where they differ much."""
     width: float = 760
 
 
 def effects(rows: Sequence[EffectMark], view: EffectView) -> str:
-    """The chart as SVG text; empty without a row whose value is finite. Whiskers that leave the chart end in an arrow."""
+    """The chart as SVG text; empty without a row of a finite value. Whiskers that leave the chart end in an arrow."""
     known = [row for row in rows if math.isfinite(row.interval.value) and (row.interval.value > 0 or not view.log)]
     if not known:
         return ""
@@ -85,7 +85,7 @@ def _scale(rows: Sequence[EffectMark], view: EffectView, left: float, right: flo
         first, last = (view.reference * math.exp(each) for each in (low - room, high + room))
     else:
         first, last = view.reference + low - room, view.reference + high + room
-    return AxisScale(first, last, left, right, log=view.log)
+    return AxisScale(first, last, left, right, log=view.log and spread((first, last), 2))
 
 
 def _row(row: EffectMark, middle: float, x: AxisScale, view: EffectView) -> str:
@@ -108,4 +108,6 @@ def _end(x: float, y: float, direction: int) -> str:
     if direction == 0:
         return line(x, y - 4, x, y + 4, "whisker")
     back = x - 5 * direction
-    return tag("path", d=f"M{back:.1f},{y - 4:.1f}L{x:.1f},{y:.1f}L{back:.1f},{y + 4:.1f}", class_="whisker", fill="none")
+    return tag(
+        "path", d=f"M{back:.1f},{y - 4:.1f}L{x:.1f},{y:.1f}L{back:.1f},{y + 4:.1f}", class_="whisker", fill="none"
+    )

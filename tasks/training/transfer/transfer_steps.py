@@ -145,12 +145,12 @@ def validate_head(head: LinearHead, features: NetworkFeatures, inputs: TrainingI
 
 
 def fine_tune(start: Candidate, spec: TrainSpec, inputs: TrainingInputs, context: Context) -> Candidate:
-    """Trains a network whose last layer was fitted: that layer first and fastest, then those before it.
+    """Trains a network that is trained already: its last layers first and fastest, then those before them.
 
     It is never worse on validation than it was at the start.
 
     Args:
-        start: of `fit_last_layer`.
+        start: of `fit_last_layer`, or loaded weights.
         spec: the training; `layer_decay` and `unfreeze` say how fast and when the layers learn.
         inputs: the data, the augmentation and the metric.
         context: its checkpoint file is rewritten after every epoch; a killed training continues from it.

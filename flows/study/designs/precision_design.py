@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from flows.study.study_context import Study
-from tasks.study.design import Cell, Design, LeftOut
+from tasks.study.design import Cell, Design, UnsuitedTable
 
 TITLE = "Precision"
 
 
-def design_precision(study: Study) -> Design | LeftOut:
+def design_precision(study: Study) -> Design | UnsuitedTable:
     """The baseline's file in float32, and rewritten with fewer bits."""
     if study.recipe.model.is_simple:
-        return LeftOut("precision", TITLE, "a simple model has no weights of layers that fewer bits could hold")
+        return UnsuitedTable("precision", TITLE, "a simple model has no weights of layers that fewer bits could hold")
     return Design(
         "precision",
         TITLE,

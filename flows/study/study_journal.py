@@ -1,4 +1,4 @@
-"""Journal: what a study has measured, one line for each measurement, so that a killed one goes on where it was."""
+"""StudyJournal: what a study has measured, one line for each measurement, so that a killed one goes on where it was."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tasks.core import Estimate
 from tasks.study.effects import Measured
 
 
-class Journal:
+class StudyJournal:
     """A file of measurements; a line that was cut off by a kill is passed over, and its measurement made again."""
 
     def __init__(self, path: Path) -> None:
@@ -58,11 +59,8 @@ def _read(path: Path) -> list[tuple[str, tuple[Measured, ...]]]:
     return found
 
 
-def measured_from(content: dict[str, object]) -> Measured:
+def measured_from(content: dict[str, Any]) -> Measured:
     """A measurement from its JSON form."""
-    gain = content["gain"]
-    fields = {**content, "gain": Estimate(**gain) if isinstance(gain, dict) else None}
-    curve = content["curve"]
-    assert isinstance(curve, list)
-    fields["curve"] = tuple((int(number), float(value)) for number, value in curve)
-    return Measured(**fields)  # type: ignore[arg-type]
+    estimates = {name: content[name] and Estimate(**content[name]) for name in ("gain", "speedup")}
+    curve = tuple((int(number), float(value)) for number, value in content["curve"])
+    return Measured(**{**content, **estimates, "curve": curve})

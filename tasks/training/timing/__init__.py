@@ -1,0 +1,1 @@
+"""Timing: how long trainings take on this machine."""
