@@ -30,6 +30,7 @@ from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.kernels.host.machine import host_name
 from tasks.study.design import Cell, Design
 from tasks.study.effects import Measured
+from tasks.study.training_pace import at_one_pace
 
 TUNING = 1_000
 """Added to the recipe's seed: the seed with which the best of a cell's options is chosen."""
@@ -79,7 +80,7 @@ def score_cells(design: Design, cells: Sequence[Cell], seed: int, study: Study) 
         except (Refusal, InputError) as reason:
             if cell is cells[0]:
                 raise
-            refused[cell.name] = in_one_line(reason)
+            refused[cell.name] = in_one_line(reason).removeprefix("InputError: ")
     measured = compare_files(design, {name: each.file for name, each in made.items()}, seed, study)
     curves = {name: each.curve for name, each in made.items()}
     found = []
@@ -89,7 +90,7 @@ def score_cells(design: Design, cells: Sequence[Cell], seed: int, study: Study) 
             continue
         each = dataclasses.replace(measured[cell.name], choice=made[cell.name].choice, curve=curves[cell.name])
         found.append(dataclasses.replace(each, seconds=made[cell.name].seconds))
-    return found
+    return at_one_pace(found) if design.has_one_pace else found
 
 
 def make_cell(cell: Cell, seed: int, study: Study) -> Made:

@@ -52,12 +52,12 @@ class Rounds:
         try:
             found = measure_round(design, cells, seed, self.study)
         except (InputError, Refusal) as reason:
-            self.failures[design.name] = in_one_line(reason)
+            self.failures[design.name] = in_one_line(reason).removeprefix("InputError: ")
         except Exception as error:  # a table that breaks is named, and the others go on
             self.failures[design.name] = f"{in_one_line(error)}; the details are in {self.write_error(design, error)}"
         else:
             self.journal.add(design.name, found)
-            self.tell(f"{design.title}: {self.judge(design).verdict}")
+        self.tell(f"{design.title}: {self.judge(design).verdict}")
 
     def progress(self) -> str:
         """What is spent of the budget, how many tables have a verdict, and what is worth a change so far."""

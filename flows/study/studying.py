@@ -43,6 +43,7 @@ def study(recipe: str, overrides: list[str] | None = None) -> StudyOutcome:
     outcome = record_study(
         settled, workspace, runner, lambda line: console.print(f"[bold]{escape(line)}[/]", highlight=False)
     )
-    links = {"Report's file": str(outcome.report), "Recommended recipe": str(outcome.recommended), **outcome.links}
+    recommended = {"Recommended recipe": str(outcome.recommended)} if outcome.recommended else {}
+    links = {"Report's file": str(outcome.report), **recommended, **outcome.links}
     show_answer("answer", answer_of(outcome.result), markdown_of(outcome.result), links)
     return outcome

@@ -51,6 +51,8 @@ class Design:
     kind: Kind = "score"
     note: str = ""
     """What a reader should know of the numbers, in a sentence; empty for nothing."""
+    has_one_pace: bool = False
+    """Whether an epoch is the same work in all cells, so that their seconds are compared by epochs (`at_one_pace`)."""
 
     @property
     def reference(self) -> Cell:

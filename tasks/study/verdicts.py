@@ -216,8 +216,9 @@ def _nothing(design: Design, rows: Sequence[CellResult], unit: MetricUnit) -> st
         is_judged = any(row.cost is not None and row.cost.change != "open" for row in rows)
         return f"{design.reference.name} stays: nothing is faster" if is_judged else "too few seeds for a verdict"
     worse = [row.cell.name for row in rows if row.effect is not None and row.effect.verdict == "worse"]
-    least = max(effect.detectable for effect in judged)
-    told = f"{design.reference.name} stays: nothing is better (below {unit.text(least)} it could not have been seen)"
+    unseen = [effect.detectable for effect in judged if effect.verdict == "no measurable effect"]
+    told = f"{design.reference.name} stays: nothing is better"
+    told += f" (below {unit.text(max(unseen))} it could not have been seen)" if unseen else ""
     return told + (f"; {', '.join(worse)} {'is' if len(worse) == 1 else 'are'} worse" if worse else "")
 
 

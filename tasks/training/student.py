@@ -41,7 +41,8 @@ class Distill(DistillationSpec):
     """Divides the logits of both models; above 1, the loss gives more weight to the teacher's less likely classes. A
     student that begins at random learns these slowly: 4, the default of `recover`, harmed it."""
     hard_weight: float = Field(default=0.7, ge=0, le=1)
-    """Weight of the loss against the targets; the rest is the weight of the loss against the teacher's outputs."""
+    """Weight of the loss against the targets; the rest is the weight of the loss against the teacher's outputs. A
+    teacher that learned for as few epochs as its student has little to add, and a lower weight harmed the student."""
     taught: bool = Field(default=True, exclude_if=lambda taught: taught)
     """False: the same student with the same training, but without the teacher: it begins at random and learns the
     targets alone."""

@@ -11,6 +11,7 @@ from support import datasets, onnx_files, studies
 from flows.study.designs import DESIGNERS
 from flows.study.measuring import measure_round
 from flows.study.study_job import design_study
+from tasks.conversion.onnx_import import arrange_inputs
 from tasks.core import Store
 from tasks.study.design import Design, UnsuitedTable
 
@@ -49,7 +50,9 @@ def test_a_trained_model_has_the_tables_that_need_no_training(
 def test_the_precision_of_an_onnx_file_is_measured(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     file = onnx_files.write(onnx_files.network(("n", 1, 8, 8)), tmp_path / "model.onnx")
-    study = studies.study_of(datasets.prepared_squares(store), store, model={"file": str(file)})
+    steps = [{"step": "normalize", "scale": 255, "mean": [0], "std": [1]}]
+    prepared = arrange_inputs(datasets.prepared_squares(store), str(file), True, store)
+    study = studies.study_of(prepared, store, model={"file": str(file)}, preprocess=steps)
     design = DESIGNERS["precision"](study)
     assert isinstance(design, Design)
     found = {each.cell: each for each in measure_round(design, design.cells, 0, study)}

@@ -26,7 +26,9 @@ ROWS = {
     "key unknown": Row(
         "a.yaml: study.minute: is not a known key; nearest valid choice: minutes", recipe={"study": {"minute": 5}}
     ),
-    "no minutes": Row("a.yaml: study.minutes: must be above 0, but got 0; nearest valid choice: 60", overrides=("study.minutes=0",)),
+    "no minutes": Row(
+        "a.yaml: study.minutes: must be above 0, but got 0; nearest valid choice: 60", overrides=("study.minutes=0",)
+    ),
     "two seeds": Row(
         "a.yaml: study.seeds: must be at least 3, but got 2; nearest valid choice: 3", overrides=("study.seeds=2",)
     ),
@@ -35,7 +37,8 @@ ROWS = {
         overrides=("study.seeds=9",),
     ),
     "nothing can be varied": Row(
-        "a.yaml: study.tables: leaves nothing to vary in this recipe (transfer: the recipe names no pretrained weights)",
+        "a.yaml: study.tables: leaves nothing to vary in this recipe (transfer: the recipe names no pretrained "
+        "weights)",
         recipe={**NETWORK, "study": {"tables": ["transfer"]}},
     ),
     "a factory without width or depth": Row(

@@ -35,4 +35,6 @@ def design_early_stopping(study: Study) -> Design | UnsuitedTable:
         f"network, data and a schedule of {recipe.train.epochs} epochs; the best epoch is kept in all of them",
         tuple(cells),
         cost="training",
+        note="An epoch is the same work in all of them: times are their epochs at one pace.",
+        has_one_pace=True,
     )
