@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tasks.core import Estimate
-from tasks.study.design import Cell, Cost, Design
+from tasks.study.design import Cell, Design
 from tasks.study.effects import Effect, Measured, Ratio, effect_of, ratio_of
 from tasks.study.explained_variation import explain_score, shares_text
+
+PACE_NOISE = 1.2
+"""By what factor the times of two equal trainings may differ on one machine, one after the other: a seed's ratio of
+training times is known no better, however well the seeds agree."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ def judge_cell(
     is_reference = cell.name == design.reference.name
     paired = [] if is_reference else [(each, reference[each.seed]) for each in whole if each.seed in reference]
     gains = [each.gain for each, _ in paired if each.gain is not None]
-    ratios = [found for each, beside in paired if (found := cost_ratio(design.cost, each, beside)) is not None]
+    ratios = [found for each, beside in paired if (found := cost_ratio(design, each, beside)) is not None]
     effect = effect_of(gains, design.comparisons, least) if gains else None
     cost = ratio_of(ratios, design.comparisons, least) if ratios else None
     keep = is_kept(design, effect, cost, margin) if not is_reference else False
@@ -135,9 +139,9 @@ def judge_cell(
     )
 
 
-def cost_ratio(cost: Cost, each: Measured, reference: Measured) -> Estimate | None:
+def cost_ratio(design: Design, each: Measured, reference: Measured) -> Estimate | None:
     """A measurement's cost over that of the reference with the same seed; None where it has none."""
-    if cost == "latency":
+    if design.cost == "latency":
         found = each.speedup
         return found and Estimate(1 / found.value, 1 / found.high, 1 / found.low, found.n)
     pairs: Mapping[str, tuple[float | None, float | None]] = {
@@ -145,9 +149,11 @@ def cost_ratio(cost: Cost, each: Measured, reference: Measured) -> Estimate | No
         "bytes": (each.bytes, reference.bytes),
         "none": (None, None),
     }
-    own, beside = pairs[cost]
+    own, beside = pairs[design.cost]
     ratio = own / beside if own and beside else None
-    return Estimate(ratio, ratio, ratio, 1) if ratio else None
+    is_uneven = design.cost == "training" and design.kind == "score" and not design.has_one_pace
+    noise = PACE_NOISE if is_uneven else 1.0
+    return Estimate(ratio, ratio / noise, ratio * noise, 1) if ratio else None
 
 
 def is_kept(design: Design, effect: Effect | None, cost: Ratio | None, margin: float) -> bool:

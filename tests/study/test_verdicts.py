@@ -123,3 +123,8 @@ def test_of_two_trainings_the_better_score_comes_before_the_shorter_time() -> No
     table = judged(design("training", "slow", "fast"), slow + fast)
     assert [row.keep for row in table.rows] == [False, True, True]
     assert table.recommended == Cell("slow")
+
+
+def test_a_little_less_training_time_is_no_saving() -> None:
+    assert judged(design("training"), rounds(0.0, seconds=9.0)).rows[1].keep is False
+    assert judged(design("training"), rounds(0.0, seconds=6.0)).rows[1].keep is True
