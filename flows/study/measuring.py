@@ -16,18 +16,15 @@ from flows.pipeline.training_search import tune_training
 from flows.recipe.data_checks import check_augmentations, check_recipe, check_trainings
 from flows.recipe.points import with_point
 from flows.recipe.schema import Recipe
+from flows.study.file_comparison import compare_files, score
 from flows.study.speed import time_cells
 from flows.study.study_context import Study, changed_values
 from flows.study.suspects import without_suspects
 from tasks.compression.branch import Branch
-from tasks.compression.file_scores import FileScore, score_files
-from tasks.compression.measure import evaluate_candidates
-from tasks.core import Candidate, Estimate, InputError, Prepared, Refusal, Scorecard, Store, digest_of
+from tasks.core import Candidate, InputError, Prepared, Refusal, Store, digest_of
 from tasks.core.errors import in_one_line
 from tasks.data.splits.train_rows import draw_train_rows
-from tasks.evaluation.evaluate import EvaluationSpec
 from tasks.evaluation.metric_choice import metric_of, metric_spec
-from tasks.kernels.host.machine import host_name
 from tasks.study.design import Cell, Design
 from tasks.study.effects import Measured
 from tasks.study.training_pace import at_one_pace
@@ -201,47 +198,6 @@ def prepared_for(cell: Cell, seed: int, job: Job, study: Study) -> Prepared:
     if is_own and dataset is study.prepared.dataset:
         return study.prepared
     return prepare_again(job, dataclasses.replace(study.prepared, dataset=dataset))
-
-
-def compare_files(design: Design, files: Mapping[str, Candidate], seed: int, study: Study) -> dict[str, Measured]:
-    """The files' scores on validation and their gains over the first; where latencies are the cost, these, too."""
-    first = next(iter(files))
-    if design.cost != "latency":
-        scores = score(files, first, study)
-        return {name: _measured(name, seed, each, None, name == first) for name, each in scores.items()}
-    cards = evaluate_all(files, files[first].digest, study)
-    return {
-        name: _measured(name, seed, FileScore(card.score, card.drop, card.size.bytes), card, name == first)
-        for name, each in files.items()
-        for card in (cards[each.digest],)
-    }
-
-
-def _measured(name: str, seed: int, each: FileScore, card: Scorecard | None, is_first: bool) -> Measured:
-    drop = each.drop.estimate
-    gain = Estimate(-drop.value, -drop.high, -drop.low, drop.n)
-    found = Measured(name, seed, each.score.value, None if is_first else gain, bytes=each.bytes)
-    if card is None:
-        return found
-    return dataclasses.replace(found, latency_ms=card.latency.median_ms, speedup=card.latency.ratio)
-
-
-def score(files: Mapping[str, Candidate], reference: str, study: Study) -> dict[str, FileScore]:
-    """The files' scores on validation, paired with one of them."""
-    given = files, reference, study.prepared, scoring_spec(study), host_name(), study.job.context
-    return study.job.runner.run(f"score {', '.join(files)}", score_files, *given)
-
-
-def evaluate_all(files: Mapping[str, Candidate], reference: str, study: Study) -> dict[str, Scorecard]:
-    """The files' scorecards on validation, with their latencies measured interleaved."""
-    given = files, reference, study.prepared, scoring_spec(study), None, host_name(), study.job.context
-    return study.job.runner.run(f"measure {', '.join(files)}", evaluate_candidates, *given)
-
-
-def scoring_spec(study: Study) -> EvaluationSpec:
-    """How the study scores: on validation, as the main job does."""
-    goal = study.recipe.goal
-    return EvaluationSpec(goal, study.recipe.runtime, "validation", metric_spec(goal, study.prepared.dataset))
 
 
 def training_seconds(model: Candidate, store: Store) -> float:
