@@ -60,26 +60,36 @@ def optimize(conf: Conf, overrides: Overrides = None) -> None:
     Exit codes: 0 the goal is met; 1 something broke; 2 the input is wrong; 3 no candidate meets the goal and the
     product is the baseline. A run that was stopped goes on where it was when the same command is given again.
     """
+    from flows.results.console_tables import make_console
+
+    with with_recipe_file(conf):
+        prepare_run(conf, overrides)
+        from flows.optimize import optimize as flow
+        from flows.results.console_tables import show_outcome
+
+        outcome = flow(str(conf), overrides)
+    show_outcome(outcome, make_console())
+    raise typer.Exit(outcome.exit_code)
+
+
+def prepare_run(conf: Path, overrides: list[str] | None) -> None:
+    """Checks a recipe and its sources, prepares the environment, and starts Prefect's server if none is named.
+
+    Raises:
+        InputError: the recipe, a source or the environment is wrong.
+    """
     from flows.recipe.loading import load_recipe
     from flows.recipe.source_checks import check_sources
     from flows.results.console_tables import make_console
     from flows.services import environment
 
-    console = make_console()
-    with with_recipe_file(conf):
-        recipe = load_recipe(conf, overrides)
-        environment.prepare_environment()
-        check_sources(recipe)
-        with console.status("starting Prefect"):
-            from flows.optimize import optimize as flow
-            from tasks.steps.temporary_server import start_temporary_server
+    recipe = load_recipe(conf, overrides)
+    environment.prepare_environment()
+    check_sources(recipe)
+    with make_console().status("starting Prefect"):
+        from tasks.steps.temporary_server import start_temporary_server
 
-            start_temporary_server()
-        from flows.results.console_tables import show_outcome
-
-        outcome = flow(str(conf), overrides)
-    show_outcome(outcome, console)
-    raise typer.Exit(outcome.exit_code)
+        start_temporary_server()
 
 
 @app.command(epilog="Example: paredown study conf/digits.yaml study.minutes=30")
@@ -89,25 +99,16 @@ def study(conf: Conf, overrides: Overrides = None) -> None:
     Exit codes: 0 done; 1 a table broke, and the others are there; 2 the input is wrong. A study that was stopped goes
     on where it was when the same command is given again.
     """
-    from flows.recipe.loading import load_recipe
-    from flows.recipe.source_checks import check_sources
     from flows.results.console_tables import make_console
-    from flows.services import environment
 
-    console = make_console()
     with with_recipe_file(conf):
-        recipe = load_recipe(conf, overrides)
-        environment.prepare_environment()
-        check_sources(recipe)
-        with console.status("starting Prefect"):
-            from flows.study.studying import study as flow
-            from tasks.steps.temporary_server import start_temporary_server
+        prepare_run(conf, overrides)
+        from flows.study.studying import study as flow
 
-            start_temporary_server()
         outcome = flow(str(conf), overrides)
     from flows.cli.study_view import show_study
 
-    show_study(outcome, console)
+    show_study(outcome, make_console())
     raise typer.Exit(outcome.exit_code)
 
 

@@ -48,7 +48,7 @@ class Rounds:
         """One seed more of a table. What breaks ends the table, and not the study."""
         seed = self.seeds_of(design.name)
         cells = self.open_cells(design) if seed >= self.spec.seeds else list(design.cells)
-        self.tell(f"{self.progress()}. Next: {design.title}, seed {seed + 1} of {len(cells)} settings")
+        self.tell(f"{self.progress()}. Next: {design.title}, seed {seed + 1}, {len(cells)} settings")
         try:
             found = measure_round(design, cells, seed, self.study)
         except (InputError, Refusal) as reason:

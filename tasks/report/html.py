@@ -107,8 +107,20 @@ def _value(value: Any) -> str:
     return ", ".join(map(_value, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _environment(unit: Unit) -> Environment:
+def page_environment() -> Environment:
+    """What every page is made with: texts are escaped, and a name that a template does not know is an error."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _environment(unit: Unit) -> Environment:
     from markupsafe import Markup
 
     def score_span(estimate: Estimate) -> str:
@@ -117,13 +129,7 @@ def _environment(unit: Unit) -> Environment:
     def change_span(estimate: Estimate) -> str:
         return unit.change_span(estimate.low, estimate.high)
 
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters |= {"score": unit.score, "score_span": score_span}
     environment.filters |= {"change": unit.change, "change_span": change_span}
     environment.filters |= {

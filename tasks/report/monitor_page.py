@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from tasks.report.html import TEMPLATES
+from tasks.report.html import TEMPLATES, page_environment
 
 MOST_COLUMNS = 40
 """Columns that are listed, the most changed first; the others are counted."""
@@ -21,16 +21,9 @@ def render_monitor(outcome: Mapping[str, Any], now: datetime) -> str:
             `inputs`, `predictions` and `notes`.
         now: when it was made.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters |= {"share": lambda value: f"{value:.1%}", "short": lambda value: f"{value:.3g}"}
     tables = {each["what"]: ranked_columns(each) for each in (outcome["inputs"], outcome["predictions"])}
     return environment.get_template("monitor.html.j2").render(

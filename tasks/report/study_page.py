@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from tasks.core import number_format
-from tasks.report.html import TEMPLATES
+from tasks.report.html import TEMPLATES, page_environment
 from tasks.report.study_pictures import draw_table
 
 COST_WORDS = {
@@ -37,16 +37,9 @@ def render_study(study: Mapping[str, Any], now: datetime) -> str:
             the train rows, or None) and `sentence`.
         now: when it was made.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters |= {"storage": number_format.format_bytes, "duration": number_format.format_duration}
     environment.filters |= {"significant": number_format.format_significant}
     pictures = {

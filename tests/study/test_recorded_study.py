@@ -129,7 +129,7 @@ def test_a_study_that_ended_early_is_continued_in_its_run(tmp_path: Path, monkey
     record_study(recipe, workspace, PlainRunner(), lines.append)
     last = runs_of(tmp_path)["study flowers"]
     assert (last.info.run_id, last.info.status) == (first.info.run_id, "FINISHED")
-    assert [line.rpartition("seed ")[2] for line in lines if "Next" in line] == ["2 of 3 settings", "3 of 3 settings"]
+    assert [line.rpartition("seed ")[2] for line in lines if "Next" in line] == ["2, 3 settings", "3, 3 settings"]
 
 
 @pytest.mark.usefixtures("designs")
