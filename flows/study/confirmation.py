@@ -69,9 +69,9 @@ def judge_products(
     before, after = (cards[files[name].digest] for name in (GIVEN, RECOMMENDED))
     drop, speedup = after.drop.estimate, after.latency.ratio
     within, not_slower = drop.value <= given.goal.max_drop, after.latency.verdict != "slower"
-    low, high = (f"{-each * unit.scale:+.2g}" for each in (drop.high, drop.low))
+    low, high = (f"{0.0 - each * unit.scale:+.2g}" for each in (drop.high, drop.low))
     told = (
-        f"on test (n = {drop.n:,}), the recommended recipe's product scores {-drop.value * unit.scale:+.2g} "
+        f"on test (n = {drop.n:,}), the recommended recipe's product scores {0.0 - drop.value * unit.scale:+.2g} "
         f"{unit.name} [{low}, {high}] beside the given one's, and takes {1 / speedup.value:.3g} of its time "
         f"[{1 / speedup.high:.3g}, {1 / speedup.low:.3g}]"
     )

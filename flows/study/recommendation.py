@@ -7,9 +7,11 @@ from typing import Any
 
 import yaml
 
+from flows.recipe.default_branches import branches_of
 from flows.recipe.points import put_point, value_at
 from flows.recipe.schema import Recipe
 from flows.study.study_outcome import Recommendation
+from tasks.compression.branch import Branch
 from tasks.study.design import Cell
 from tasks.study.verdicts import CellResult, TableResult
 
@@ -32,7 +34,7 @@ def recommend(asked: Recipe, tables: Sequence[TableResult]) -> tuple[Recommendat
             why = f"{table.design.title}: {row.sentence}"
             differing = {path: value for path, value in changes.items() if value_at(asked, path) != value}
             found += [Recommendation(path, value, why) for path, value in differing.items()]
-    branches = recommend_branches(tables)
+    branches = recommend_branches(asked, tables)
     return (*found, *([branches] if branches else []))
 
 
@@ -57,23 +59,52 @@ def _meet(path: str, known: str) -> bool:
     return path == known or path.startswith(f"{known}.") or known.startswith(f"{path}.")
 
 
-def recommend_branches(tables: Sequence[TableResult]) -> Recommendation | None:
-    """The kept cells that are steps after the baseline, as branches: each alone, and each pruned one in int8, too."""
-    branches, why = list[dict[str, Any]](), list[str]()
+def recommend_branches(asked: Recipe, tables: Sequence[TableResult]) -> Recommendation | None:
+    """The recipe's branches, or its default ones, with the kept cells that are steps after the baseline added.
+
+    Those of the recipe stay, since the study has not measured them: the best of all is for `optimize` to find. None
+    where the recipe has all that were kept.
+    """
+    own = branches_of(asked).branches
+    new, why = list[Branch](), list[str]()
     kept = [(table, row) for table in tables for row in table.rows if row.keep and row.cell.steps]
-    has_int8 = any(list(row.cell.steps) == [INT8] for _, row in kept)
     for table, row in kept:
-        steps = [dict(step) for step in row.cell.steps]
-        name = row.cell.name.replace(" ", "-")
-        branches.append({"name": name, "steps": steps})
-        why.append(f"{table.design.title}: {row.sentence}")
-        if has_int8 and table.design.name == "pruning" and not _is_simple(steps):
-            packed = [step for step in steps if step["step"] == "pack"]  # the last step, as it must be
-            first = [step for step in steps if step not in packed]
-            branches.append({"name": f"{name}-int8", "steps": [*first, INT8, *packed]})
-    if not branches:
+        made = branches_of_cell(table, row.cell, has_int8(tables))
+        unknown = [each for each in made if not _is_known(each, (*own, *new))]
+        new += [_named_apart(each, (*own, *new)) for each in unknown]
+        why += [f"{table.design.title}: {row.sentence}"] if unknown else []
+    if not new:
         return None
+    branches = [each.model_dump(mode="json", exclude_unset=True) for each in (*own, *new)]
     return Recommendation("compress.branches", branches, "; ".join(why))
+
+
+def has_int8(tables: Sequence[TableResult]) -> bool:
+    """Whether int8 was kept."""
+    return any(list(row.cell.steps) == [INT8] for table in tables for row in table.rows if row.keep)
+
+
+def branches_of_cell(table: TableResult, cell: Cell, in_int8: bool) -> list[Branch]:
+    """A cell's steps as a branch, and those of a pruned network in int8, too."""
+    steps = [dict(step) for step in cell.steps]
+    name = cell.name.replace(" ", "-")
+    found = [{"name": name, "steps": steps}]
+    if in_int8 and table.design.name == "pruning" and not _is_simple(steps):
+        packed = [step for step in steps if step["step"] == "pack"]  # the last step, as it must be
+        first = [step for step in steps if step not in packed]
+        found.append({"name": f"{name}-int8", "steps": [*first, INT8, *packed]})
+    return [Branch.model_validate(each) for each in found]
+
+
+def _is_known(branch: Branch, known: Sequence[Branch]) -> bool:
+    return any(branch.steps == each.steps for each in known)
+
+
+def _named_apart(branch: Branch, known: Sequence[Branch]) -> Branch:
+    """The branch with a name that none of the others has."""
+    names = {each.name for each in known}
+    free = next(name for count in range(len(names) + 1) if (name := branch.name + "-study" * count) not in names)
+    return branch.model_copy(update={"name": free})
 
 
 def _is_simple(steps: Sequence[Mapping[str, Any]]) -> bool:
@@ -84,8 +115,6 @@ def _is_simple(steps: Sequence[Mapping[str, Any]]) -> bool:
 def recommended_recipe(asked: Recipe, changes: Sequence[Recommendation]) -> Recipe:
     """The recipe with the recommended changes. Raises pydantic's ValidationError if they do not go together."""
     content = asked.model_dump(mode="json", exclude_unset=True)
-    if any(change.path == "compress.branches" for change in changes):
-        content.pop("compress", None)
     content = put_point(content, {change.path: change.value for change in changes})
     content.pop("study", None)
     return Recipe.model_validate(content)

@@ -55,14 +55,29 @@ def test_of_two_tables_that_change_a_path_the_larger_gain_counts_and_its_cell_st
     assert {each.path: each.value for each in found} == {"train.learning_rate": 0.003}
 
 
-def test_kept_steps_become_branches_and_pruned_ones_are_tried_in_int8_too() -> None:
-    cut = row(Cell("filters", steps=({"step": "channels", "sparsity": 0.5}, {"step": "recover", "epochs": 1})))
+def test_kept_steps_join_the_branches_and_pruned_ones_are_tried_in_int8_too() -> None:
+    asked = runs.tiny_recipe()
+    cut = row(Cell("filters", steps=({"step": "channels", "sparsity": 0.25}, {"step": "recover", "epochs": 1})))
     int8 = row(Cell("int8", steps=({"step": "int8"},)))
-    (found,) = recommend(runs.tiny_recipe(), [table("pruning", cut), table("precision", int8)])
+    (found,) = recommend(asked, [table("pruning", cut), table("precision", int8)])
     assert found.path == "compress.branches"
-    recipe = recommended_recipe(runs.tiny_recipe(), (found,))
+    recipe = recommended_recipe(asked, (found,))
+    assert asked.compress is not None
     assert recipe.compress is not None
-    assert [branch.name for branch in recipe.compress.branches] == ["filters", "filters-int8", "int8"]
+    own = [branch.name for branch in asked.compress.branches]
+    assert [branch.name for branch in recipe.compress.branches] == [*own, "filters", "filters-int8", "int8"]
+    assert recipe.compress.branches[: len(own)] == asked.compress.branches
+
+
+def test_what_the_recipe_has_already_is_not_added_and_a_name_is_not_used_twice() -> None:
+    asked = runs.tiny_recipe()
+    known = row(Cell("other name", steps=(runs.CUT, runs.REPAIR)))
+    assert recommend(asked, [table("pruning", known)]) == ()
+    same_name = row(Cell("narrow", steps=({"step": "low_rank"}, {"step": "recover", "epochs": 1})))
+    (found,) = recommend(asked, [table("pruning", same_name)])
+    recipe = recommended_recipe(asked, (found,))
+    assert recipe.compress is not None
+    assert recipe.compress.branches[-1].name == "narrow-study"
 
 
 def test_nothing_kept_changes_nothing() -> None:
