@@ -18,7 +18,7 @@ from flows.recipe.points import with_point
 from flows.recipe.schema import Recipe
 from flows.study.file_comparison import compare_files, score
 from flows.study.speed import time_cells
-from flows.study.study_context import Study, changed_values
+from flows.study.study_context import Study, branch_name, changed_values
 from flows.study.suspects import without_suspects
 from tasks.compression.branch import Branch
 from tasks.core import Candidate, InputError, Prepared, Refusal, Store, digest_of
@@ -103,7 +103,7 @@ def make_cell(cell: Cell, seed: int, study: Study) -> Made:
     if not cell.steps:
         return Made(run.baseline.exported, seconds, choice, curve_of(run.baseline.model, store))
     steps = [with_seed(step, run.recipe.train.seed) for step in cell.steps]
-    result = run_branch(Branch.model_validate({"name": cell.name, "steps": steps}), "candidate", run)
+    result = run_branch(Branch.model_validate({"name": branch_name(cell), "steps": steps}), "candidate", run)
     if result.product is None:
         raise Refusal(result.refusal or "it has no file")
     last = result.stages[-1].model

@@ -10,6 +10,7 @@ import yaml
 from flows.recipe.default_branches import branches_of
 from flows.recipe.points import put_point, value_at
 from flows.recipe.schema import Recipe
+from flows.study.study_context import branch_name
 from flows.study.study_outcome import Recommendation
 from tasks.compression.branch import Branch
 from tasks.study.design import Cell
@@ -87,7 +88,7 @@ def has_int8(tables: Sequence[TableResult]) -> bool:
 def branches_of_cell(table: TableResult, cell: Cell, in_int8: bool) -> list[Branch]:
     """A cell's steps as a branch, and those of a pruned network in int8, too."""
     steps = [dict(step) for step in cell.steps]
-    name = cell.name.replace(" ", "-")
+    name = branch_name(cell)
     found = [{"name": name, "steps": steps}]
     if in_int8 and table.design.name == "pruning" and not _is_simple(steps):
         packed = [step for step in steps if step["step"] == "pack"]  # the last step, as it must be

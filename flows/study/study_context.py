@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -18,6 +19,9 @@ from tasks.core import Prepared
 from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.study.design import Cell
 from tasks.study.verdicts import MetricUnit
+
+MOST_LETTERS = 50
+"""Letters of a branch's name at most, which leaves room for what may be added."""
 
 
 @dataclass
@@ -86,3 +90,8 @@ def study_of(job: Job, prepared: Prepared) -> Study:
 def changed_values(cell: Cell, option: int | None) -> Mapping[str, object]:
     """What a cell changes in the recipe, with one of its options."""
     return {**cell.values, **(cell.options[option] if option is not None else {})}
+
+
+def branch_name(cell: Cell) -> str:
+    """A cell's name as that of a branch: signs that a branch may not have become hyphens."""
+    return re.sub(r"[^A-Za-z0-9_.+-]+", "-", cell.name)[:MOST_LETTERS].strip("-")

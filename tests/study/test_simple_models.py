@@ -118,3 +118,13 @@ def test_a_seed_draws_nine_tenths_of_the_rows(tmp_path: Path) -> None:
     assert found[0].gain is None
     assert found[1].gain is not None
     assert not found[1].refusal
+
+
+def test_rewritten_trees_and_a_taught_model_are_measured_whatever_their_names(tmp_path: Path) -> None:
+    given = study(tmp_path, family="lightgbm", arguments={"n_estimators": 20})
+    for design in (design_trees(given), design_families(given)):
+        assert isinstance(design, Design)
+        plain = Design(**{**vars(design), "cost": "none"})
+        found = measure_round(plain, [cell for cell in design.cells if cell.steps], 0, given)
+        assert [each.refusal for each in found] == [""] * len(found)
+        assert len(found) == (3 if design.name == "pruning" else 2)
