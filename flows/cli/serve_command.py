@@ -40,3 +40,4 @@ def run_serve(
             ),
             tell=lambda sentence: typer.echo(f"paredown: {sentence}", err=True),
         )
+    raise typer.Exit(130)  # it ends by a signal alone, also by one that the shell told its children to ignore

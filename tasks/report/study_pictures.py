@@ -12,6 +12,8 @@ from tasks.report.charts import EffectMark, EffectView, Interval, ParetoView, Po
 
 STYLES = ("first", "second", "third")
 TIMES = {"training": "time of training", "time": "time of the same work"}
+WIDEST = 10.0
+"""Factor from which an interval of a cost is not drawn: one or two seeds know next to nothing."""
 Row = Mapping[str, Any]
 
 
@@ -107,7 +109,8 @@ def _point(row: Row, cost: float, metric: Mapping[str, Any]) -> Point:
         ends = [score + end - value for end in (low, high) if math.isfinite(end)] or [score]
     across = [cost]
     if row["cost"]:
-        across = [cost * end / row["cost"][0] for end in row["cost"][1:] if 0 < end < math.inf] or [cost]
+        ratios = [end / row["cost"][0] for end in row["cost"][1:]]
+        across = [cost * ratio for ratio in ratios if 1 / WIDEST < ratio < WIDEST] or [cost]
     if metric["is_share"]:
         ends = [min(max(end, 0.0), 1.0) for end in ends]
     size = f", {format_bytes(row['bytes'])}" if row["bytes"] else ""

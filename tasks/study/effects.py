@@ -12,6 +12,8 @@ from tasks.core import Estimate
 
 LEVEL = 0.95
 """The level at which all intervals of a table hold together."""
+LARGEST = 700.0
+"""Logarithm above which a number is taken for infinite."""
 Verdict = Literal["better", "worse", "no measurable effect", "open"]
 Change = Literal["less", "more", "no measurable change", "open"]
 
@@ -107,7 +109,8 @@ def ratio_of(ratios: Sequence[Estimate], comparisons: int, least: int) -> Ratio:
     below = wider * statistics.mean(math.log(each.value / each.low) for each in ratios)
     above = wider * statistics.mean(math.log(each.high / each.value) for each in ratios)
     low = math.exp(mean - math.hypot(below, noise))
-    high = math.exp(min(mean + math.hypot(above, noise), 700.0))
+    most = mean + math.hypot(above, noise)
+    high = math.exp(most) if most < LARGEST else math.inf
     change: Change = "less" if high < 1 else "more" if low > 1 else "no measurable change"
     return Ratio(math.exp(mean), low, high, len(ratios), change if len(ratios) >= least else "open")
 

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
+import pytest
 from support import study_results
 
 from flows.study.outputs.study_page_data import page_of_study
@@ -52,6 +53,17 @@ def test_each_table_has_the_pictures_that_suit_it() -> None:
     for pictures in drawn.values():
         for svg in pictures.values():
             ElementTree.fromstring(svg)
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_study_with_too_few_seeds_has_its_pictures_too(seeds: int) -> None:
+    page = page_of_study(study_results.study_result(seeds=seeds))
+    for table in page["tables"]:
+        for svg in draw_table(table, page["metric"]).values():
+            ElementTree.fromstring(svg)
+            assert "inf" not in svg
+            assert "nan" not in svg
+    assert "too few seeds for a verdict" in render_study(page, NOW)
 
 
 def test_a_page_without_changes_says_that_the_recipe_stays() -> None:

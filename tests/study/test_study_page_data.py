@@ -25,7 +25,7 @@ def test_a_page_has_a_verdict_for_each_table_and_a_reason_for_each_that_is_missi
         "data": "none",
     }
     assert [each["title"] for each in page["left"]] == ["Transfer learning", "Pruning"]
-    assert [change["path"] for change in page["changes"]] == ["augment", "train.early_stopping", "compress.branches"]
+    assert [change["path"] for change in page["changes"]] == ["augment", "train.early_stopping"]
     assert page["confirmation"]["tone"] == "good"
     assert page["metric"] == {
         "title": "accuracy",

@@ -14,6 +14,8 @@ TOP = 12.0
 FOOT = 46.0
 MOST = 230.0
 """Pixels of the longest name."""
+WIDEST = 5.0
+"""Logarithm of the largest ratio that a scale shows, unless a value lies beyond it."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ def _scale(rows: Sequence[EffectMark], view: EffectView, left: float, right: flo
     edge = abs(far(view.edge)) if view.edge is not None else 0.0
     values = [far(row.interval.value) for row in rows]
     reach = max(1.6 * max(map(abs, values)), 1.3 * edge, min(widths, default=0.0)) or 1e-3
+    if view.log:
+        reach = min(reach, max(WIDEST, 1.6 * max(map(abs, values))))
     low = max(-reach, min(0.0, -1.1 * edge, *(each for each, _ in ends)))
     high = min(reach, max(0.0, 0.1 * reach, *(each for _, each in ends)))
     room = 0.04 * (high - low)
