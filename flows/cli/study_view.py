@@ -21,6 +21,9 @@ def show_study(outcome: StudyOutcome, console: Console) -> None:
     for table in result.tables:
         console.print()
         console.print(cells_table(table, result))
+        for row in table.rows:
+            if not row.seeds:
+                console.print(f"[dim]{escape(row.sentence)}[/]", highlight=False)
     console.print()
     console.print(verdicts_table(result))
     for note in notes_of(result):
@@ -49,9 +52,8 @@ def cells_table(table: TableResult, result: StudyResult) -> Table:
         shown.add_column(result.metric, justify="right")
         shown.add_column("gain")
     if has_cost:
-        shown.add_column(
-            "time" if design.kind == "speed" else {"training": "time of training"}.get(design.cost, design.cost)
-        )
+        what = "time" if design.kind == "speed" else {"training": "time of training"}.get(design.cost, design.cost)
+        shown.add_column(f"{what}, below 1 is better")
     shown.add_column("seconds" if design.kind == "speed" else "training", justify="right")
     if design.kind == "score":
         shown.add_column("file", justify="right")
