@@ -15,12 +15,10 @@ from flows.results.outcome import Outcome
 from flows.results.run_job import run_job
 from flows.services import environment
 from flows.services.deployed_recipes import recipe_file, run_label
+from flows.services.deployment_catalog import LONGEST
 from flows.services.run_artifacts import product_links, show_answer
 from tasks.core import InputError
 from tasks.steps.prefect_runner import PrefectRunner
-
-DAYS = 2 * 24 * 3600
-"""Seconds after which a run is ended as one that hangs; given again, it goes on from the store."""
 
 
 def run_name() -> str:
@@ -32,7 +30,7 @@ def run_name() -> str:
         return run_label(given)
 
 
-@flow(name="optimize", flow_run_name=run_name, validate_parameters=True, persist_result=False, timeout_seconds=DAYS)
+@flow(name="optimize", flow_run_name=run_name, validate_parameters=True, persist_result=False, timeout_seconds=LONGEST)
 def optimize(recipe: str, overrides: list[str] | None = None) -> Outcome:
     """Compresses a model: data → train or load → tune → compress → evaluate → select → test once → register → report.
 

@@ -16,11 +16,9 @@ from flows.results.console_tables import make_console
 from flows.results.outcome import Outcome
 from flows.services import environment
 from flows.services.deployed_recipes import recipe_file, run_label
+from flows.services.deployment_catalog import LONGEST
 from flows.services.run_artifacts import product_links, show_answer
 from tasks.steps.prefect_runner import PrefectRunner
-
-DAYS = 2 * 24 * 3600
-"""Seconds after which a run is ended as one that hangs; given again, it goes on from the store."""
 
 
 def name_retrain() -> str:
@@ -33,7 +31,7 @@ def name_retrain() -> str:
     flow_run_name=name_retrain,
     validate_parameters=True,
     persist_result=False,
-    timeout_seconds=DAYS,
+    timeout_seconds=LONGEST,
     on_failure=[tell_failure],
     on_crashed=[tell_failure],
 )

@@ -31,11 +31,15 @@ SAMPLE = 32
 """Number of validation examples on which the registered model is compared with the product."""
 
 
-def open_parent(recipe: Recipe, stamp: str, workspace: Workspace, runner: Runner) -> str:
-    """Opens the parent run of this flow run; continues an unfinished one of the same recipe and data.
+def open_parent(recipe: Recipe, stamp: str, workspace: Workspace, runner: Runner, role: str = "") -> str:
+    """Opens the parent run of this flow run; continues an unfinished one of the same recipe, data and role.
 
     Args:
+        recipe: the recipe as it was given.
         stamp: identifies the state of the data source (`ingestion.source_stamp`).
+        workspace: where the flow works.
+        runner: calls the step.
+        role: what the run is, where it is not the main job, such as `study`; it begins the run's name.
 
     Returns:
         The run id.
@@ -46,10 +50,10 @@ def open_parent(recipe: Recipe, stamp: str, workspace: Workspace, runner: Runner
         open_run,
         workspace.tracking_uri,
         recipe.name,
-        recipe.name,
-        digest_of([content, stamp]),
+        f"{role} {recipe.name}".strip(),
+        digest_of([*filter(None, [role]), content, stamp]),
         recipe.model_dump(mode="json", exclude_unset=True),
-        {"paredown.recipe": digest_of(content)[:12]},
+        {"paredown.recipe": digest_of(content)[:12], **({"paredown.role": role} if role else {})},
         workspace.home / "mlflow",
     )
 

@@ -9,6 +9,8 @@ from typing import Any
 EVENT = "paredown.act"
 """What `monitor` emits where something has to be done; its resource is RESOURCE and the product's name."""
 RESOURCE = "paredown.product."
+LONGEST = 2 * 24 * 3600
+"""Seconds after which a long run is ended as one that hangs; given again, it goes on from the store."""
 TIMEZONE = "UTC"
 
 

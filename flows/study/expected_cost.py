@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flows.recipe.schema import Recipe
-from flows.study.measuring import recipe_with
+from flows.study.cell_measurement import recipe_with
 from flows.study.study_context import Study, changed_values
 from tasks.core import InputError, digest_of
 from tasks.models.factory import build_network, complete_factory

@@ -10,7 +10,7 @@ import yaml
 from flows.recipe.default_branches import branches_of
 from flows.recipe.points import put_point, value_at
 from flows.recipe.schema import Recipe
-from flows.study.study_context import branch_name
+from flows.study.study_context import branch_name, title_of
 from flows.study.study_outcome import Recommendation
 from tasks.compression.branch import Branch
 from tasks.study.design import Cell
@@ -41,14 +41,8 @@ def recommend(asked: Recipe, tables: Sequence[TableResult]) -> tuple[Recommendat
 
 def changes_of(row: CellResult) -> dict[str, Any]:
     """What a cell changes in the recipe, with the option that was chosen for it."""
-    option = next((each for each in row.cell.options if _is_choice(each, row.choice)), {})
+    option = next((each for each in row.cell.options if title_of(each) == row.choice), {})
     return {**row.cell.values, **option}
-
-
-def _is_choice(option: Mapping[str, Any], choice: str) -> bool:
-    from flows.study.measuring import title_of
-
-    return title_of(option) == choice
 
 
 def _row_of(table: TableResult, cell: Cell) -> CellResult:

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flows.study.measuring import measure_round
+from flows.study.cell_measurement import measure_round
 from flows.study.study_context import Study
 from flows.study.study_journal import StudyJournal
 from tasks.core import InputError, Refusal, write_atomically

@@ -33,8 +33,8 @@ class Study:
     prepared: Prepared
     asked: Recipe
     """The recipe as it was given, with the family that the tournament chose."""
-    made: dict[str, RunContext] = field(default_factory=dict)
-    """Digest of a setting and its seed → the baseline that was made with it."""
+    made: dict[str, tuple[RunContext, float]] = field(default_factory=dict)
+    """Digest of a setting and its seed → the baseline that was made with it, and the seconds of its training."""
     chosen: dict[str, int] = field(default_factory=dict)
     """Digest of a cell → the place of the option that was best."""
     checked: set[str] = field(default_factory=set)
@@ -95,3 +95,11 @@ def changed_values(cell: Cell, option: int | None) -> Mapping[str, object]:
 def branch_name(cell: Cell) -> str:
     """A cell's name as that of a branch: signs that a branch may not have become hyphens."""
     return re.sub(r"[^A-Za-z0-9_.+-]+", "-", cell.name)[:MOST_LETTERS].strip("-")
+
+
+def title_of(values: Mapping[str, object]) -> str:
+    """Values as text: `learning_rate 0.01`."""
+    return ", ".join(
+        f"{path.rpartition('.')[2]} {value:g}" if isinstance(value, float) else f"{path} {value}"
+        for path, value in values.items()
+    )

@@ -10,14 +10,12 @@ from flows.recipe.loading import load_recipe
 from flows.results.console_tables import make_console
 from flows.services import environment
 from flows.services.deployed_recipes import recipe_file, run_label
+from flows.services.deployment_catalog import LONGEST
 from flows.services.run_artifacts import show_answer
 from flows.study.outputs.recorded_study import record_study
 from flows.study.outputs.study_text import answer_of, markdown_of
 from flows.study.study_outcome import StudyOutcome
 from tasks.steps.prefect_runner import PrefectRunner
-
-DAYS = 2 * 24 * 3600
-"""Seconds after which a study is ended as one that hangs; given again, it goes on from its journal and the store."""
 
 
 def name_study() -> str:
@@ -25,7 +23,7 @@ def name_study() -> str:
     return f"study {run_label(flow_run.parameters['recipe'])}"
 
 
-@flow(name="study", flow_run_name=name_study, validate_parameters=True, persist_result=False, timeout_seconds=DAYS)
+@flow(name="study", flow_run_name=name_study, validate_parameters=True, persist_result=False, timeout_seconds=LONGEST)
 def study(recipe: str, overrides: list[str] | None = None) -> StudyOutcome:
     """Measures which techniques pay, table by table, and writes a report, the tables and the recommended recipe.
 

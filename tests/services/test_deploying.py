@@ -14,7 +14,7 @@ from flows.services.deploying import Timing, deploy_recipes, form_schemas, trave
 from flows.services.deployment_catalog import EVENT, FLOWS, TITLES, run_form
 from tasks.core import InputError
 
-A, B = DeployedRecipe("/work/a.yaml", "/work"), DeployedRecipe("/work/b.yaml", "/work", batches="new")
+A, B = DeployedRecipe("/models/a.yaml", "/models"), DeployedRecipe("/models/b.yaml", "/models", batches="new")
 ELSEWHERE = DeployedRecipe("/other/c.yaml", "/other")
 
 
@@ -42,7 +42,7 @@ def test_a_second_deploy_updates_and_leaves_what_somebody_switched(
     assert register({"a": A}, Timing()) == ["0 3 * * * off", "", "30 4 1 * * off", "", "", ""]
     first = client.read_deployment_by_name("optimize/a")
     assert first.entrypoint == "flows.optimize.optimize"
-    assert first.job_variables == {"env": {"PAREDOWN_HOME": "/home"}, "working_dir": "/work"}
+    assert first.job_variables == {"env": {"PAREDOWN_HOME": "/home"}, "working_dir": "/models"}
     assert (first.tags, first.parameters) == (["paredown", "optimize"], {"recipe": "a"})
     assert first.concurrency_options is not None
     assert first.concurrency_options.collision_strategy == "CANCEL_NEW"

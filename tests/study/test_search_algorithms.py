@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from support import datasets, prepared_tables, studies
 
+from flows.study.cell_measurement import recipe_with
 from flows.study.designs.search_algorithms import Axis, design_search_algorithms
-from flows.study.measuring import recipe_with
 from tasks.core import Store
 from tasks.search.space import grid
 from tasks.study.design import Design, UnsuitedTable

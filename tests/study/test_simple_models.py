@@ -10,6 +10,7 @@ from support import mixed_tables, runs
 
 from flows.pipeline.run_context import Job
 from flows.recipe.loading import validate_recipe
+from flows.study.cell_measurement import make_run, measure_round
 from flows.study.designs import DESIGNERS
 from flows.study.designs.simple_models import (
     TRIED,
@@ -18,7 +19,6 @@ from flows.study.designs.simple_models import (
     design_families,
     design_trees,
 )
-from flows.study.measuring import make_run, measure_round
 from flows.study.study_context import Study, begin_study
 from flows.study.study_job import design_study
 from tasks.core import Context

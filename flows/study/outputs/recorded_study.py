@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from flows.recipe.schema import Recipe
 from flows.recipe.source_checks import check_sources
+from flows.results.mlflow_records import open_parent
 from flows.services.store_needs import using_store
 from flows.study.outputs.study_files import write_study
-from flows.study.outputs.study_records import open_study, record_tables, study_content
+from flows.study.outputs.study_records import ROLE, record_tables, study_content
 from flows.study.study_job import run_study
 from flows.study.study_outcome import StudyOutcome
 from tasks.core import Runner, Workspace
@@ -32,7 +33,7 @@ def record_study(recipe: Recipe, workspace: Workspace, runner: Runner, tell: Cal
     """
     check_sources(recipe)
     uri = workspace.tracking_uri
-    parent = open_study(recipe, ingestion.source_stamp(recipe.data), workspace, runner)
+    parent = open_parent(recipe, ingestion.source_stamp(recipe.data), workspace, runner, ROLE)
     try:
         with using_store(workspace.home):
             outcome = write_study(run_study(recipe, workspace, runner, tell), workspace)

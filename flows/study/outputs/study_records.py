@@ -4,42 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.recipe.schema import Recipe
 from flows.study.outputs.study_page_data import page_of_study
 from flows.study.outputs.study_text import answer_of, markdown_of, tone_of
 from flows.study.study_outcome import StudyOutcome, StudyResult
-from tasks.core import Runner, Workspace, digest_of
+from tasks.core import Runner, Workspace
 from tasks.report.study_pictures import draw_table
 from tasks.study.verdicts import CellResult, TableResult
-from tasks.tracking import NOTE, RunContent, open_run, record_child
+from tasks.tracking import NOTE, RunContent, record_child
 
 ROLE = "study"
-
-
-def open_study(recipe: Recipe, stamp: str, workspace: Workspace, runner: Runner) -> str:
-    """Opens the parent run of a study; continues an unfinished one of the same recipe and data.
-
-    Args:
-        recipe: the recipe as it was given.
-        stamp: identifies the state of the data source (`ingestion.source_stamp`).
-        workspace: where the study works.
-        runner: calls the step.
-
-    Returns:
-        The run id.
-    """
-    content = recipe.model_dump(mode="json")
-    return runner.run(
-        "open the run",
-        open_run,
-        workspace.tracking_uri,
-        recipe.name,
-        f"study {recipe.name}",
-        digest_of([ROLE, content, stamp]),
-        recipe.model_dump(mode="json", exclude_unset=True),
-        {"paredown.role": ROLE, "paredown.recipe": digest_of(content)[:12]},
-        workspace.home / "mlflow",
-    )
 
 
 def record_tables(result: StudyResult, parent: str, workspace: Workspace, runner: Runner) -> None:

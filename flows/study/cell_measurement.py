@@ -1,4 +1,4 @@
-"""Measuring: one round of a table: its reference and its open cells, with one seed, paired on the same examples."""
+"""Cell measurement: a round of a table: its reference and open cells, with one seed, paired on the same examples."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from flows.recipe.points import with_point
 from flows.recipe.schema import Recipe
 from flows.study.file_comparison import compare_files, score
 from flows.study.speed import time_cells
-from flows.study.study_context import Study, branch_name, changed_values
+from flows.study.study_context import Study, branch_name, changed_values, title_of
 from flows.study.suspects import without_suspects
 from tasks.compression.branch import Branch
 from tasks.core import Candidate, InputError, Prepared, Refusal, Store, digest_of
@@ -145,15 +145,13 @@ def make_run(cell: Cell, option: int | None, seed: int, study: Study) -> tuple[R
     key = digest_of([_plain(values), cell.train_share, cell.without_suspects, seed])
     job = dataclasses.replace(study.job, recipe=recipe_with(study.recipe, values, seed))
     prepared = prepared_for(cell, seed, job, study)
-    searched = 0.0
     if key not in study.made:
         check_cell(cell, values, job.recipe, prepared, study)
         job, tuned = tune_training(job, prepared)
-        if tuned is not None:
-            searched = sum(trial.seconds for trial in tuned.trials)
-        study.made[key] = start_branches(job, prepared)
-    made = study.made[key]
-    return made, searched + training_seconds(made.baseline.model, job.store)
+        searched = sum(trial.seconds for trial in tuned.trials) if tuned else 0.0
+        run = start_branches(job, prepared)
+        study.made[key] = run, searched + training_seconds(run.baseline.model, job.store)
+    return study.made[key]
 
 
 def check_cell(cell: Cell, values: Mapping[str, object], recipe: Recipe, prepared: Prepared, study: Study) -> None:
@@ -213,14 +211,6 @@ def curve_of(model: Candidate, store: Store) -> tuple[tuple[int, float], ...]:
         if curve:
             return tuple((each["number"], each["validation_loss"]) for each in curve)
     return ()
-
-
-def title_of(values: Mapping[str, object]) -> str:
-    """Values as text: `learning_rate 0.01`."""
-    return ", ".join(
-        f"{path.rpartition('.')[2]} {value:g}" if isinstance(value, float) else f"{path} {value}"
-        for path, value in values.items()
-    )
 
 
 def _plain(values: object) -> object:
