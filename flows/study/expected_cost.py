@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flows.recipe.schema import Recipe
-from flows.study.cell_measurement import recipe_with
+from flows.study.cells.cell_measurement import has_search, recipe_with
+from flows.study.cells.second_process import is_of_use
 from flows.study.study_context import Study, changed_values
 from tasks.core import InputError, digest_of
 from tasks.models.factory import build_network, complete_factory
@@ -29,6 +30,8 @@ PROCESS = 6.0
 """Seconds until a process trains, where the training itself is timed."""
 BATCHES = 5
 """Batches that are timed."""
+TOGETHER = 0.6
+"""A round's seconds with a second process over those of its settings one after the other."""
 OVERHEAD = 1.3
 """An epoch's seconds over those of its steps: with its data and with validation."""
 
@@ -75,7 +78,9 @@ class Costs:
             cost = self.cell(cell, design, key in made and not cell.without_suspects)
             first, further = first + cost.first, further + cost.further
             made.add(key)
-        return RoundCost(first, further)
+        is_shared = design.kind != "speed" and is_of_use(self.study) and not any(map(has_search, design.cells))
+        factor = TOGETHER if is_shared else 1.0
+        return RoundCost(factor * first, factor * further)
 
     def cell(self, cell: Cell, design: Design, is_made: bool) -> RoundCost:
         """Seconds of one setting with one seed; with `is_made` its training is counted already."""

@@ -6,7 +6,8 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flows.study.cell_measurement import measure_round
+from flows.study.cells.cell_measurement import measure_round
+from flows.study.cells.second_process import SecondProcess
 from flows.study.study_context import Study
 from flows.study.study_journal import StudyJournal
 from tasks.core import InputError, Refusal, write_atomically
@@ -30,6 +31,8 @@ class Rounds:
     expected: Mapping[str, float]
     """Table → seconds that its first round should take."""
     tell: Tell
+    second: SecondProcess | None = None
+    """A process that makes settings beside this one, if there is one."""
 
     def __post_init__(self) -> None:
         self.failures: dict[str, str] = {}
@@ -47,10 +50,10 @@ class Rounds:
     def measure(self, design: Design) -> None:
         """One seed more of a table. What breaks ends the table, and not the study."""
         seed = self.seeds_of(design.name)
-        cells = self.open_cells(design) if seed >= self.spec.seeds else list(design.cells)
+        cells = self.open_cells(design) if seed >= self.spec.seeds else self.possible_cells(design)
         self.tell(f"{self.progress()}. Next: {design.title}, seed {seed + 1}, {len(cells)} settings")
         try:
-            found = measure_round(design, cells, seed, self.study)
+            found = measure_round(design, cells, seed, self.study, self.second)
         except (InputError, Refusal) as reason:
             self.failures[design.name] = in_one_line(reason).removeprefix("InputError: ")
         except Exception as error:  # a table that breaks is named, and the others go on
@@ -86,6 +89,11 @@ class Rounds:
         rounds = [found for name, found in self.journal.rounds if name == design.name]
         seconds = sum(each.spent for each in rounds[-1]) if rounds else self.expected[design.name]
         return TableState(design.name, len(rounds), len(self.open_cells(design)), seconds)
+
+    def possible_cells(self, design: Design) -> list[Cell]:
+        """The cells that could be made with every seed so far."""
+        refused = {each.cell for each in self.journal.of(design.name) if each.refusal}
+        return [each for each in design.cells if each.name not in refused]
 
     def open_cells(self, design: Design) -> list[Cell]:
         """The cells whose verdict is not clear yet."""

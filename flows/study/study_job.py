@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -10,6 +11,9 @@ from pydantic import ValidationError
 from flows.pipeline.run_context import Job
 from flows.recipe.schema import Recipe
 from flows.recipe.source_checks import check_sources
+from flows.study.cells.cell_measurement import make_cell
+from flows.study.cells.second_process import RunnerOpener, SecondProcess, is_of_use, start_second_process
+from flows.study.cells.suspects import listed_suspects
 from flows.study.confirmation import confirm
 from flows.study.designs import DESIGNERS
 from flows.study.expected_cost import expected_seconds
@@ -18,7 +22,6 @@ from flows.study.rounds import Rounds, missing_tables
 from flows.study.study_context import Study, begin_study
 from flows.study.study_journal import StudyJournal
 from flows.study.study_outcome import StudyResult
-from flows.study.suspects import listed_suspects
 from tasks.core import Context, InputError, Runner, Workspace, digest_of
 from tasks.core.cache_key import identity
 from tasks.evaluation.metric_choice import metric_of, metric_spec
@@ -46,7 +49,13 @@ def design_study(study: Study) -> tuple[tuple[Design, ...], tuple[UnsuitedTable,
     return designs, left_out
 
 
-def run_study(recipe: Recipe, workspace: Workspace, runner: Runner, tell: Callable[[str], None]) -> StudyResult:
+def run_study(
+    recipe: Recipe,
+    workspace: Workspace,
+    runner: Runner,
+    tell: Callable[[str], None],
+    open_second: RunnerOpener | None = None,
+) -> StudyResult:
     """Measures the tables of a study until its budget is spent, and says what they recommend.
 
     A study that was killed goes on where it was: its measurements are in a journal, and its steps in the store.
@@ -56,6 +65,8 @@ def run_study(recipe: Recipe, workspace: Workspace, runner: Runner, tell: Callab
         workspace: where the study works.
         runner: calls every step.
         tell: called with a sentence before and after each round.
+        open_second: opens the runner of a second process, which finds what this one stores and stores for it; None:
+            one setting is made after the other.
 
     Raises:
         InputError: the recipe or the data is wrong, nothing can be varied, or the budget is too small.
@@ -68,7 +79,8 @@ def run_study(recipe: Recipe, workspace: Workspace, runner: Runner, tell: Callab
     check_budget(recipe, designs, expected)
     journal = StudyJournal(journal_path(study))
     rounds = Rounds(designs, study, journal, recipe.study, expected, tell)
-    rounds.run()
+    with two_at_once(study, open_second) as rounds.second:
+        rounds.run()
     tables = rounds.tables()
     recommendations = recommend(study.asked, tables)
     confirmation, problem = None, ""
@@ -97,6 +109,13 @@ def run_study(recipe: Recipe, workspace: Workspace, runner: Runner, tell: Callab
         metric.lower_is_better,
         listed_suspects(study, tables),
     )
+
+
+def two_at_once(study: Study, open_second: RunnerOpener | None) -> AbstractContextManager[SecondProcess | None]:
+    """A second process where there is a runner for it and it is of use."""
+    if open_second is None or not is_of_use(study):
+        return nullcontext()
+    return start_second_process(study, open_second, make_cell)
 
 
 def check_budget(recipe: Recipe, designs: tuple[Design, ...], expected: dict[str, float]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from prefect import flow
 from prefect.runtime import flow_run
 from rich.markup import escape
@@ -15,7 +17,7 @@ from flows.services.run_artifacts import show_answer
 from flows.study.outputs.recorded_study import record_study
 from flows.study.outputs.study_text import answer_of, markdown_of
 from flows.study.study_outcome import StudyOutcome
-from tasks.steps.prefect_runner import PrefectRunner
+from tasks.steps.prefect_runner import PrefectRunner, join_server, server_address
 
 
 def name_study() -> str:
@@ -39,7 +41,11 @@ def study(recipe: str, overrides: list[str] | None = None) -> StudyOutcome:
     console = make_console()
     runner = PrefectRunner(workspace, console)
     outcome = record_study(
-        settled, workspace, runner, lambda line: console.print(f"[bold]{escape(line)}[/]", highlight=False)
+        settled,
+        workspace,
+        runner,
+        lambda line: console.print(f"[bold]{escape(line)}[/]", highlight=False),
+        partial(join_server, server_address()),
     )
     recommended = {"Recommended recipe": str(outcome.recommended)} if outcome.recommended else {}
     links = {"Report's file": str(outcome.report), **recommended, **outcome.links}

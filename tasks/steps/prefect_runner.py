@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar, cast
 
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW, temporary_settings
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column
@@ -92,6 +95,25 @@ class PrefectRunner:
             transient=True,
             disable=not self.console.is_terminal,
         )
+
+
+@contextmanager
+def join_server(api: str, workspace: Workspace) -> Iterator[PrefectRunner]:
+    """A runner of another process, which shows nothing and uses the server of the process that started it.
+
+    Args:
+        api: the address of the server's API (`server_address`).
+        workspace: the workspace of both.
+    """
+    # Its steps belong to no flow run of their own: their log stays in this process.
+    with temporary_settings(updates={PREFECT_API_URL: api, PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore"}):
+        yield PrefectRunner(workspace, Console(quiet=True))
+
+
+def server_address() -> str:
+    """The address of the API that this process uses, also where it is that of a temporary server."""
+    with get_client(sync_client=True) as client:
+        return str(client.api_url)
 
 
 class _Shown:

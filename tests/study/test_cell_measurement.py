@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support import datasets, studies
 
-from flows.study.cell_measurement import check_cell, prepared_for, recipe_with
+from flows.study.cells.cell_measurement import check_cell, prepared_for, recipe_with
 from flows.study.study_context import Study
 from tasks.core import InputError, Store
 from tasks.study.design import Cell

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support import datasets, onnx_files, studies
 
-from flows.study.cell_measurement import measure_round
+from flows.study.cells.cell_measurement import measure_round
 from flows.study.designs import DESIGNERS
 from flows.study.study_job import design_study
 from tasks.conversion.onnx_import import arrange_inputs

@@ -10,7 +10,7 @@ from support import mixed_tables, runs
 
 from flows.pipeline.run_context import Job
 from flows.recipe.loading import validate_recipe
-from flows.study.cell_measurement import make_run, measure_round
+from flows.study.cells.cell_measurement import make_run, measure_round
 from flows.study.designs import DESIGNERS
 from flows.study.designs.simple_models import (
     TRIED,

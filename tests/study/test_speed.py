@@ -9,8 +9,8 @@ from typing import ParamSpec, TypeVar, cast
 
 from support import datasets, studies
 
+from flows.study.cells.speed import latency_on, time_cells
 from flows.study.designs.parallelism import WAYS
-from flows.study.speed import latency_on, time_cells
 from tasks.core import Store
 from tasks.study.design import Cell
 from tasks.training.timing.training_timing import TrainingSetup, TrainingWork

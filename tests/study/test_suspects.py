@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from support import datasets, studies
 
-from flows.study.suspects import find_suspects, without_suspects
+from flows.study.cells.suspects import find_suspects, without_suspects
 from tasks.core import Prepared, Split, SplitName, Store
 from tasks.data.preprocessing import preprocess
 

@@ -9,6 +9,7 @@ from flows.recipe.schema import Recipe
 from flows.recipe.source_checks import check_sources
 from flows.results.mlflow_records import open_parent
 from flows.services.store_needs import using_store
+from flows.study.cells.second_process import RunnerOpener
 from flows.study.outputs.study_files import write_study
 from flows.study.outputs.study_records import ROLE, record_tables, study_content
 from flows.study.study_job import run_study
@@ -18,7 +19,13 @@ from tasks.data import ingestion
 from tasks.tracking import attach, close_run, run_links
 
 
-def record_study(recipe: Recipe, workspace: Workspace, runner: Runner, tell: Callable[[str], None]) -> StudyOutcome:
+def record_study(
+    recipe: Recipe,
+    workspace: Workspace,
+    runner: Runner,
+    tell: Callable[[str], None],
+    open_second: RunnerOpener | None = None,
+) -> StudyOutcome:
     """Runs a study, writes its files and records it. After an error, or where a table broke, its run ends as FAILED.
 
     Args:
@@ -26,6 +33,7 @@ def record_study(recipe: Recipe, workspace: Workspace, runner: Runner, tell: Cal
         workspace: where the study works.
         runner: calls every step.
         tell: called with a sentence before and after each round.
+        open_second: as in `run_study`.
 
     Raises:
         InputError: as `run_study` raises it.
@@ -36,7 +44,7 @@ def record_study(recipe: Recipe, workspace: Workspace, runner: Runner, tell: Cal
     parent = open_parent(recipe, ingestion.source_stamp(recipe.data), workspace, runner, ROLE)
     try:
         with using_store(workspace.home):
-            outcome = write_study(run_study(recipe, workspace, runner, tell), workspace)
+            outcome = write_study(run_study(recipe, workspace, runner, tell, open_second), workspace)
         record_tables(outcome.result, parent, workspace, runner)
         runner.run("attach the report", attach, uri, parent, study_content(outcome))
     except BaseException:

@@ -16,10 +16,11 @@ from flows.pipeline.training_search import tune_training
 from flows.recipe.data_checks import check_augmentations, check_recipe, check_trainings
 from flows.recipe.points import with_point
 from flows.recipe.schema import Recipe
-from flows.study.file_comparison import compare_files, score
-from flows.study.speed import time_cells
+from flows.study.cells.file_comparison import compare_files, score
+from flows.study.cells.second_process import SecondProcess
+from flows.study.cells.speed import time_cells
+from flows.study.cells.suspects import without_suspects
 from flows.study.study_context import Study, branch_name, changed_values, title_of
-from flows.study.suspects import without_suspects
 from tasks.compression.branch import Branch
 from tasks.core import Candidate, InputError, Prepared, Refusal, Store, digest_of
 from tasks.core.errors import in_one_line
@@ -52,7 +53,9 @@ class Made:
     curve: tuple[tuple[int, float], ...]
 
 
-def measure_round(design: Design, cells: Sequence[Cell], seed: int, study: Study) -> list[Measured]:
+def measure_round(
+    design: Design, cells: Sequence[Cell], seed: int, study: Study, second: SecondProcess | None = None
+) -> list[Measured]:
     """What the cells of a table are with one seed.
 
     Args:
@@ -60,33 +63,60 @@ def measure_round(design: Design, cells: Sequence[Cell], seed: int, study: Study
         cells: the cells that are measured beside it.
         seed: counted from 0; it is added to the recipe's.
         study: the study.
+        second: a process that makes cells beside this one, if there is one.
     """
     started = time.monotonic()
     wanted = (design.reference, *(cell for cell in cells if cell.name != design.reference.name))
-    found = time_cells(wanted, seed, study) if design.kind == "speed" else score_cells(design, wanted, seed, study)
+    if design.kind == "speed":
+        found = time_cells(wanted, seed, study)
+    else:
+        found = score_cells(design, make_cells(wanted, seed, study, second), seed, study)
     spent = (time.monotonic() - started) / len(found)
     return [dataclasses.replace(each, spent=spent) for each in found]
 
 
-def score_cells(design: Design, cells: Sequence[Cell], seed: int, study: Study) -> list[Measured]:
-    """Makes every cell and scores all of them side by side. A cell that cannot be made is said to be refused."""
-    made, refused = dict[str, Made](), dict[str, str]()
-    for cell in cells:
-        try:
-            made[cell.name] = make_cell(cell, seed, study)
-        except (Refusal, InputError) as reason:
-            if cell is cells[0]:
-                raise
-            refused[cell.name] = in_one_line(reason).removeprefix("InputError: ")
+def make_cells(cells: Sequence[Cell], seed: int, study: Study, second: SecondProcess | None) -> dict[str, Made | str]:
+    """Each cell by its name: what was made, or why it cannot be made.
+
+    Raises:
+        Refusal: the first cell, with which all others are compared, cannot be made.
+        InputError: the recipe does not take the first cell's values.
+    """
+    outcomes: dict[str, Made | str] = {}
+    for cell in second.share(cells, seed) if second and not any(map(has_search, cells)) else ():
+        outcomes[cell.name] = try_cell(cell, seed, study, is_needed=cell is cells[0])
+    # What the second process made is in the store.
+    return {
+        cell.name: outcomes.get(cell.name) or try_cell(cell, seed, study, is_needed=cell is cells[0]) for cell in cells
+    }
+
+
+def try_cell(cell: Cell, seed: int, study: Study, is_needed: bool) -> Made | str:
+    """What was made of a cell, or why it cannot be made, which is raised where the cell is needed."""
+    try:
+        return make_cell(cell, seed, study)
+    except (Refusal, InputError) as reason:
+        if is_needed:
+            raise
+        return in_one_line(reason).removeprefix("InputError: ")
+
+
+def has_search(cell: Cell) -> bool:
+    """Whether a cell is a search, which uses all cores by itself."""
+    return any(path == "search" or path.startswith("search.") for path in cell.values)
+
+
+def score_cells(design: Design, outcomes: Mapping[str, Made | str], seed: int, study: Study) -> list[Measured]:
+    """What was made of each cell, scored side by side. A cell that cannot be made is said to be refused."""
+    made = {name: each for name, each in outcomes.items() if isinstance(each, Made)}
     measured = compare_files(design, {name: each.file for name, each in made.items()}, seed, study)
-    curves = {name: each.curve for name, each in made.items()}
     found = []
-    for cell in cells:
-        if cell.name in refused:
-            found.append(Measured(cell.name, seed, refusal=refused[cell.name]))
-            continue
-        each = dataclasses.replace(measured[cell.name], choice=made[cell.name].choice, curve=curves[cell.name])
-        found.append(dataclasses.replace(each, seconds=made[cell.name].seconds))
+    for name, each in outcomes.items():
+        if isinstance(each, str):
+            found.append(Measured(name, seed, refusal=each))
+        else:
+            file = measured[name]
+            found.append(dataclasses.replace(file, choice=each.choice, curve=each.curve, seconds=each.seconds))
     return at_one_pace(found) if design.has_one_pace else found
 
 

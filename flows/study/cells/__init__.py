@@ -1,0 +1,1 @@
+"""What a study does for the settings of one table: it makes their models, compares their files, times trainings."""
