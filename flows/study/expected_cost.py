@@ -10,7 +10,7 @@ from typing import Any
 
 from flows.recipe.schema import Recipe
 from flows.study.cells.cell_measurement import has_search, recipe_with
-from flows.study.cells.second_process import is_of_use
+from flows.study.cells.second_process import is_of_use, threads_of_each
 from flows.study.study_context import Study, changed_values
 from tasks.core import InputError, digest_of
 from tasks.models.factory import build_network, complete_factory
@@ -135,7 +135,8 @@ def expected_rounds(designs: Sequence[Design], study: Study) -> dict[str, RoundC
 def time_example(recipe: Recipe, study: Study) -> float:
     """Seconds of a training step for one example, from the fastest of BATCHES batches of zeros after a first one.
 
-    It is the processor's time over the threads, so that other work on the machine does not count.
+    It is the processor's time over the threads, so that other work on the machine does not count. The threads are as
+    many as the study's trainings have.
     """
     import torch
 
@@ -147,8 +148,14 @@ def time_example(recipe: Recipe, study: Study) -> float:
     size = min(recipe.train.batch_size, prepared.dataset.splits["train"].count)
     batch, seconds = torch.zeros(size, *prepared.input_shape), list[float]()
     network.train()
-    for _ in range(1 + BATCHES):
-        started = time.process_time()
-        network(batch).square().mean().backward()
-        seconds.append(time.process_time() - started)
-    return min(seconds[1:]) / size / torch.get_num_threads()
+    before = torch.get_num_threads()
+    threads = threads_of_each() if is_of_use(study) else before
+    torch.set_num_threads(threads)
+    try:
+        for _ in range(1 + BATCHES):
+            started = time.process_time()
+            network(batch).square().mean().backward()
+            seconds.append(time.process_time() - started)
+    finally:
+        torch.set_num_threads(before)
+    return min(seconds[1:]) / size / threads

@@ -68,6 +68,13 @@ def is_of_use(study: Study) -> bool:
     return is_on_cpu and not study.recipe.model.is_simple and torch.get_num_threads() > 1
 
 
+def threads_of_each() -> int:
+    """Threads with which each of two processes trains: half of torch's."""
+    import torch
+
+    return max(1, torch.get_num_threads() // 2)
+
+
 def claim(folder: Path, place: int) -> bool:
     """Whether this process is the first that wants the cell at a place: a file is made once, also by two processes."""
     try:
@@ -85,7 +92,7 @@ def start_second_process(study: Study, open_runner: RunnerOpener, make: MakeCell
     spawn = multiprocessing.get_context("spawn")
     here, there = spawn.Pipe()
     before = torch.get_num_threads()
-    threads = max(1, before // 2)
+    threads = threads_of_each()
     job = study.job
     sent = replace(study, job=Job(job.recipe, Context(job.context.workspace), PlainRunner()), made={})
     process = spawn.Process(target=serve, args=(there, sent, threads, open_runner, make), daemon=True)
