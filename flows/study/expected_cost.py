@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flows.recipe.schema import Recipe
-from flows.study.cells.cell_measurement import has_search, recipe_with
+from flows.study.cells.cell_measurement import has_search
+from flows.study.cells.made_cell import recipe_with
 from flows.study.cells.second_process import is_of_use, threads_of_each
 from flows.study.study_context import Study, changed_values
 from tasks.core import InputError, digest_of

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from flows.pipeline.run_context import Job
 from flows.recipe.schema import Recipe
 from flows.recipe.source_checks import check_sources
-from flows.study.cells.cell_measurement import make_cell
+from flows.study.cells.made_cell import make_cell
 from flows.study.cells.second_process import RunnerOpener, SecondProcess, is_of_use, start_second_process
 from flows.study.cells.suspects import listed_suspects
 from flows.study.confirmation import confirm

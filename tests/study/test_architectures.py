@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support import datasets, prepared_tables, studies
 
-from flows.study.cells.cell_measurement import recipe_with
+from flows.study.cells.made_cell import recipe_with
 from flows.study.designs.architectures import LADDERS, NAMES, design_architectures
 from flows.study.study_context import Study
 from tasks.core import Store

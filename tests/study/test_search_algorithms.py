@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support import datasets, prepared_tables, studies
 
-from flows.study.cells.cell_measurement import recipe_with
+from flows.study.cells.made_cell import recipe_with
 from flows.study.designs.search_algorithms import Axis, design_search_algorithms
 from tasks.core import Store
 from tasks.search.space import grid

@@ -10,7 +10,8 @@ from support import mixed_tables, runs
 
 from flows.pipeline.run_context import Job
 from flows.recipe.loading import validate_recipe
-from flows.study.cells.cell_measurement import make_run, measure_round
+from flows.study.cells.cell_measurement import measure_round
+from flows.study.cells.made_cell import make_run
 from flows.study.designs import DESIGNERS
 from flows.study.designs.simple_models import (
     TRIED,
@@ -36,7 +37,7 @@ def study(tmp_path: Path, **model: Any) -> Study:
         "name": "mixed",
         "data": {"source": str(file), "target": "answer"},
         "model": model,
-        "runtime": {"processes": 3},
+        "runtime": {"processes": 3, "engine": "onnxruntime"},
     }
     return begin_study(Job(validate_recipe(content), Context(runs.workspace(tmp_path / "home")), runs.Remembering()))
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support import datasets, studies
 
-from flows.study.cells.cell_measurement import recipe_with
+from flows.study.cells.made_cell import recipe_with
 from flows.study.designs.transfer import design_transfer
 from tasks.core import Store
 from tasks.study.design import Design, UnsuitedTable
