@@ -13,7 +13,8 @@ from tasks.core import Estimate, Goal, MetricSpec, Prepared, Runtime, Scorecard,
 from tasks.data import input_layout
 from tasks.evaluation import evaluate as evaluation
 from tasks.evaluation import scoring, selection
-from tasks.evaluation.evaluate import EvaluationSpec, Product, measure_latency
+from tasks.evaluation.evaluate import EvaluationSpec, Product
+from tasks.evaluation.latencies import measure_latency
 from tasks.kernels.host.machine import host_name
 
 MARGINS = (0.005, 0.01)
@@ -71,7 +72,7 @@ def time_batched(entries: Mapping[str, Entry], prepared: Prepared, workspace: Wo
     """Latency ratios at the large batch."""
     inputs = input_layout.product_inputs(prepared, "test", workspace.store)
     wide = RUNTIME.model_copy(update={"batch": BATCH})
-    found = measure_latency(products(entries), "baseline", inputs, wide)
+    found = measure_latency({name: entry.path for name, entry in entries.items()}, "baseline", inputs, wide)
     return {name: latency.ratio for name, latency in found.items()}
 
 

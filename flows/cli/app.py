@@ -124,7 +124,7 @@ def predict(
         int, typer.Option(min=0, help="For a table: name so many columns that moved each answer most.")
     ] = 0,
 ) -> None:
-    """The registered champion's answers for a file of examples, through ONNX Runtime."""
+    """The registered champion's answers for a file of examples, in the engine that its file names."""
     from flows.cli.predict import check_output, predict_file, records_of, write_predictions
     from flows.recipe.loading import load_recipe
     from flows.services import environment

@@ -19,6 +19,7 @@ from flows.cli.plan_search import (
     trial_seconds,
 )
 from flows.pipeline.branches import control_branches
+from flows.pipeline.engines.engine_branches import uses_second_engine
 from flows.pipeline.simple.own_models import keep_columns, own_words, settle_model
 from flows.pipeline.simple.tournament import ENTRANTS, MINUTES
 from flows.recipe.data_checks import check_model_file, check_recipe
@@ -31,6 +32,7 @@ from tasks.compression.branch import Compress, is_training, step_title
 from tasks.conversion import onnx_import
 from tasks.core import Context, Prepared, Store, Workspace, canonical_json
 from tasks.data import ingestion, preprocessing
+from tasks.evaluation.engines import second_runtimes_of
 from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.models.factory import architecture_of, build_network, complete_factory
 from tasks.search.search_spec import Search
@@ -168,9 +170,12 @@ def show_plan(plan: Plan, console: Console) -> None:
     add_baseline(tree, plan)
     add_branches(tree, plan)
     runtime = recipe.runtime
+    processes = runtime.processes if runtime.processes == 3 else f"3 to {runtime.processes}"
+    others = ", ".join(second_runtimes(recipe))
+    second = f" and, where it looks faster, in {others}" if others else ""
     tree.add(
-        f"evaluate on validation in ONNX Runtime: {runtime.provider}, {runtime.threads} thread(s), batch "
-        f"{runtime.batch}, {runtime.processes} processes, interleaved"
+        f"evaluate on validation in ONNX Runtime{second}: {runtime.provider}, {runtime.threads} thread(s), batch "
+        f"{runtime.batch}, {processes} processes, interleaved"
     )
     goal = recipe.goal
     bound = goal.limits.group_drop
@@ -180,6 +185,11 @@ def show_plan(plan: Plan, console: Console) -> None:
     tree.add("test once → register in MLflow → report")
     console.print(tree, highlight=False)
     console.print(f"[bold]Cost[/]: {describe_cost(plan)}", highlight=False)
+
+
+def second_runtimes(recipe: Recipe) -> list[str]:
+    """The ways in which a second engine may run the files, as text; none where it is not tried."""
+    return [record.words for record in second_runtimes_of(recipe.runtime)] if uses_second_engine(recipe) else []
 
 
 def add_baseline(tree: Tree, plan: Plan) -> None:

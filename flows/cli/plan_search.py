@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from flows.recipe.default_branches import branches_of
@@ -13,6 +14,7 @@ from tasks.compression.branch import Branch, CompressionSearch, is_training
 from tasks.compression.branch_space import BRANCH, FINISH, NOTHING, REDUCE, TOGETHER
 from tasks.core import InputError
 from tasks.data.preprocessing import column_steps
+from tasks.search.guide import REDUCTION, RUNG
 from tasks.training.simple.fit_spec import fit_of
 from tasks.training.simple.fit_table import fit_rows
 from tasks.training.simple.table_rows import rows_of
@@ -94,8 +96,11 @@ def space_lines(space: Mapping[str, Domain]) -> Iterator[str]:
     some = f", or up to {TOGETHER} of {', '.join(parts)}, in any order" if parts else ""
     yield f"reduced by {NOTHING}{some}"
     yield f"finished by {' or '.join(map(str, space[FINISH].ends()))}"
+    if RUNG in space:
+        ends = ", then ".join(map(str, space[RUNG].ends()))
+        yield f"recovered for {ends} epochs; about one of {REDUCTION} branches goes on each time, the likeliest"
     for path, domain in space.items():
-        if path not in (REDUCE, FINISH):
+        if path not in (REDUCE, FINISH, RUNG):
             yield f"{path}: {without_condition(domain, REDUCE)}"
 
 
@@ -120,7 +125,13 @@ def max_minutes(recipe: Recipe, epoch_seconds: float) -> float:
 
 
 def longest_trial(space: Mapping[str, Domain], branches: Sequence[Branch], epoch_seconds: float) -> float:
-    """Most minutes of training of one trial; `epoch_seconds` are the seconds of one epoch of the baseline."""
+    """Most minutes of training of one trial, which may be one rung.
+
+    `epoch_seconds` are the seconds of one epoch of the baseline.
+    """
+    if RUNG in space:
+        longest = max(int(end - begin) for begin, end in pairwise((0, *space[RUNG].ends())))
+        return longest * epoch_seconds / 60
     if BRANCH not in space:
         return branch_space.longest(space, branches) * epoch_seconds / 60
 

@@ -14,6 +14,7 @@ from tasks.data.images.image_files import names_of_examples
 from tasks.data.input_layout import COLUMNS
 from tasks.data.product_inputs import read_examples
 from tasks.data.profiles.reference_statistics import usual_value
+from tasks.evaluation.engines import version_doubt
 from tasks.evaluation.evaluate import run_file
 from tasks.evaluation.reasons import RowReasons, find_reasons
 from tasks.kernels.onnx import description
@@ -45,7 +46,7 @@ class Predictions:
     rule: str = ""
     """How the answers follow from the probabilities, as a sentence; empty where they are the most probable classes."""
     warnings: tuple[str, ...] = ()
-    """Sentences on inputs that look strange."""
+    """Sentences on inputs that look strange, and on another version of the engine."""
     reasons: RowReasons | None = None
     """The columns that moved each answer most; None where they were not asked for."""
 
@@ -101,7 +102,8 @@ def predict_file(recipe: Recipe, source: Path, workspace: Workspace, reasons: in
     index = None if probabilities is None else rule.answers(probabilities)
     why = find_reasons(model, found.inputs, usual, index, recipe.runtime, reasons) if reasons else None
     answers = outputs[:, 0] if index is None else np.array(rule.classes, dtype=object)[index]
-    return Predictions(names, answers, rule.classes, probabilities, rule.words, found.warnings, why)
+    doubts = (*found.warnings, *filter(None, (version_doubt(model),)))
+    return Predictions(names, answers, rule.classes, probabilities, rule.words, doubts, why)
 
 
 def usual_values(workspace: Workspace, version: registry.Version, model: Path) -> dict[str, float | str]:

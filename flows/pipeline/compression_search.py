@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
+from statistics import median
 from typing import Any
 
 from flows.pipeline import search_step
@@ -12,15 +13,18 @@ from flows.pipeline.branches import apply_step, export_stage, run_branch
 from flows.pipeline.findings import BranchResult, FoundBranches, Stage
 from flows.pipeline.run_context import RunContext
 from flows.recipe.default_branches import branches_of
+from flows.recipe.schema import Recipe
+from flows.trials.branch_guide import BranchGuide
 from flows.trials.branch_scoring import Reference
 from flows.trials.compression_trial import CompressionObjective
 from tasks import techniques
 from tasks.compression import branch_space
 from tasks.compression.branch import FOUND, Branch, CompressionSearch
 from tasks.compression.initial_points import initial_points
-from tasks.core import Goal, Refusal, Scorecard, Store
+from tasks.core import Goal, Refusal, Scorecard, Store, digest_of
 from tasks.core.candidate import candidate_from
 from tasks.evaluation import ranking
+from tasks.search.guide import RUNG, without_rung
 from tasks.search.results import KnownTrial, SearchResult, SearchStart, Trial
 from tasks.search.space import Space
 from tasks.techniques import Technique
@@ -44,17 +48,27 @@ def search_branches(
     own = branches_of(run.recipe).branches
     branches = tuple(freeze_choices(branch, results, run.job.store) for branch in own)
     try:
-        without = () if asked.space else tuple(refusing_techniques(run))
-        space = branch_space.space_of(asked, branches, run.baseline.model.form, run.recipe.goal.minimize, without)
+        without, steps = ((), {}) if asked.space else try_techniques(run)
+        form, minimize = run.baseline.model.form, run.recipe.goal.minimize
+        space = branch_space.space_of(asked, branches, form, minimize, without, steps)
     except Refusal as refusal:
         return FoundBranches(SearchResult({}, (), broken=str(refusal)), (), ())
     score = cards[run.baseline.exported.digest].score.value
     ranks = ranks_of(results, cards, score, run.recipe.goal)
     longest = branch_space.longest(space, branches)
-    objective = objective_of(branches, score, max([0.0, *ranks.values()]), longest, run)
-    start = SearchStart(
-        tuple(initial_points(space, best_own_branch(branches, ranks))), tuple(known_points(branches, ranks, space))
+    reference = Reference(
+        with_branches(branches, run),
+        run.prepared,
+        run.baseline.model,
+        run.baseline.exported,
+        score,
+        bar=max([0.0, *ranks.values()]),
+        longest=longest,
+        margin=proof_margin(branch_cards(results, cards), run.recipe.goal),
     )
+    objective = CompressionObjective(reference)
+    first, known = initial_points(space, best_own_branch(branches, ranks)), known_points(branches, ranks, space)
+    start = SearchStart(tuple(first), tuple(known), BranchGuide(space) if RUNG in space else None)
     spec = asked.model_copy(update={"space": space})
     tuned = search_step.run_search(objective, spec, longest + 1, run.host, run.job, start=start)
     return collect_best(tuned, objective.reference.bar, asked.keep, branches, run)
@@ -64,10 +78,14 @@ def ranks_of(
     results: Sequence[BranchResult], cards: dict[str, Scorecard], score: float, goal: Goal
 ) -> dict[str, float]:
     """Branch name → rank (`ranking.rank`), for branches that were not refused; `score` is the baseline's."""
-    products = {
-        result.name: cards[result.product.digest] for result in results if result.product and result.role == "candidate"
-    }
-    return {name: ranking.rank(ranking.position_of(card, goal), goal, score) for name, card in products.items()}
+    cards = branch_cards(results, cards)
+    return {name: ranking.rank(ranking.position_of(card, goal), goal, score) for name, card in cards.items()}
+
+
+def branch_cards(results: Sequence[BranchResult], cards: dict[str, Scorecard]) -> dict[str, Scorecard]:
+    """Branch name → scorecard of its file, for branches that were not refused."""
+    made = [result for result in results if result.product and result.role == "candidate"]
+    return {result.name: cards[result.product.digest] for result in made if result.product}
 
 
 def best_own_branch(branches: Sequence[Branch], ranks: dict[str, float]) -> Branch | None:
@@ -75,22 +93,16 @@ def best_own_branch(branches: Sequence[Branch], ranks: dict[str, float]) -> Bran
     return max((each for each in branches if each.name in ranks), key=lambda each: ranks[each.name], default=None)
 
 
-def objective_of(
-    branches: tuple[Branch, ...], score: float, bar: float, longest: int, run: RunContext
-) -> CompressionObjective:
-    """The objective of the search.
-
-    Args:
-        branches: the recipe's own, as `freeze_choices` returns them.
-        score: the baseline's validation score.
-        bar: the best rank so far, at least 0.
-        longest: most epochs of training of a branch in the search space.
-        run: what the branches of the run have in common.
-    """
+def with_branches(branches: tuple[Branch, ...], run: RunContext) -> Recipe:
+    """The run's recipe with these branches in the place of its own."""
     compress = branches_of(run.recipe).model_copy(update={"branches": branches})
-    recipe = run.recipe.model_copy(update={"compress": compress})
-    reference = Reference(recipe, run.prepared, run.baseline.model, run.baseline.exported, score, bar, longest)
-    return CompressionObjective(reference)
+    return run.recipe.model_copy(update={"compress": compress})
+
+
+def proof_margin(products: Mapping[str, Scorecard], goal: Goal) -> float:
+    """What the goal's proof adds to a drop on these data: the median over the recipe's own branches; 0 without any."""
+    drops = [card.drop.estimate for card in products.values()]
+    return median(goal.judged(drop) - drop.value for drop in drops) if drops else 0.0
 
 
 def known_points(branches: Sequence[Branch], ranks: dict[str, float], space: Space) -> Iterator[KnownTrial]:
@@ -113,7 +125,7 @@ def collect_best(
         branches: the recipe's own, from which points are decoded.
         run: what the branches of the run have in common.
     """
-    best = sorted(filter(has_file, tuned.trials), key=rank_of, reverse=True)[:keep]
+    best = best_of_chains(tuned.trials)[:keep]
     found = [(trial, result_of(trial, run)) for trial in best]
     ahead = unfinished_leader(tuned.trials, max([bar, *map(rank_of, best)]))
     if ahead is not None:
@@ -126,6 +138,14 @@ def collect_best(
         tuple(branch_space.decode(trial.point, found_name(trial), branches) for trial, _ in found),
         tuple(result for _, result in found),
     )
+
+
+def best_of_chains(trials: Sequence[Trial]) -> list[Trial]:
+    """The trials with a file, the best rank first; of several rungs of one branch only the best."""
+    chains: dict[str, Trial] = {}
+    for trial in sorted(filter(has_file, trials), key=rank_of, reverse=True):
+        chains.setdefault(digest_of(without_rung(trial.point)), trial)
+    return list(chains.values())
 
 
 def freeze_choices(branch: Branch, results: Sequence[BranchResult], store: Store) -> Branch:
@@ -164,16 +184,26 @@ def has_file(trial: Trial) -> bool:
     return bool(trial.answer and "rank" in trial.answer)
 
 
-def refusing_techniques(run: RunContext) -> Iterator[str]:
-    """Tags of the techniques that refuse the baseline, so that no trial is lost on them.
+def try_techniques(run: RunContext) -> tuple[tuple[str, ...], dict[str, float]]:
+    """Applies each technique that a search may use to the baseline, with its default knobs.
 
-    Each technique that a search may use is applied to the baseline with its default knobs.
+    Returns:
+        Tags of the techniques that refuse the baseline, so that no trial is lost on them; and for the others path → the
+        smallest change of a knob that matters for this baseline (`Technique.finest`).
     """
+    refusing: list[str] = []
+    steps: dict[str, float] = {}
     for tag in branch_space.usable(run.baseline.model.form, run.recipe.goal.minimize):
+        technique = techniques.technique_of({"step": tag})
         try:
-            apply_step(techniques.technique_of({"step": tag}), run.baseline, f"try {tag}", run)
+            made = apply_step(technique, run.baseline, f"try {tag}", run).lineage[-1]
         except Refusal:
-            yield tag
+            refusing.append(tag)
+            continue
+        if made.plan:
+            finest = technique.finest(run.job.store.get_json(made.plan))
+            steps |= {f"{tag}.{knob}": step for knob, step in finest.items()}
+    return tuple(refusing), steps
 
 
 def result_of(trial: Trial, run: RunContext) -> BranchResult:

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from flows.recipe.schema import Recipe
 from tasks.compression.branch import Branch
-from tasks.core import Candidate, Estimate, LibraryComparison, MetricSpec, Prepared, Scorecard
+from tasks.conversion.engine_trials import EngineTrial
+from tasks.core import Candidate, Estimate, LibraryComparison, MetricSpec, Prepared, RunProfile, Scorecard
 from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.evaluation.selection import Selection
 from tasks.kernels.statistics.metrics import Metric
@@ -37,6 +38,13 @@ class BranchResult:
     """The baseline first, then one stage for each step that succeeded."""
     refusal: str | None = None
     """Which step refused or broke, and why; None when none did."""
+    branch: str = ""
+    """The branch that made the file, where a second engine runs it and the result has a name of its own."""
+
+    @property
+    def branch_name(self) -> str:
+        """Name of the branch whose steps made the file."""
+        return self.branch or self.name
 
     @property
     def product(self) -> Candidate | None:
@@ -151,6 +159,8 @@ class Findings:
     """The simple models that were tried as the baseline, the best first; empty where the recipe names its model."""
     library: LibraryComparison | None = None
     """The product beside the same model in Python; None where the product did not begin as a simple model."""
+    profile: RunProfile | None = None
+    """How baseline and product run beside the recipe's own batch; None where the findings were stored without."""
     lessons: tuple[TaughtGain, ...] = ()
     """For each branch that the baseline taught, what it gained by that."""
     augmentation: tuple[StepGain, ...] = ()
@@ -159,6 +169,8 @@ class Findings:
     """What the baseline gains over its best member; None where it is no ensemble of networks."""
     refit: Refit | None = None
     """The last fits of simple models; None where there were none."""
+    trials: tuple[EngineTrial, ...] = ()
+    """What a first look found in a second engine; empty without one."""
     train_score: Estimate | None = None
     """The baseline's metric on train examples; None where it was not trained here, or by its nature knows them."""
 

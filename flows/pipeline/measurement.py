@@ -6,14 +6,14 @@ import dataclasses
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 from flows.pipeline.branches import export_stage
+from flows.pipeline.engines.engine_branches import float_files
 from flows.pipeline.findings import BranchResult, StepGain
 from flows.pipeline.run_context import RunContext
-from tasks.compression.measure import evaluate_candidates
+from tasks.compression.measure import evaluate_candidates, profile_product
 from tasks.compression.train_score import score_on_train
-from tasks.core import Candidate, Dataset, Estimate, Latency, Scorecard, SplitName
+from tasks.core import Candidate, Dataset, Estimate, Latency, RunProfile, Scorecard, SplitName
 from tasks.data.augmentation import AugmentStep
 from tasks.evaluation.evaluate import EvaluationSpec
 from tasks.evaluation.metric_choice import metric_spec
@@ -34,13 +34,18 @@ FITTED: Mapping[str, Fitted] = {
 """Simple families of which train and validation are compared."""
 
 
-def measure_stages(label: str, results: tuple[BranchResult, ...], run: RunContext) -> dict[str, Scorecard]:
+def measure_stages(
+    label: str, results: tuple[BranchResult, ...], run: RunContext, may_win: bool = False
+) -> dict[str, Scorecard]:
     """Validation scorecards of every different stage, by the digest of its ONNX candidate, all measured side by side.
+
+    They are timed until the verdicts on the products and the choice among them are decided.
 
     Args:
         label: the step's label for display.
         results: branch results; the baseline's is among them.
         run: what the branches of the run have in common.
+        may_win: whether the baseline itself may meet the goal (`select`).
     """
     candidates: dict[str, Candidate] = {}
     digests: set[str] = set()
@@ -52,7 +57,14 @@ def measure_stages(label: str, results: tuple[BranchResult, ...], run: RunContex
                 name = result.name if is_last else f"{result.name}: {stage.label}"
                 name = f"{name} ({place})" if name in candidates else name
                 candidates[name] = stage.exported
-    return _evaluate(label, candidates, "validation", None, run)
+    contenders = [result.product.digest for result in results if result.product and result.role == "candidate"]
+    spec = dataclasses.replace(
+        _spec("validation", run),
+        contenders=tuple(dict.fromkeys(contenders)),
+        baseline_may_win=may_win,
+        floats=float_files(results, run.baseline.exported),
+    )
+    return _evaluate(label, candidates, spec, None, run)
 
 
 def measure_again(chosen: Candidate, thresholds: Mapping[str, float | None], run: RunContext) -> dict[str, Scorecard]:
@@ -66,7 +78,7 @@ def measure_again(chosen: Candidate, thresholds: Mapping[str, float | None], run
         run: its baseline is the one that was fitted again.
     """
     files = {chosen.name: chosen} | {"baseline": run.baseline.exported}
-    measured = _evaluate("measure what was fitted again", files, "validation", None, run)
+    measured = _evaluate("measure what was fitted again", files, _spec("validation", run), None, run)
     return {digest: dataclasses.replace(card, threshold=thresholds[digest]) for digest, card in measured.items()}
 
 
@@ -82,23 +94,40 @@ def test_once(chosen: Candidate, cards: dict[str, Scorecard], run: RunContext) -
     timing = {each.digest: cards[each.digest].latency for each in candidates.values()}
     chosen_points = {each.digest: cards[each.digest].threshold for each in candidates.values()}
     thresholds = {digest: value for digest, value in chosen_points.items() if value is not None}
-    return _evaluate("test once", candidates, "test", timing, run, thresholds)
+    spec = dataclasses.replace(_spec("test", run), thresholds=thresholds)
+    return _evaluate("test once", candidates, spec, timing, run)
 
 
 def _evaluate(
     label: str,
     candidates: dict[str, Candidate],
-    split: SplitName,
+    spec: EvaluationSpec,
     timing: dict[str, Latency] | None,
     run: RunContext,
-    thresholds: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, Scorecard]:
-    goal, metric = run.recipe.goal, metric_spec(run.recipe.goal, run.prepared.dataset)
-    spec = EvaluationSpec(goal, run.recipe.runtime, split, metric, thresholds)
     reference, call = run.baseline.exported.digest, run.job.runner.run
     return call(
         label, evaluate_candidates, candidates, reference, run.prepared, spec, timing, run.host, run.job.context
     )
+
+
+def _spec(split: SplitName, run: RunContext) -> EvaluationSpec:
+    metric = metric_spec(run.recipe.goal, run.prepared.dataset)
+    return EvaluationSpec(run.recipe.goal, run.recipe.runtime, split, metric)
+
+
+def profile_run(product: Candidate, cards: Mapping[str, Scorecard], run: RunContext) -> RunProfile:
+    """How the baseline and the product run beside the recipe's own batch.
+
+    Args:
+        product: the product, which may be the baseline.
+        cards: scorecards by digest; the baseline's is among them.
+        run: what the branches of the run have in common.
+    """
+    baseline, runtime = run.baseline.exported, run.recipe.runtime
+    example_ms = cards[baseline.digest].latency.median_ms / runtime.batch
+    given = baseline, product, run.prepared, runtime, example_ms, run.host, run.job.context
+    return run.job.runner.run("measure batches and first runs", profile_product, *given)
 
 
 def kind_of_fit(model: Candidate, dataset: Dataset) -> Fitted | None:
@@ -153,7 +182,7 @@ def mean_of_seeds(estimates: Sequence[Estimate]) -> Estimate:
 
 def _drops_without(seed: int, timing: Latency, run: RunContext) -> list[Estimate]:
     """How much worse the network is without each step of the augmentation, trained with this seed."""
-    steps, goal = run.recipe.augment, run.recipe.goal
+    steps = run.recipe.augment
     is_first = seed == run.recipe.train.seed
     whole = run.baseline.exported if is_first else _train_twin(f"seed {seed}", steps, seed, run)
     twins = [
@@ -161,7 +190,7 @@ def _drops_without(seed: int, timing: Latency, run: RunContext) -> list[Estimate
         for place, step in enumerate(steps)
     ]
     named = {"whole": whole, **{f"without step {place}": twin for place, twin in enumerate(twins)}}
-    spec = EvaluationSpec(goal, run.recipe.runtime, "validation", metric_spec(goal, run.prepared.dataset))
+    spec = _spec("validation", run)
     times = {each.digest: timing for each in named.values()}  # of no interest here
     given = named, whole.digest, run.prepared, spec, times, run.host, run.job.context
     judged = run.job.runner.run(f"compare augmentations, seed {seed}", evaluate_candidates, *given)

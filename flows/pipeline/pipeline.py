@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from flows.pipeline import compression_search
 from flows.pipeline.branches import control_branches, run_branch
+from flows.pipeline.engines.engine_branches import add_engines
 from flows.pipeline.findings import BranchResult, Findings, FoundBranches
-from flows.pipeline.measurement import judge_augmentation, measure_stages, score_baseline, test_once
+from flows.pipeline.measurement import judge_augmentation, measure_stages, profile_run, score_baseline, test_once
 from flows.pipeline.preparation import prepare_again, prepare_data, start_branches
 from flows.pipeline.refitting import choose_finalists
 from flows.pipeline.run_context import Job, RunContext
@@ -24,6 +25,7 @@ from flows.recipe.points import searches_preprocess
 from flows.recipe.schema import Recipe
 from tasks.compression.branch import CONTROL, Branch, Compress
 from tasks.conversion.answer_rule import keep_rule
+from tasks.conversion.engine_trials import EngineTrial, keep_record
 from tasks.core import Candidate, Scorecard
 from tasks.evaluation.metric_choice import metric_spec
 from tasks.evaluation.selection import Selection, holds_on_test, select
@@ -48,7 +50,7 @@ def run_pipeline(job: Job) -> Findings:
     job, tuned = tune_training(job, prepared)
     prepared = prepare_again(job, prepared) if is_changed else prepared
     run = start_branches(job, prepared)
-    results, cards, searched = run_branches(run)
+    results, cards, searched, trials = run_branches(run, may_win)
     train_score = score_baseline(run)
     recipe = with_found(job.recipe, searched) if searched else job.recipe
     choice = choose_candidate(results, cards, run, may_win)
@@ -61,14 +63,20 @@ def run_pipeline(job: Job) -> Findings:
     return Findings(
         *(recipe, prepared, tuned, results, cards, choice, product, test, held, run.host),
         found=searched,
-        file=keep_rule(product.content, metric, finalists.cards[product.digest].threshold, job.store),
+        file=keep_record(
+            keep_rule(product.content, metric, finalists.cards[product.digest].threshold, job.store),
+            recipe.runtime,
+            job.store,
+        ),
         entrants=entrants,
         library=compare_product(product, finalists.results, finalists.run),
+        profile=profile_run(product, finalists.cards, finalists.run),
         lessons=judge_lessons(results, cards, run),
         ensemble=judge_ensemble(run),
         augmentation=judge_augmentation(cards, run),
         refit=finalists.refit,
         train_score=train_score,
+        trials=trials,
     )
 
 
@@ -98,27 +106,38 @@ def with_found(recipe: Recipe, found: FoundBranches) -> Recipe:
     return recipe.model_copy(update={"compress": Compress(branches=branches)})
 
 
-def run_branches(run: RunContext) -> tuple[tuple[BranchResult, ...], dict[str, Scorecard], FoundBranches | None]:
+def run_branches(
+    run: RunContext, may_win: bool = False
+) -> tuple[tuple[BranchResult, ...], dict[str, Scorecard], FoundBranches | None, tuple[EngineTrial, ...]]:
     """Runs and measures the recipe's branches, their dense controls, and the branches that its search finds.
+
+    Files that are faster in a second engine are measured there, too.
+
+    Args:
+        run: what the branches have in common.
+        may_win: whether the baseline itself may meet the goal (`select`).
 
     Returns:
         The branch results, the baseline's first; the validation scorecards of all their stages, by digest; the outcome
-        of the search, None without one.
+        of the search, None without one; what a first look found in a second engine.
     """
     compress = branches_of(run.recipe)
-    results = (
+    own = (
         BranchResult("baseline", "baseline", (run.baseline,)),
         *(run_branch(branch, "candidate", run) for branch in compress.branches),
         *(run_branch(branch, "control", run) for branch in control_branches(compress.branches)),
     )
-    cards = measure_stages("evaluate on validation", results, run)
+    results, trials = add_engines("try the second engine", own, run)
+    cards = measure_stages("evaluate on validation", results, run, may_win)
     if compress.search is None:
-        return results, cards, None
-    found = compression_search.search_branches(compress.search, results, cards, run)
+        return results, cards, None, trials
+    found = compression_search.search_branches(compress.search, own, cards, run)
     more = (*found.results, *(run_branch(branch, "control", run) for branch in control_of_best(found, compress)))
     if more:
-        cards = measure_stages("evaluate what was found", (results[0], *more), run) | cards
-    return (*results, *more), cards, found
+        more, tried = add_engines("try the second engine on what was found", more, run)
+        cards = measure_stages("evaluate what was found", (results[0], *more), run, may_win) | cards
+        trials = (*trials, *tried)
+    return (*results, *more), cards, found, trials
 
 
 def control_of_best(found: FoundBranches, compress: Compress) -> list[Branch]:

@@ -13,7 +13,7 @@ from tasks.conversion import onnx_import
 from tasks.core import Candidate, InputError, NetworkFeatures, Prepared, Refusal
 from tasks.data import ingestion, preprocessing
 from tasks.data.preprocessing import column_steps
-from tasks.kernels.host.machine import host_name
+from tasks.evaluation.engines import host_of
 from tasks.models.model_spec import ModelSpec
 from tasks.models.pretrained.trained_weights import weights_stamp
 from tasks.training import baseline
@@ -62,7 +62,7 @@ def start_branches(job: Job, prepared: Prepared) -> RunContext:
     except Refusal as refusal:
         raise InputError(str(refusal), path="model" if job.recipe.model.is_trained else "train") from refusal
     exported = export_stage(model, "baseline", prepared, job)
-    return RunContext(job, prepared, Stage("baseline", model, exported), host_name())
+    return RunContext(job, prepared, Stage("baseline", model, exported), host_of(job.recipe.runtime))
 
 
 def make_baseline(job: Job, prepared: Prepared) -> Candidate:

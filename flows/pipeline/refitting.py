@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from flows.pipeline.branches import export_stage, run_branch
 from flows.pipeline.compression_search import freeze_choices
+from flows.pipeline.engines.engine_branches import in_engine_of
 from flows.pipeline.findings import BranchResult, Refit, Stage
 from flows.pipeline.measurement import measure_again
 from flows.pipeline.preparation import refit_last_layer
@@ -61,7 +62,7 @@ def choose_finalists(
         run: what the branches have in common.
     """
     before = Finalists(run, results, chosen, cards)
-    name = next(each.name for each in results if each.product and each.product.digest == chosen.digest)
+    name = next(each.branch_name for each in results if each.product and each.product.digest == chosen.digest)
     steps = next((branch.steps for branch in branches if branch.name == name), ())
     if not may_refit(run, steps):
         return before
@@ -112,9 +113,10 @@ def fit_again(branch: Branch | None, before: Finalists) -> Finalists:
         steps = [with_rounds(step, stage.model, job.store) for step, stage in zip(frozen, stages[1:], strict=True)]
         results.append(run_branch(branch.model_copy(update={"steps": tuple(steps)}), "candidate", new))
     results.insert(0, BranchResult("baseline", "baseline", (new.baseline,)))
-    last, chosen = results[-1], results[-1].product
-    if chosen is None:
+    last, made = results[-1], results[-1].product
+    if made is None:
         raise Refusal(f"fitted again, {last.refusal}")
+    chosen = in_engine_of(made, before.chosen, new)
     thresholds = {
         new.baseline.exported.digest: before.cards[old.baseline.exported.digest].threshold,
         chosen.digest: before.cards[before.chosen.digest].threshold,

@@ -41,7 +41,7 @@ def run_search(
         host: this host's name where trials measure time, otherwise empty.
         job: the recipe, the context and the runner.
         own: the recipe's own values at the searched paths, which are tried first.
-        start: further points to try first, unless their score is known, and points with known scores.
+        start: further points to try first, unless their score is known, points with known scores, and the guide.
     """
     run, workspace = job.runner.run, job.context.workspace
     warm = WarmStart()
@@ -51,7 +51,7 @@ def run_search(
         warm = run(label, recall_searches, name, objective.role, objective.identity, spec, own or {}, workspace)
     scored = [each.point for each in warm.known]
     new = tuple(point for point in start.first if point not in scored)
-    whole = SearchStart((*([own] if own else []), *warm.first, *new), (*start.known, *warm.known))
+    whole = SearchStart((*([own] if own else []), *warm.first, *new), (*start.known, *warm.known), start.guide)
     tuned = run(objective.role, search_and_record, objective, spec, whole, epochs, host, job.context)
     return dataclasses.replace(tuned, trials=(*tuned.trials, *carry_over(warm.known, tuned)))
 

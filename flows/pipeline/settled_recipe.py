@@ -10,6 +10,7 @@ from flows.pipeline.compression_search import freeze_choices
 from flows.pipeline.findings import Findings
 from flows.recipe.default_branches import branches_of
 from tasks.compression.branch import Compress
+from tasks.conversion.engine_trials import record_in
 from tasks.core import Store
 from tasks.training.transfer.option_choice import CHOICE
 
@@ -28,6 +29,8 @@ def settle_recipe(findings: Findings, store: Store) -> str:
     content.pop("search", None)
     if compress := _own_branch(findings, store):
         content["compress"] = compress
+    if engine := _own_engine(findings):
+        content["runtime"] = {**content.get("runtime", {}), **engine}
     if mode := _way_of_transfer(findings):
         content["model"]["transfer"] = mode
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
@@ -36,12 +39,20 @@ def settle_recipe(findings: Findings, store: Store) -> str:
 def _own_branch(findings: Findings, store: Store) -> dict[str, Any] | None:
     """The section `compress` with the branch of the product alone; None where it is the baseline."""
     made = (each for each in findings.results if each.product and each.product.digest == findings.origin)
-    name = next((each.name for each in made if each.role == "candidate"), None)
+    name = next((each.branch_name for each in made if each.role == "candidate"), None)
     branch = next((each for each in branches_of(findings.recipe).branches if each.name == name), None)
     if not findings.meets_goal or branch is None:
         return None
     alone = Compress(branches=(freeze_choices(branch, findings.results, store),))
     return alone.model_dump(mode="json", exclude_unset=True)
+
+
+def _own_engine(findings: Findings) -> dict[str, Any]:
+    """Engine and precision of the product where the second engine runs it; otherwise, and without one, nothing."""
+    record = record_in(findings.product)
+    if record is None:
+        return {"engine": ["onnxruntime"]} if findings.trials else {}
+    return {"engine": [record.engine], "precision": [record.precision]}
 
 
 def _way_of_transfer(findings: Findings) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flows.pipeline.branches import control_branches
+from flows.pipeline.engines.engine_branches import uses_second_engine
 from flows.pipeline.measurement import FITTED, TWIN_SEEDS
 from flows.pipeline.simple.tournament import ENTRANTS
 from flows.recipe.data_defaults import may_be_simple, with_family
@@ -41,6 +42,7 @@ def count_steps(recipe: Recipe) -> int:
     exports += int(recipe.model.is_simple and recipe.runtime.provider == "cpu")  # compared with Python
     exports += 2 * (recipe.model.is_simple and recipe.model.ensemble is None and recipe.model.refit)  # at least
     exports += TWIN_SEEDS + 2 * (TWIN_SEEDS * (1 + len(recipe.augment)) - 1) if recipe.report.augmentations else 0
+    exports += uses_second_engine(recipe)
     searches = 0
     if recipe.search is not None and recipe.is_searched:
         searches += 1 + recipe.search.warm_start + searches_preprocess(recipe)
@@ -48,7 +50,7 @@ def count_steps(recipe: Recipe) -> int:
         # The steps of the branches that it finds are not known yet.
         searches += len(usable(recipe.model.form, recipe.goal.minimize))
         searches += 1 + compress.search.warm_start + len(("evaluate what was found",))
-    return len(taken) + exports + searches + len(("ingest", "preprocess", "baseline", "evaluate", "test"))
+    return len(taken) + exports + searches + len(("ingest", "preprocess", "baseline", "evaluate", "test", "profile"))
 
 
 def is_scored_on_train(recipe: Recipe) -> bool:

@@ -14,7 +14,7 @@ from tasks.core.import_path import is_import_path
 from tasks.data.augmentation import check_augmentation
 from tasks.data.preprocessing import column_steps
 from tasks.data.preprocessing_spec import check_steps
-from tasks.evaluation import evaluate
+from tasks.evaluation import engines
 from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.models.estimators.booster_files import kind_of_booster
 from tasks.models.factory import seed_all
@@ -44,7 +44,7 @@ def check_recipe(recipe: Recipe, prepared: Prepared, store: Store) -> None:
         InputError: the execution provider, the metric, the augmentation, the model, its weights or a layer's name does
             not fit the data or this host.
     """
-    evaluate.check_provider(recipe.runtime)
+    engines.check_runtime(recipe.runtime)
     dataset = prepared.dataset
     check_goal_metric(recipe.goal, dataset, store)
     check_augmentations(recipe, prepared, store)

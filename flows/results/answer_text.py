@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flows.pipeline.engines.engine_text import describe_engine
 from flows.pipeline.findings import Findings
 from flows.pipeline.measurement import TWIN_SEEDS, kind_of_fit
 from flows.results import group_text, near_misses, operating_text
@@ -15,7 +16,7 @@ from tasks.report.training_text import TrainingFacts, describe_training
 def answer_of(findings: Findings) -> str:
     """The result of the run in a few sentences: what is wrong with the baseline, what was gained, which groups lose."""
     warnings = baseline_warnings(findings.baseline)
-    told = [*operating_text.describe_point(findings), *group_text.group_warnings(findings)]
+    told = [*describe_engine(findings), *operating_text.describe_point(findings), *group_text.group_warnings(findings)]
     told += describe_augmentation(findings, lowering=True)
     told += describe_ensemble(findings)
     return " ".join([*warnings, product_answer(findings), *told])

@@ -75,9 +75,9 @@ def branch_row(trial: Trial, baseline: Scorecard, findings: Findings, is_best: b
         is_best: whether its file has the best rank of all trials.
     """
     answer = trial.answer or {}
-    state, has_file = state_of(trial), compression_search.has_file(trial)
-    # The last report of a trial with a file is no epoch but the file's rank; one that was given up trained nothing.
-    epochs = 0 if state == "given up" else len(trial.curve) - has_file
+    state = state_of(trial)
+    # The last report of a trial with an answer is no epoch but the file's rank, or that it was refused or given up.
+    epochs = len(trial.curve) - bool(answer)
     measured = trial.measured
     size = measured.get("bytes")
     branch = branch_space.decode(
@@ -91,7 +91,7 @@ def branch_row(trial: Trial, baseline: Scorecard, findings: Findings, is_best: b
         speedup=measured.get("speedup"),
         bytes=None if size is None else round(size),
         size_ratio=baseline.size.bytes / size if size else None,
-        rank=None if state == "given up" else trial.score,
+        rank=trial.reached,
         epochs=epochs,
         seconds=trial.seconds,
         reason=answer.get("refusal", trial.reason),
@@ -160,10 +160,10 @@ def better_text(best: BranchResult, other: tuple[float, BranchResult] | None, fi
 
 def nothing_text(found: FoundBranches, findings: Findings) -> str:
     """The sentence for a search in which no trial made a file: names the trial with the best score, if any has one."""
-    scored = [trial for trial in found.tuned.trials if trial.score is not None and state_of(trial) != "given up"]
+    scored = [trial for trial in found.tuned.trials if trial.reached is not None]
     if not scored:
         return "None came to a file."
-    near = max(scored, key=lambda trial: trial.score or 0.0)
+    near = max(scored, key=lambda trial: trial.reached or 0.0)
     goal = findings.recipe.goal
     drop = near.measured.get("drop")
     lost = (

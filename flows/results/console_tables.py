@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from flows.services.service_catalog import page_of
-from tasks.core import Estimate, GroupScore, LibraryComparison, Scorecard
+from tasks.core import Estimate, GroupScore, LibraryComparison, RunProfile, Scorecard
 from tasks.core.number_format import format_bytes
 from tasks.evaluation.groups import TOO_FEW
 from tasks.report.html import verdict
@@ -46,6 +46,8 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
         console.print(f"[bold]search[/] {escape(report.tradeoff.answer)}", highlight=False)
     if report.branch_search:
         console.print(f"[bold]search for branches[/] {escape(report.branch_search.answer)}", highlight=False)
+    if report.profile:
+        console.print(f"[bold]batches[/] {escape(profile_text(report.profile))}", highlight=False)
     if report.library:
         console.print(f"[bold]in Python[/] {escape(library_text(report.library))}", highlight=False)
     if report.training:
@@ -55,10 +57,33 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
     runs = report.runtime
     console.print(
         f"[dim]95 % intervals; table: {validation.score.n} validation examples; latency: batch {runs.batch}, "
-        f"{runs.threads} thread(s), {runs.processes} processes, on {validation.host}[/]",
+        f"{runs.threads} thread(s), {processes_text(report)}, on {validation.host}[/]",
         highlight=False,
     )
     show_locations(outcome, console)
+
+
+def processes_text(report: ReportData) -> str:
+    """The numbers of processes in which the candidates were timed: `5 processes`, or `3 to 5 processes`."""
+    counts = {entry.card.latency.processes for entry in report.entries if entry.card}
+    return f"{' to '.join(str(end) for end in sorted({min(counts), max(counts)}))} processes"
+
+
+def profile_text(found: RunProfile) -> str:
+    """How the product runs beside the recipe's batch, in a sentence."""
+    if found.failure:
+        return f"other batches and first runs could not be measured: {found.failure}"
+    start, told = found.starts[-1], []
+    if len(found.starts) > 1 and found.batches:
+        ratios = [
+            f"{each.ratio.value:.3g}× [{each.ratio.low:.3g}, {each.ratio.high:.3g}] at batch {each.batch}"
+            for each in found.batches
+        ]
+        told.append(f"{', '.join(ratios)} of the baseline's speed")
+    first = f"{start.load_ms.value:.3g} ms to open and {start.call_ms.value:.3g} ms for the first call"
+    told.append(f"{start.name}: {first}, peak memory {start.memory_mb.value:.3g} MiB ({start.load_ms.n} processes)")
+    noise = "" if found.quiet else "; measured while other work ran"
+    return f"{'; '.join(told)}{noise}"
 
 
 def library_text(found: LibraryComparison) -> str:
@@ -120,10 +145,11 @@ def scores_table(report: ReportData) -> Table:
 def cells(card: Scorecard) -> list[str]:
     """The cells of a scorecard's row after its name: score, drop, latency ratio, milliseconds, size."""
     drop, latency = card.drop, card.latency
+    beside = f"; {interval(latency.float_ratio, 2)}× of the fastest float32" if latency.float_ratio else ""
     return [
         interval(card.score),
         f"{interval(drop.estimate)} [{VERDICT_COLOURS[drop.verdict]}]{verdict(drop)}[/]",
-        f"{interval(latency.ratio, 2)}× [{VERDICT_COLOURS[latency.verdict]}]{latency.words}[/]",
+        f"{interval(latency.ratio, 2)}× [{VERDICT_COLOURS[latency.verdict]}]{latency.words}[/]{beside}",
         f"{latency.median_ms:.4f}",
         f"{format_bytes(card.size.bytes)}, {card.size_ratio:.2f}×",
     ]

@@ -20,7 +20,7 @@ from tasks.data import input_layout
 from tasks.data.profiles.redaction import of_inputs
 from tasks.search.results import SearchResult
 from tasks.tracking import NOTE, DatasetRecord, RunContent, open_run, record_child, record_trials, search_tags
-from tasks.tracking.metric_names import library_metrics, scorecard_metrics, scorecard_tags
+from tasks.tracking.metric_names import library_metrics, profile_metrics, scorecard_metrics, scorecard_tags
 from tasks.tracking.registered_profile import attach_profile
 from tasks.tracking.registered_recipe import attach_recipe
 from tasks.tracking.registered_reference import attach_reference
@@ -136,6 +136,7 @@ def register_product(findings: Findings, workspace: Workspace, runner: Runner) -
     """
     import numpy as np
 
+    from tasks.kernels.engines.runtime_record import read_runtime
     from tasks.kernels.onnx import description, sessions
 
     store, product = workspace.store, findings.product
@@ -147,6 +148,8 @@ def register_product(findings: Findings, workspace: Workspace, runner: Runner) -
     outputs = {name: found for name, found in sessions.run_all(path, inputs).items() if isinstance(found, np.ndarray)}
     tags = scorecard_tags(findings.test[product.digest], findings.metric)
     tags |= {"paredown.candidate": product.digest, "paredown.meets_goal": str(findings.meets_goal).lower()}
+    record = read_runtime(path)
+    tags |= {"paredown.runtime": record.sentence, "paredown.engine": record.engine}
     tags[LEARNED] = str(findings.has_learned).lower()
     if findings.recipe.model.weights is not None:
         tags[BASELINE] = findings.results[0].stages[0].model.content
@@ -187,7 +190,9 @@ def parent_content(findings: Findings, answer: str, folder: Path) -> RunContent:
     note += "and each search. `report.html` among the artifacts has the evidence."
     metrics = scorecard_metrics(findings.cards[findings.origin]) | scorecard_metrics(findings.test[product.digest])
     return RunContent(
-        metrics=metrics | (library_metrics(findings.library) if findings.library else {}),
+        metrics=metrics
+        | (library_metrics(findings.library) if findings.library else {})
+        | (profile_metrics(findings.profile) if findings.profile else {}),
         files={file: folder / file for file in ("report.html", "recipe.yaml", "scorecard.json")},
         tags={"paredown.answer": answer, NOTE: note},
         dataset=DatasetRecord(Path(dataset.source).name, dataset.fingerprint, dataset.source, counts),

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from flows.pipeline.engines.engine_text import engine_notes
 from flows.pipeline.findings import BranchResult, Findings, TaughtGain
 from flows.recipe.schema import Recipe
 from flows.results import branch_search_report, data_profile, group_text, pretrained_text, tradeoff_text
@@ -48,11 +49,13 @@ def build_report(findings: Findings, store: Store, seconds: float, links: dict[s
         branch_search=branch_search_report.report_branch_search(findings),
         metric=findings.metric,
         library=findings.library,
+        profile=findings.profile,
         links=links,
         notes=(
             *pretrained_text.network_doubts(recipe, dataset),
             *data_profile.doubts(dataset, store, recipe.goal.metric, recipe.preprocess),
             *notes(findings),
+            *engine_notes(findings),
             *filter(None, (pretrained_text.transfer_note(findings, store),)),
             *group_text.group_notes(findings),
         ),

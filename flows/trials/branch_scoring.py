@@ -33,6 +33,8 @@ class Reference:
     """The best rank of the recipe's own branches, at least 0; a branch is useful only above it."""
     longest: int
     """Most epochs of training of a branch in the search space."""
+    margin: float = 0.0
+    """What the goal's proof adds to the drop of a file on these data, about: epochs are ranked with it."""
 
     def rank(self, position: ranking.GoalPosition) -> float:
         """The rank of a position under the recipe's goal (`ranking.rank`); higher is better."""
@@ -54,14 +56,15 @@ class BranchEvaluator:
     def time(self, product: Candidate) -> Latency:
         """A file's latency, measured side by side with the baseline's; its outputs are not checked."""
         from tasks.compression.measure import evaluation_data
-        from tasks.evaluation import evaluate
+        from tasks.evaluation import latencies
         from tasks.kernels.host import measurement_lock
 
         reference = self.reference
         inputs = evaluation_data(reference.prepared, "validation", self.store).inputs
-        files, baseline, runtime = self._products(product), reference.exported.digest, reference.recipe.runtime
+        files = {digest: each.path for digest, each in self._products(product).items()}
+        baseline, runtime = reference.exported.digest, reference.recipe.runtime
         with measurement_lock.shared_use():
-            return evaluate.measure_latency(files, baseline, inputs, runtime)[product.digest]
+            return latencies.measure_latency(files, baseline, inputs, runtime)[product.digest]
 
     def score(self, product: Candidate, latency: Latency | None) -> Scorecard:
         """A file's validation scorecard; its latency is measured unless it is given.

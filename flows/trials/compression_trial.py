@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from flows.recipe.user_modules import modules_of
 from flows.trials.branch_runner import BranchRunner, GivenUp
 from flows.trials.branch_scoring import Reference
+from flows.trials.network_cost import UNFIT
 from tasks.compression import branch_space
 from tasks.compression.branch import BASELINE, FOUND
-from tasks.core import Store, digest_of
+from tasks.core import Refusal, Store, digest_of
 from tasks.core.cache_key import identity, references
 from tasks.evaluation import ranking
 from tasks.evaluation.metric_choice import metric_spec
 from tasks.kernels.host.machine import host_name
-from tasks.search.results import BOUND
+from tasks.search.guide import RUNG
+from tasks.search.results import BOUND, CEILING, EXCESS, REFUSED
 from tasks.search.space import Point
 
 if TYPE_CHECKING:
@@ -30,10 +32,13 @@ if TYPE_CHECKING:
 class CompressionObjective:
     """An `Objective`: point → rank (`ranking.rank`).
 
-    Before its training, a branch is finished and timed: one that cannot beat the reference's `bar`, even if training
-    recovers all of its loss, is given up. Each epoch of training is reported; the last report, at epoch `longest` + 1,
-    is the rank of the file. A branch without training reports only at epoch 0, which no scheduler compares: against
-    it, branches in the middle of their training would all look worse.
+    Before its training, a branch is finished and timed: one that cannot beat the best so far, even if training recovers
+    all of its loss, is given up. In a space with rungs a trial is one rung: it continues where the rung before it
+    ended, its file is measured as any other, and CEILING is its rank if it lost nothing.
+
+    Each epoch of training is reported; the last report, at epoch `longest` + 1, is the rank of the file. A branch
+    without training reports only at epoch 0, which no scheduler compares: against it, branches in the middle of their
+    training would all look worse.
     """
 
     role: ClassVar[str] = "search for branches"
@@ -47,26 +52,37 @@ class CompressionObjective:
         the branch was given up.
 
         Raises:
-            Refusal: a step cannot handle the model, which makes the trial fail.
+            Refusal: a step cannot handle the model, which makes the trial fail; its place is reported (REFUSED).
         """
         reference = self.reference
         compress = reference.recipe.compress
         branch = branch_space.decode(point, FOUND, compress.branches if compress else ())
-        runner = BranchRunner(reference, trial)
+        runner = BranchRunner(reference, trial, self.identity)
         try:
-            card = runner.run(branch)
+            card = runner.run(branch, RUNG in point)
+        except Refusal:
+            place = branch_space.techniques_in(branch.steps[: len(runner.stages)])
+            trial.answer({REFUSED: place})
+            trial.report(self.last_epoch(runner), UNFIT, {BOUND: UNFIT, EXCESS: 1.0, REFUSED: place})
+            raise
         except GivenUp as reason:
             # A score of 0 or less teaches the search to leave this region: the branch is at least this far behind.
             bound = reference.rank(runner.ahead)
             trial.answer({"refusal": str(reason)})
-            trial.report(0, bound - reference.bar, runner.measured | {BOUND: bound})
+            trial.report(0, bound - runner.bar, runner.measured | {BOUND: bound})
             return
-        rank = reference.rank(ranking.position_of(card, reference.recipe.goal))
+        position = ranking.position_of(card, reference.recipe.goal)
+        rank, ceiling = (reference.rank(each) for each in (position, replace(position, drop=0.0, group_excess=0.0)))
         stages = [[label, dataclasses.asdict(candidate)] for label, candidate in runner.stages]
         needs = {digest for _, candidate in runner.stages for digest in references(candidate)}
         trial.answer({"stages": stages, "rank": rank}, sorted(needs))
-        epoch = reference.longest + 1 if runner.epochs else 0
-        trial.report(epoch, rank, runner.measured | {"drop": card.drop.estimate.value})
+        trial.report(
+            self.last_epoch(runner), rank, runner.measured | {"drop": card.drop.estimate.value, CEILING: ceiling}
+        )
+
+    def last_epoch(self, runner: BranchRunner) -> int:
+        """The epoch of a trial's last report, which is none of training; 0 without training."""
+        return self.reference.longest + 1 if runner.epochs else 0
 
     @property
     def identity(self) -> str:

@@ -43,7 +43,7 @@ def measure_cost(
     """
     from tasks.conversion import onnx_export
     from tasks.data import input_layout
-    from tasks.evaluation import evaluate
+    from tasks.evaluation import latencies
     from tasks.kernels.latency import benchmark
 
     path, runtime = folder / "untrained.onnx", recipe.runtime
@@ -51,9 +51,9 @@ def measure_cost(
         onnx_export.serialize_network(network.cpu().eval(), prepared.dataset, fitted, prepared.input_shape)
     )
     inputs = input_layout.product_inputs(prepared, "validation", store)
-    batch = evaluate.first_batch(inputs, runtime.batch)
+    batch = latencies.first_batch(inputs, runtime.batch)
     times = benchmark.time_models(
-        {"": path}, batch, runtime.threads, runtime.provider, runtime.processes, evaluate.SECONDS
+        {"": path}, batch, runtime.threads, runtime.provider, runtime.processes, latencies.SECONDS
     )
     milliseconds = benchmark.compare_latencies(times.processes, "")[""].median_ms
     return {"bytes": float(path.stat().st_size), "latency_ms": milliseconds}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 from pydantic import Field, field_validator, model_validator
@@ -9,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from tasks import techniques
 from tasks.core import InputError, Spec
 from tasks.search.domains import Domain
+from tasks.search.guide import rungs_of
 from tasks.search.search_spec import SearchBudget
 from tasks.techniques import Plugin, Technique
 from tasks.techniques.pruning import gradual
@@ -39,9 +41,10 @@ class Branch(Spec):
 
     @field_validator("steps")
     @classmethod
-    def _expand_schedules(cls, steps: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Replaces each `gradual` schedule by its steps."""
-        return tuple(each for step in steps for each in (_expanded(step) if isinstance(step, Gradual) else (step,)))
+    def _complete_steps(cls, steps: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Replaces each `gradual` schedule by its steps, and completes the knobs that depend on later steps."""
+        every = tuple(each for step in steps for each in (_expanded(step) if isinstance(step, Gradual) else (step,)))
+        return tuple(_completed(step, every[place + 1 :]) for place, step in enumerate(every))
 
     @model_validator(mode="after")
     def _distill_comes_first(self) -> Branch:
@@ -51,6 +54,14 @@ class Branch(Spec):
                 law += ", taught by the baseline" if isinstance(step, Distill) else ""
                 raise ValueError(InputError(law, path=f"steps.{place}.step", value=step.step))
         return self
+
+
+def _completed(step: AnyStep, later: Sequence[AnyStep]) -> AnyStep:
+    return (
+        step.for_branch([each for each in later if isinstance(each, Technique)])
+        if isinstance(step, Technique)
+        else step
+    )
 
 
 def _expanded(schedule: Gradual) -> tuple[AnyStep, ...]:
@@ -118,6 +129,31 @@ def untaught_steps(branch: Branch) -> tuple[AnyStep, ...] | None:
         return None
     knobs = first.model_dump(exclude_unset=True, exclude={"taught", "synthetic", "hard_weight"})
     return Fit.model_validate(knobs), *others
+
+
+def in_rungs(branch: Branch, epochs: int) -> Branch:
+    """The branch with its recovery as one for each rung, of `epochs` epochs together."""
+    ends = rungs_of(epochs)
+    lengths = [end - begin for begin, end in zip([0, *ends], ends, strict=False)]
+    steps: list[AnyStep] = []
+    for step in branch.steps:
+        is_split = isinstance(step, Recover)
+        steps += [step.model_copy(update={"epochs": length}) for length in lengths] if is_split else [step]
+    return branch.model_copy(update={"steps": tuple(steps)})
+
+
+def joined_steps(branch: Branch) -> list[dict[str, Any]]:
+    """The steps of a branch as knobs, successive recoveries as one; the inverse of `in_rungs`."""
+    found: list[dict[str, Any]] = []
+    for step in branch.steps:
+        knobs = step.model_dump()
+        if isinstance(step, Recover) and step.epochs and not step.minutes:
+            before = found[-1] if found else {}
+            if before == {**knobs, "epochs": before.get("epochs")}:
+                before["epochs"] += step.epochs
+                continue
+        found.append(knobs)
+    return found
 
 
 def spec_of(step: AnyStep) -> Technique | Recover | Distill | Fit | Ensemble:

@@ -3,20 +3,32 @@
 There are two kinds of space. With `search.space`, the recipe's branches are templates: a point names one of them and
 gives values for its knobs. Without it, the branch itself is searched: which techniques reduce the network, in which
 order and how much, how it is recovered, and which technique finishes the ONNX file. The domains of the knobs are
-defined by the techniques (`Technique.searched`).
+defined by the techniques (`Technique.searched`). With the scheduler `asha` it has rungs (`search.guide`): the recovery
+is divided into several, one for each rung, so that the branch of a rung is the beginning of the branch of the next.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import permutations
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from tasks.compression.branch import AnyStep, Branch, CompressionSearch, is_training, spec_of
+from tasks.compression.branch import (
+    AnyStep,
+    Branch,
+    CompressionSearch,
+    in_rungs,
+    is_training,
+    joined_steps,
+    spec_of,
+)
 from tasks.core import InputError, Refusal, nearest_choice
 from tasks.search.domains import Choice, Domain
+from tasks.search.guide import RUNG, rungs_of
 from tasks.search.space import Point, is_member
 from tasks.techniques import TAGS, Technique
 from tasks.training.recovery import Recover
@@ -27,9 +39,9 @@ NOTHING = "nothing"
 TOGETHER = 2
 """Most reductions in one branch."""
 EPOCHS = 3
-"""Most epochs of a recovery, if the search does not set `epochs`."""
+"""Most epochs of a recovery, if the search does not set `epochs`, unless the recipe's own have more."""
 RECOVERY: Mapping[str, Mapping[str, Any]] = {
-    "learning_rate": {"loguniform": (3e-4, 1e-2)},
+    "learning_rate": {"choice": ("auto", 1e-3, 1e-2)},
     "temperature": {"loguniform": (1.0, 8.0)},
 }
 KEPT = ("batch_size", "optimizer", "schedule", "hard_weight", "precision", "seed")
@@ -43,6 +55,7 @@ def space_of(
     form: Literal["torch", "onnx"],
     minimize: Literal["latency", "bytes"],
     without: Sequence[str] = (),
+    steps: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, Domain]:
     """The search space of a compression search: path → domain.
 
@@ -52,6 +65,7 @@ def space_of(
         form: form of the baseline.
         minimize: what the goal minimizes; only techniques that lower it may finish a file.
         without: tags of techniques that refuse the baseline.
+        steps: path → the smallest change of its value that changes the branch, for this baseline.
 
     Raises:
         InputError: a path of `search.space` names no branch, step or knob.
@@ -59,7 +73,14 @@ def space_of(
     """
     if search.space:
         return _templates(search.space, branches)
-    return _compositions(form, minimize, search.epochs or EPOCHS, without)
+    own = (step.epochs or 0 for branch in branches for step in branch.steps if isinstance(step, Recover))
+    tags = [tag for tag in usable(form, minimize) if tag not in without]
+    return _compositions(tags, search.epochs or max([EPOCHS, *own]), has_rungs(search), steps)
+
+
+def has_rungs(search: CompressionSearch) -> bool:
+    """Whether the search continues branches in rungs: it searches the branch itself, by successive halving."""
+    return not search.space and search.scheduler == "asha" and search.algorithm != "grid"
 
 
 def decode(point: Point, name: str, branches: Sequence[Branch]) -> Branch:
@@ -77,7 +98,8 @@ def decode(point: Point, name: str, branches: Sequence[Branch]) -> Branch:
     habits = _habits(branches)
     parts = [*order, *([RECOVER] if order else []), *finish]
     steps = [{"step": part, **habits.get(part, {}), **_knobs(point, part)} for part in parts]
-    return Branch.model_validate({"name": name, "steps": steps})
+    branch = Branch.model_validate({"name": name, "steps": steps})
+    return in_rungs(branch, point[RUNG]) if RUNG in point else branch
 
 
 def _habits(branches: Sequence[Branch]) -> dict[str, Point]:
@@ -109,22 +131,20 @@ def encode(branch: Branch, space: Mapping[str, Domain], branches: Sequence[Branc
         point = {REDUCE: ", ".join(order) or NOTHING, FINISH: tags[-1] if space[FINISH].has(tags[-1]) else NOTHING}
         knobs = {f"{tag}.{knob}": value for tag, step in zip(tags, branch.steps, strict=True) for knob, value in step}
         point |= {path: value for path, value in knobs.items() if path in space}
+        if RUNG in space and RECOVER in tags:
+            point[RUNG] = sum(step.most_epochs for step in branch.steps if isinstance(step, Recover))
     return point if is_member(point, space) and _says_the_same(branch, point, branches) else None
 
 
 def _says_the_same(branch: Branch, point: Point, branches: Sequence[Branch]) -> bool:
-    again = decode(point, branch.name, branches)
-    return again.model_dump() == branch.model_dump()
+    return joined_steps(decode(point, branch.name, branches)) == joined_steps(branch)
 
 
 def _knobs(point: Point, part: str) -> Point:
     return {path.partition(".")[2]: value for path, value in point.items() if path.startswith(f"{part}.")}
 
 
-def _compositions(
-    form: Literal["torch", "onnx"], minimize: Literal["latency", "bytes"], epochs: int, without: Sequence[str]
-) -> dict[str, Domain]:
-    tags = [tag for tag in usable(form, minimize) if tag not in without]
+def _compositions(tags: Sequence[str], epochs: int, with_rungs: bool, steps: Mapping[str, float]) -> dict[str, Domain]:
     reductions = [tag for tag in tags if TAGS[tag].form == "torch"]
     finishes = [tag for tag in tags if TAGS[tag].form == "onnx"]
     lengths = range(1, TOGETHER + 1)
@@ -139,11 +159,24 @@ def _compositions(
     for tag in reductions:
         with_it = [", ".join(order) for order in orders if tag in order]
         for knob, domain in (TAGS[tag].searched or {}).items():
-            space[f"{tag}.{knob}"] = _domain(domain, {REDUCE: with_it})
-    recovery = {"epochs": {"integers": (1, epochs)} if epochs > 1 else {"choice": (1,)}, **RECOVERY}
-    for knob, domain in recovery.items() if orders else ():
-        space[f"{RECOVER}.{knob}"] = _domain(domain, {REDUCE: words})
-    return space
+            path = f"{tag}.{knob}"
+            space[path] = _domain(_in_steps(domain, steps[path]) if path in steps else domain, {REDUCE: with_it})
+    length = {RUNG: {"choice": rungs_of(epochs)}} if with_rungs else {f"{RECOVER}.epochs": _whole(epochs)}
+    recovery = length | {f"{RECOVER}.{knob}": domain for knob, domain in RECOVERY.items()}
+    return space | {path: _domain(domain, {REDUCE: words}) for path, domain in recovery.items() if orders}
+
+
+def _whole(most: int) -> Mapping[str, Any]:
+    return {"integers": (1, most)} if most > 1 else {"choice": (1,)}
+
+
+def _in_steps(domain: Mapping[str, Any], step: float) -> Mapping[str, Any]:
+    """A uniform domain with the multiples of `step` in it alone; the one nearest to its middle where none is."""
+    low, high = domain["uniform"]
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    if first >= last:
+        return {"choice": (max(1, round((low + high) / 2 / step)) * step,)}
+    return {"quantized": (first * step, last * step, step)}
 
 
 def usable(form: Literal["torch", "onnx"], minimize: Literal["latency", "bytes"]) -> list[str]:
@@ -197,7 +230,7 @@ def owner(path: str, branches: Sequence[Branch]) -> Branch:
 def longest(space: Mapping[str, Domain], branches: Sequence[Branch]) -> int:
     """The largest total number of training epochs of a branch in the space."""
     if BRANCH not in space:
-        return _most(space, f"{RECOVER}.epochs", 0)
+        return _most(space, RUNG if RUNG in space else f"{RECOVER}.epochs", 0)
     searched = [branch for branch in branches if space[BRANCH].has(branch.name)]
     return max(
         sum(
@@ -211,6 +244,11 @@ def longest(space: Mapping[str, Domain], branches: Sequence[Branch]) -> int:
 
 def _most(space: Mapping[str, Domain], path: str, otherwise: int) -> int:
     return int(max(space[path].ends())) if path in space else otherwise
+
+
+def techniques_in(steps: Sequence[AnyStep]) -> int:
+    """How many of the steps are techniques."""
+    return sum(isinstance(spec_of(step), Technique) for step in steps)
 
 
 def _filled(point: Point, name: str, template: Branch) -> Branch:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tasks.compression.measure import evaluation_data, product_of
 from tasks.core import Candidate, Context, Drop, Estimate, Prepared
-from tasks.evaluation import evaluate, scoring
+from tasks.evaluation import engines, evaluate, scoring
 from tasks.evaluation.evaluate import EvaluationSpec
 from tasks.evaluation.metric_choice import metric_of
 
@@ -47,7 +47,7 @@ def score_files(
         InputError: the execution provider is not installed, or the metric is not defined on the split's targets.
         Refusal: a file's outputs are not finite; the message names it.
     """
-    evaluate.check_provider(spec.runtime)
+    engines.check_runtime(spec.runtime)
     examples = evaluation_data(prepared, spec.split, context.store)
     files = {name: product_of(each, name, context.store) for name, each in candidates.items()}
     outputs = {name: evaluate.run_product(file, examples.inputs, spec.runtime)[0] for name, file in files.items()}

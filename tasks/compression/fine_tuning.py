@@ -54,7 +54,7 @@ def recover(
     knobs = {**spec.model_dump(mode="json", exclude={"step"}), "teacher": teacher.digest}
     content, parity = store_network(student, replay.load_network(candidate, store), inputs.prepared, store)
     record = store.put_json({**result.record(), "parity": parity})
-    return candidate.after(Step("recover", 2, knobs, None, record, candidate.digest), content)
+    return candidate.after(Step("recover", 3, knobs, None, record, candidate.digest), content)
 
 
 @shared_use()
@@ -91,7 +91,7 @@ def distill(teacher: Candidate, spec: Distill, inputs: TrainingInputs, context: 
     knobs = {**spec.model_dump(mode="json", exclude={"step"}), "teacher": teacher.digest}
     content, parity = store_network(student, build_network(*made), inputs.prepared, store)
     record = store.put_json({**result.record(), "parity": parity, "inherited": inherited})
-    step = Step("distill", 1, knobs, None, record, None)
+    step = Step("distill", 2, knobs, None, record, None)
     return weight_files.begin_candidate(teacher.name, *made, step, content)
 
 

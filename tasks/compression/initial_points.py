@@ -1,4 +1,4 @@
-"""Initial points: the points with which a compression search begins."""
+"""Initial points: the points with which a compression search begins, and how a point is completed."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from typing import Any
 from tasks.compression.branch import Branch
 from tasks.compression.branch_space import BRANCH, FINISH, NOTHING, RECOVER, REDUCE
 from tasks.search.domains import Domain, LogUniform
+from tasks.search.guide import RUNG
 from tasks.search.space import Point, applies, ordered
 from tasks.training.recovery import Recover
 
 
 def initial_points(space: Mapping[str, Domain], best: Branch | None) -> list[Point]:
-    """One point for each reduction alone: its knobs at the middle of their domains, and the longest recovery.
+    """The best own branch as nearly as the space has it, then one point for each reduction alone.
 
-    The other knobs of the recovery have their defaults. A search with few trials thus first learns what each reduction
-    achieves for this network; later trials combine reductions and vary their knobs.
+    What is not given is at the middle of its domain; a recovery has its defaults and is as long as it may be. A search
+    with few trials thus first learns what each reduction achieves for this network; later trials combine reductions and
+    vary their knobs.
 
     Args:
         space: the search space (`branch_space.space_of`).
@@ -25,19 +27,50 @@ def initial_points(space: Mapping[str, Domain], best: Branch | None) -> list[Poi
             there is none.
 
     Returns:
-        The points; none for a space of templates, whose recipe already contains points to begin with.
+        The points, without rungs; none for a space of templates, whose recipe already contains points to begin with.
     """
     if BRANCH in space:
         return []
     last = str(best.steps[-1].model_dump()["step"]) if best else ""
-    finish = last if space[FINISH].has(last) else space[FINISH].ends()[0]
+    finish = last if space[FINISH].has(last) else str(space[FINISH].ends()[0])
     alone = [tag for tag in map(str, space[REDUCE].ends()) if tag != NOTHING and ", " not in tag]
-    return [_completed({REDUCE: tag, FINISH: finish}, space) for tag in alone]
+    own = nearest_point(best, space, finish) if best else None
+    return [*([own] if own else []), *(complete_point({REDUCE: tag, FINISH: finish}, space) for tag in alone)]
 
 
-def _completed(point: Point, space: Mapping[str, Domain]) -> Point:
+def nearest_point(branch: Branch, space: Mapping[str, Domain], finish: str) -> Point | None:
+    """The point with the techniques of a branch of the recipe, and with the nearest values of its knobs.
+
+    None when the space does not have its order of reductions.
+    """
+    steps = [(str(step.model_dump()["step"]), step) for step in branch.steps]
+    reduce = ", ".join(tag for tag, _ in steps if space[REDUCE].has(tag)) or NOTHING
+    if not space[REDUCE].has(reduce):
+        return None
+    knobs = {f"{tag}.{knob}": value for tag, step in steps for knob, value in step}
+    point: Point = {REDUCE: reduce, FINISH: finish}
     for path in ordered(space):
-        if path not in point and applies(space[path], point):
+        if path in knobs and path not in point and applies(space[path], point):
+            value = nearest_value(space[path], knobs[path])
+            point |= {} if value is None else {path: value}
+    return complete_point(point, space)
+
+
+def nearest_value(domain: Domain, value: Any) -> Any:
+    """The value of a domain that is nearest to a number; None when it has none, or the value is no number."""
+    if domain.has(value):
+        return value
+    values, ends = domain.values(), domain.ends()
+    if not isinstance(value, (int, float)) or not all(isinstance(each, (int, float)) for each in ends):
+        return None
+    return min(max(value, ends[0]), ends[-1]) if values is None else min(values, key=lambda each: abs(each - value))
+
+
+def complete_point(point: Point, space: Mapping[str, Domain]) -> Point:
+    """The point with a value for each further path that applies, except the rung; see `initial_points`."""
+    point = dict(point)
+    for path in ordered(space):
+        if path != RUNG and path not in point and applies(space[path], point):
             part, _, knob = path.partition(".")
             usual = getattr(Recover(), knob) if part == RECOVER and knob != "epochs" else None
             longest = space[path].ends()[-1] if knob == "epochs" else None

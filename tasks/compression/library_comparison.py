@@ -204,7 +204,7 @@ def _time_in_processes(request: bytes) -> tuple[Sequence[Mapping[tuple[str, int]
 def _answer(folder: Path, turn: int) -> None:
     import numpy as np
 
-    from tasks.kernels.latency.benchmark import pin_process
+    from tasks.kernels.latency.fresh_process import pin_process
     from tasks.kernels.latency.interleaving import interleave
 
     request = pickle.load(sys.stdin.buffer)  # of the process that started this one

@@ -16,12 +16,14 @@ from tasks.core import (
     MetricSpec,
     Parity,
     Prepared,
+    RunProfile,
+    Runtime,
     Scorecard,
     SplitName,
     Store,
 )
 from tasks.data import input_layout
-from tasks.evaluation import evaluate
+from tasks.evaluation import evaluate, run_profile
 from tasks.evaluation.evaluate import EvaluationData, EvaluationSpec, Product
 from tasks.evaluation.groups import Group
 from tasks.evaluation.metric_choice import metric_of
@@ -68,6 +70,33 @@ def evaluate_candidates(
         model = next(each for each in candidates.values() if each.digest == baseline)
         check_training_score(model, cards[baseline], spec.metric, prepared, context.store)
     return cards
+
+
+def profile_product(
+    baseline: Candidate,
+    product: Candidate,
+    prepared: Prepared,
+    runtime: Runtime,
+    example_ms: float,
+    host: str,
+    context: Context,
+) -> RunProfile:
+    """How baseline and product run at other batches, at first, and in memory (`run_profile.profile_files`).
+
+    Args:
+        baseline: the baseline's file.
+        product: the product's file, which may be the same.
+        prepared: the data, of which validation is used.
+        runtime: the recipe's.
+        example_ms: milliseconds of the baseline for one example.
+        host: this host's name, so that a cached result is valid on this host alone.
+        context: its store holds the files.
+    """
+    store = context.store
+    inputs = input_layout.product_inputs(prepared, "validation", store)
+    named = {"baseline": baseline} | ({product.name: product} if product.digest != baseline.digest else {})
+    files = {name: store.path(each.content) for name, each in named.items()}
+    return run_profile.profile_files(files, inputs, runtime, example_ms)
 
 
 def check_training_score(

@@ -1,10 +1,11 @@
-"""Usage snippet: a few lines of Python that run a product with ONNX Runtime and NumPy, and pandas for tables."""
+"""Usage snippet: a few lines of Python that run a product with its engine and NumPy, and pandas for tables."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from tasks.conversion.answer_rule import AnswerRule, read_rule
+from tasks.conversion.engine_snippet import EngineLines, engine_lines
 from tasks.core import Column
 from tasks.data.input_layout import COLUMNS, RAW_PIXELS, layout_of
 from tasks.data.table_form import TableForm, table_form
@@ -29,13 +30,14 @@ def usage_snippet(model: Path) -> str:
     tensors, said = description.interface(model)[0], description.metadata(model)
     is_table = said.get("kind", "images" if len(tensors) == 1 else "table") == "table"
     measured, rule = sessions.measured_output(sessions.open_session(model)), read_rule(model)
-    needed = {"json": bool(rule.classes) or COLUMNS in said, "numpy as np": True, "onnxruntime as ort": True}
-    lines = [f"import {each}" for each, is_used in (needed | {"pandas as pd": is_table}).items() if is_used]
-    lines += ["", 'session = ort.InferenceSession("model.onnx")']
-    if rule.classes or COLUMNS in said:
-        lines.append("said = session.get_modelmeta().custom_metadata_map")
-    lines += _table_lines(table_form(model)) if is_table else _array_lines(model)
-    lines.append(f'[found] = session.run(["{measured.name}"], inputs)')
+    engine, reads_metadata = engine_lines(model), bool(rule.classes) or COLUMNS in said
+    needed = {"json": reads_metadata, "numpy as np": True, "pandas as pd": is_table}
+    lines = [f"import {each}" for each, is_used in needed.items() if is_used]
+    lines += [*engine.imports, "", *engine.opening]
+    if reads_metadata:
+        lines.append(f"said = {engine.metadata}")
+    lines += _table_lines(table_form(model), engine) if is_table else _array_lines(model)
+    lines.append(engine.run)
     if not rule.classes:
         return "\n".join([*lines, "print(*found.ravel(), sep='\\n')"])
     lines += [*_TO_SHARES[measured.form], f"chosen = {_choice(rule)}"]
@@ -63,7 +65,7 @@ def _array_lines(model: Path) -> list[str]:
     ]
 
 
-def _table_lines(form: TableForm) -> list[str]:
+def _table_lines(form: TableForm, engine: EngineLines) -> list[str]:
     """Reads a table: text stays text, empty where missing; what is no number is missing."""
     text = form.text
     options = f", sep={text.separator!r}" if text and text.separator else ""
@@ -74,14 +76,11 @@ def _table_lines(form: TableForm) -> list[str]:
     if form.layout is not None:
         lines.append(f'values = rows[json.loads(said["{COLUMNS}"])].apply(pd.to_numeric, errors="coerce")')
         return [*lines, f'inputs = {{"{form.layout.name}": values.to_numpy(np.{form.layout.dtype})}}']
-    lines.append('types = {"tensor(string)": object, "tensor(double)": np.float64, "tensor(int64)": np.int64}')
     if numbers:
         lines.append(
             f'rows = rows.assign(**{{name: pd.to_numeric(rows[name], errors="coerce") for name in {numbers!r}}})'
         )
-    lines.append("inputs = {")
-    lines.append("    each.name: rows[[each.name]].to_numpy(types.get(each.type, np.float32))")
-    return [*lines, "    for each in session.get_inputs()", "}"]
+    return [*lines, *engine.columns]
 
 
 def _column_lines(column: Column) -> list[str]:

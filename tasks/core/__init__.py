@@ -27,6 +27,7 @@ from tasks.core.scorecard import (
     Parity,
     PeerTime,
     Reference,
+    RunProfile,
     Scorecard,
     Size,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "Range",
     "Reference",
     "Refusal",
+    "RunProfile",
     "Runner",
     "Runtime",
     "Scorecard",

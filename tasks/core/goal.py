@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from tasks.core.errors import InputError, nearest_choice
 from tasks.core.import_path import is_import_path
@@ -39,6 +39,12 @@ TIE = 0.1
 SHARES = {"estimate": 0.0, "likely": 0.8416 / 1.96, "proven": 1.0}
 """For each kind of proof, the share of the way from an estimate to the upper end of its 95 % interval (ratio of the
 normal quantiles 0.8 and 0.975 for `likely`)."""
+
+
+_Engine = Literal["onnxruntime", "openvino"]
+"""The runtimes in which a product can run."""
+_Precision = Literal["f32", "bf16", "f16"]
+"""The precisions in which OpenVINO computes what is not quantized."""
 
 
 class Limits(Spec):
@@ -170,6 +176,12 @@ def _check_costs(costs: tuple[tuple[float, ...], ...]) -> None:
 class Runtime(Spec):
     """How the product runs; latency is measured under these settings."""
 
+    engine: tuple[_Engine, ...] | None = Field(default=None, min_length=1, exclude_if=lambda engine: engine is None)
+    """The runtimes in which files are measured, one or a list; absent: those that are installed."""
+    precision: tuple[_Precision, ...] | None = Field(
+        default=None, min_length=1, exclude_if=lambda precision: precision is None
+    )
+    """The precisions that are tried in OpenVINO, one or a list; absent: those that the processor computes itself."""
     provider: Literal["cpu", "cuda"] = "cpu"
     """ONNX Runtime's execution provider."""
     threads: int = Field(default=1, ge=1, le=256)
@@ -177,4 +189,26 @@ class Runtime(Spec):
     batch: int = Field(default=1, ge=1, le=65536)
     """Examples in one call."""
     processes: int = Field(default=3, ge=3, le=20)
-    """Number of fresh processes that repeat the latency measurement; their spread gives its interval."""
+    """Most fresh processes that repeat the latency measurement, whose spread gives its interval; where a product is
+    chosen, it ends after the third or a later one, when the choice is decided."""
+
+    @field_validator("engine", "precision", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any, info: ValidationInfo) -> Any:
+        """One name is a list of it; a list has each name once."""
+        names = [value] if isinstance(value, str) else value
+        known = get_args(_Engine if info.field_name == "engine" else _Precision)
+        if not isinstance(names, (list, tuple)) or not names:
+            return names
+        for each in names:
+            if each not in known:
+                law = f"must be one of {', '.join(known)}, or a list of them"
+                raise ValueError(InputError(law, value=each, nearest=nearest_choice(str(each), known)))
+        return tuple(dict.fromkeys(names))
+
+    @model_validator(mode="after")
+    def _cuda_is_onnxruntimes(self) -> Runtime:
+        if self.provider == "cuda" and "openvino" in (self.engine or ()):
+            law = "goes with engine onnxruntime alone"
+            raise ValueError(InputError(law, path="provider", value="cuda", nearest="cpu"))
+        return self

@@ -47,6 +47,9 @@ class Latency:
     verdict: LatencyVerdict
     quiet: bool = True
     """Whether no other work of this user ran on the host meanwhile."""
+    float_ratio: Estimate | None = None
+    """As `ratio`, against the baseline's file in the engine that runs it fastest in float32; None where that is ONNX
+    Runtime, or no other was measured."""
 
     @property
     def words(self) -> str:
@@ -146,6 +149,9 @@ class Scorecard:
     sensitivity_at_specificity. `n` counts the examples that are answered positive, or that are negative."""
     groups: tuple[GroupScore, ...] = ()
     """All groups of the data set, column by column, also those without an example in the split."""
+    runtime: str = ""
+    """What ran the file: engine, version, precision, threads, fixed batch, as text; empty where it was stored without.
+    """
 
     @property
     def metric_title(self) -> str:
@@ -176,6 +182,47 @@ class LibraryComparison:
     """Name of the host on which it was measured (`machine.host_name`)."""
     times: tuple[PeerTime, ...] = ()
     """By rows and then by peer; the first of each number of rows is the product itself."""
+    quiet: bool = True
+    """Whether no other work of this user ran on the host meanwhile."""
+    failure: str = ""
+    """Why nothing could be measured; otherwise empty."""
+
+
+@dataclass(frozen=True)
+class BatchTime:
+    """How long calls of so many examples take, baseline and product interleaved in several fresh processes."""
+
+    batch: int
+    baseline_ms: float
+    """Median milliseconds of a call."""
+    product_ms: float
+    ratio: Estimate
+    """The baseline's time over the product's. `n` counts processes."""
+
+
+@dataclass(frozen=True)
+class FirstTime:
+    """What a file needs until its first answer, in fresh processes; `n` of each estimate counts them."""
+
+    name: str
+    load_ms: Estimate
+    """Milliseconds to open the file in its runtime, which is imported already."""
+    call_ms: Estimate
+    """Milliseconds of the first call."""
+    memory_mb: Estimate
+    """Growth of resident memory, in MiB, at its highest."""
+
+
+@dataclass(frozen=True)
+class RunProfile:
+    """How baseline and product run beside the recipe's own batch: larger batches, first run, memory."""
+
+    host: str
+    """Name of the host on which it was measured (`machine.host_name`)."""
+    batches: tuple[BatchTime, ...] = ()
+    """Ascending; empty where a call takes long, or a file takes no other batch."""
+    starts: tuple[FirstTime, ...] = ()
+    """The baseline first; then the product, unless it is the baseline."""
     quiet: bool = True
     """Whether no other work of this user ran on the host meanwhile."""
     failure: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -12,7 +12,6 @@ from tasks.core import (
     Drop,
     Estimate,
     Goal,
-    InputError,
     Latency,
     MetricSpec,
     Parity,
@@ -25,7 +24,7 @@ from tasks.core import (
     Update,
     silent,
 )
-from tasks.evaluation import parity, scoring
+from tasks.evaluation import engines, latencies, parity, scoring, stopping_rule
 from tasks.evaluation.groups import Group, score_groups
 from tasks.evaluation.metric_choice import metric_of
 from tasks.evaluation.references import MODEL, compare_references
@@ -33,8 +32,6 @@ from tasks.evaluation.references import MODEL, compare_references
 if TYPE_CHECKING:
     import numpy as np
 
-SECONDS = 1.0
-"""Seconds for which one product is timed in each process."""
 BATCH = 256
 """Examples that are run at once where the size of a batch does not matter."""
 
@@ -78,6 +75,13 @@ class EvaluationSpec:
     """The goal's metric on these data."""
     thresholds: Mapping[str, float] = field(default_factory=dict)
     """Of an operating point: by candidate digest, as validation chose them; empty where they are chosen here."""
+    contenders: tuple[str, ...] = ()
+    """Digests of the products between which is chosen: the timing ends when the verdicts on them and the choice are
+    decided. Empty: every product is timed in all processes."""
+    baseline_may_win: bool = False
+    """As in `selection.select`."""
+    floats: tuple[str, ...] = ()
+    """As in `latencies.measure_latency`."""
 
 
 def evaluate(
@@ -90,7 +94,7 @@ def evaluate(
     known: Mapping[str, np.ndarray] = MappingProxyType({}),
     progress: Progress = silent,
 ) -> dict[str, Scorecard]:
-    """Measures all products on the whole split, with ONNX Runtime on this host.
+    """Measures all products on the whole split, each in its own engine on this host.
 
     Args:
         products: the products by candidate digest.
@@ -108,7 +112,7 @@ def evaluate(
         InputError: the execution provider is not installed, or the metric is not defined on the split's targets.
         Refusal: a product's outputs are not finite; the message names it.
     """
-    check_provider(spec.runtime)
+    engines.check_runtime(spec.runtime)
     inputs, targets = examples.inputs, examples.targets
     outputs, hops = dict(known), dict[str, tuple[Parity, ...]]()
     for done, (digest, product) in enumerate(products.items(), start=1):
@@ -124,27 +128,45 @@ def evaluate(
     fixed = {**examples.reference_thresholds, **own}
     judged = compare_references(outputs[baseline], targets, examples.references, metric, margin, fixed)
     groups = score_groups(outputs, baseline, targets, examples.groups, spec.goal, metric, thresholds)
-    latency = timing or measure_latency(products, baseline, inputs, spec.runtime, progress)
     sizes = {digest: measure_size(product, inputs, spec.runtime) for digest, product in products.items()}
+
+    def cards_with(found: Mapping[str, Latency]) -> dict[str, Scorecard]:
+        return {
+            digest: replace(
+                _card(replace(product, parity=hops[digest]), spec, quality[digest], found[digest], sizes[digest]),
+                size_ratio=sizes[baseline].bytes / sizes[digest].bytes,
+                title=metric.title,
+                threshold=thresholds.get(digest),
+                reached=scoring.share_kept(outputs[digest], targets, metric, thresholds.get(digest)),
+                references=judged if digest == baseline else (),
+                groups=groups[digest],
+            )
+            for digest, product in products.items()
+        }
+
+    latency = timing or _time_until_decided(products, baseline, inputs, spec, cards_with, progress)
     progress(_share(1.0, f"scored {len(products)} products"))
-    return {
-        digest: replace(
-            _card(
-                replace(product, parity=hops[digest]),
-                spec,
-                quality[digest],
-                latency[digest],
-                sizes[digest],
-                sizes[baseline].bytes,
-            ),
-            title=metric.title,
-            threshold=thresholds.get(digest),
-            reached=scoring.share_kept(outputs[digest], targets, metric, thresholds.get(digest)),
-            references=judged if digest == baseline else (),
-            groups=groups[digest],
-        )
-        for digest, product in products.items()
-    }
+    return cards_with(latency)
+
+
+def _time_until_decided(
+    products: Mapping[str, Product],
+    baseline: str,
+    inputs: Mapping[str, np.ndarray],
+    spec: EvaluationSpec,
+    cards_with: Callable[[Mapping[str, Latency]], dict[str, Scorecard]],
+    progress: Progress,
+) -> dict[str, Latency]:
+    """The latencies by digest; with contenders, until nothing hangs on more of them (`stopping_rule.undecided`)."""
+
+    def rule(found: Mapping[str, Latency], ratios: latencies.Ratios) -> Collection[str]:
+        cards = {digest: card for digest, card in cards_with(found).items() if digest in (baseline, *spec.contenders)}
+        seen = {digest: ratios[digest] for digest in cards}
+        return stopping_rule.undecided(cards, baseline, spec.goal, seen, spec.runtime.processes, spec.baseline_may_win)
+
+    files = {digest: product.path for digest, product in products.items()}
+    asked = rule if spec.contenders else None
+    return latencies.measure_latency(files, baseline, inputs, spec.runtime, asked, progress, spec.floats)
 
 
 def _share(done: float, what: str) -> Update:
@@ -152,39 +174,25 @@ def _share(done: float, what: str) -> Update:
 
 
 def _card(
-    product: Product,
-    spec: EvaluationSpec,
-    quality: tuple[Estimate, Drop],
-    latency: Latency,
-    size: Size,
-    baseline_bytes: int,
+    product: Product, spec: EvaluationSpec, quality: tuple[Estimate, Drop], latency: Latency, size: Size
 ) -> Scorecard:
-    from tasks.kernels.host.machine import host_name
-
+    """The scorecard of one product, as large as the baseline."""
     estimate, drop = quality
     return Scorecard(
         candidate=product.candidate,
         name=product.name,
         split=spec.split,
-        host=host_name(),
+        host=engines.host_of(spec.runtime),
         metric=spec.metric.name,
         score=estimate,
         drop=drop,
         latency=latency,
         throughput=1000 * spec.runtime.batch / latency.median_ms,
         size=size,
-        size_ratio=baseline_bytes / size.bytes,
+        size_ratio=1.0,
         parity=product.parity,
+        runtime=engines.runtime_of_file(product.path, spec.runtime).sentence,
     )
-
-
-def check_provider(runtime: Runtime) -> None:
-    """Checks that the installed ONNX Runtime has the execution provider. Raises InputError if not."""
-    from tasks.kernels.onnx import sessions
-
-    if not sessions.available(runtime.provider):
-        law = "must be an execution provider of the installed ONNX Runtime"
-        raise InputError(law, path="runtime.provider", value=runtime.provider, nearest="cpu")
 
 
 def run_product(product: Product, inputs: Mapping[str, np.ndarray], runtime: Runtime) -> tuple[np.ndarray, Parity]:
@@ -204,57 +212,24 @@ def run_product(product: Product, inputs: Mapping[str, np.ndarray], runtime: Run
 def run_file(file: Path, inputs: Mapping[str, np.ndarray], runtime: Runtime) -> tuple[np.ndarray, Parity]:
     """A file's measured output for every example, (n, outputs), as it is in batches of `runtime.batch`.
 
-    Larger batches are run unless they change the answers, as the scales of dynamic quantization do.
+    It runs in the engine of its runtime record. Larger batches are run unless they change the answers, as the scales of
+    dynamic quantization do.
 
     Returns:
         The outputs, and the parity of the hop between the two sizes of batches.
-    """
-    from tasks.kernels.onnx import sessions
 
-    hop = parity.compare_batches(file, inputs, runtime)
-    batch = BATCH if hop.passed else runtime.batch
-    outputs = sessions.predict(file, inputs, batch, runtime.threads, runtime.provider)
+    Raises:
+        InputError: as `engines.check_record`.
+        Refusal: the engine cannot run the file.
+    """
+    from tasks.kernels.engines.product_session import predict_product
+
+    engines.check_engine(file)
+    with engines.said_as_refusal():
+        hop = parity.compare_batches(file, inputs, runtime)
+        batch = BATCH if hop.passed else runtime.batch
+        outputs = predict_product(file, inputs, batch, runtime.threads, runtime.provider)
     return outputs, replace(hop, law=f"{hop.law}, or scored in batches of {runtime.batch}", passed=True)
-
-
-def measure_latency(
-    products: Mapping[str, Product],
-    baseline: str,
-    inputs: Mapping[str, np.ndarray],
-    runtime: Runtime,
-    progress: Progress = silent,
-) -> dict[str, Latency]:
-    """Latencies by candidate digest, measured for all products interleaved, in each of several fresh processes.
-
-    Each call runs the first `runtime.batch` examples. `progress` is called after every process.
-    """
-    from tasks.kernels.latency import benchmark
-
-    def tell(done: int) -> None:
-        share = 0.4 + 0.5 * done / runtime.processes
-        progress(_share(share, f"timed in process {done} of {runtime.processes}"))
-
-    times = benchmark.time_models(
-        {digest: product.path for digest, product in products.items()},
-        first_batch(inputs, runtime.batch),
-        runtime.threads,
-        runtime.provider,
-        runtime.processes,
-        SECONDS * len(products),
-        tell,
-    )
-    return {
-        digest: Latency(
-            speed.median_ms,
-            speed.p95_ms,
-            speed.calls,
-            speed.processes,
-            Estimate(speed.ratio, speed.low, speed.high, speed.processes),
-            speed.verdict,
-            times.quiet,
-        )
-        for digest, speed in benchmark.compare_latencies(times.processes, baseline).items()
-    }
 
 
 def measure_size(product: Product, inputs: Mapping[str, np.ndarray], runtime: Runtime) -> Size:
@@ -263,13 +238,6 @@ def measure_size(product: Product, inputs: Mapping[str, np.ndarray], runtime: Ru
     from tasks.kernels.onnx import description
 
     found = description.describe(product.path)
-    batch = first_batch(inputs, runtime.batch)
+    batch = latencies.first_batch(inputs, runtime.batch)
     peak = benchmark.peak_memory(product.path, batch, runtime.threads, runtime.provider)
     return Size(found.bytes, found.parameters, found.nonzeros, found.macs, peak)
-
-
-def first_batch(inputs: Mapping[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
-    """The first `count` examples of each input; the examples of a shorter split are repeated."""
-    import numpy as np
-
-    return {name: np.asarray(array[np.arange(count) % len(array)]) for name, array in inputs.items()}

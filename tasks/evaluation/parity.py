@@ -68,12 +68,12 @@ def compare_batches(model: Path | bytes, inputs: Mapping[str, np.ndarray], runti
         inputs: input name → array with the examples on the first axis; the first BATCHED are used, or two batches.
         runtime: its batch, threads and provider.
     """
-    from tasks.kernels.onnx import sessions
+    from tasks.kernels.engines.product_session import predict_product
 
     few = {name: array[: max(BATCHED, 2 * runtime.batch)] for name, array in inputs.items()}
     count = len(next(iter(few.values())))
     among, alone = (
-        sessions.predict(model, few, batch, runtime.threads, runtime.provider) for batch in (count, runtime.batch)
+        predict_product(model, few, batch, runtime.threads, runtime.provider) for batch in (count, runtime.batch)
     )
     return compare_outputs(f"batch of {count} → {runtime.batch}", among, alone, ALONE)
 

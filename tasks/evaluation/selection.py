@@ -37,8 +37,9 @@ def select(cards: Mapping[str, Scorecard], baseline: str, goal: Goal, baseline_m
     flaws = {digest: flaw(card, goal) for digest, card in cards.items() if digest != baseline}
     feasible = [cards[digest] for digest, sentence in flaws.items() if sentence is None]
     front = pareto_front(list(cards.values()))
-    best = break_tie(feasible, pick(feasible, goal), goal) if feasible else None
-    if baseline_may_win and beyond_limit(cards[baseline], goal) is None and not _is_worth(best, cards[baseline], goal):
+    may_win = baseline_may_win and beyond_limit(cards[baseline], goal) is None
+    best = winner(feasible, goal, cards[baseline] if may_win else None)
+    if best is not None and best.candidate == baseline:
         why = "meets the goal, but costs as much as the best model within the goal's tie"
         reasons = {digest: sentence or why for digest, sentence in flaws.items()}
         reasons[baseline] = "chosen: the best model is also the least costly of those within the margin"
@@ -50,6 +51,15 @@ def select(cards: Mapping[str, Scorecard], baseline: str, goal: Goal, baseline_m
     reasons[best.candidate] = _chosen(best, feasible, goal)
     reasons[baseline] = "what the others are measured against"
     return Selection(best.candidate, True, reasons, front)
+
+
+def winner(feasible: Sequence[Scorecard], goal: Goal, baseline: Scorecard | None = None) -> Scorecard | None:
+    """The scorecard of the product among those that meet the goal; None without one.
+
+    `baseline`, where it is given, wins unless one of them costs clearly less (`goal.tie`).
+    """
+    best = break_tie(feasible, pick(feasible, goal), goal) if feasible else None
+    return baseline if baseline is not None and not _is_worth(best, baseline, goal) else best
 
 
 def _is_worth(best: Scorecard | None, baseline: Scorecard, goal: Goal) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from tasks.core import Goal, Scorecard, number_format
+from tasks.core import Goal, RunProfile, Scorecard, number_format
 from tasks.core.number_format import Unit
 from tasks.report import charts
 from tasks.report.charts import AxisScale, Bar, BranchMark, Frame, Interval, ParetoView, Point, Series, TrialMark
@@ -105,6 +105,15 @@ class ReportFigures:
             charts.bars(latency, "median latency after each step", whiskers=True),
             charts.bars(size, "file size after each step"),
         ]
+
+    def batches(self, profile: RunProfile) -> str:
+        """The milliseconds that baseline and product take for one example, by the number of examples in a call."""
+        rows = profile.batches
+        series = [Series("baseline", tuple((row.batch, row.baseline_ms / row.batch) for row in rows), "first")]
+        if len(profile.starts) > 1:
+            points = tuple((row.batch, row.product_ms / row.batch) for row in rows)
+            series.append(Series(profile.starts[-1].name, points, "second"))
+        return charts.lines(series, "milliseconds by batch", "examples in a call", "ms for one example")
 
     def curves(self, label: str, epochs: Sequence[dict[str, Any]], best: int | None) -> list[str]:
         """Charts of loss, validation score and learning rate by epoch. A chart without data is left out.

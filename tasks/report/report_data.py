@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tasks.core import Goal, LibraryComparison, Runtime, Scorecard
+from tasks.core import Goal, LibraryComparison, RunProfile, Runtime, Scorecard
 from tasks.kernels.statistics.metrics import Metric
 
 TrialOutcome = Literal["own", "finished", "stopped early", "given up", "failed"]
@@ -141,3 +141,5 @@ class ReportData:
     """Python that runs the product without Paredown; empty where there is none."""
     library: LibraryComparison | None = None
     """The product beside the same simple model in Python; None where there is no such model."""
+    profile: RunProfile | None = None
+    """How baseline and product run beside the recipe's own batch; None where that was not measured."""

@@ -33,6 +33,14 @@ class TrialContext(Protocol):
         """The trial's own folder. Its content at the last report is restored when the trial is restarted, on any
         node."""
 
+    @property
+    def common(self) -> Path:
+        """A folder of all trials of this search that run on this node; nothing in it is copied to another one."""
+
+    @property
+    def best(self) -> float | None:
+        """The best score of the trials that had come to their end when this one began; None without any."""
+
     def report(self, epoch: int, score: float, measured: Mapping[str, float] = NOTHING) -> None:
         """Reports an epoch. When the search stops the trial here, the call does not return.
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tasks.search.guide import Guide
 from tasks.search.space import Point
 
 State = Literal["finished", "stopped early", "failed"]
@@ -13,6 +14,11 @@ BOUND = "bound"
 """Key in `Trial.measured` that marks its score as an upper bound of what the trial could have reached."""
 EXCESS = "excess"
 """Key in `Trial.measured` of a trial that was not run because it exceeds the goal's limits: by how much, above 0."""
+CEILING = "ceiling"
+"""Key in `Trial.measured`: the best score that further training of the trial's point can reach."""
+REFUSED = "refused"
+"""Key in `Trial.measured` of a trial that was refused: the place, from 0, of the part of its point that refused
+(`Guide.parts`)."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,8 @@ class SearchStart:
     """Points to evaluate first, in order; they may lie outside the space. Not used by a grid."""
     known: tuple[KnownTrial, ...] = ()
     """Trials of earlier searches, from which the algorithm learns without running them. Not used by `pbt`."""
+    guide: Guide | None = None
+    """What is known of the space beyond its domains; only of a space with rungs (`guide.RUNG`)."""
 
 
 COLD = SearchStart()

@@ -11,8 +11,9 @@ from tasks.compression.compress import compress
 from tasks.compression.file_scores import score_files
 from tasks.compression.fine_tuning import distill, recover
 from tasks.compression.library_comparison import compare_with_library
-from tasks.compression.measure import evaluate_candidates
+from tasks.compression.measure import evaluate_candidates, profile_product
 from tasks.compression.train_score import score_on_train
+from tasks.conversion.engine_trials import try_engines
 from tasks.conversion.onnx_export import export
 from tasks.conversion.onnx_import import import_onnx
 from tasks.data.ingestion import ingest
@@ -64,6 +65,8 @@ STEPS: Mapping[object, Task[..., Any]] = {
     distill: cached_task(distill, "distill", "train"),
     export: cached_task(export, "export", "export"),
     evaluate_candidates: cached_task(evaluate_candidates, "evaluate", "evaluate"),
+    try_engines: cached_task(try_engines, "try_engines", "evaluate"),
+    profile_product: cached_task(profile_product, "profile_product", "evaluate"),
     score_files: cached_task(score_files, "score_files", "evaluate"),
     score_on_train: cached_task(score_on_train, "score_on_train", "evaluate"),
     answer_held: cached_task(answer_held, "answer_held", "evaluate"),

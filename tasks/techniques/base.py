@@ -55,8 +55,19 @@ class Technique(Spec, ABC):
         `plan` may come from a model of the same structure with other weights.
         """
 
+    def finest(self, plan: dict[str, Any]) -> dict[str, float]:
+        """The smallest change of a searched knob that changes what the technique does to the model of the plan.
+
+        By default empty: every change may.
+        """
+        return {}
+
     def for_goal(self, goal: Goal) -> Self:
         """This technique with the knobs that were left to the recipe's goal. By default the technique itself."""
+        return self
+
+    def for_branch(self, later: Sequence[Technique]) -> Self:
+        """This technique with the knobs that were left to the steps after it in its branch. By default itself."""
         return self
 
     def settled(self, plan: dict[str, Any]) -> Self:

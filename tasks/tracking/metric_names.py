@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.scorecard import Estimate, LibraryComparison, Scorecard
+from tasks.core.scorecard import Estimate, LibraryComparison, RunProfile, Scorecard
 
 if TYPE_CHECKING:
     from tasks.kernels.statistics.metrics import Metric
@@ -51,6 +51,7 @@ def scorecard_metrics(card: Scorecard) -> dict[str, float]:
     metrics |= {"latency.median_ms": latency.median_ms, "latency.p95_ms": latency.p95_ms}
     metrics |= {"latency.n": float(latency.n), "latency.processes": float(latency.processes)}
     metrics |= _interval("latency.ratio", latency.ratio)
+    metrics |= _interval("latency.float_ratio", latency.float_ratio) if latency.float_ratio else {}
     metrics |= {"throughput.per_second": card.throughput, "size.ratio": card.size_ratio}
     metrics |= {
         "size.bytes": float(size.bytes),
@@ -75,6 +76,18 @@ def library_metrics(found: LibraryComparison) -> dict[str, float]:
     for each in found.times:
         name = f"python.{plain_name(each.name)}.{each.rows}"
         metrics |= {f"{name}.median_ms": each.median_ms, **_interval(f"{name}.ratio", each.ratio)}
+    return metrics
+
+
+def profile_metrics(found: RunProfile) -> dict[str, float]:
+    """The run profile by flat name: `batch.8.ratio`, `first_run.product.load_ms`, `.call_ms`, `.memory_mb`, …"""
+    metrics: dict[str, float] = {}
+    for each in found.batches:
+        metrics |= {f"batch.{each.batch}.baseline_ms": each.baseline_ms, f"batch.{each.batch}.ms": each.product_ms}
+        metrics |= _interval(f"batch.{each.batch}.ratio", each.ratio)
+    for name, start in zip(("baseline", "product"), found.starts, strict=False):
+        for key, value in (("load_ms", start.load_ms), ("call_ms", start.call_ms), ("memory_mb", start.memory_mb)):
+            metrics |= _interval(f"first_run.{name}.{key}", value)
     return metrics
 
 

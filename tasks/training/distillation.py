@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from tasks.training import train
+from tasks.training.speed.frozen_teacher import freeze_teacher
+from tasks.training.speed.recovery_rate import recovery_rate
 from tasks.training.train import OnEpoch
-from tasks.training.train_spec import Precision, Schedule, TrainingSettings, TrainSpec
+from tasks.training.train_spec import LearningRate, Precision, Schedule, TrainingSettings, TrainSpec
 from tasks.training.training_data import TrainingData, TrainingResult
 
 if TYPE_CHECKING:
@@ -30,8 +32,10 @@ class DistillationSpec(TrainingSettings):
     """Most minutes of training and validation."""
     batch_size: int = Field(default=128, ge=1, le=65_536)
     """Examples in one step."""
-    learning_rate: float = Field(default=1e-3, gt=0)
-    """The schedule's highest learning rate."""
+    learning_rate: LearningRate = "auto"
+    """The schedule's highest learning rate. `auto`: by the network and the optimizer. Where at least every second
+    convolution or linear layer has a batch normalization: 0.004 for adamw and adam, 0.005 for muon, 0.02 for sgd;
+    otherwise, and for the other optimizers, 0.001."""
     schedule: Schedule = "one_cycle"
     """How the learning rate changes during training."""
     temperature: float = Field(default=4.0, gt=0)
@@ -44,9 +48,14 @@ class DistillationSpec(TrainingSettings):
     ResNet-20 and its teacher took 0.53 of the time of float32 (10 interleaved pairs, 80 % of them 0.44 to 0.59), and
     one epoch reached 81.1 and 80.8 % instead of 81.0 and 80.7 (two seeds)."""
 
-    def training(self) -> TrainSpec:
-        """The same settings as a `TrainSpec` without early stopping."""
+    def training(self, student: nn.Module | None = None) -> TrainSpec:
+        """The same settings as a `TrainSpec` without early stopping.
+
+        With the student, it has the rate that `auto` means for it.
+        """
         shared = self.model_dump(include=set(TrainSpec.model_fields) - {"epochs"})
+        if student is not None and self.learning_rate == "auto":
+            shared["learning_rate"] = recovery_rate(student, self.optimizer)
         return TrainSpec(**shared, epochs=self.most_epochs, early_stopping=None)
 
     @property
@@ -95,11 +104,12 @@ def train_with_teacher(
     Raises:
         Refusal: nothing can be trained, or the metric is not defined on the validation split.
     """
+    frozen = freeze_teacher(teacher.eval(), data.transform(data.inputs[:2].clone()))
     return train.train(
         student,
         data,
-        spec.training(),
-        objective=teacher_objective(teacher, spec.temperature, spec.hard_weight, data.quantile),
+        spec.training(student),
+        objective=teacher_objective(frozen, spec.temperature, spec.hard_weight, data.quantile),
         checkpoint=checkpoint,
         on_epoch=on_epoch,
         keep_start=True,

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from tasks.training.training_data import TrainingData
 
-STATISTICS = 64
-"""Most batches for recomputing batch-norm statistics; more hardly change the averages."""
+STATISTICS = 16
+"""Most batches for recomputing batch-norm statistics; 64 were no better than 4 (docs/techniques/recover.md)."""
 EXAMPLES = 1024
 """Most training examples for fitting layers in closed form."""
 

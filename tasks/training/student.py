@@ -14,6 +14,7 @@ from tasks.training import recovery, train
 from tasks.training.distillation import DistillationSpec
 from tasks.training.recovery import Recovery
 from tasks.training.train import OnEpoch
+from tasks.training.train_spec import LearningRate
 from tasks.training.training_data import TrainingData
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class Distill(DistillationSpec):
     hard_weight: float = Field(default=0.7, ge=0, le=1)
     """Weight of the loss against the targets; the rest is the weight of the loss against the teacher's outputs. A
     teacher that learned for as few epochs as its student has little to add, and a lower weight harmed the student."""
+    learning_rate: LearningRate = 1e-3
+    """The schedule's highest learning rate. `auto`: as in `recover`."""
     taught: bool = Field(default=True, exclude_if=lambda taught: taught)
     """False: the same student with the same training, but without the teacher: it begins at random and learns the
     targets alone."""
@@ -100,7 +103,7 @@ def train_student(
     from tasks.kernels.training.weight_transfer import inherit_weights
 
     if not spec.taught:
-        training = spec.training()
+        training = spec.training(student)
         return Recovery((), train.train(student, data, training, checkpoint=checkpoint, on_epoch=on_epoch)), []
     inherited, kept = inherit_weights(student, teacher)
     result = recovery.run_repairs(student, teacher, data, spec, kept=kept, checkpoint=checkpoint, on_epoch=on_epoch)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tasks.core import digest_of
 from tasks.core.errors import last_line
 from tasks.search.results import SearchProgress, Trial
-from tasks.tuning.journal import Journal
+from tasks.tuning.chains import Chains
+from tasks.tuning.journal import Journal, JournalEntry
 from tasks.tuning.pbt import Population
 from tasks.tuning.samplers import Sampler
 from tasks.tuning.trainable import TOLD
@@ -23,7 +24,7 @@ class SearchMonitor:
 
     def __init__(
         self,
-        sampler: Sampler | Population,
+        sampler: Sampler | Population | Chains,
         journal: Journal,
         folder: Path,
         total: int | None,
@@ -51,8 +52,9 @@ class SearchMonitor:
         self._has_news = False
 
     def next(self, trial_id: str) -> dict[str, Any] | None:
-        """The configuration of the next trial, `{"point": …}`; None when there is none at the moment.
+        """The configuration of the next trial, `{"point": …, "best": …}`; None when there is none at the moment.
 
+        `best` is the best score of the trials that have come to their end, None without any.
         Trials that were interrupted come first.
         """
         if self._interrupted:
@@ -63,7 +65,8 @@ class SearchMonitor:
                 return None
             number = self.journal.ask(point)
         self._numbers[trial_id] = number
-        return {"point": self.journal.entries[number].point}
+        ended = (entry for entry in self.journal.entries if entry.state == "finished")
+        return {"point": self.journal.entries[number].point, "best": best_score(ended)}
 
     def start(self, trial_id: str) -> None:
         """Notes that a trial runs, and starts the search's clock unless it is running."""
@@ -105,7 +108,8 @@ class SearchMonitor:
         entry = self.journal.entries[number]
         died = f"its worker was lost each time it was started ({self._causes.get(number) or 'no cause is known'})"
         self.journal.end(number, died if has_died else "")
-        self.sampler.tell(number, entry.score if entry.state != "failed" else None, entry.measured)
+        score = entry.score if entry.state != "failed" else None
+        self.sampler.tell(number, score, entry.measured, entry.seconds)
         self._running.discard(number)
         self._ended.append(number)
         for point in self.sampler.released(number):
@@ -115,9 +119,14 @@ class SearchMonitor:
         """The current progress of the search."""
         entries = self.journal.entries
         ended = [entry.state for entry in entries if entry.state is not None]
-        best = max((entry.reached for entry in entries if entry.reached is not None), default=None)
         left = None if self.limit is None else max(self.limit - self.journal.seconds, 0.0)
+        best = best_score(entries)
         return SearchProgress(len(self._running), len(ended), ended.count("stopped early"), self.total, best, left)
+
+
+def best_score(entries: Iterable[JournalEntry]) -> float | None:
+    """The best score of some trials, bounds left out; None without any."""
+    return max((entry.reached for entry in entries if entry.reached is not None), default=None)
 
 
 def search_algorithm(monitor: SearchMonitor) -> Any:

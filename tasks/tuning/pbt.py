@@ -74,7 +74,7 @@ class Population:
         self._asked.append(self._generation[member])
         return self._asked[-1]
 
-    def tell(self, number: int, score: float | None, measured: Mapping[str, float]) -> None:
+    def tell(self, number: int, score: float | None, measured: Mapping[str, float], seconds: float = 0.0) -> None:
         """Takes the score of the stage with this number (from 0, in the order of `ask`); None when it failed."""
         self._scores[number] = score
 

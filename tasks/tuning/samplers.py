@@ -16,14 +16,14 @@ hypervolume (Daulton et al. 2020), and NSGA-II (Deb et al. 2002) sorts by domina
 then not reported to the sampler. A trial that exceeds the goal's limits was never trained: reported as a normal trial,
 its low cost would put it on the front; reported as failed, the sampler would not learn where the limits are. Instead,
 the share by which it exceeds them is a constraint: trials within the limits rank before the others, and the others by
-their excess.
+their excess. So it is with a point that was refused, which has no score at all.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +57,13 @@ class Sampler:
     waits = False
     """Whether there may be a next point once running trials have ended, although there is none now (see `pbt`)."""
 
-    def __init__(self, search: SearchBudget, first: Sequence[Point] = (), known: Sequence[KnownTrial] = ()) -> None:
+    def __init__(
+        self,
+        search: SearchBudget,
+        first: Sequence[Point] = (),
+        known: Sequence[KnownTrial] = (),
+        excludes: Callable[[Point], bool] | None = None,
+    ) -> None:
         """Begins a sampler.
 
         Args:
@@ -65,11 +71,12 @@ class Sampler:
             first: points to choose first, in order; they may lie outside the space. Not used by a grid.
             known: earlier results, to learn from. Their points are not chosen again, except, in a search with a cost,
                 those whose cost is unknown.
+            excludes: whether a point must not be chosen; with it, EXCESS is a constraint in a search without a cost.
         """
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._search = search
+        self._search, self._excludes = search, excludes
         is_grid = search.algorithm == "grid"
         self._given = deque(grid(search.space) if is_grid else _distinct(first))
         directions = ["maximize", "minimize"] if search.cost else ["maximize"]
@@ -79,8 +86,12 @@ class Sampler:
         self._lessons: dict[str, Lesson | None] = {}
         """Digest of a point → its lesson; None while there is none. Contains every point so far."""
         for each in known:
-            if lesson := self._lesson(each.score, each.measured):
-                self._learn(each.point, lesson)
+            self.learn(each.point, each.score, each.measured)
+
+    @property
+    def proposals(self) -> int:
+        """How many points it has chosen."""
+        return len(self._asked)
 
     def released(self, number: int) -> list[Point]:
         """The points whose folders are no longer needed because the trial with this number has ended: its own."""
@@ -96,18 +107,19 @@ class Sampler:
             trial = self._study.ask()
             point = _draw(self._search.space, trial)
             digest = digest_of(point)
-            if digest not in self._lessons:
+            if digest not in self._lessons and not (self._excludes and self._excludes(point)):
                 return self._note(point, trial)
-            self._close(trial, self._lessons[digest])
+            self._close(trial, self._lessons.get(digest))
         return None
 
-    def tell(self, number: int, score: float | None, measured: Mapping[str, float]) -> None:
+    def tell(self, number: int, score: float | None, measured: Mapping[str, float], seconds: float = 0.0) -> None:
         """Takes the result of a trial.
 
         Args:
             number: the trial's number, from 0, in the order of `ask`.
             score: higher is better; None when it has none.
             measured: other numbers measured with the score, for example the cost and EXCESS.
+            seconds: the trial's working time; not used here (see `chains`).
         """
         point, trial = self._asked[number]
         lesson = self._lesson(score, measured)
@@ -117,6 +129,18 @@ class Sampler:
         elif lesson is not None:
             self._learn(point, lesson)
 
+    def learn(self, point: Point, score: float | None, measured: Mapping[str, float]) -> None:
+        """Takes the result (as in `tell`) of a point that it did not choose."""
+        if lesson := self._lesson(score, measured):
+            self._learn(point, lesson)
+
+    def drop(self) -> None:
+        """Takes back the last `ask`."""
+        point, trial = self._asked.pop()
+        self._lessons.pop(digest_of(point), None)
+        if trial is not None:
+            self._close(trial, None)
+
     def replay(self, journal: Journal) -> None:
         """Repeats the recorded calls of `ask` and `tell`. A point that now differs is replaced by the recorded one."""
         for event, number in journal.order:
@@ -125,7 +149,7 @@ class Sampler:
                 self.tell(number, entry.score if entry.state != "failed" else None, entry.measured)
             elif (point := self.ask()) != entry.point:
                 if point is not None:
-                    self._drop()
+                    self.drop()
                 self._note(entry.point, None)
 
     def _note(self, point: Point, trial: optuna.Trial | None) -> Point:
@@ -133,24 +157,19 @@ class Sampler:
         self._lessons.setdefault(digest_of(point), None)
         return point
 
-    def _drop(self) -> None:
-        point, trial = self._asked.pop()
-        self._lessons.pop(digest_of(point), None)
-        if trial is not None:
-            self._close(trial, None)
-
     def _lesson(self, score: float | None, measured: Mapping[str, float]) -> Lesson | None:
-        cost = self._search.cost
-        if score is None or cost is None:
+        cost, excess = self._search.cost, measured.get(EXCESS, 0.0)
+        if cost is None and self._excludes is None:
             return None if score is None else Lesson((score,))
-        if not math.isfinite(measured.get(cost, math.nan)):
+        if cost is not None and not math.isfinite(measured.get(cost, math.nan)):
             return None
-        excess = measured.get(EXCESS, 0.0)
         if excess > 0:
             # TPE and NSGA-II ignore the score of such a point; for a Gaussian process it must not be an outlier.
             lessons = [lesson for lesson in self._lessons.values() if lesson and lesson.constraints[EXCESS] <= 0]
             score = min((lesson.values[0] for lesson in lessons), default=0.0)
-        return Lesson((score, measured[cost]), {EXCESS: excess})
+        if score is None:
+            return None
+        return Lesson((score,) if cost is None else (score, measured[cost]), {EXCESS: excess})
 
     def _learn(self, point: Point, lesson: Lesson) -> None:
         """Reports a point that Optuna did not propose to its sampler, if the point is in the space."""

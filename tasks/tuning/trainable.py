@@ -34,7 +34,9 @@ TOLD = "told"
 class RayTrialContext:
     """The `TrialContext` of a trial on a worker of Ray; its reports go through Ray Tune to the journal."""
 
-    def __init__(self, shared: Mapping[str, np.ndarray], workspace: Workspace, site: NodeStorage) -> None:
+    def __init__(
+        self, shared: Mapping[str, np.ndarray], workspace: Workspace, site: NodeStorage, best: float | None = None
+    ) -> None:
         self.shared = shared
         """The arrays that all trials share, by name: mapped from Ray's object store, read-only, never copied."""
         self.workspace = workspace
@@ -43,6 +45,10 @@ class RayTrialContext:
         self.folder: Path = site.folder
         """The trial's own folder. Its content at the last report is restored when the trial is restarted, on any
         node."""
+        self.common: Path = site.folder.parent / "common"
+        """A folder of all trials of this search that run on this node; nothing in it is copied to another one."""
+        self.best = best
+        """The best score of the trials that had come to their end when this one began; None without any."""
         self._earlier = _read_reports(site.folder)
         self.curve: dict[int, float] = {epoch: score for epoch, score, _ in self._earlier}
         """Epoch → score, of all reports, including those of earlier starts of the trial."""
@@ -143,7 +149,7 @@ def trainable(
         resources: the resources of one trial.
 
     Returns:
-        A function of Tune's configuration, `{"point": …}`.
+        A function of Tune's configuration, `{"point": …, "best": …}` (see `callbacks.SearchMonitor.next`).
     """
 
     def run(config: dict[str, Any]) -> None:
@@ -152,7 +158,7 @@ def trainable(
         pin_threads(max(1, int(resources.cpus)))
         site = NodeStorage(storage, digest_of(config["point"]))
         workspace = dataclasses.replace(site.workspace, device="cuda" if resources.gpus else "cpu")
-        context = RayTrialContext(ray.get(shared), workspace, site)
+        context = RayTrialContext(ray.get(shared), workspace, site, config.get("best"))
         try:
             context.finish(reason_of_failure(trial, config["point"], context))
         finally:

@@ -11,9 +11,11 @@ from typing import Any
 
 from tasks.core import InputError, Workspace
 from tasks.core.errors import in_one_line
+from tasks.search.guide import RUNG, Guide
 from tasks.search.results import COLD, SearchProgress, SearchResult, SearchStart, Trial, best_point
 from tasks.search.search_spec import Search, SearchBudget
 from tasks.tuning import callbacks, schedulers
+from tasks.tuning.chains import Chains
 from tasks.tuning.cluster import check_resources, connect
 from tasks.tuning.journal import Journal
 from tasks.tuning.node_storage import TRIALS, open_storage
@@ -73,7 +75,7 @@ def tune(
     journal = Journal(folder / "history.jsonl", start)
     broken = ""
     try:
-        sampler = sampler_of(search, epochs, journal)
+        sampler = sampler_of(search, epochs, journal, start.guide)
         sampler.replay(journal)
         limit = search.minutes * 60 if search.minutes else None
         monitor = callbacks.SearchMonitor(
@@ -104,10 +106,21 @@ def tune(
     return SearchResult(best_point(trials), trials, broken, cost=search.cost)
 
 
-def sampler_of(search: SearchBudget, epochs: int, journal: Journal) -> Sampler | Population:
-    """The sampler of a search; `epochs` is the number of epochs of a whole training (used by `pbt`)."""
+def sampler_of(
+    search: SearchBudget, epochs: int, journal: Journal, guide: Guide | None = None
+) -> Sampler | Population | Chains:
+    """The sampler of a search.
+
+    Args:
+        search: its algorithm and space.
+        epochs: number of epochs of a whole training (used by `pbt`).
+        journal: has the points to try first and the known trials.
+        guide: of a space with rungs.
+    """
     if isinstance(search, Search) and search.algorithm == "pbt":
         return Population(search, epochs, journal.first)
+    if RUNG in search.space:
+        return Chains(search, SearchStart(tuple(journal.first), tuple(journal.known), guide))
     return Sampler(search, journal.first, journal.known)
 
 
@@ -142,8 +155,9 @@ def run_tune(
     """Runs the remaining trials with Ray Tune, within the remaining time."""
     from ray import tune as ray_tune
 
-    # With pbt the sampler itself compares the stages and replaces the worst; no scheduler may stop one.
-    scheduler = schedulers.scheduler_of("none" if search.algorithm == "pbt" else search.scheduler, epochs)
+    # With pbt and with rungs the sampler itself compares the trials and continues the best; no scheduler may stop one.
+    is_staged = search.algorithm == "pbt" or RUNG in search.space
+    scheduler = schedulers.scheduler_of("none" if is_staged else search.scheduler, epochs)
     schedulers.replay(scheduler, monitor.journal)
     place = (folder / "ray").resolve()
     shutil.rmtree(place, ignore_errors=True)

@@ -69,6 +69,10 @@ def test_the_steps_are_shown_in_order(tmp_path: Path) -> None:
     assert places == sorted(places)
 
 
+def test_more_processes_are_a_bound(tmp_path: Path) -> None:
+    assert "batch 1, 3 to 5 processes, interleaved" in shown(plan(tmp_path, runtime={"processes": 5}))
+
+
 def test_the_default_branches_are_said_to_be_the_default(tmp_path: Path) -> None:
     text = shown(plan(tmp_path, compress=None))
     assert "compress (the default branches)" in text
@@ -142,8 +146,8 @@ def test_the_search_for_branches_is_shown_with_its_space_and_budget(tmp_path: Pa
         "search for more: trials within 30 minutes, tpe, asha; 1 CPU and 0.5 GPU a trial, at most 2 at once",
         "reduced by nothing, or up to 2 of ",
         "finished by int8",
+        "recovered for 1, then 3 epochs; about one of 3 branches goes on each time, the likeliest",
         "channels.sparsity: uniform [0.1, 0.75]",
-        "recover.epochs: integers [1, 3]",
         "a search for branches (trials within 30 minutes)",
     ]
     places = [text.find(part) for part in parts]
@@ -166,10 +170,11 @@ def test_templates_are_shown_with_their_domains_and_conditions() -> None:
 def test_the_cost_of_the_search_for_branches_worked_by_hand() -> None:
     cut = {"narrow.0.sparsity": {"uniform": [0.2, 0.6]}}
     timed = {"name": "narrow", "steps": [CUT, {"step": "recover", "minutes": 5}]}
-    # 16 trials of at most 3 epochs of 30 s; 10 of the template's 4; of the 6 of its domain; of 5 minutes.
+    # 16 trials, which are rungs of at most 3 epochs (1 and 4) of 30 s, and 8 of one epoch (1 and 2); 10 trials of
+    # the template's 4; of the 6 of its domain; of 5 minutes.
     for recipe, minutes in (
         (searching(NARROW), 16 * 3 * 0.5),
-        (searching(NARROW, epochs=2, trials=8), 8 * 2 * 0.5),
+        (searching(NARROW, epochs=2, trials=8), 8 * 1 * 0.5),
         (searching(NARROW, trials=10, space=cut), 10 * 4 * 0.5),
         (searching(NARROW, trials=10, space={"narrow.1.epochs": {"integers": [1, 6]}}), 10 * 6 * 0.5),
         (searching(timed, trials=10, space=cut), 10 * 5),

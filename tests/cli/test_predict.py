@@ -9,10 +9,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from support import product_files, runs
 
 from flows.cli import predict
-from tasks.core import InputError
+from flows.recipe.loading import validate_recipe
+from flows.recipe.schema import Recipe
+from tasks import tracking
+from tasks.core import InputError, Workspace
 from tasks.evaluation.reasons import RowReasons
+from tasks.kernels.engines import runtime_record
+from tasks.kernels.engines.runtime_record import RuntimeRecord, with_record
+from tasks.kernels.onnx import sessions
+from tasks.tracking import registry
 
 CLASSES = predict.Predictions(
     ("a.png", "b é.png"),
@@ -65,3 +73,31 @@ def test_where_answers_cannot_go(tmp_path: Path) -> None:
         predict.check_output(tmp_path / "a.xlsx")
     with pytest.raises(InputError, match="must lie in a folder that exists"):
         predict.check_output(tmp_path / "nowhere" / "a.csv")
+
+
+def registered_images(record: RuntimeRecord, folder: Path) -> tuple[Recipe, Path, Workspace]:
+    """A champion whose file has this runtime record, and a file of examples for it."""
+    workspace = runs.workspace(folder)
+    uri, file, inputs = workspace.tracking_uri, folder / "product.onnx", product_files.images(4)
+    file.write_bytes(with_record(product_files.image_file(), record))
+    run = tracking.open_run(uri, "pictures", "pictures", "key", {}, {})
+    outputs = sessions.run_all(file, inputs)
+    registry.register(uri, file, "pictures", run, {"paredown.candidate": "one"}, inputs, outputs)
+    np.save(folder / "examples.npy", inputs["image"])
+    recipe = validate_recipe({"name": "pictures", "data": {"source": "examples.npz"}})
+    return recipe, folder / "examples.npy", workspace
+
+
+def test_another_version_of_the_engine_is_said_beside_the_answers(tmp_path: Path) -> None:
+    found = predict.predict_file(*registered_images(RuntimeRecord(version="1.2"), tmp_path))
+    assert len(found.answers) == 4
+    [said] = found.warnings
+    assert said.startswith("the product was measured in ONNX Runtime 1.2, but ")
+    assert said.endswith("install onnxruntime==1.2, or run `paredown optimize` again")
+
+
+def test_an_engine_that_is_not_installed_answers_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = registered_images(RuntimeRecord("openvino", "1.2"), tmp_path)
+    monkeypatch.setattr(runtime_record, "installed_version", lambda engine: None)
+    with pytest.raises(InputError, match=r"the file runs in OpenVINO, which must be installed: pip install 'paredown"):
+        predict.predict_file(*given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ POINT: Point = {
     "blocks.share": 0.3,
     "channels.sparsity": 0.4,
     "channels.importance": "taylor",
-    "recover.epochs": 2,
+    "rung": 1,
     "recover.learning_rate": 0.001,
     "recover.temperature": 2.0,
 }
@@ -51,18 +52,57 @@ def test_a_point_is_a_branch_with_its_steps_in_order_and_back() -> None:
     assert branch.steps == (
         Blocks(share=0.3),
         Channels(sparsity=0.4, importance="taylor"),
-        Recover(epochs=2, learning_rate=0.001, temperature=2.0),
+        Recover(epochs=1, learning_rate=0.001, temperature=2.0),
         Int8(),
     )
     assert encode(branch, space, ()) == POINT
+
+
+def test_the_branch_of_a_rung_begins_as_the_one_of_the_rung_before() -> None:
+    space = free(epochs=9)
+    assert space["rung"].ends() == (1, 3, 9)
+    branches_at = [decode(POINT | {"rung": epochs}, "found 1", ()) for epochs in (1, 3, 9)]
+    lengths = [[step.epochs for step in branch.steps if isinstance(step, Recover)] for branch in branches_at]
+    assert lengths == [[1], [1, 2], [1, 2, 6]]
+    for shorter, longer in pairwise(branches_at):
+        assert longer.steps[: len(shorter.steps) - 1] == shorter.steps[:-1], "all but the finish"
+    assert [encode(branch, space, ()) for branch in branches_at] == [POINT | {"rung": epochs} for epochs in (1, 3, 9)]
+
+
+def test_a_recovery_in_one_piece_is_that_of_its_rung() -> None:
+    recovery = {"step": "recover", "epochs": 9, "learning_rate": 0.001}
+    (own,) = branches({"name": "own", "steps": [{"step": "channels", "sparsity": 0.4}, recovery, {"step": "int8"}]})
+    point = encode(own, free(epochs=9), (own,))
+    assert point is not None
+    assert point["rung"] == 9
+    assert encode(own, free(epochs=18), (own,)) is None, "no rung is so long"
+
+
+def test_without_rungs_the_epochs_are_searched() -> None:
+    space = free(epochs=9, scheduler="median")
+    assert "rung" not in space
+    point = {path: value for path, value in POINT.items() if path != "rung"} | {"recover.epochs": 7}
+    assert is_member(point, space)
+    branch = decode(point, "found 1", ())
+    assert [step.epochs for step in branch.steps if isinstance(step, Recover)] == [7]
+    assert encode(branch, space, ()) == point
+    assert free(epochs=1, scheduler="none")["recover.epochs"].ends() == (1,)
+
+
+def test_a_knob_has_the_steps_that_matter_for_the_network() -> None:
+    space = space_of(CompressionSearch(), (), "torch", "latency", (), {"blocks.share": 1 / 9})
+    shares = space["blocks.share"].values()
+    assert [round(share * 9) for share in shares or ()] == [1, 2, 3, 4, 5, 6]
+    alone = space_of(CompressionSearch(), (), "torch", "latency", (), {"blocks.share": 0.5})["blocks.share"]
+    assert alone.values() == (0.5,)
 
 
 def test_what_is_not_searched_of_a_recovery_stays_as_the_recipe_has_it() -> None:
     recovery = {"step": "recover", "epochs": 2, "learning_rate": 0.001, "precision": "bfloat16", "batch_size": 64}
     channels = {"step": "channels", "sparsity": 0.4}
     (own,) = branches({"name": "own", "steps": [channels, recovery, {"step": "int8"}]})
-    _, found, _ = decode({**POINT, "reduce": "channels", "recover.epochs": 3}, "found 1", (own,)).steps
-    assert found == Recover(epochs=3, learning_rate=0.001, temperature=2.0, precision="bfloat16", batch_size=64)
+    _, found, _ = decode({**POINT, "reduce": "channels", "rung": 1}, "found 1", (own,)).steps
+    assert found == Recover(epochs=1, learning_rate=0.001, temperature=2.0, precision="bfloat16", batch_size=64)
 
 
 def test_a_file_is_finished_as_the_recipe_does_it() -> None:
@@ -125,7 +165,10 @@ def test_a_branch_that_the_space_does_not_have_is_no_point(steps: list[dict[str,
 def test_the_epochs_are_those_of_the_search() -> None:
     assert longest(free(), ()) == branch_space.EPOCHS
     assert longest(free(epochs=7), ()) == 7
-    assert free(epochs=1)["recover.epochs"].ends() == (1,)
+    (own,) = branches({"name": "own", "steps": [{"step": "channels"}, {"step": "recover", "epochs": 8}]})
+    assert longest(space_of(CompressionSearch(), (own,), "torch", "latency"), (own,)) == 8, (
+        "as long as the recipe's own"
+    )
 
 
 # --- the recipe's branches are templates ----------------------------------------------------------------------

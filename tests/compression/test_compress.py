@@ -21,7 +21,7 @@ from tasks.core import Candidate, Context, InputError, Prepared, Refusal, Store,
 from tasks.evaluation import parity
 from tasks.kernels.onnx import description
 from tasks.models.model_spec import ModelSpec
-from tasks.techniques import Batches, Channels, Int8, LowRank, Plugin, Technique, Weights, replay
+from tasks.techniques import Batches, Blocks, Channels, Int8, LowRank, Plugin, Technique, Weights, replay
 from tasks.techniques.base import Lowers
 from tasks.training.baseline import fit
 from tasks.training.recovery import Recover
@@ -276,7 +276,7 @@ def distill(bench: Bench, **knobs: Any) -> Candidate:
 def test_a_student_begins_its_own_lineage(bench: Bench) -> None:
     student = distill(bench)
     (step,) = student.lineage
-    assert (step.technique, step.version, step.plan, step.parent) == ("distill", 1, None, None)
+    assert (step.technique, step.version, step.plan, step.parent) == ("distill", 2, None, None)
     assert step.knobs["teacher"] == bench.baseline.digest
     assert (student.factory, student.arguments["width"]) == (SMALL["factory"], 4)
     assert student.arguments["outputs"] == 4
@@ -328,3 +328,16 @@ def test_a_schedule_stands_for_its_steps() -> None:
     assert [step.step for step in branch.steps] == ["weights", "recover", "weights", "recover", "pack"]
     assert [step.sparsity for step in branch.steps if isinstance(step, Weights)] == [0.7, 0.8]
     assert Branch.model_validate(branch.model_dump()) == branch
+
+
+def test_blocks_are_timed_as_the_branch_will_run_them() -> None:
+    fast: dict[str, Any] = {"step": "blocks", "speedup": 1.5}
+    recovery, eight_bits = {"step": "recover", "until": "recalibrate"}, {"step": "int8"}
+    for later in ([recovery, eight_bits], [{"step": "quantize_aware"}, recovery]):
+        quantized = branch([fast, *later])
+        assert quantized.steps[0] == Blocks(speedup=1.5, timed="int8")
+        assert Branch.model_validate(quantized.model_dump()) == quantized
+    assert branch([fast, recovery]).steps[0] == Blocks(speedup=1.5)
+    assert branch([{**fast, "timed": "float"}, eight_bits]).steps[0] == Blocks(speedup=1.5, timed="float")
+    assert branch([{"step": "blocks", "share": 0.5}, eight_bits]).steps[0] == Blocks(share=0.5)
+    assert "timed" not in Blocks(speedup=1.5).model_dump(), "what was stored without it stays valid"

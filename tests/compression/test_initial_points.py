@@ -16,13 +16,31 @@ SPACE = space_of(CompressionSearch(epochs=5), (), "torch", "latency", ["low_rank
 
 
 def test_each_reduction_alone_in_the_middle_of_its_knobs() -> None:
-    points = {point["reduce"]: point for point in initial_points(SPACE, OWN)}
+    points = {point["reduce"]: point for point in initial_points(SPACE, None)}
     assert set(points) == {"channels", "blocks"}, "neither pairs nor what refuses the network"
-    assert all(is_member(point, SPACE) for point in points.values())
+    assert all(is_member(point | {"rung": 1}, SPACE) for point in points.values())
     assert points["blocks"]["blocks.share"] == pytest.approx(0.4), "between 0.1 and 0.7"
     for point in points.values():
-        recovery = [point[f"recover.{knob}"] for knob in ("epochs", "learning_rate", "temperature")]
-        assert recovery == [5, 1e-3, 4.0], "as long as it may be, with the usual values"
+        recovery = [point[f"recover.{knob}"] for knob in ("learning_rate", "temperature")]
+        assert recovery == ["auto", 4.0], "with the usual values"
+
+
+def test_without_rungs_a_recovery_is_as_long_as_it_may_be() -> None:
+    space = space_of(CompressionSearch(epochs=5, scheduler="none"), (), "torch", "latency", ["low_rank"])
+    assert {point["recover.epochs"] for point in initial_points(space, None)} == {5}
+
+
+def test_the_best_own_branch_comes_first_with_the_nearest_values() -> None:
+    recovery = {"step": "recover", "minutes": 5, "learning_rate": 0.05}
+    steps = [{"step": "blocks", "share": 0.8}, {"step": "channels", "speedup": 2}, recovery, {"step": "int8"}]
+    first, *others = initial_points(SPACE, Branch.model_validate({"name": "own", "steps": steps}))
+    assert is_member(first | {"rung": 1}, SPACE)
+    assert [first[path] for path in ("reduce", "blocks.share", "recover.learning_rate", "recover.temperature")] == [
+        "blocks, channels", 0.7, "auto", 4.0,
+    ]  # fmt: skip
+    assert [point["reduce"] for point in others] == ["channels", "blocks"]
+    three = Branch.model_validate({"name": "own", "steps": [*steps[:2], {"step": "blocks", "share": 0.2}]})
+    assert len(initial_points(SPACE, three)) == 2, "the space does not have its order"
 
 
 def test_the_finish_is_that_of_the_best_branch_that_is_known() -> None:
@@ -33,12 +51,12 @@ def test_the_finish_is_that_of_the_best_branch_that_is_known() -> None:
 
 
 def test_where_the_usual_value_is_not_in_the_space_it_is_the_middle() -> None:
-    rates = {
+    warm = {
         **SPACE,
-        "recover.learning_rate": SPACE["recover.learning_rate"].model_copy(update={"loguniform": (2e-3, 8e-3)}),
+        "recover.temperature": SPACE["recover.temperature"].model_copy(update={"loguniform": (5.0, 20.0)}),
     }
-    for point in initial_points(rates, OWN):
-        assert math.isclose(point["recover.learning_rate"], 4e-3)
+    for point in initial_points(warm, None):
+        assert math.isclose(point["recover.temperature"], 10.0)
 
 
 def test_templates_say_themselves_where_to_begin() -> None:

@@ -18,6 +18,8 @@ from tasks.core import Context
 from tasks.data import ingestion, product_inputs
 from tasks.data.data_spec import DataSpec
 from tasks.data.preprocessing import preprocess
+from tasks.kernels.engines.product_session import predict_product
+from tasks.kernels.engines.runtime_record import RuntimeRecord, installed_version, with_record
 from tasks.kernels.onnx import description, sessions
 from tasks.kernels.statistics.class_metrics import log_softmax
 from tasks.training.simple.fit_spec import Fit
@@ -106,3 +108,19 @@ def test_it_is_short(table: bytes, tmp_path: Path) -> None:
     text = usage_snippet(tmp_path / "model.onnx")
     assert len(text.splitlines()) <= 25
     assert max(len(line) for line in text.splitlines()) <= 140
+
+
+@pytest.mark.skipif(installed_version("openvino") is None, reason="OpenVINO is not installed")
+@pytest.mark.parametrize(("batch", "fixes"), [(1, True), (8, False)])
+def test_a_product_of_the_second_engine(
+    batch: int, fixes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = RuntimeRecord("openvino", str(installed_version("openvino")), "f32", 1, batch)
+    model, raw = with_record(product_files.image_file(), record), product_files.images(12)
+    np.save(tmp_path / "examples.npy", raw["image"])
+    lines, names = printed(model, tmp_path, monkeypatch, capsys)
+    shares = np.exp(log_softmax(predict_product(model, raw, 12)))
+    np.testing.assert_allclose(names["shares"], shares, atol=1e-5)
+    assert lines == [read_rule(model).classes[at] for at in shares.argmax(axis=1)]
+    assert ("model.reshape" in usage_snippet(tmp_path / "model.onnx")) is fixes
+    assert "onnxruntime" not in usage_snippet(tmp_path / "model.onnx")

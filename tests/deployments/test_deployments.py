@@ -31,7 +31,7 @@ SHORT = [
     "train={epochs: 1}",
     "compress={branches: [{name: int8, steps: [{step: int8}]}]}",
     "goal={max_drop: 1.0, minimize: bytes}",
-    "runtime={processes: 3}",
+    "runtime={processes: 3, engine: onnxruntime}",
 ]
 """Makes a run of the shipped digits a short one."""
 

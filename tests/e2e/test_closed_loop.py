@@ -35,7 +35,7 @@ model: {family: linear, refit: false}
 compress: {branches: [{name: clean, steps: [{step: clean}]}]}
 goal: {metric: log_loss, max_drop: 0.05, minimize: bytes}
 retrain: {holdout: 0.5}
-runtime: {processes: 3}
+runtime: {processes: 3, engine: onnxruntime}
 """
 Run = dict[str, Any]
 

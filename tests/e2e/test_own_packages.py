@@ -25,7 +25,7 @@ search:
   space: {train.learning_rate: {loguniform: [0.003, 0.03]}}
 compress: {branches: [{name: narrow, steps: [{step: channels, sparsity: 0.5}]}]}
 goal: {max_drop: 1.0, minimize: bytes}
-runtime: {processes: 3}
+runtime: {processes: 3, engine: onnxruntime}
 """
 NETS = """
 from torch import nn

@@ -24,9 +24,8 @@ from tasks.core import (
     Update,
     canonical_json,
 )
-from tasks.evaluation import evaluate
+from tasks.evaluation import engines, evaluate, latencies
 from tasks.evaluation.evaluate import EvaluationData, EvaluationSpec, Product
-from tasks.kernels.host import machine
 from tasks.kernels.onnx import sessions
 from tasks.kernels.statistics import metrics
 
@@ -56,7 +55,7 @@ def products(folder: Path, base: bytes, other: bytes) -> dict[str, Product]:
 
 @pytest.fixture(autouse=True)
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluate, "SECONDS", 0.05)
+    monkeypatch.setattr(latencies, "SECONDS", 0.05)
 
 
 def test_scorecards_of_two_files(tmp_path: Path) -> None:
@@ -84,7 +83,7 @@ def test_scorecards_of_two_files(tmp_path: Path) -> None:
     assert (other.name, other.split, other.parity[0]) == ("int8", "validation", PARITY)
     assert [(hop.hop, hop.n, hop.passed) for hop in other.parity[1:]] == [("batch of 32 → 3", 32, True)]
     assert other.parity[1].max_difference < 1e-5
-    assert other.host == machine.host_name()
+    assert other.host == engines.host_of(spec.runtime)
     shares = [update.done / update.total for update in heard]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
@@ -96,11 +95,26 @@ def test_scorecards_of_two_files(tmp_path: Path) -> None:
     assert dataclasses.replace(again[OTHER], split="validation", size=other.size) == other
 
 
+def test_a_timing_ends_when_nothing_can_be_chosen(tmp_path: Path) -> None:
+    """The only contender always answers wrongly: it is timed in three processes of at most nine."""
+    base = product_files.image_file()
+    given = products(tmp_path, base, disturbed(base, "linear.weight", 100.0))
+    outputs = sessions.predict(given[OTHER].path, IMAGES)
+    examples = EvaluationData(IMAGES, (outputs.argmax(axis=1) + 1) % 4)
+    runtime = Runtime(engine=("onnxruntime",), processes=9)
+    spec = EvaluationSpec(Goal(), runtime, "validation", MetricSpec(), contenders=(OTHER,))
+    heard: list[Update] = []
+    cards = evaluate.evaluate(given, BASE, examples, spec, progress=heard.append)
+    assert [card.latency.processes for card in cards.values()] == [3, 3]
+    assert "timed in process 3 of at most 9" in [update.note for update in heard]
+
+
 def test_times_that_were_taken_beside_other_work_say_so(tmp_path: Path) -> None:
     given = products(tmp_path, product_files.table_file(), product_files.table_file())
 
     def measure() -> Latency:
-        return evaluate.measure_latency(given, BASE, product_files.rows(3), Runtime(processes=3))[OTHER]
+        files = {digest: product.path for digest, product in given.items()}
+        return latencies.measure_latency(files, BASE, product_files.rows(3), Runtime(processes=3))[OTHER]
 
     with timing_noise.own_node(tmp_path):
         assert measure().quiet
@@ -143,8 +157,8 @@ def test_an_absent_provider_is_the_users_to_change() -> None:
     if sessions.available("cuda"):
         pytest.skip("this ONNX Runtime has CUDA")
     with pytest.raises(InputError, match=r"runtime\.provider"):
-        evaluate.check_provider(Runtime(provider="cuda"))
+        engines.check_runtime(Runtime(provider="cuda"))
 
 
 def test_a_short_split_fills_a_batch() -> None:
-    assert evaluate.first_batch({"x": np.arange(3)}, 7)["x"].tolist() == [0, 1, 2, 0, 1, 2, 0]
+    assert latencies.first_batch({"x": np.arange(3)}, 7)["x"].tolist() == [0, 1, 2, 0, 1, 2, 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 from support import product_files
 
 from tasks.kernels.latency import benchmark
-from tasks.kernels.latency.interleaving import time_ratio
+from tasks.kernels.latency.interleaving import Floats, time_ratio
+from tasks.kernels.statistics import intervals
 
 
 def product(weights: int) -> bytes:
@@ -63,25 +65,57 @@ def test_fresh_processes_time_files_with_text_inputs(tmp_path: Path) -> None:
         paths[f"hidden {hidden}"] = tmp_path / f"{hidden}.onnx"
         paths[f"hidden {hidden}"].write_bytes(product_files.table_file(hidden))
     heard: list[int] = []
-    times = benchmark.time_models(paths, product_files.rows(1), processes=2, seconds=0.2, on_process=heard.append)
-    assert heard == [1, 2]
-    found = times.processes
-    assert all(times.keys() == paths.keys() for times in found)
-    assert all(time_ratio(times["hidden 1000"], times["hidden 16"]) > 1.2 for times in found)
+
+    def remaining(found: Sequence[Mapping[str, Floats]]) -> Collection[str]:
+        heard.append(len(found))
+        return [paths, ["hidden 16"], []][len(found) - 1]
+
+    times = benchmark.time_models(paths, product_files.rows(1), processes=9, seconds=0.1, remaining=remaining)
+    assert heard == [1, 2, 3]
+    assert [list(each) for each in times.processes] == [[*paths], [*paths], ["hidden 16"]]
+    assert all(time_ratio(each["hidden 1000"], each["hidden 16"]) > 1.2 for each in times.processes[:2])
+
+
+def test_intervals_that_hold_after_every_process_are_wider() -> None:
+    """Of at most five processes, the third spends an eighth of one in ten; a model may be timed in fewer."""
+    ones = np.ones((5, 3))
+    processes = [{"base": ones * r, "x": ones} | ({"y": ones} if n < 3 else {}) for n, r in enumerate((2, 2.02, 2.04))]
+    processes.append({"base": ones * 2.03, "x": ones})
+    fixed, open_ended = (benchmark.compare_latencies(processes, "base", most) for most in (None, 5))
+    assert fixed["x"].ratio == open_ended["x"].ratio
+    assert open_ended["x"].low < fixed["x"].low < fixed["x"].high < open_ended["x"].high
+    assert (open_ended["x"].processes, open_ended["y"].processes) == (4, 3)
+    expected = intervals.ratio_interval([2, 2.02, 2.04], 1 - 0.0125)
+    assert (open_ended["y"].ratio, open_ended["y"].low, open_ended["y"].high) == pytest.approx(expected)
+    assert benchmark.process_ratios(processes, "base")["y"] == pytest.approx((2, 2.02, 2.04))
+    assert benchmark.interval_level(3, most=3) == benchmark.interval_level(3, None) == 0.95
 
 
 def test_a_process_that_fails_says_why(tmp_path: Path) -> None:
     path = tmp_path / "broken.onnx"
-    path.write_bytes(b"not a model")
-    with pytest.raises(RuntimeError, match="timing process ended"):
-        benchmark.time_models({"broken": path}, product_files.rows(1), seconds=0.1)
+    path.write_bytes(product(8).replace(b"MatMul", b"NatMul"))
+    with pytest.raises(RuntimeError, match=r"timing process ended.*NatMul"):
+        benchmark.time_models({"broken": path}, {"x": np.ones((1, 8), dtype=np.float32)}, seconds=0.1)
 
 
-def test_peak_memory_follows_the_weights(tmp_path: Path) -> None:
-    grown = []
+def test_a_first_run_follows_the_weights(tmp_path: Path) -> None:
+    found = []
     for weights in (8, 4096):
         path = tmp_path / f"{weights}.onnx"
         path.write_bytes(product(weights))
-        grown.append(benchmark.peak_memory(path, {"x": np.ones((1, weights), dtype=np.float32)}))
-    assert 0 < grown[0] < 30
-    assert grown[1] - grown[0] > 64  # MiB of weights
+        found.append(benchmark.first_run(path, {"x": np.ones((1, weights), dtype=np.float32)}))
+    small, large = found
+    assert 0 < small.memory_mb < 30
+    assert large.memory_mb - small.memory_mb > 64  # MiB of weights
+    assert 0 < small.load_ms < large.load_ms
+    assert min(small.first_ms, large.first_ms) > 0
+
+
+def test_several_batches_in_one_process(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(product(64))
+    files, wide = {"64 rows": tmp_path / "model.onnx"}, {"x": np.ones((32, 64), dtype=np.float32)}
+    times = benchmark.time_batches(files, wide, (1, 32), processes=2, seconds=0.05)
+    assert list(times) == [1, 32]
+    assert [list(each) for each in times[32].processes] == [["64 rows"], ["64 rows"]]
+    one, many = (np.median(times[batch].processes[0]["64 rows"]) for batch in (1, 32))
+    assert one < many < 32 * one

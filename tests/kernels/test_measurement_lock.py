@@ -40,6 +40,10 @@ with {}(folder=folder):
     say("[")
     time.sleep(10**6)
 """
+LATE = """
+with shared_use(folder):
+    say("L")
+"""
 MEASURE = """
 for _ in range(6):
     with exclusive_use(folder=folder) as quiet:
@@ -133,6 +137,32 @@ def test_work_rests_while_a_measurement_runs(tmp_path: Path) -> None:
         wait_for(lambda: len(log(tmp_path)) > len(before) + 6)
 
 
+def test_a_training_goes_on_while_a_measurement_waits_for_work_that_does_not_rest(tmp_path: Path) -> None:
+    """The work that hangs stands for a long conversion; another begins only after the measurement."""
+    with process(HANG.format("shared_use"), tmp_path) as long:
+        wait_for(lambda: log(tmp_path) == "[")
+        with process(REST, tmp_path):
+            wait_for(lambda: log(tmp_path).count("]") > 5)
+            answers = list[bool]()
+
+            def measure() -> None:
+                answers.append(ask_elsewhere(lambda: exclusive_use(SECONDS, tmp_path)))
+
+            waiting = threading.Thread(target=measure)
+            waiting.start()
+            time.sleep(0.1)
+            before = log(tmp_path).count("]")
+            wait_for(lambda: log(tmp_path).count("]") > before + 20)
+            with process(LATE, tmp_path):
+                time.sleep(0.5)
+                assert not answers
+                assert "L" not in log(tmp_path), "new work begins after the measurement"
+                long.kill()
+                waiting.join(SECONDS)
+                assert answers == [True]
+                wait_for(lambda: "L" in log(tmp_path))
+
+
 def test_measurements_come_one_after_the_other_and_inside_own_work(tmp_path: Path) -> None:
     codes = (MEASURE, MEASURE, MEASURE_INSIDE, MEASURE_INSIDE)
     with ExitStack() as running:
@@ -217,8 +247,6 @@ with shared_use(folder):
 def test_the_files_are_the_users_own(tmp_path: Path) -> None:
     with shared_use(tmp_path):
         pass
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        f"paredown-{os.getuid()}-busy.lock",
-        f"paredown-{os.getuid()}-gate.lock",
-    ]
+    names = ("busy", "door", "gate", "long")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"paredown-{os.getuid()}-{name}.lock" for name in names]
     assert all(path.stat().st_mode & 0o077 == 0 for path in tmp_path.iterdir())

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from support import product_files
 
@@ -54,3 +58,50 @@ def test_an_absent_provider_is_an_error() -> None:
         pytest.skip("this ONNX Runtime has CUDA")
     with pytest.raises(RuntimeError, match="CUDAExecutionProvider"):
         sessions.open_session(product_files.table_file(), provider="cuda")
+
+
+def test_a_bound_call_answers_for_what_its_arrays_hold() -> None:
+    session = sessions.open_session(product_files.image_file())
+    images = {name: np.ascontiguousarray(array[:3]) for name, array in IMAGES.items()}
+    call = cast("Callable[[], list[NDArray[np.float32]]]", sessions.bound_call(session, images))
+    (first,) = call()
+    assert first == pytest.approx(session.run(None, images)[0])
+    before = first.copy()
+    for name, array in images.items():
+        array[...] = IMAGES[name][10:13]
+    (second,) = call()
+    assert second is first
+    assert second == pytest.approx(session.run(None, images)[0])
+    assert np.abs(second - before).max() > 1e-3
+
+
+def test_text_is_not_bound() -> None:
+    session = sessions.open_session(product_files.table_file())
+    rows = product_files.rows(4)
+    call = sessions.bound_call(session, rows)
+    assert isinstance(call, partial)
+    assert call.args == (None, rows)
+    assert call()[0] == pytest.approx(session.run(None, rows)[0])
+
+
+def test_outputs_that_are_no_tensors_are_not_bound() -> None:
+    """A sequence of maps, as converted models of scikit-learn have it."""
+    graph = helper.make_graph(
+        [helper.make_node("ZipMap", ["x"], ["y"], domain="ai.onnx.ml", classlabels_int64s=[0, 1])],
+        "maps",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 2])],
+        [
+            helper.make_value_info(
+                "y",
+                helper.make_sequence_type_proto(
+                    helper.make_map_type_proto(TensorProto.INT64, helper.make_tensor_type_proto(TensorProto.FLOAT, []))
+                ),
+            )
+        ],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    call = sessions.bound_call(
+        sessions.open_session(model.SerializeToString()), {"x": np.array([[0.25, 0.75]], np.float32)}
+    )
+    assert call() == [[{0: 0.25, 1: 0.75}]]

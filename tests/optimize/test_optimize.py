@@ -100,7 +100,7 @@ def test_the_product_s_folder_holds_the_file_the_report_the_scores_and_the_recip
     folder, findings = ran.first.folder, ran.first.findings
     assert folder == ran.workspace.home / "products" / "tiny"
     assert {file.name for file in folder.iterdir()} == {"model.onnx", "report.html", "scorecard.json", "recipe.yaml"}
-    assert digest_file(folder / "model.onnx") == findings.product.content
+    assert digest_file(folder / "model.onnx") == findings.product_file
     assert ran.first.report.answer in (folder / "report.html").read_text()
     cards = json.loads((folder / "scorecard.json").read_text())
     assert {card["candidate"] for card in cards["validation"]} == set(findings.cards)
@@ -157,7 +157,7 @@ def test_the_product_is_registered_as_the_champion(ran: Ran) -> None:
     assert tags["paredown.meets_goal"] == "true"
     found, file = registry.champion(ran.workspace.tracking_uri, "tiny")
     assert found.version == 1
-    assert digest_file(file) == ran.first.findings.product.content
+    assert digest_file(file) == ran.first.findings.product_file
 
 
 def test_the_champion_names_the_classes_of_raw_digits(ran: Ran, tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_the_champion_names_the_classes_of_raw_digits(ran: Ran, tmp_path: Path) 
 def test_an_unchanged_run_is_answered_from_the_store_with_the_same_choice(ran: Ran) -> None:
     assert ran.again.findings == ran.first.findings
     assert ran.again.exit_code == ran.first.exit_code
-    assert digest_file(ran.again.folder / "model.onnx") == ran.first.findings.product.content
+    assert digest_file(ran.again.folder / "model.onnx") == ran.first.findings.product_file
     # Every step but the one that refuses, and the export that would have followed it.
     assert len(ran.again.reused) == count_steps(ran.recipe) - 2
     assert {"train the baseline", "search", "evaluate on validation", "test once"} <= set(ran.again.reused)

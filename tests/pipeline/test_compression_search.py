@@ -5,10 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from flows.pipeline.compression_search import found_name, freeze_choices, has_file, rank_of, unfinished_leader
+import pytest
+from support import report_data
+
+from flows.pipeline.compression_search import (
+    best_of_chains,
+    found_name,
+    freeze_choices,
+    has_file,
+    proof_margin,
+    rank_of,
+    unfinished_leader,
+)
 from flows.pipeline.findings import BranchResult, Stage
 from tasks.compression.branch import Branch
-from tasks.core import Candidate, Step, Store
+from tasks.core import Candidate, Goal, Step, Store
 from tasks.search.results import Trial
 from tasks.techniques import Int8
 
@@ -39,6 +50,23 @@ def test_only_what_came_to_a_file_has_a_rank() -> None:
     assert not has_file(GIVEN_UP)
     assert not has_file(trial(2, 0.7))
     assert found_name(RUN_TO_ITS_END) == "found 1"
+
+
+def test_of_the_rungs_of_a_branch_the_best_alone_is_a_result() -> None:
+    def rung(number: int, share: float, epochs: int, rank: float) -> Trial:
+        point = {"reduce": "blocks", "blocks.share": share, "rung": epochs}
+        return Trial(number, point, rank, (), "finished", 1.0, {}, {"stages": [], "rank": rank})
+
+    trials = [rung(0, 0.3, 1, -0.02), rung(1, 0.4, 1, -0.05), rung(2, 0.3, 3, 0.5), RUN_TO_ITS_END, GIVEN_UP]
+    assert best_of_chains(trials) == [RUN_TO_ITS_END, trials[2], trials[1]]
+
+
+def test_the_margin_is_what_the_proof_adds_to_the_drops_of_the_recipe_s_own_files() -> None:
+    cards = {name: report_data.card(name, 0.92, drop, 0.7, 1000) for name, drop in (("a", 0.001), ("b", 0.004))}
+    wide = [card.drop.estimate.high - card.drop.estimate.value for card in cards.values()]
+    assert proof_margin(cards, Goal(proof="estimate")) == 0.0
+    assert proof_margin(cards, Goal(proof="proven")) == pytest.approx(sum(wide) / 2)
+    assert proof_margin({}, Goal(proof="likely")) == 0.0
 
 
 def test_a_branch_keeps_the_variants_that_were_chosen_as_it_was_run(tmp_path: Path) -> None:

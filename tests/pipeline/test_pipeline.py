@@ -19,8 +19,8 @@ from flows.recipe.schema import Recipe
 from flows.trials.training_trial import TrainingObjective
 from tasks.core import Candidate, Context, Goal, InputError, Limits, PlainRunner, Runner
 from tasks.data import input_layout
+from tasks.evaluation.evaluate import run_file
 from tasks.kernels.host.machine import host_name
-from tasks.kernels.onnx import sessions
 from tasks.search.results import SearchResult, SearchStart, Trial
 from tasks.steps.definitions import STEPS
 from tasks.training.recovery import Recover
@@ -96,7 +96,7 @@ def test_the_test_split_is_opened_once_after_the_choice_for_the_two_that_matter(
     # The files of the test split were out of reach until then: see `Sealed`.
     asked = [(arguments["spec"].split, list(arguments["candidates"])) for arguments in named(plain, "evaluate")]
     assert [split for split, _ in asked] == ["validation", "test"]
-    assert plain.runner.calls[-1][1] == "evaluate"
+    assert [verb for _, verb, _ in plain.runner.calls[-2:]] == ["evaluate", "profile_product"]
     chosen = plain.findings.choice.chosen
     baseline = plain.findings.results[0].stages[0].exported.digest
     assert plain.findings.test.keys() == {baseline, chosen}
@@ -112,7 +112,7 @@ def test_the_product_is_the_chosen_file_and_takes_raw_digits(plain: PlainRun) ->
     assert findings.product.digest == expected
     assert findings.product.form == "onnx"
     inputs = input_layout.product_inputs(findings.prepared, "test", store)
-    outputs = sessions.predict(store.path(findings.product.content), inputs)
+    outputs, _ = run_file(store.path(findings.product.content), inputs, findings.recipe.runtime)
     targets = store.get_array(findings.prepared.dataset.splits["test"].targets)
     card = findings.test[findings.product.digest]
     assert card.score.value == pytest.approx(np.mean(outputs.argmax(axis=1) == targets))
@@ -151,6 +151,7 @@ def test_an_impossible_goal_keeps_the_baseline(plain: PlainRun) -> None:
         "backwards: channels sparsity 0.5",
         "evaluate on validation",
         "test once",
+        "measure batches and first runs",
     ]
 
 

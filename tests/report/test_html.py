@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from support import report_data
 
-from tasks.core import Drop, Estimate
+from tasks.core import Drop, Estimate, Runtime
 from tasks.core.number_format import unit_of
 from tasks.kernels.statistics.metrics import METRICS
 from tasks.report.charts.scales import scale_of
@@ -337,3 +337,31 @@ def test_what_the_same_model_costs_in_python() -> None:
     page = render_report(dataclasses.replace(report_data.sample(), library=failed))
     assert "It could not be measured: no &lt;way&gt;." in page
     assert '<section id="library"' not in render_report(report_data.sample())
+
+
+def test_batches_first_runs_and_memory() -> None:
+    page = render_report(dataclasses.replace(report_data.sample(), profile=report_data.run_profile()))
+    part = page[page.index('<section id="profile"') :]
+    part = part[: part.index("</section>")]
+    said = " ".join(re.sub(r"<[^>]*>", " ", part).split()).replace("\N{NARROW NO-BREAK SPACE}", " ")
+    said = said.replace("&#8239;", " ").replace("&nbsp;", " ")
+    assert "8 16.0 ms 5.00 ms 3.20× [2.88, 3.52]" in said
+    assert "narrow &lt;b&gt; 9.00 ms [8.10, 9.90] 1.40 ms [1.26, 1.54] 7.00 MiB [6.30, 7.70]" in said
+    assert "3 processes, in turns; the runtime was imported before." in said
+    assert "milliseconds by batch" in part
+    alone = dataclasses.replace(report_data.run_profile(), batches=(), starts=report_data.run_profile().starts[:1])
+    page = render_report(dataclasses.replace(report_data.sample(), profile=alone))
+    assert "No other batch was timed" in page
+    failed = dataclasses.replace(report_data.run_profile(), failure="no <way>")
+    page = render_report(dataclasses.replace(report_data.sample(), profile=failed))
+    assert "It could not be measured: no &lt;way&gt;." in page
+    assert '<section id="profile"' not in render_report(report_data.sample())
+
+
+def test_the_report_says_when_the_timing_ended() -> None:
+    report = report_data.sample()
+    assert "The timing ended when" not in words(render_report(report))
+    longer = dataclasses.replace(report, runtime=Runtime(processes=5))
+    said = words(render_report(longer))
+    assert "at least 3, at most 5" in said
+    assert "The timing ended when the verdicts on the candidates and the choice between them were decided" in said

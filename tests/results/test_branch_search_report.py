@@ -72,12 +72,21 @@ def test_every_trial_is_told_after_the_recipe_s_own_branches() -> None:
     trials = (
         trial(0),
         trial(1, curve=((1, -0.02),), score=-0.02, state="stopped early", measured={"drop": 0.03}, answer=None),
-        trial(2, curve=((1, 0.01),), score=0.01, measured={}, answer={"refusal": refusal}),
+        trial(2, curve=((0, -0.1),), score=-0.1, measured={"bound": 0.4}, answer={"refusal": refusal}),
         trial(3, curve=(), score=None, measured={}, answer=None, state="failed", reason="RuntimeError: no memory"),
+        trial(
+            4,
+            curve=((0, -1e6),),
+            score=-1e6,
+            measured={"bound": -1e6, "excess": 1.0, "refused": 0},
+            answer={"refused": 0},
+            state="failed",
+            reason="low_rank: no layer gets faster",
+        ),
     )
     found = branch_search_report.report_branch_search(findings(trials, found_1=FAST))
     assert found is not None
-    own, best, early, given_up, failed = found.tried
+    own, best, early, given_up, failed, refused = found.tried
     assert (own.name, own.branch, own.state) == ("narrow", "channels sparsity 0.5 → recover epochs 1", "own")
     assert (own.drop, own.speedup, own.bytes, own.rank) == (0.004, 2.0, 300_000, 0.5)
     assert (best.name, best.branch, best.state, best.best) == ("found 1", WORDS, "finished", True)
@@ -93,8 +102,14 @@ def test_every_trial_is_told_after_the_recipe_s_own_branches() -> None:
     )
     assert (given_up.state, given_up.reason, given_up.rank, given_up.epochs) == ("given up", refusal, None, 0)
     assert (failed.state, failed.reason, failed.rank) == ("failed", "RuntimeError: no memory", None)
-    assert not any(each.best for each in (own, early, given_up, failed))
-    assert found.answer.startswith("4 trials: 1 finished, 1 stopped early, 1 given up, 1 failed. ")
+    assert (refused.state, refused.reason, refused.rank, refused.epochs) == (
+        "failed",
+        "low_rank: no layer gets faster",
+        None,
+        0,
+    )
+    assert not any(each.best for each in (own, early, given_up, failed, refused))
+    assert found.answer.startswith("5 trials: 1 finished, 1 stopped early, 1 given up, 2 failed. ")
     assert json.dumps([dataclasses.asdict(each) for each in found.tried])
 
 

@@ -85,3 +85,28 @@ def test_what_the_same_model_costs_in_python_is_told_by_rows() -> None:
     failed = dataclasses.replace(report_data.in_python(), times=(), failure="ValueError: no")
     assert console_tables.library_text(failed) == "the same model could not be timed: ValueError: no"
     assert "in Python" not in shown(report_data.sample())
+
+
+def test_batches_and_the_first_run_are_told_in_a_sentence() -> None:
+    profile = report_data.run_profile()
+    said = shown(dataclasses.replace(report_data.sample(), profile=profile))
+    assert "batches 3.5× [3.15, 3.85] at batch 1, 3.2× [2.88, 3.52] at batch 8, 3.1× [2.79, 3.41] at batch 32" in said
+    assert "narrow <b>: 9 ms to open and 1.4 ms for the first call, peak memory 7 MiB (3 processes)" in said
+    noisy = dataclasses.replace(profile, batches=(), starts=profile.starts[:1], quiet=False)
+    assert console_tables.profile_text(noisy) == (
+        "baseline: 12 ms to open and 4 ms for the first call, peak memory 18 MiB (3 processes)"
+        "; measured while other work ran"
+    )
+    failed = console_tables.profile_text(dataclasses.replace(profile, failure="RuntimeError: no"))
+    assert failed == "other batches and first runs could not be measured: RuntimeError: no"
+
+
+def test_the_processes_are_those_that_were_run() -> None:
+    report = report_data.sample()
+    assert console_tables.processes_text(report) == "3 processes"
+    first, *others = report.entries
+    assert first.card is not None
+    latency = dataclasses.replace(first.card.latency, processes=5)
+    entry = dataclasses.replace(first, card=dataclasses.replace(first.card, latency=latency))
+    more = dataclasses.replace(report, entries=(entry, *others))
+    assert console_tables.processes_text(more) == "3 to 5 processes"

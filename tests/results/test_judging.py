@@ -65,7 +65,7 @@ def terms(**changes: Any) -> GateTerms:
     goal = {"metric": "accuracy", "max_drop": 0.01, **changes.pop("goal", {})}
     given: dict[str, Any] = {"k": 1, "is_exact": True, **changes}
     metric = given.pop("metric", MetricSpec(goal["metric"]))
-    return GateTerms(Goal.model_validate(goal), metric, Runtime(), **given)
+    return GateTerms(Goal.model_validate(goal), metric, Runtime(engine=("onnxruntime",)), **given)
 
 
 def test_what_is_proven_better_is_promoted(tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ def test_the_baseline_is_the_file_and_nothing_is_trained(job: Job) -> None:
     assert job.runner.worked == [
         *("ingest sklearn:digits", "preprocess", "load the baseline", "clean: clean"),
         *("eight: int8 variants ['u8s8_reduced']", "evaluate on validation", "test once"),
+        "measure batches and first runs",
     ]
     assert job.runner.remembered == ["eight: clean"]
     assert count_steps(job.recipe) == len(job.runner.calls)

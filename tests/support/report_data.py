@@ -15,11 +15,13 @@ from tasks.core import (
     LibraryComparison,
     Parity,
     PeerTime,
+    RunProfile,
     Runtime,
     Scorecard,
     Size,
 )
 from tasks.core.goal import Limits
+from tasks.core.scorecard import BatchTime, FirstTime
 from tasks.kernels.statistics.metrics import METRICS
 from tasks.report.report_data import BranchSearchReport, CandidateRow, MeasuredStage, ReportData, Tradeoff, TrialRow
 
@@ -392,5 +394,25 @@ def in_python() -> LibraryComparison:
             PeerTime(peer, 1, 6.01, 210, Estimate(240.0, 231.0, 249.0, 3)),
             PeerTime(product, 1000, 3.1, 120, same),
             PeerTime(peer, 1000, 12.0, 120, Estimate(3.87, 3.6, 4.1, 3)),
+        ),
+    )
+
+
+def run_profile() -> RunProfile:
+    """Three batches of baseline and product, and their first runs."""
+
+    def estimate(value: float) -> Estimate:
+        return Estimate(value, value * 0.9, value * 1.1, 3)
+
+    return RunProfile(
+        HOST,
+        (
+            BatchTime(1, 2.84, 0.81, estimate(3.5)),
+            BatchTime(8, 16.0, 5.0, estimate(3.2)),
+            BatchTime(32, 62.0, 20.0, estimate(3.1)),
+        ),
+        (
+            FirstTime("baseline", estimate(12.0), estimate(4.0), estimate(18.0)),
+            FirstTime("narrow <b>", estimate(9.0), estimate(1.4), estimate(7.0)),
         ),
     )

@@ -71,7 +71,7 @@ def tiny_recipe(**changes: Any) -> Recipe:
         },
         # What so short a run may lose is no matter, and bytes are the same on a busy machine.
         "goal": {"max_drop": 1.0, "minimize": "bytes"},
-        "runtime": {"processes": 3},
+        "runtime": {"processes": 3, "engine": "onnxruntime"},
     }
     return validate_recipe({**content, **changes})
 

@@ -23,7 +23,7 @@ data: {source: "sklearn:iris"}
 train: {epochs: 20}
 compress: {branches: [{name: int8, steps: [{step: int8}]}]}
 goal: {max_drop: 1.0, minimize: bytes}
-runtime: {processes: 3}
+runtime: {processes: 3, engine: onnxruntime}
 """
 """A recipe of a few seconds."""
 

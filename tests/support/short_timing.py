@@ -12,10 +12,12 @@ import pytest
 def short_timing() -> Iterator[None]:
     """Latency is measured for a moment inside of this context, and as for a user after it."""
     from tasks.compression import library_comparison
-    from tasks.evaluation import evaluate
+    from tasks.evaluation import latencies, run_profile
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluate, "SECONDS", 0.1)
+        patch.setattr(latencies, "SECONDS", 0.1)
+        patch.setattr(run_profile, "SECONDS", 0.02)
+        patch.setattr(run_profile, "PROCESSES", 2)
         patch.setattr(library_comparison, "SECONDS", 0.05)
         patch.setattr(library_comparison, "PROCESSES", 2)
         yield

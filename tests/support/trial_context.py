@@ -20,6 +20,8 @@ class FakeTrialContext:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.workspace, self.folder, self.shared, self.dies_at = workspace, folder, shared or {}, dies_at
+        self.common: Path = folder.parent / "common"
+        self.best: float | None = None
         self.curve: dict[int, float] = {}
         self.measured: list[Mapping[str, float]] = []
         self.answers: list[dict[str, Any]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import onnx
 import pytest
 import torch
 from pydantic import ValidationError
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from tasks.architectures import resnet
 from tasks.core import InputError, Refusal
 from tasks.kernels.latency import network_timer
+from tasks.kernels.onnx import sessions
 from tasks.kernels.training import loops
 from tasks.techniques import Blocks
 
@@ -35,10 +37,11 @@ def _network(outputs: int = 5) -> tuple[nn.Module, Data]:
 def test_how_many_go(technique: Blocks, count: int) -> None:
     model, batches = _network()
     plan = technique.plan(model, batches)
-    assert len(plan["removed"]) == len(plan["harm"]) == count
+    assert len(plan["removed"]) == count
     assert plan["removed"][0] == "layer1.2", "a block that gives nothing goes first"
-    assert sorted(plan["removed"] + plan["left"]) == sorted(set(plan["removed"] + plan["left"]))
-    assert len(plan["removed"] + plan["left"]) == 10
+    assert sorted(plan["removed"] + plan["left"]) == sorted(plan["harm"])
+    assert len(plan["harm"]) == 10
+    assert min(plan["harm"].values()) == plan["harm"]["layer1.2"] <= plan["together"]
     compressed = technique.apply(model, plan)
     assert all(isinstance(compressed.get_submodule(name), nn.Identity) for name in plan["removed"])
 
@@ -47,7 +50,7 @@ def test_numbers_are_compared_by_their_squares() -> None:
     model, batches = _network(1)
     batches = [(inputs, torch.zeros(len(inputs))) for inputs, _ in batches]
     plan = Blocks(remove=2, ignore=("layer1.2",)).plan(model, batches)
-    assert plan["harm"][-1] > 0
+    assert all(plan["harm"][name] > 0 for name in plan["removed"])
 
 
 def test_ignored_blocks_stay() -> None:
@@ -63,6 +66,8 @@ def test_ignored_blocks_stay() -> None:
 def test_goals_exclude_each_other() -> None:
     with pytest.raises(ValidationError, match="speedup and remove exclude each other"):
         Blocks(speedup=2, remove=3)
+    with pytest.raises(ValidationError, match="timed: needs speedup: without it nothing is timed, but got 'int8'"):
+        Blocks(remove=3, timed="int8")
 
 
 def test_refusals() -> None:
@@ -91,3 +96,25 @@ def test_a_goal_of_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert plan["predicted"] == pytest.approx(plan["whole_ms"] / (plan["whole_ms"] - saved))
     with pytest.raises(Refusal, match="100 times as fast is out of reach: without all 2 blocks, from 1 to 2"):
         Blocks(speedup=100).plan(model, batches)
+
+
+def test_a_goal_of_speed_in_eight_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The networks that are timed are eight-bit files, the whole one and those without blocks."""
+    monkeypatch.setattr(network_timer, "SECONDS", 0.05)
+    timed: list[bytes] = []
+    open_session = sessions.open_session
+
+    def watched(model: bytes) -> object:
+        timed.append(model)
+        return open_session(model)
+
+    monkeypatch.setattr(network_timer.sessions, "open_session", watched)
+    model, images = networks.residual(0)
+    plan = Blocks(speedup=1.0001, timed="int8").plan(model, [(images, torch.arange(4))])
+    assert plan["whole_ms"] > 0
+    assert len(timed) >= 3
+    assert all("QuantizeLinear" in {node.op_type for node in onnx.load_from_string(file).graph.node} for file in timed)
+
+
+def test_the_finest_step_of_the_share_is_one_block() -> None:
+    assert Blocks().finest({"removed": ["a"], "left": ["b", "c"]}) == {"share": 1 / 3}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from support import report_data
+
 from tasks.core import (
     Drop,
     Estimate,
@@ -20,6 +22,7 @@ from tasks.tracking.metric_names import (
     dotted,
     library_metrics,
     plain_name,
+    profile_metrics,
     scorecard_metrics,
     scorecard_tags,
     shorten,
@@ -105,4 +108,11 @@ def test_latencies_beside_python_s_have_metrics() -> None:
     name = "python.pipeline.predict of scikit-learn.1000"
     assert metrics[f"{name}.median_ms"] == 12.0
     assert (metrics[f"{name}.ratio"], metrics[f"{name}.ratio.low"], metrics[f"{name}.ratio.n"]) == (3.9, 3.6, 3.0)
+    assert [plain_name(each) for each in metrics] == list(metrics)
+
+
+def test_batches_and_first_runs_have_metrics() -> None:
+    metrics = profile_metrics(report_data.run_profile())
+    assert (metrics["batch.8.ratio"], metrics["batch.8.ms"], metrics["batch.8.baseline_ms"]) == (3.2, 5.0, 16.0)
+    assert (metrics["first_run.baseline.load_ms"], metrics["first_run.product.memory_mb"]) == (12.0, 7.0)
     assert [plain_name(each) for each in metrics] == list(metrics)

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("short_timing")
 
 @pytest.fixture
 def context(plain: PlainRun, tmp_path: Path) -> Any:
-    return FakeTrialContext(plain.workspace, tmp_path, objective_of(plain).arrays(plain.workspace.store))
+    return FakeTrialContext(plain.workspace, tmp_path / "trial", objective_of(plain).arrays(plain.workspace.store))
 
 
 def objective_of(plain: PlainRun, **changes: Any) -> CompressionObjective:
@@ -163,5 +163,52 @@ def test_the_best_so_far_may_be_the_recipe_s_own(plain: PlainRun) -> None:
 
 def test_a_technique_that_refuses_ends_the_trial_with_its_sentence(plain: PlainRun, context: Any) -> None:
     with pytest.raises(Refusal, match="block"):
-        objective_of(plain)({**NARROW, "reduce": "blocks", "blocks.share": 0.5}, context)
-    assert context.answers == []
+        objective_of(plain)({**NARROW, "reduce": "channels, blocks", "blocks.share": 0.5}, context)
+    assert context.answers == [{"refused": 1}], "the second of its techniques"
+    assert context.measured[-1].items() >= {"excess": 1.0, "refused": 1}.items(), "and so the sampler hears it"
+
+
+def rung(epochs: int) -> dict[str, Any]:
+    """The branch NARROW, trained for so many epochs."""
+    return {**{path: value for path, value in NARROW.items() if path != "recover.epochs"}, "rung": epochs}
+
+
+def test_a_rung_goes_on_where_the_one_before_it_ended(
+    plain: PlainRun, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[str]()
+
+    def called(step: Any, *others: Any) -> Any:
+        asked.append(str(step.step))
+        return real(step, *others)
+
+    real = run_step.run_step
+    monkeypatch.setattr(run_step, "run_step", called)
+    objective = objective_of(plain, longest=3)
+    objective(rung(1), context)
+    assert asked == ["channels", "int8", "recover", "int8"], "the untrained file is timed, then the epoch"
+    assert list(context.curve) == [1, 4]
+    asked.clear()
+    again = FakeTrialContext(plain.workspace, context.folder.parent / "again", context.shared)
+    objective(rung(3), again)
+    assert asked == ["recover", "int8"], "neither the cut nor the first epoch, and nothing is timed again"
+    assert list(again.curve) == [2, 3, 4], "its own epochs, then the file"
+    titles = [label.partition(" ")[0] for label, _ in again.answers[0]["stages"]]
+    assert titles == ["channels", "recover", "recover", "int8"]
+    first, second = ([stage for _, stage in each.answers[0]["stages"]][1] for each in (context, again))
+    assert first == second
+    assert again.measured[-1]["ceiling"] == again.curve[4], "it loses nothing that the goal would mind"
+
+
+def test_what_cannot_beat_the_best_trial_so_far_is_given_up(plain: PlainRun, context: Any) -> None:
+    context.best = 0.99
+    objective_of(plain)(rung(1), context)
+    assert context.answers[0]["refusal"].startswith("given up before its recovery: ")
+
+
+def test_epochs_are_ranked_with_the_margin_of_the_goal_s_proof(plain: PlainRun, context: Any) -> None:
+    strict = Recipe.model_validate(
+        runs.tiny_recipe().model_dump(mode="json") | {"goal": {"max_drop": 0.0, "minimize": "bytes"}}
+    )
+    objective_of(plain, recipe=strict, score=2.0, margin=0.5, longest=3)(rung(1), context)
+    assert context.curve[1] == pytest.approx(-(context.measured[0]["drop"] + 0.5) / 2.0)

@@ -48,6 +48,14 @@ ROWS = {
         "rmsprop, muon, but got 'sdg'; nearest valid choice: sgd",
         recipe=steps({"step": "recover", "optimizer": "sdg"}),
     ),
+    "numbers that blocks are not timed in": Row(
+        "a.yaml: compress.branches.1.steps.0.timed: must be one of float, int8, but got 'fp16'",
+        recipe=steps({"step": "blocks", "speedup": 2, "timed": "fp16"}),
+    ),
+    "blocks timed for nothing": Row(
+        "a.yaml: compress.branches.1.steps.0.timed: needs speedup: without it nothing is timed, but got 'int8'",
+        recipe=steps({"step": "blocks", "remove": 1, "timed": "int8"}),
+    ),
     "step unknown": Row(
         "a.yaml: compress.branches.1.steps.0.step: must be one of channels, blocks, low_rank, weights, "
         "quantize_aware, clean, int8, fp16, weight_only, pack, trees, leaves, calibrate, gradual, recover, distill, "

@@ -11,7 +11,7 @@ from flows.results.gate.file_interfaces import interface_conflict
 from tasks.compression.measure import product_of_file
 from tasks.conversion.answer_rule import read_rule
 from tasks.core import Estimate, Goal, MetricSpec, Refusal, Runtime
-from tasks.evaluation import evaluate, scoring
+from tasks.evaluation import engines, evaluate, latencies, scoring
 from tasks.evaluation.evaluate import EvaluationData, Product
 from tasks.evaluation.groups import score_groups
 from tasks.evaluation.metric_choice import metric_of
@@ -65,7 +65,7 @@ def judge(champion: Path, challenger: Path, rows: EvaluationData, terms: GateTer
     Raises:
         InputError: the execution provider is not installed, or the goal's margin is 0.
     """
-    evaluate.check_provider(terms.runtime)
+    engines.check_runtime(terms.runtime)
     files = {CHAMPION: champion, CHALLENGER: challenger}
     if conflict := interface_conflict(champion, challenger, rows.inputs):
         return Promotion("stay", f"the champion stays: the challenger {conflict}")
@@ -128,10 +128,9 @@ def bound_loss(
 
 def _costs(products: Mapping[str, Product], rows: EvaluationData, terms: GateTerms, loss: PairedBound) -> Comparison:
     """The comparison with the bytes of both files and their latencies, measured interleaved."""
-    from tasks.kernels.host.machine import host_name
-
-    times = evaluate.measure_latency(products, CHAMPION, rows.inputs, terms.runtime)
-    here = host_name()
+    files = {name: product.path for name, product in products.items()}
+    times = latencies.measure_latency(files, CHAMPION, rows.inputs, terms.runtime)
+    here = engines.host_of(terms.runtime)
     hosts = {CHAMPION: runtime_of(terms.champion_host or here), CHALLENGER: runtime_of(here)}
     old, new = (
         RunningCosts(product.path.stat().st_size, times[name].median_ms, hosts[name])
@@ -153,5 +152,7 @@ def _hurt_groups(
 
 
 def runtime_of(host: str) -> str:
-    """What of a host (`machine.host_name`) changes a file's answers and times: instruction sets, runtime version."""
-    return ", ".join(host.split(", ")[-2:])
+    """What of a host (`engines.host_of`) changes answers and times: instruction sets, versions of the engines."""
+    parts = host.split(", ")
+    place = next(place for place, part in enumerate(parts) if part.startswith("onnxruntime "))
+    return ", ".join(parts[place - 1 :])

@@ -31,10 +31,15 @@ def _cpu_information() -> dict[str, str]:
     return {key.strip().lower(): value.strip() for key, _, value in pairs}
 
 
+def instruction_flags() -> tuple[str, ...]:
+    """All instruction sets of the processor, by the names of /proc/cpuinfo; empty where that does not exist."""
+    known = _cpu_information()
+    return tuple(known.get("flags", known.get("features", "")).split())
+
+
 def host() -> dict[str, Any]:
     """Processor, logical cores, instruction sets that matter, memory in GiB, system, versions. JSON."""
-    known = _cpu_information()
-    flags = known.get("flags", known.get("features", "")).split()
+    known, flags = _cpu_information(), instruction_flags()
     return {
         "cpu": known.get("model name") or platform.processor() or platform.machine(),
         "cores": len(cores()),

@@ -1,8 +1,10 @@
 """Measurement lock: on one machine, time measurements and other work exclude each other, over a user's processes.
 
-Work holds the lock `busy` shared; a measurement holds it exclusively. Both first acquire the lock `gate`, which a
-measurement keeps for its whole duration, so that newly starting work cannot delay it forever. Both are kernel locks
-(flock), which are released when their process ends, however it ends.
+Work holds the lock `busy` shared; a measurement holds it exclusively. Work that does not rest, such as a conversion,
+also holds `long` until it first rests. A measurement takes four locks in turn: `door`, so that no work begins; `long`,
+so that what does not rest is over; `gate`, so that what rests does not go on; and `busy`. So a training, which rests
+after each batch, is set aside for one batch and the measurement, and not for what the measurement waits for. All are
+kernel locks (flock), which are released when their process ends, however it ends.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, flock
 from pathlib import Path
@@ -35,14 +37,16 @@ def shared_use(folder: Path | None = None) -> Iterator[Callable[[], None]]:
     """
     locks = _of_this_thread(folder)
     if locks.depth == 0:
-        locks.share()
+        locks.begin()
     locks.depth += 1
     try:
         yield locks.rest
     finally:
         locks.depth -= 1
         if locks.depth == 0:
-            flock(locks.busy, LOCK_UN)
+            locks.release()
+        elif locks.resting > locks.depth:
+            locks.stop_resting()
 
 
 @contextmanager
@@ -57,19 +61,21 @@ def exclusive_use(patience: float = PATIENCE, folder: Path | None = None) -> Ite
     if locks.quiet is not None:
         yield locks.quiet
         return
-    flock(locks.busy, LOCK_UN)
+    locks.release()
     locks.depth += 1
     end = time.monotonic() + patience
+    ordered = (locks.door, locks.long, locks.gate, locks.busy)
     try:
-        locks.quiet = _take(locks.gate, end) and _take(locks.busy, end)
+        locks.quiet = all(_take(lock, end) for lock in ordered)
         yield locks.quiet
     finally:
         locks.quiet = None
         locks.depth -= 1
-        flock(locks.busy, LOCK_UN)
-        flock(locks.gate, LOCK_UN)
+        for lock in reversed(ordered):
+            flock(lock, LOCK_UN)
         if locks.depth:
-            locks.share()
+            locks.go_on()
+            locks.stop_resting()
 
 
 def _take(lock: int, end: float) -> bool:
@@ -86,19 +92,33 @@ def _take(lock: int, end: float) -> bool:
 
 @dataclass
 class _Locks:
-    """One thread's two locks, as open files: a flock belongs to the opened file, not to the process."""
+    """One thread's locks, as open files: a flock belongs to the opened file, not to the process."""
 
+    door: int
+    long: int
     gate: int
     busy: int
     depth: int = 0
     """Number of `shared_use` and `exclusive_use` contexts that the thread is inside of."""
+    resting: int = 0
+    """`depth` where the work last rested, so that `long` is not held; 0 when it is."""
     quiet: bool | None = None
     """What the running measurement yielded; None while none runs."""
-
     since: float = 0.0
     """When the work began or last rested (`time.monotonic` seconds)."""
 
-    def share(self) -> None:
+    def begin(self) -> None:
+        """Begins work, after the measurements that wait."""
+        flock(self.door, LOCK_SH)
+        try:
+            flock(self.long, LOCK_SH)
+            self.go_on()
+        finally:
+            flock(self.door, LOCK_UN)
+        self.resting = 0
+
+    def go_on(self) -> None:
+        """Goes on with work, after the measurement that runs."""
         flock(self.gate, LOCK_SH)
         try:
             flock(self.busy, LOCK_SH)
@@ -107,13 +127,26 @@ class _Locks:
         self.since = time.monotonic()
 
     def rest(self) -> None:
+        """Lets a waiting measurement run; the work counts as one that rests until its context ends."""
         if self.quiet is None and time.monotonic() - self.since >= _SHIFT:
-            flock(self.busy, LOCK_UN)
-            self.share()
+            self.release()
+            self.resting = self.depth
+            self.go_on()
+
+    def stop_resting(self) -> None:
+        """The work counts as one that does not rest, unless a measurement is waiting for `busy` alone already."""
+        self.resting = 0
+        with suppress(BlockingIOError):
+            flock(self.long, LOCK_SH | LOCK_NB)
+
+    def release(self) -> None:
+        """Lets measurements run."""
+        flock(self.busy, LOCK_UN)
+        flock(self.long, LOCK_UN)
 
     def __del__(self) -> None:
-        os.close(self.gate)
-        os.close(self.busy)
+        for lock in (self.door, self.long, self.gate, self.busy):
+            os.close(lock)
 
 
 class _Held(threading.local):
@@ -128,8 +161,9 @@ def _of_this_thread(folder: Path | None) -> _Locks:
     place = folder or Path(tempfile.gettempdir())
     if place not in _held.locks:
         mode = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-        gate, busy = (os.open(place / f"paredown-{os.getuid()}-{name}.lock", mode, 0o600) for name in ("gate", "busy"))
-        _held.locks[place] = _Locks(gate, busy)
+        paths = (place / f"paredown-{os.getuid()}-{name}.lock" for name in ("door", "long", "gate", "busy"))
+        door, long, gate, busy = (os.open(path, mode, 0o600) for path in paths)
+        _held.locks[place] = _Locks(door, long, gate, busy)
     return _held.locks[place]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import numpy as np
 from torch import Tensor, nn
@@ -25,12 +24,13 @@ class NotConvertibleError(Exception):
 class NetworkTimer:
     """Times networks against `model` in ONNX Runtime: one example (the first of `example`), one thread.
 
-    No other work of this user runs meanwhile (`measurement_lock`). The constructor and the methods raise
-    NotConvertibleError.
+    `finish` turns each exported file into the one that is timed, such as its eight-bit form. No other work of this user
+    runs meanwhile (`measurement_lock`). The constructor and the methods raise NotConvertibleError.
     """
 
-    def __init__(self, model: nn.Module, example: Tensor) -> None:
+    def __init__(self, model: nn.Module, example: Tensor, finish: Callable[[bytes], bytes] = bytes) -> None:
         self._inputs = {"input": example[:1].detach().cpu().numpy().astype(np.float32)}
+        self._finish = finish
         self._whole = self._call(model)
 
     def speedup(self, network: nn.Module) -> float:
@@ -50,4 +50,4 @@ class NetworkTimer:
         except OnnxExporterError as error:
             reason = str(error).strip().splitlines()[0]
             raise NotConvertibleError(f"{type(network).__name__} does not convert to ONNX: {reason}") from error
-        return partial(sessions.open_session(file.SerializeToString()).run, None, self._inputs)
+        return sessions.bound_call(sessions.open_session(self._finish(file.SerializeToString())), self._inputs)

@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from tasks.kernels.onnx.sessions import Array
 from tasks.kernels.onnx_passes.cleanup import clean
 from tasks.kernels.onnx_passes.dynamic_quantization import quantize_dynamic
 from tasks.kernels.onnx_passes.pixel_folding import fold_pixels
-from tasks.kernels.onnx_passes.static_quantization import fuse, quantize
+from tasks.kernels.onnx_passes.static_quantization import collect_ranges, fuse, quantizable, quantize
 from tasks.kernels.quantization.number_formats import Calibration, Range, Variant
 
 
@@ -47,3 +48,10 @@ def build_variant(graph: bytes, nodes: Collection[str], ranges: Mapping[str, Ran
     if setting.variant == "dynamic":
         return quantize_dynamic(graph, nodes, setting.per_channel)
     return quantize(graph, nodes, ranges, setting.variant, setting.per_channel)
+
+
+def usual_variant(model: bytes, inputs: Mapping[str, Array]) -> bytes:
+    """The file as `int8` would first try it; with its ranges from a few `inputs`, it is good enough to be timed."""
+    graph = fuse(clean(model))
+    nodes = quantizable(graph)
+    return quantize(graph, nodes, collect_ranges(graph, nodes, [inputs], "minmax"), "u8s8_reduced")

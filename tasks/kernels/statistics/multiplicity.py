@@ -13,6 +13,19 @@ def error_share(alpha: float, k: int) -> float:
     return alpha * 6 / (math.pi * k) ** 2
 
 
+def look_level(look: int, looks: int, alpha: float = 0.05) -> float:
+    """The level of the interval at a look (from 1), where one may stop at any of at most `looks` of them.
+
+    The last look spends half of `alpha`, the earlier ones an equal share each of the other half (an error-spending
+    rule after Lan and DeMets 1983; all that was spent adds up, as Bonferroni's inequality asks). So the intervals of
+    all looks hold together with a chance of at least 1 - alpha, and the one at which one stops does too, whatever made
+    one stop. A single look has the level 1 - alpha.
+    """
+    if looks == 1:
+        return 1 - alpha
+    return 1 - alpha / 2 / (1 if look == looks else looks - 1)
+
+
 def adjusted(p_values: Sequence[float]) -> list[float]:
     """Benjamini and Hochberg's (1995) p-values of tests that are made together, in the given order.
 

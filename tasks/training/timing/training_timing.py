@@ -150,7 +150,7 @@ def serve_turns(
     tempfile.tempdir = folder  # its locks are its own: the measurement that it is part of holds the others
     import torch
 
-    from tasks.kernels.latency.benchmark import pin_process
+    from tasks.kernels.latency.fresh_process import pin_process
 
     try:
         pin_process(setup.threads, number)
