@@ -25,3 +25,11 @@ def test_a_quantized_network_begins_with_its_first_convolution() -> None:
     scales = [constants[node.input[1]] for node in graph.node if node.op_type == "QuantizeLinear"][:1]
     assert scales == [1.0]
     assert onnx_graphs.error(model, data, IMAGES) < 0.15
+
+
+def test_the_usual_variant_is_the_quantized_network() -> None:
+    model = onnx_graphs.padded_file()
+    data = int8_variants.usual_variant(model, IMAGES)
+    operators = [node.op_type for node in onnx.load_from_string(data).graph.node]
+    assert {"QuantizeLinear", "DequantizeLinear"} <= set(operators)
+    assert onnx_graphs.error(model, data, IMAGES) < 0.15

@@ -19,7 +19,7 @@ from torch import Tensor, fx, nn
 from tasks.kernels.graph import layers
 from tasks.kernels.graph.layer_chains import Chain, pair
 from tasks.kernels.graph.tracing import to_device_of, trace
-from tasks.kernels.reconstruction.least_squares import ROWS, fit_layer
+from tasks.kernels.reconstruction.least_squares import fit_layer
 
 
 @dataclass(frozen=True)
@@ -30,28 +30,20 @@ class Rebuilt:
     """Names of the fitted layers, in the order of the graph."""
     left_alone: dict[str, str]
     """Layers that were not fitted, with the reason."""
-    norms: tuple[str, ...] = ()
-    """Names of the batch norms that were fitted with their layers."""
 
 
 @torch.no_grad()
 def reconstruct(
-    student: nn.Module,
-    teacher: nn.Module,
-    inputs: Tensor,
-    kept: Mapping[str, Sequence[int]],
-    ridge: float = 1e-3,
-    rows: int = ROWS,
+    student: nn.Module, teacher: nn.Module, inputs: Tensor, kept: Mapping[str, Sequence[int]], ridge: float = 1e-3
 ) -> Rebuilt:
     """Fits, in place, every linear layer and 2-D convolution of `student` that has a counterpart in `teacher`.
 
-    Zeros of sparse weights stay zero. A layer whose output is exactly the teacher's already stays as it is.
+    Zeros of sparse weights stay zero.
 
     Args:
         inputs: (count, …) network inputs; all activations of one layer must fit into memory at once.
         kept: by layer name, the teacher's output channels that a narrower layer of the student still has.
         ridge: strength of the pull towards the present weights, relative to the mean variance of a layer's input.
-        rows: about how many output positions of a layer a fit uses, at most.
 
     Raises:
         TraceError: one of the two networks cannot be traced.
@@ -67,11 +59,9 @@ def reconstruct(
             wanted = wanted.index_select(axis, torch.tensor(kept[chain.layer], device=wanted.device))
         wanted = wanted if shortcut is None else wanted - shortcut
         layer, norm = _modules(twin, chain)
-        if not torch.equal(_mapped(layer, norm, source), wanted):
-            fit_layer(layer, norm, source, wanted, ridge, rows)
+        fit_layer(layer, norm, source, wanted, ridge)
     student.load_state_dict({**student.state_dict(), **twin.state_dict()})
-    norms = (chain.norm for chain, _ in pairs.values())
-    return Rebuilt(tuple(pairs), left_alone, tuple(str(norm.target) for norm in norms if norm is not None))
+    return Rebuilt(tuple(pairs), left_alone)
 
 
 def kept_outputs(teacher: nn.Module, plans: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, list[int]]:
@@ -113,11 +103,6 @@ def examples_in_memory(model: nn.Module, example: Tensor, numbers: int = 2**27) 
 def _modules(twin: fx.GraphModule, chain: Chain) -> tuple[Any, Any]:
     norm = None if chain.norm is None else twin.get_submodule(str(chain.norm.target))
     return twin.get_submodule(chain.layer), norm
-
-
-def _mapped(layer: Any, norm: Any, source: Tensor) -> Tensor:
-    mapped: Tensor = layer(source) if norm is None else norm(layer(source))
-    return mapped
 
 
 def _without_side_effects(traced: fx.GraphModule) -> fx.GraphModule:
@@ -164,7 +149,7 @@ def _walk(
             shortcut = None if chain.shortcut is None else replay.env[chain.shortcut]
             yield chain, source, shortcut
             layer, norm = _modules(twin, chain)
-            mapped = _mapped(layer, norm, source)
+            mapped = layer(source) if norm is None else norm(layer(source))
             replay.env[node] = mapped if shortcut is None else mapped + shortcut
         else:
             replay.env[node] = None if node in inside else replay.run_node(node)

@@ -35,19 +35,18 @@ class Moments:
     """Number of output positions used."""
 
 
-def fit_layer(layer: Any, norm: Any, source: Tensor, wanted: Tensor, ridge: float, rows: int = ROWS) -> None:
+def fit_layer(layer: Any, norm: Any, source: Tensor, wanted: Tensor, ridge: float) -> None:
     """Sets the weights of `layer`, in place, so that it and its batch norm `norm` (or None) map `source` to `wanted`.
 
-    `source` and `wanted` are the layer's input and the chain's output, examples first; about `rows` positions are used.
-    Where the data do not determine the weights, the present weights do (`ridge`, see `solve`); zeros of sparse weights
-    stay. The batch norm gets the statistics of its new inputs, and each filter keeps its L2 norm, so that training can
-    continue normally.
+    `source` and `wanted` are the layer's input and the chain's output, examples first. Where the data do not
+    determine the weights, the present weights do (`ridge`, see `solve`); zeros of sparse weights stay. The batch norm
+    gets the statistics of its new inputs, and each filter keeps its L2 norm, so that training can continue normally.
     """
     shape, weight = layer.weight.shape, layer.weight.double().flatten(1)
     mapped = weight
     if norm is not None:
         mapped = weight * (norm.weight / torch.sqrt(norm.running_var + norm.eps)).double()[:, None]
-    found = moments(layer, source, wanted, norm is not None or layer.bias is not None, rows)
+    found = moments(layer, source, wanted, centered=norm is not None or layer.bias is not None)
     # Few rows say little: with only as many rows as weights per output, the present weights count a hundredfold.
     pull = ridge * (1 + 100 * len(found.xx) / found.rows)
     solved = solve(found, mapped, pull, weight != 0 if is_sparse(layer.weight) else None)
@@ -86,16 +85,13 @@ def solve(of: Moments, start: Tensor, ridge: float, free: Tensor | None = None) 
     return solved
 
 
-def moments(layer: Any, source: Tensor, wanted: Tensor, centered: bool, most: int = ROWS) -> Moments:
-    """The moments of the layer's unfolded inputs `source` and the outputs `wanted`; about the means if `centered`.
-
-    About `most` output positions are used.
-    """
+def moments(layer: Any, source: Tensor, wanted: Tensor, centered: bool) -> Moments:
+    """The moments of the layer's unfolded inputs `source` and the outputs `wanted`; about the means if `centered`."""
     width, outputs = layer.weight[0].numel(), len(layer.weight)
     shapes = ((width, width), (width, outputs), (width,), (outputs,))
     sums = [torch.zeros(shape, dtype=torch.float64, device=source.device) for shape in shapes]
     rows, about = 0, (sums[2].float(), sums[3].float())
-    for x, y in _rows(layer, source, wanted, most):
+    for x, y in _rows(layer, source, wanted):
         if centered and not rows:
             about = x.mean(0), y.mean(0)  # near the mean, so that float32 is precise enough for the products
         x, y = x - about[0], y - about[1]
@@ -109,14 +105,14 @@ def moments(layer: Any, source: Tensor, wanted: Tensor, centered: bool, most: in
     return Moments(xx, xy, mean_x + about[0], mean_y + about[1], rows)
 
 
-def _rows(layer: Any, source: Tensor, wanted: Tensor, rows: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _rows(layer: Any, source: Tensor, wanted: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Yields (rows, width) inputs and (rows, outputs) outputs, one row per output position, some images at a time."""
     width, outputs = layer.weight[0].numel(), len(layer.weight)
     if isinstance(layer, nn.Linear):
         yield source.reshape(-1, width), wanted.reshape(-1, outputs)
         return
     positions = math.prod(wanted.shape[2:])
-    most, generator = max(1, rows // len(source)), torch.Generator().manual_seed(0)
+    most, generator = max(1, ROWS // len(source)), torch.Generator().manual_seed(0)
     size = max(1, CHUNK // (width * positions))
     for part, goal in zip(torch.split(source, size), torch.split(wanted, size), strict=True):
         x = functional.unfold(part, layer.kernel_size, layer.dilation, layer.padding, layer.stride)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tasks.kernels.graph.residual_blocks import ResidualBlock
     from tasks.kernels.latency.network_timer import NetworkTimer
-    from tasks.kernels.pruning.block_choice import BlockChoice
+    from tasks.kernels.pruning.block_search import BlockSearch, Removal
 
 DEFAULT_SHARE = 0.3
 """Share of the removable blocks that is removed when no knob says how many."""
@@ -31,7 +31,7 @@ EIGHT_BITS = (Int8, QuantizeAware)
 class Blocks(Technique):
     """Removes whole residual blocks; the identity stands in the place of each.
 
-    Those go whose absence changes the network's outputs least once its other layers were fitted in closed form. With
+    The block whose removal changes the network's outputs least goes first, then the next with that one gone. With
     `speedup`, blocks are timed on this host, in eight bits where int8 or quantize_aware follows. Papers: Veit et al.
     2016 "Residual Networks Behave Like Ensembles of Relatively Shallow Networks"; Kim et al. 2024 "Shortened LLaMA".
 
@@ -42,7 +42,7 @@ class Blocks(Technique):
     Card: docs/techniques/blocks.md.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 1
     form: ClassVar[Literal["torch", "onnx"]] = "torch"
     lowers: ClassVar[tuple[Lowers, ...]] = ("macs", "bytes")
     searched: ClassVar[Searched | None] = {"share": {"uniform": (0.1, 0.7)}}
@@ -60,7 +60,7 @@ class Blocks(Technique):
     ignore: tuple[str, ...] = ()
     """Blocks, or parts of the network, that stay."""
     examples: int = Field(default=256, ge=16, le=100_000)
-    """Calibration examples with which the change of the outputs is measured, at most."""
+    """Calibration examples on which the change of the outputs is measured, at most."""
 
     @model_validator(mode="after")
     def _one_goal(self) -> Blocks:
@@ -83,12 +83,11 @@ class Blocks(Technique):
         return self.model_copy(update={"timed": "int8"})
 
     def plan(self, model: nn.Module, batches: Batches) -> dict[str, Any]:
-        """The blocks to remove: `{"removed", "left", "harm", "together", "left_alone": {block: why}}`.
+        """The blocks to remove, in order: `{"removed", "harm", "left", "left_alone": {block: why}}`.
 
-        `removed`, in the order of the choice, and `left` are lists of names. `harm` ({name: divergence}) is how far the
-        outputs are from the whole network's without each block alone, after the fit, and `together` without all of
-        `removed`: nats per example, or the mean squared difference where the targets are numbers. With `speedup` also
-        `block_ms` ({name: milliseconds}), `whole_ms`, and the speed-ups `predicted` from them and `measured`.
+        `removed` and `left` are lists of names. `harm[i]` is the divergence from the whole network's outputs after
+        removal i: nats per example, or the mean squared difference where the targets are numbers. With `speedup`
+        also `block_ms` ({name: milliseconds}), `whole_ms`, and the speed-ups `predicted` from them and `measured`.
 
         Args:
             model: the network, in any mode.
@@ -99,18 +98,21 @@ class Blocks(Technique):
             Refusal: the network cannot be traced, has no removable block or too few, or cannot get so fast.
         """
         check_names(model, self.ignore)
-        blocks, left_alone = self._blocks(model, example_of(batches))
-        count, choice = self._count(blocks), self._choice(model, batches, blocks)
-        harm = {block.name: choice.harm([block.name]) for block in blocks}
-        if not isfinite(sum(harm.values())):
-            raise Refusal(f"blocks: the outputs of the network {type(model).__name__} are not finite")
+        search, blocks, left_alone = self._search(model, batches)
         if self.speedup is not None:
-            removed, found = self._until_fast(choice, blocks, model, example_of(batches))
+            chosen, found = self._until_fast(search, blocks, model, example_of(batches))
         else:
-            removed, found = choice.choose(dict.fromkeys(harm, 1.0), count), {}
-        left = [block.name for block in blocks if block.name not in removed]
-        together = choice.harm(removed)
-        return {"removed": removed, "left": left, "harm": harm, "together": together, "left_alone": left_alone, **found}
+            chosen, found = self._first(search.removals(), self._count(blocks)), {}
+        removed = [removal.name for removal in chosen]
+        if not isfinite(sum(removal.harm for removal in chosen)):
+            raise Refusal(f"blocks: the outputs of the network {type(model).__name__} are not finite")
+        return {
+            "removed": removed,
+            "harm": [removal.harm for removal in chosen],
+            "left": [block.name for block in blocks if block.name not in removed],
+            "left_alone": left_alone,
+            **found,
+        }
 
     def apply(self, model: nn.Module, plan: dict[str, Any]) -> nn.Module:
         """A copy of the model with the identity in the place of each block in the plan's `removed`."""
@@ -126,11 +128,12 @@ class Blocks(Technique):
         """The removed blocks by name, and how many removable ones are left."""
         return f"without {', '.join(plan['removed'])}; {len(plan['left'])} removable blocks left"
 
-    def _blocks(self, model: nn.Module, example: Tensor) -> tuple[list[ResidualBlock], dict[str, str]]:
-        """The blocks that may be removed, and the other blocks, each with the reason."""
+    def _search(self, model: nn.Module, batches: Batches) -> tuple[BlockSearch, list[ResidualBlock], dict[str, str]]:
+        """The search, the blocks that it may remove, and the other blocks, each with the reason."""
         from tasks.kernels.graph import residual_blocks, tracing
+        from tasks.kernels.pruning import block_search
 
-        example = example.clone()  # a network may write into its input
+        example = example_of(batches).clone()  # a network may write into its input
         try:
             traced = tracing.trace(model, example)
         except tracing.TraceError as error:
@@ -144,18 +147,17 @@ class Blocks(Technique):
                 f"blocks: the network {type(model).__name__} has no residual block that could go"
                 + (f": {reasons}" if reasons else "")
             )
-        return blocks, left_alone
+        inputs, numbers = self._calibration(model, batches)
+        return block_search.BlockSearch(traced, blocks, inputs, numbers), blocks, left_alone
 
-    def _choice(self, model: nn.Module, batches: Batches, blocks: Sequence[ResidualBlock]) -> BlockChoice:
-        """The choice among the blocks by the harm of their absence, after the fit, on at most `examples` examples."""
+    def _calibration(self, model: nn.Module, batches: Batches) -> tuple[Tensor, bool]:
+        """The inputs (count, ...) of at most `examples` examples, and whether the targets are numbers, not classes."""
         import torch
 
-        from tasks.kernels.pruning.block_choice import BlockChoice
-        from tasks.kernels.reconstruction.repaired_harm import RepairedHarm
+        from tasks.kernels.graph import tracing
 
         inputs = torch.cat([inputs for inputs, _ in batches])[: self.examples]
-        numbers = torch.as_tensor(batches[0][1]).is_floating_point()
-        return BlockChoice([block.name for block in blocks], RepairedHarm(model, inputs, numbers).without)
+        return tracing.to_device_of(model, inputs), torch.as_tensor(batches[0][1]).is_floating_point()
 
     def _count(self, blocks: list[ResidualBlock]) -> int:
         """How many blocks are to be removed. Raises Refusal when there are fewer."""
@@ -165,30 +167,40 @@ class Blocks(Technique):
             raise Refusal(f"blocks: {count} blocks cannot go, for there are only {len(blocks)}, {names}")
         return count
 
-    def _until_fast(
-        self, choice: BlockChoice, blocks: Sequence[ResidualBlock], model: nn.Module, example: Tensor
-    ) -> tuple[list[str], dict[str, Any]]:
-        """The blocks of least harm whose times reach `speedup`, and what was measured.
+    @staticmethod
+    def _first(removals: Iterator[Removal], count: int) -> list[Removal]:
+        """The first `count` removals; computes no further one."""
+        return [removal for _, removal in zip(range(count), removals, strict=False)]
 
-        While the whole network, timed without them, is not fast enough, further ones follow. Raises Refusal when it is
-        not even without all of them.
+    def _until_fast(
+        self, search: BlockSearch, blocks: list[ResidualBlock], model: nn.Module, example: Tensor
+    ) -> tuple[list[Removal], dict[str, Any]]:
+        """The removals that reach `speedup`, and what was measured for them.
+
+        As many blocks as the sum of their times asks for, then one more at a time until the whole network, timed
+        without them, is fast enough. Raises Refusal when it is not even without all of them.
         """
         from tasks.kernels.graph.residual_blocks import remove
 
         timer, goal = _network_timer(model, example, self.timed == "int8"), float(self.speedup or 1)
         whole, times = _block_times(timer, model, blocks)
-        removed = choice.choose(times, whole * (1 - 1 / goal))
-        measured = timer.speedup(remove(model, removed))
-        while measured < goal and len(removed) < len(blocks):
-            removed = choice.extend(removed, times, whole * (1 / measured - 1 / goal))
-            measured = timer.speedup(remove(model, removed))
+        chosen: list[Removal] = []
+        predicted = measured = 1.0
+        for removal in search.removals(times):
+            chosen.append(removal)
+            saved = sum(times[each.name] for each in chosen)
+            predicted = whole / max(whole - saved, 1e-6)
+            if predicted < goal and len(chosen) < len(blocks):
+                continue
+            measured = timer.speedup(remove(model, [each.name for each in chosen]))
+            if measured >= goal:
+                break
         if measured < goal:
             raise Refusal(
                 f"blocks: {goal:g} times as fast is out of reach: without all {len(blocks)} blocks, from "
                 f"{blocks[0].name} to {blocks[-1].name}, the network is {measured:.2f} times as fast"
             )
-        predicted = whole / max(whole - sum(times[name] for name in removed), 1e-6)
-        return removed, {"block_ms": times, "whole_ms": whole, "predicted": predicted, "measured": measured}
+        return chosen, {"block_ms": times, "whole_ms": whole, "predicted": predicted, "measured": measured}
 
 
 def _network_timer(model: nn.Module, example: Tensor, quantized: bool) -> NetworkTimer:
@@ -203,9 +215,7 @@ def _network_timer(model: nn.Module, example: Tensor, quantized: bool) -> Networ
         raise Refusal(f"blocks: {error}") from error
 
 
-def _block_times(
-    timer: NetworkTimer, model: nn.Module, blocks: Sequence[ResidualBlock]
-) -> tuple[float, dict[str, float]]:
+def _block_times(timer: NetworkTimer, model: nn.Module, blocks: list[ResidualBlock]) -> tuple[float, dict[str, float]]:
     """Milliseconds of the whole network, and of each block by name.
 
     The network is timed without all blocks of one kind at once; a block's time is the time saved, divided by their
