@@ -17,7 +17,7 @@ from flows.recipe.schema import Recipe
 from flows.trials.training_trial import SEEN, TrainingObjective
 from tasks.core import Refusal, Workspace, digest_of
 from tasks.data.preprocessing import preprocess
-from tasks.evaluation import evaluate
+from tasks.evaluation import latencies
 from tasks.search.results import EXCESS
 from tasks.search.space import Point
 from tasks.training.trainer import Trainer
@@ -126,7 +126,7 @@ def test_a_score_has_its_metric_beside_it(tmp_path: Path) -> None:
 
 
 def test_what_a_file_costs_is_measured_before_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluate, "SECONDS", 0.05)
+    monkeypatch.setattr(latencies, "SECONDS", 0.05)
     context = ran(tmp_path, {}, search={"space": SPACE, "epochs": 1, "minimize": "bytes"})
     (measured,) = context.measured
     assert measured["bytes"] == (context.folder / "untrained.onnx").stat().st_size
@@ -134,7 +134,7 @@ def test_what_a_file_costs_is_measured_before_the_training(tmp_path: Path, monke
 
 
 def test_a_network_beyond_the_limits_is_not_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluate, "SECONDS", 0.05)
+    monkeypatch.setattr(latencies, "SECONDS", 0.05)
     goal = {"limits": {"bytes": 1000}}
     context = ran(tmp_path, {}, search={"space": SPACE, "epochs": 1}, goal=goal)
     over = context.measured[0]["bytes"] / 1000 - 1
