@@ -39,14 +39,15 @@ def plan(
     from flows.services import environment
 
     if study:
-        from flows.cli.study_plan_view import show_study_plan
+        from flows.cli.plans.study_plan_view import show_study_plan
         from flows.study.study_plan import plan_study
 
         with with_recipe_file(conf):
             tables = plan_study(load_recipe(conf, overrides), environment.prepare_environment())
         show_study_plan(tables, make_console())
         return
-    from flows.cli.plan import plan_run, show_plan
+    from flows.cli.plans.plan import plan_run
+    from flows.cli.plans.plan_view import show_plan
 
     with with_recipe_file(conf):
         found = plan_run(load_recipe(conf, overrides), environment.prepare_environment())

@@ -12,8 +12,10 @@ from support import runs
 from support.churn_table import churn_table
 from support.source_tree import ROOT
 
-from flows.cli import plan_search
-from flows.cli.plan import Plan, describe_cost, plan_run, recoveries, show_plan
+from flows.cli.plans import plan_search
+from flows.cli.plans.plan import Plan, plan_run
+from flows.cli.plans.plan_cost import describe_cost, recoveries
+from flows.cli.plans.plan_view import show_plan
 from flows.recipe.loading import load_recipe
 from flows.recipe.schema import Recipe
 from tasks.compression import branch_space

@@ -17,7 +17,8 @@ from sklearn.datasets import load_digits
 from support import onnx_files, runs
 from support.short_timing import short_timing
 
-from flows.cli import plan, predict
+from flows.cli import predict
+from flows.cli.plans import plan, plan_view
 from flows.loop.releases.promoting import promote_by_hand
 from flows.pipeline import run_context
 from flows.pipeline.findings import Findings
@@ -233,7 +234,7 @@ def test_a_plan_says_what_is_put_in_front_and_costs_no_training(tmp_path: Path) 
     file = onnx_files.write(onnx_files.network(("n", 1, 8, 8), 10), tmp_path / "a.onnx")
     found = plan.plan_run(recipe_of(file), runs.workspace(tmp_path))
     console = Console(file=io.StringIO(), width=200)
-    plan.show_plan(found, console)
+    plan_view.show_plan(found, console)
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
     front, first, second, last = 2, 9 * 16 + 5 * 16, 9 * 16 * onnx_files.WIDTH, 10 * onnx_files.WIDTH + 10
     assert f"{front + first + second + last:,} parameters, as it is" in text

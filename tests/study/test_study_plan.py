@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from support import runs
 
-from flows.cli.study_plan_view import cost_of_study, show_study_plan
+from flows.cli.plans.study_plan_view import cost_of_study, show_study_plan
 from flows.recipe.schema import Recipe
 from flows.study.study_plan import STAND_IN, StudyPlan, plan_study
 
