@@ -34,7 +34,7 @@ def deploy(
     """
     from flows.results.console_tables import make_console
     from flows.services import environment, prefect_deployments
-    from flows.services.deploying import Timing
+    from flows.services.deployment_schedules import Timing
 
     place, console = environment.home(), make_console()
     try:

@@ -5,48 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from flows.services.deployed_recipes import DeployedRecipe
-from flows.services.deployment_catalog import EVENT, FLOWS, RESOURCE, TIMEZONE, run_form
+from flows.services.deployment_catalog import FLOWS, run_form
+from flows.services.deployment_schedules import Timing, listen, schedule_in_words, schedules_of
 from flows.services.health_checks import without_password
 from flows.services.service_catalog import POOL, page_of
 from tasks.core import InputError
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.actions import DeploymentScheduleCreate
     from prefect.client.schemas.responses import DeploymentResponse
 
 TAG = "paredown"
 TRAVELS = ("MLFLOW_TRACKING_URI", "RAY_ADDRESS")
 """Variables that a deployment gives to its runs, where they are set and hold no password."""
-
-
-@dataclass(frozen=True)
-class Timing:
-    """When deployments run by themselves."""
-
-    on: Mapping[str, str] = field(default_factory=dict)
-    """Flow → its schedule (cron, UTC), which is switched on. Others stay as on the server; at first theirs is off."""
-    is_off: bool = False
-    """Whether every schedule is switched off."""
-
-    @classmethod
-    def of(cls, cron: str | None, watches: bool, is_off: bool) -> Timing:
-        """Of the schedule of `optimize`, if one is given, and whether there are batches to be looked at.
-
-        Raises:
-            InputError: the schedule is not of five fields; whether they have a meaning, shows when it is deployed.
-        """
-        if cron is not None and len(cron.split()) != 5:
-            raise no_schedule(cron)
-        looks = FLOWS["monitor"].cron if watches else None
-        return cls({flow: each for flow, each in (("optimize", cron), ("monitor", looks)) if each}, is_off)
 
 
 @dataclass(frozen=True)
@@ -59,12 +35,6 @@ class Registered:
     """Its page in a browser."""
     schedule: str
     """When it runs by itself, in words; empty for never."""
-
-
-def no_schedule(cron: str | None) -> InputError:
-    """What is said of a schedule that is none."""
-    law = "must be five fields: minute, hour, day, month, weekday"
-    return InputError(law, path="--cron", value=cron, nearest=repr(FLOWS["optimize"].cron))
 
 
 def deploy_recipes(
@@ -168,7 +138,7 @@ def _register(
     from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions
 
     deployed, title = FLOWS[flow], f"{flow}/{name}"
-    schedules = _schedules(_known(client, title), flow, recipe, timing)
+    schedules = schedules_of(_known(client, title), flow, recipe, timing)
     number = client.create_deployment(
         client.create_flow_from_name(flow),
         name,
@@ -187,9 +157,9 @@ def _register(
         pull_steps=[],
     )
     if flow == "retrain":
-        _listen(client, number, name, recipe.new_data)
+        listen(client, number, name, recipe.new_data)
     page = f"{page_of(str(client.api_url))}/deployments/deployment/{number}"
-    return Registered(title, page, ", ".join(_in_words(each) for each in schedules))
+    return Registered(title, page, ", ".join(schedule_in_words(each) for each in schedules))
 
 
 def _known(client: SyncPrefectClient, title: str) -> DeploymentResponse | None:
@@ -209,50 +179,3 @@ def _parameters(flow: str, name: str, recipe: DeployedRecipe) -> dict[str, Any]:
     if flow == "retrain" and recipe.new_data is not None and "{{" not in recipe.new_data:
         given["data"] = recipe.new_data
     return given
-
-
-def _schedules(
-    known: DeploymentResponse | None, flow: str, recipe: DeployedRecipe, timing: Timing
-) -> list[DeploymentScheduleCreate]:
-    """The schedules of a deployment: those that the server has, unless this call says otherwise."""
-    from prefect.client.schemas.actions import DeploymentScheduleCreate
-    from prefect.client.schemas.schedules import CronSchedule
-
-    usual, wanted = FLOWS[flow].cron, timing.on.get(flow)
-    if usual is None or (flow == "monitor" and recipe.batches is None):
-        return []
-    if known is not None and known.schedules and wanted is None:
-        kept = [(each.schedule, each.active) for each in known.schedules]
-    else:
-        try:
-            kept = [(CronSchedule(cron=wanted or usual, timezone=TIMEZONE), wanted is not None)]
-        except ValueError:
-            raise no_schedule(wanted) from None
-    return [DeploymentScheduleCreate(schedule=each, active=active and not timing.is_off) for each, active in kept]
-
-
-def _in_words(schedule: DeploymentScheduleCreate) -> str:
-    """When a schedule runs, and whether it does."""
-    when = getattr(schedule.schedule, "cron", None) or str(schedule.schedule)
-    return f"{when} {'on' if schedule.active else 'off'}"
-
-
-def _listen(client: SyncPrefectClient, deployment: UUID, name: str, new_data: str | None) -> None:
-    """Makes the automation by which what `monitor` says starts `retrain`; one that somebody switched off stays off."""
-    from prefect.events import DeploymentEventTrigger
-
-    owner, title = f"prefect.deployment.{deployment}", f"{EVENT} of {name}: retrain"
-    before = client.read_resource_related_automations(owner)
-    trigger = DeploymentEventTrigger(
-        name=title,
-        description=f"A batch that hurts the champion of {name} starts its retrain.",
-        enabled=all(each.enabled for each in before if each.name == title),
-        expect={EVENT},
-        match={"prefect.resource.id": f"{RESOURCE}{name}"},
-        threshold=1,
-        within=timedelta(0),
-        parameters={"data": new_data} if new_data and "{{" in new_data else None,
-    )
-    trigger.set_deployment_id(deployment)
-    client.delete_resource_owned_automations(owner)
-    client.create_automation(trigger.as_automation())

@@ -12,8 +12,9 @@ from pathlib import Path
 from flows.recipe.loading import load_recipe
 from flows.services import processes
 from flows.services.deployed_recipes import DeployedRecipe, keep_deployed, recall_deployed
-from flows.services.deploying import Registered, Timing, check_new_data, deploy_recipes, travelling
+from flows.services.deploying import Registered, check_new_data, deploy_recipes, travelling
 from flows.services.deployment_catalog import FLOWS, TITLES
+from flows.services.deployment_schedules import Timing
 from flows.services.health_checks import check_servers
 from flows.services.service_catalog import POOL, SERVERS, ServiceState, ask
 from tasks.core import InputError, digest_of, write_atomically

@@ -10,8 +10,9 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 
 from flows.services.deployed_recipes import DeployedRecipe
-from flows.services.deploying import Timing, deploy_recipes, form_schemas, travelling
+from flows.services.deploying import deploy_recipes, form_schemas, travelling
 from flows.services.deployment_catalog import EVENT, FLOWS, TITLES, run_form
+from flows.services.deployment_schedules import Timing
 from tasks.core import InputError
 
 A, B = DeployedRecipe("/models/a.yaml", "/models"), DeployedRecipe("/models/b.yaml", "/models", batches="new")
