@@ -75,7 +75,9 @@ def judge_products(
         f"{unit.name} [{low}, {high}] beside the given one's, and takes {1 / speedup.value:.3g} of its time "
         f"[{1 / speedup.high:.3g}, {1 / speedup.low:.3g}]"
     )
-    if not within:
+    if files[GIVEN].digest == files[RECOMMENDED].digest:
+        told = f"both recipes come to the same product, with {before.score.value:.4g} on test (n = {drop.n:,})"
+    elif not within:
         told += f": it loses more than the margin of {unit.text(given.goal.max_drop)}, so keep the given recipe"
     elif not not_slower:
         told += ": it is slower, so keep the given recipe unless the score matters more"

@@ -15,6 +15,9 @@ from tasks.kernels.host.machine import host_name
 from tasks.study.design import Design
 from tasks.study.effects import Measured
 
+PROCESSES = 3
+"""Fresh processes that time the files of a round: the fewest."""
+
 
 def compare_files(design: Design, files: Mapping[str, Candidate], seed: int, study: Study) -> dict[str, Measured]:
     """The files' scores on validation and their gains over the first; where latencies are the cost, these, too."""
@@ -52,6 +55,10 @@ def evaluate_all(files: Mapping[str, Candidate], reference: str, study: Study) -
 
 
 def scoring_spec(study: Study) -> EvaluationSpec:
-    """How the study scores: on validation, as the main job does."""
+    """How the study scores: on validation, as the main job does.
+
+    A latency is repeated in PROCESSES alone: the seeds repeat it once more, and its interval is over them.
+    """
     goal = study.recipe.goal
-    return EvaluationSpec(goal, study.recipe.runtime, "validation", metric_spec(goal, study.prepared.dataset))
+    runtime = study.recipe.runtime.model_copy(update={"processes": PROCESSES})
+    return EvaluationSpec(goal, runtime, "validation", metric_spec(goal, study.prepared.dataset))
