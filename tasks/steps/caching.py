@@ -42,7 +42,7 @@ class Answered:
     seconds: float
 
 
-def cached_task(verb: Callable[P, T], name: str, tag: str) -> Task[..., Any]:
+def cached_task(verb: Callable[P, T], name: str) -> Task[..., Any]:
     """The verb as the Prefect task of a cached step, which ends in the state REFUSED when the verb refuses.
 
     A refusal is not stored: the same call again executes the verb again.
@@ -58,7 +58,7 @@ def cached_task(verb: Callable[P, T], name: str, tag: str) -> Task[..., Any]:
             transaction.write_on_commit = False
             return Completed(name=REFUSED, message=str(refusal))
 
-    return task(**CACHED, name=name, tags=[tag])(answer)
+    return task(**CACHED, name=name)(answer)
 
 
 def run_cached(
