@@ -11,6 +11,7 @@ import os
 import signal
 import tempfile
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from flows.pipeline.run_context import Job
 from flows.study.study_context import Study
-from tasks.core import Context, PlainRunner, Runner, Workspace
+from tasks.core import Context, InputError, PlainRunner, Refusal, Runner, Workspace, write_atomically
 from tasks.study.design import Cell
 
 RunnerOpener = Callable[[Workspace], AbstractContextManager[Runner]]
@@ -127,13 +128,17 @@ def serve(connection: Connection, study: Study, threads: int, open_runner: Runne
 
 
 def make_from_end(folder: Path, cells: Sequence[Cell], seed: int, study: Study, make: MakeCell) -> None:
-    """Makes the cells that nobody has claimed, the last one first."""
+    """Makes the cells that nobody has claimed, the last one first. What breaks is written into the home's `errors`."""
     for place in reversed(range(len(cells))):
         if claim(folder, place):
             try:
                 make(cells[place], seed, study)
-            except Exception:  # the study makes it again, and says what is wrong with it
+            except (Refusal, InputError):  # the study meets it again, and says it
                 continue
+            except Exception as error:  # what breaks here alone would only make the study slow
+                home = study.job.context.workspace.home
+                file = home / "errors" / f"{study.recipe.name}-second-process.txt"
+                write_atomically(file, "".join(traceback.format_exception(error)).encode(errors="backslashreplace"))
 
 
 def end_with_parent() -> None:
