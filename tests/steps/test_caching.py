@@ -158,9 +158,7 @@ def test_a_refusal_is_an_answer_and_is_not_stored(workspace: Workspace) -> None:
             raise Refusal(f"halve: {number} is odd")
         return number // 2
 
-    step = caching.cached_task(halve, "halve").with_options(
-        on_completion=[lambda task, run, state: seen.append(state)]
-    )
+    step = caching.cached_task(halve, "halve").with_options(on_completion=[lambda task, run, state: seen.append(state)])
     for _ in range(2):
         with pytest.raises(Refusal, match="halve: 7 is odd"):
             caching.run_cached(step, {"number": 7}, workspace, silent)
