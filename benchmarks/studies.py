@@ -25,7 +25,6 @@ from flows.services import environment
 from flows.study.outputs.study_page_data import page_of_study
 from flows.study.outputs.study_text import notes_of
 from flows.study.study_outcome import StudyResult
-from flows.study.studying import study
 from tasks.report.html import TEMPLATES
 from tasks.report.study_pictures import draw_table
 
@@ -46,6 +45,8 @@ def main() -> None:
         lines_of(BENCHMARKS.read_text(), mark)  # marks that are missing show before the hour, not after
     values = [*SETTINGS[options.recipe], *sources(options.recipe, options.data), *options.values]
     environment.prepare_environment()
+    from flows.study.studying import study  # not above: Prefect reads its settings when it is imported
+
     started = time.monotonic()
     outcome = study(str(Path("conf", f"{options.recipe}.yaml")), values)
     minutes = (time.monotonic() - started) / 60

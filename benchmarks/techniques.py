@@ -25,7 +25,6 @@ from sklearn.datasets import load_digits
 
 from flows.services import environment
 from flows.study.study_outcome import StudyResult
-from flows.study.studying import study
 from tasks.study.verdicts import CellResult
 
 NAME = "techniques"
@@ -50,6 +49,8 @@ def main() -> None:
     if options.publish:
         lines_of(BENCHMARKS.read_text(), NAME)  # marks that are missing show before the hour, not after
     environment.prepare_environment()
+    from flows.study.studying import study  # not above: Prefect reads its settings when it is imported
+
     lines, last = [*HEAD], None
     with tempfile.TemporaryDirectory() as folder:
         sources = write_digits(Path(folder))
