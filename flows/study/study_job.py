@@ -21,7 +21,7 @@ from flows.study.recommendation import recommend, recommended_recipe
 from flows.study.rounds import Rounds, missing_tables
 from flows.study.study_context import Study, begin_study
 from flows.study.study_journal import StudyJournal
-from flows.study.study_outcome import StudyResult
+from flows.study.study_outcome import Confirmation, Recommendation, StudyResult
 from tasks.core import Context, InputError, Runner, Workspace, digest_of
 from tasks.core.cache_key import identity
 from tasks.evaluation.metric_choice import metric_of, metric_spec
@@ -83,14 +83,7 @@ def run_study(
         rounds.run()
     tables = rounds.tables()
     recommendations = recommend(study.asked, tables)
-    confirmation, problem = None, ""
-    if recommendations and recipe.study.confirm:
-        tell("both recipes are optimized, and their products compared on test")
-        try:
-            better = recommended_recipe(study.asked, recommendations)
-            confirmation = confirm(study.asked, better, study.job, study.unit)
-        except (InputError, ValidationError) as error:
-            problem = str(error)
+    confirmation, problem = confirm_recommended(study, recommendations, tell)
     metric = metric_of(metric_spec(study.recipe.goal, study.prepared.dataset))
     return StudyResult(
         study.asked,
@@ -109,6 +102,20 @@ def run_study(
         metric.lower_is_better,
         listed_suspects(study, tables),
     )
+
+
+def confirm_recommended(
+    study: Study, recommendations: tuple[Recommendation, ...], tell: Callable[[str], None]
+) -> tuple[Confirmation | None, str]:
+    """The confirmation on test, where there is something to confirm and it is asked for; or why it could not be run."""
+    if not recommendations or not study.recipe.study.confirm:
+        return None, ""
+    tell("both recipes are optimized, and their products compared on test")
+    try:
+        better = recommended_recipe(study.asked, recommendations)
+        return confirm(study.asked, better, study.job, study.unit), ""
+    except (InputError, ValidationError) as error:
+        return None, str(error)
 
 
 def two_at_once(study: Study, open_second: RunnerOpener | None) -> AbstractContextManager[SecondProcess | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from flows.study.cells.file_comparison import compare_files
 from flows.study.cells.made_cell import Made, make_cell, plain_values
@@ -47,14 +47,22 @@ def make_cells(cells: Sequence[Cell], seed: int, study: Study, second: SecondPro
         Refusal: the first cell, with which all others are compared, cannot be made.
         InputError: the recipe does not take the first cell's values.
     """
-    outcomes: dict[str, Made | str] = {}
-    for together in turns_of(cells) if second and not any(map(has_search, cells)) else ():
-        for cell in second.share(together, seed) if second and len(together) > 1 else together:
-            outcomes[cell.name] = try_cell(cell, seed, study, is_needed=cell is cells[0])
+    outcomes = {
+        cell.name: try_cell(cell, seed, study, is_needed=cell is cells[0]) for cell in cells_here(cells, seed, second)
+    }
     # What the second process made is in the store.
     return {
         cell.name: outcomes.get(cell.name) or try_cell(cell, seed, study, is_needed=cell is cells[0]) for cell in cells
     }
+
+
+def cells_here(cells: Sequence[Cell], seed: int, second: SecondProcess | None) -> Iterator[Cell]:
+    """The cells that this process makes, while the second one makes the others; all of them where there is none."""
+    if second is None or any(map(has_search, cells)):
+        yield from cells
+        return
+    for together in turns_of(cells):
+        yield from second.share(together, seed) if len(together) > 1 else together
 
 
 def turns_of(cells: Sequence[Cell]) -> tuple[list[Cell], list[Cell]]:
