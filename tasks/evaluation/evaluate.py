@@ -129,6 +129,9 @@ def evaluate(
     judged = compare_references(outputs[baseline], targets, examples.references, metric, margin, fixed)
     groups = score_groups(outputs, baseline, targets, examples.groups, spec.goal, metric, thresholds)
     sizes = {digest: measure_size(product, inputs, spec.runtime) for digest, product in products.items()}
+    reached = {
+        digest: scoring.share_kept(outputs[digest], targets, metric, thresholds.get(digest)) for digest in products
+    }
 
     def cards_with(found: Mapping[str, Latency]) -> dict[str, Scorecard]:
         return {
@@ -137,7 +140,7 @@ def evaluate(
                 size_ratio=sizes[baseline].bytes / sizes[digest].bytes,
                 title=metric.title,
                 threshold=thresholds.get(digest),
-                reached=scoring.share_kept(outputs[digest], targets, metric, thresholds.get(digest)),
+                reached=reached[digest],
                 references=judged if digest == baseline else (),
                 groups=groups[digest],
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from tasks.search.domains import Domain, LogUniform, is_same
@@ -33,7 +34,7 @@ class Refusals:
         """Whether the point counts as refused."""
         return any(self._nearest(point, self._met.get(parts, ())) for parts in self._guide.parts(point))
 
-    def _nearest(self, point: Point, met: Any) -> bool:
+    def _nearest(self, point: Point, met: Sequence[tuple[Point, bool]]) -> bool:
         # On a tie the later answer counts.
         found = min(((self._distance(point, other), -at, said) for at, (other, said) in enumerate(met)), default=None)
         return found is not None and found[2]
