@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -47,7 +48,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     here = tmp_path_factory.mktemp("churn")
     churn_table(900).to_csv(here / "customers.csv", index=False)
     said = paredown(here, "optimize", str(ROOT / "conf" / "churn.yaml"), "data.source=customers.csv", *SETTINGS)
-    assert "in Python for 1 row pipeline.predict_proba of scikit-learn" in " ".join(said.split())
+    # A branch that is chosen adds "before it was pared down" in front; by how little it is faster here is chance.
+    assert re.search(r"in Python for 1 row .*pipeline\.predict_proba of scikit-learn \d", " ".join(said.split()))
     return here
 
 
