@@ -50,6 +50,7 @@ def recover(
         kept=_kept(candidate, teacher, guide, store),
         checkpoint=context.checkpoint,
         on_epoch=report_epochs(context.progress, spec.most_epochs, inputs.metric),
+        answers=context.workspace.teachers,
     )
     knobs = {**spec.model_dump(mode="json", exclude={"step"}), "teacher": teacher.digest}
     content, parity = store_network(student, replay.load_network(candidate, store), inputs.prepared, store)
@@ -87,6 +88,7 @@ def distill(teacher: Candidate, spec: Distill, inputs: TrainingInputs, context: 
         spec,
         checkpoint=context.checkpoint,
         on_epoch=report_epochs(context.progress, spec.most_epochs, inputs.metric),
+        answers=context.workspace.teachers,
     )
     knobs = {**spec.model_dump(mode="json", exclude={"step"}), "teacher": teacher.digest}
     content, parity = store_network(student, build_network(*made), inputs.prepared, store)

@@ -33,6 +33,11 @@ class Workspace:
         return self.home / "checkpoints"
 
     @property
+    def teachers(self) -> Path:
+        """The folder where the answers of teachers are kept for the trainings that follow."""
+        return self.home / "teachers"
+
+    @property
     def reports(self) -> Path:
         """The folder where finished runs leave their product and report, one folder for each recipe."""
         return self.home / "products"

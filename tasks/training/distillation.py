@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -10,6 +11,7 @@ from pydantic import Field
 from tasks.training import train
 from tasks.training.speed.frozen_teacher import freeze_teacher
 from tasks.training.speed.recovery_rate import recovery_rate
+from tasks.training.speed.teacher_answers import TeacherAnswers
 from tasks.training.train import OnEpoch
 from tasks.training.train_spec import LearningRate, Precision, Schedule, TrainingSettings, TrainSpec
 from tasks.training.training_data import TrainingData, TrainingResult
@@ -17,6 +19,7 @@ from tasks.training.training_data import TrainingData, TrainingResult
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from tasks.kernels.training.learning_curve import Epoch
     from tasks.kernels.training.loops import Objective
 
 LastStage = Literal["recalibrate", "reconstruct", "train"]
@@ -87,6 +90,7 @@ def train_with_teacher(
     *,
     checkpoint: Path | None = None,
     on_epoch: OnEpoch | None = None,
+    answers: Path | None = None,
 ) -> TrainingResult:
     """Trains the student, in place, against the teacher's outputs; its starting weights count as epoch 0.
 
@@ -100,34 +104,40 @@ def train_with_teacher(
         spec: the training.
         checkpoint: a file that is rewritten after every epoch; a killed training continues from it.
         on_epoch: called after every epoch; True stops the training.
+        answers: a folder where the teacher's answers are kept for the next training on the same batches; None: nowhere.
 
     Raises:
         Refusal: nothing can be trained, or the metric is not defined on the validation split.
     """
-    frozen = freeze_teacher(teacher.eval(), data.transform(data.inputs[:2].clone()))
+    example = data.transform(data.inputs[:2].clone())
+    guide = TeacherAnswers(freeze_teacher(teacher.eval(), example), example, answers)
+
+    def keep_answers(epoch: Epoch) -> bool | None:
+        guide.save()
+        return on_epoch(epoch) if on_epoch else None
+
     return train.train(
         student,
         data,
         spec.training(student),
-        objective=teacher_objective(frozen, spec.temperature, spec.hard_weight, data.quantile),
+        objective=teacher_objective(guide, spec.temperature, spec.hard_weight, data.quantile),
         checkpoint=checkpoint,
-        on_epoch=on_epoch,
+        on_epoch=keep_answers,
         keep_start=True,
     )
 
 
 def teacher_objective(
-    teacher: nn.Module, temperature: float, hard_weight: float, quantile: float | None = None
+    teacher: Callable[[Tensor], Tensor], temperature: float, hard_weight: float, quantile: float | None = None
 ) -> Objective:
-    """The distillation loss as an objective for `train.train`; sets the teacher to evaluation mode.
+    """The distillation loss as an objective for `train.train`.
 
-    `temperature` (above 0) and `hard_weight` (0..1) are those of `DistillationSpec`, `quantile` that of the metric.
+    The teacher is in evaluation mode; `temperature` (above 0) and `hard_weight` (0..1) are those of `DistillationSpec`,
+    `quantile` that of the metric.
     """
     import torch
 
     from tasks.kernels.training import losses
-
-    teacher.eval()
 
     def objective(student: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         with torch.no_grad():

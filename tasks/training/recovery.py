@@ -84,6 +84,7 @@ def recover_network(
     kept: KeptOutputs = None,
     checkpoint: Path | None = None,
     on_epoch: OnEpoch | None = None,
+    answers: Path | None = None,
 ) -> Recovery:
     """Recovers the score of `student`, in place; at the end it has the weights of the best stage or epoch.
 
@@ -100,11 +101,14 @@ def recover_network(
         checkpoint: a file that is rewritten after every epoch of training. A killed training continues from it; the
             stages before it are executed again.
         on_epoch: called after every epoch of training; True stops the training.
+        answers: as `train_with_teacher`.
     """
     from tasks.kernels.pruning.sparsity import keep_zeros
 
     with keep_zeros(student):
-        return run_repairs(student, teacher, data, spec, kept=kept, checkpoint=checkpoint, on_epoch=on_epoch)
+        return run_repairs(
+            student, teacher, data, spec, kept=kept, checkpoint=checkpoint, on_epoch=on_epoch, answers=answers
+        )
 
 
 def run_repairs(
@@ -116,6 +120,7 @@ def run_repairs(
     kept: KeptOutputs = None,
     checkpoint: Path | None = None,
     on_epoch: OnEpoch | None = None,
+    answers: Path | None = None,
 ) -> Recovery:
     """Executes the stages in order, in place, up to `spec.last_stage` or until `spec.margin` is met.
 
@@ -128,6 +133,7 @@ def run_repairs(
             fitted in closed form.
         checkpoint: a file that is rewritten after every epoch of training; a killed training continues from it.
         on_epoch: called after every epoch of training; True stops the training.
+        answers: as `train_with_teacher`.
     """
     teacher.eval()
     repair = Repair(student, data)
@@ -140,5 +146,5 @@ def run_repairs(
         repair.attempt(name, stage)
         if name == spec.last_stage or repair.is_within(spec.margin, teacher):
             return Recovery(tuple(repair.stages), None)
-    result = train_with_teacher(student, teacher, data, spec, checkpoint=checkpoint, on_epoch=on_epoch)
+    result = train_with_teacher(student, teacher, data, spec, checkpoint=checkpoint, on_epoch=on_epoch, answers=answers)
     return Recovery(tuple(repair.stages), result)

@@ -86,6 +86,7 @@ def train_student(
     *,
     checkpoint: Path | None = None,
     on_epoch: OnEpoch | None = None,
+    answers: Path | None = None,
 ) -> tuple[Recovery, list[str]]:
     """Initializes the student from the teacher's weights and trains it, in place; one that is not taught learns alone.
 
@@ -96,6 +97,7 @@ def train_student(
         spec: the training.
         checkpoint: a file that is rewritten after every epoch; a killed training continues from it.
         on_epoch: called after every epoch; True stops the training.
+        answers: as `train_with_teacher`.
 
     Returns:
         The record of the training, and the names of the student's tensors that were taken from the teacher.
@@ -106,5 +108,7 @@ def train_student(
         training = spec.training(student)
         return Recovery((), train.train(student, data, training, checkpoint=checkpoint, on_epoch=on_epoch)), []
     inherited, kept = inherit_weights(student, teacher)
-    result = recovery.run_repairs(student, teacher, data, spec, kept=kept, checkpoint=checkpoint, on_epoch=on_epoch)
+    result = recovery.run_repairs(
+        student, teacher, data, spec, kept=kept, checkpoint=checkpoint, on_epoch=on_epoch, answers=answers
+    )
     return result, inherited
