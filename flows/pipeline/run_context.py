@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from flows.pipeline.findings import Stage
 from flows.recipe.schema import Recipe
+from tasks.compression.host_costs import TimingHost
 from tasks.compression.run_step import StepInputs
 from tasks.core import Context, Prepared, Runner, Store
 from tasks.data.preprocessing import column_steps
+from tasks.evaluation.engines import timing_runtime
 from tasks.evaluation.metric_choice import metric_spec
 from tasks.training.training_data import TrainingInputs
 
@@ -50,4 +52,5 @@ class RunContext:
     def step_inputs(self) -> StepInputs:
         """The inputs of every step of a branch, beside its model."""
         columns = column_steps(self.recipe.preprocess)
-        return StepInputs(self.baseline.model, self.job.inputs(self.prepared), self.host, self.recipe.goal, columns)
+        host = TimingHost(self.host, timing_runtime(self.recipe.runtime))
+        return StepInputs(self.baseline.model, self.job.inputs(self.prepared), host, self.recipe.goal, columns)

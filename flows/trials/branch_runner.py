@@ -107,7 +107,7 @@ class BranchRunner:
         """Latency and bytes of the file that `steps` make of the untrained model; None when a step refuses it."""
         stages = list(self.stages)
         try:
-            product = self.export(self.take_all(steps, model))
+            product = self.make_product(self.take_all(steps, model))
         except Refusal:
             return None  # a step may accept the model after its recovery
         finally:
@@ -118,7 +118,7 @@ class BranchRunner:
 
     def score(self, model: Candidate) -> Scorecard:
         """Exports the model; returns the validation scorecard of its file, with the known latency if there is one."""
-        card = self.evaluator.score(self.export(model), self.latency)
+        card = self.evaluator.score(self.make_product(model), self.latency)
         self.measured |= {"speedup": card.latency.ratio.value, "bytes": card.size.bytes}
         return card
 
@@ -130,14 +130,17 @@ class BranchRunner:
         Raises:
             Refusal: a step cannot handle the model.
         """
+        from tasks.compression.host_costs import TimingHost
         from tasks.compression.run_step import StepInputs, run_step
+        from tasks.evaluation.engines import timing_runtime
         from tasks.training.training_data import TrainingInputs
 
         reference, recipe = self.reference, self.reference.recipe
         metric = metric_spec(recipe.goal, reference.prepared.dataset)
         training = TrainingInputs(reference.prepared, recipe.augment, metric)
         columns = column_steps(recipe.preprocess)
-        inputs = StepInputs(reference.baseline, training, host="", goal=recipe.goal, columns=columns)
+        host = TimingHost("", timing_runtime(recipe.runtime))  # no name: nothing is cached by it here
+        inputs = StepInputs(reference.baseline, training, host, recipe.goal, columns)
         for step in steps:
             self.before = self.epochs
             checkpoint = self.trial.folder / f"{len(self.stages)}.pt"
@@ -168,6 +171,23 @@ class BranchRunner:
         place = math.ceil(self.reference.longest * self.epochs / self.most)
         rank = self.reference.rank(dataclasses.replace(self.ahead, drop=drop + self.reference.margin))
         self.trial.report(place, rank, self.measured | {"drop": drop})
+
+    def make_product(self, model: Candidate) -> Candidate:
+        """The model's ONNX file, as it runs in the engine in which the search times.
+
+        Raises:
+            Refusal: the engine cannot run it, or answers otherwise.
+        """
+        from tasks.conversion.engine_trials import with_runtime
+        from tasks.data import input_layout
+        from tasks.evaluation.engines import timing_runtime
+
+        exported, record = self.export(model), timing_runtime(self.reference.recipe.runtime)
+        if record.engine == "onnxruntime":
+            return exported
+        store = self.trial.workspace.store
+        inputs = input_layout.product_inputs(self.reference.prepared, "validation", store)
+        return with_runtime(exported, record, inputs, store)
 
     def export(self, model: Candidate) -> Candidate:
         """The model exported to ONNX; a model that is an ONNX file is returned unchanged."""

@@ -29,7 +29,7 @@ def needs_latency(recipe: Recipe) -> bool:
 def measure_cost(
     network: nn.Module, recipe: Recipe, prepared: Prepared, fitted: dict[str, Any], store: Store, folder: Path
 ) -> dict[str, float]:
-    """Exports an untrained network and measures its file under the recipe's runtime.
+    """Exports an untrained network and measures its file under the recipe's runtime, in its first engine.
 
     Moves the network to the CPU and into evaluation mode.
 
@@ -44,12 +44,13 @@ def measure_cost(
     from tasks.conversion import onnx_export
     from tasks.data import input_layout
     from tasks.evaluation import latencies
+    from tasks.evaluation.engines import timing_runtime
+    from tasks.kernels.engines.runtime_record import with_record
     from tasks.kernels.latency import benchmark
 
     path, runtime = folder / "untrained.onnx", recipe.runtime
-    path.write_bytes(
-        onnx_export.serialize_network(network.cpu().eval(), prepared.dataset, fitted, prepared.input_shape)
-    )
+    file = onnx_export.serialize_network(network.cpu().eval(), prepared.dataset, fitted, prepared.input_shape)
+    path.write_bytes(with_record(file, timing_runtime(runtime)))
     inputs = input_layout.product_inputs(prepared, "validation", store)
     batch = latencies.first_batch(inputs, runtime.batch)
     times = benchmark.time_models(

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from tasks import techniques
-from tasks.compression.host_costs import costs_kept
+from tasks.compression.host_costs import TimingHost, timed_on
 from tasks.core import Candidate, Prepared, Refusal, Step, Store, Workspace
 from tasks.data import input_layout, preprocessing
 from tasks.evaluation import parity
@@ -25,7 +25,7 @@ BATCH = 64
 
 @shared_use()
 def compress(
-    candidate: Candidate, technique: Technique, prepared: Prepared, host: str, workspace: Workspace
+    candidate: Candidate, technique: Technique, prepared: Prepared, host: TimingHost | None, workspace: Workspace
 ) -> Candidate:
     """Applies a technique: it makes a plan from the calibration split, and changes the model by the plan.
 
@@ -36,8 +36,8 @@ def compress(
         candidate: the model; its form must be the technique's.
         technique: the technique with its knobs.
         prepared: the data with their preprocessing.
-        host: this host's name if the plan depends on the host, so that a cached result is valid on this host alone;
-            else empty.
+        host: this host and the engine in which the technique times its variants, so that a cached result is valid for
+            these alone; None where the plan does not depend on them.
         workspace: its store gets the plan and the new model.
 
     Returns:
@@ -48,7 +48,7 @@ def compress(
         InputError: a knob is wrong.
     """
     act = _compress_torch if technique.form == "torch" else _compress_onnx
-    with costs_kept(workspace.home) if technique.asks_host else nullcontext():
+    with timed_on(host, workspace.home) if host else nullcontext():
         return act(candidate, technique, prepared, workspace.store)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tasks.compression.branch import AnyStep, spec_of
 from tasks.compression.compress import compress
 from tasks.compression.fine_tuning import distill, recover
+from tasks.compression.host_costs import TimingHost
 from tasks.compression.simple_fit import FitInputs, run_fit
 from tasks.core import Candidate, Context, Goal, Runner
 from tasks.data.tables.column_steps import ColumnStep
@@ -24,8 +25,8 @@ class StepInputs:
     baseline: Candidate
     """The teacher in recovery and distillation."""
     training: TrainingInputs
-    host: str
-    """This host's name: results that depend on the host are cached for this host alone."""
+    host: TimingHost
+    """Where techniques time their variants: results that depend on it are cached for this host and engine alone."""
     goal: Goal
     """Completes the knobs that a technique leaves to the goal."""
     columns: tuple[ColumnStep, ...] = ()
@@ -60,7 +61,7 @@ def run_step(
         return runner.run(label, distill, inputs.baseline, spec, inputs.training, context)
     if isinstance(spec, Recover):
         return runner.run(label, recover, model, inputs.baseline, spec, inputs.training, context)
-    host = inputs.host if spec.asks_host else ""
+    host = inputs.host if spec.asks_host else None
     return runner.run(
         label, compress, model, spec.for_goal(inputs.goal), inputs.training.prepared, host, context.workspace
     )

@@ -35,6 +35,17 @@ def second_runtimes_of(runtime: Runtime) -> tuple[RuntimeRecord, ...]:
     return tuple(RuntimeRecord("openvino", version, each, runtime.threads, runtime.batch) for each in precisions)
 
 
+def timing_runtime(runtime: Runtime) -> RuntimeRecord:
+    """How techniques and searches run what they time: in the first engine that the recipe names, by default in ONNX
+    Runtime; in OpenVINO with the first precision of the recipe, by default the lowest of this processor."""
+    from tasks.kernels.engines.runtime_record import RuntimeRecord
+
+    if runtime.engine is None or runtime.engine[0] == "onnxruntime":
+        return RuntimeRecord()
+    ways = second_runtimes_of(runtime)
+    return ways[0] if runtime.precision else ways[-1]
+
+
 def host_of(runtime: Runtime) -> str:
     """The host's name (`machine.host_name`), with OpenVINO's version where the recipe measures in it."""
     from tasks.kernels.engines.runtime_record import installed_version

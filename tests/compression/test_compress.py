@@ -92,7 +92,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 
 def compress_step(candidate: Candidate, technique: Technique, bench: Bench) -> Candidate:
-    return compress(candidate, technique, bench.prepared, "", bench.workspace)
+    return compress(candidate, technique, bench.prepared, None, bench.workspace)
 
 
 def record(candidate: Candidate, bench: Bench) -> dict[str, Any]:

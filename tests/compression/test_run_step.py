@@ -14,8 +14,10 @@ from support import datasets, runs
 from tasks.compression.branch import AnyStep, form_of
 from tasks.compression.compress import compress
 from tasks.compression.fine_tuning import distill, recover
+from tasks.compression.host_costs import TimingHost
 from tasks.compression.run_step import StepInputs, run_step
 from tasks.core import Candidate, Context, Goal, PlainRunner
+from tasks.kernels.engines.runtime_record import RuntimeRecord
 from tasks.kernels.host.measurement_lock import exclusive_use
 from tasks.techniques import Batches, Channels, Clean, Int8, Plugin, Technique
 from tasks.techniques.base import Lowers
@@ -66,6 +68,9 @@ def could_measure() -> bool:
     return heard[0]
 
 
+HOST = TimingHost("a host", RuntimeRecord())
+
+
 @pytest.fixture
 def context(tmp_path: Path) -> Context:
     return Context(runs.workspace(tmp_path / "home"))
@@ -75,7 +80,7 @@ def context(tmp_path: Path) -> Context:
 def inputs(context: Context) -> StepInputs:
     prepared = datasets.prepared_squares(context.store)
     baseline = runs.untrained(prepared, context.store, "tasks.architectures:convnet", width=8)
-    return StepInputs(baseline, TrainingInputs(prepared), "a host", Goal(minimize="bytes"))
+    return StepInputs(baseline, TrainingInputs(prepared), HOST, Goal(minimize="bytes"))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +100,7 @@ def test_a_step_calls_its_verb(
     assert run_step(step, inputs.baseline, inputs, context, runner, "a label") is inputs.baseline
     [(label, called, arguments)] = runner.calls
     assert (label, called) == ("a label", verb)
-    assert ("a host" in arguments) == has_host
+    assert (HOST in arguments) == has_host
     assert inputs.baseline in arguments
 
 

@@ -44,6 +44,19 @@ def test_a_record_for_each_precision_and_the_version_in_the_host() -> None:
     assert only.precision == "f32"
 
 
+@needs_openvino
+def test_techniques_time_in_the_engine_that_is_named_first() -> None:
+    native = native_precisions()
+    for runtime, engine, precision in (
+        (Runtime(), "onnxruntime", "f32"),
+        (Runtime(engine=("onnxruntime", "openvino")), "onnxruntime", "f32"),
+        (Runtime(engine=("openvino", "onnxruntime")), "openvino", native[-1]),
+        (Runtime(engine=("openvino",), precision=("f32", native[-1])), "openvino", "f32"),
+    ):
+        found = engines.timing_runtime(runtime)
+        assert (found.engine, found.precision) == (engine, precision)
+
+
 def test_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     without_openvino(monkeypatch)
     with pytest.raises(InputError) as caught:

@@ -50,7 +50,7 @@ def compressed(candidate: Candidate, technique: Technique, prepared: Prepared, s
     """What a technique makes of a candidate, on no host in particular."""
     from tasks.compression.compress import compress
 
-    return compress(candidate, technique, prepared, "", workspace_of(store))
+    return compress(candidate, technique, prepared, None, workspace_of(store))
 
 
 def tiny_recipe(**changes: Any) -> Recipe:

@@ -19,6 +19,8 @@ from tasks.compression import compress, run_step
 from tasks.compression.branch import BASELINE
 from tasks.core import Goal, Limits, Refusal
 from tasks.core.candidate import candidate_from
+from tasks.evaluation import latencies
+from tasks.kernels.engines.runtime_record import installed_version, read_runtime
 from tasks.kernels.onnx import description
 
 if TYPE_CHECKING:
@@ -71,6 +73,24 @@ def test_a_branch_is_run_recovered_and_ranked(plain: PlainRun, context: Any) -> 
     assert {candidate.content for candidate in candidates} <= context.needed
     assert all(plain.workspace.store.holds(digest) for digest in context.needed)
     assert (context.folder / "1.pt").exists(), "the recovery's checkpoint"
+
+
+@pytest.mark.skipif(installed_version("openvino") is None, reason="OpenVINO is not installed")
+def test_a_file_is_measured_in_the_engine_that_the_recipe_names_first(plain: PlainRun, context: Any) -> None:
+    runtime = {"engine": ["openvino"], "precision": ["f32"], "processes": 3}
+    recipe = runs.tiny_recipe(goal={"max_drop": 1.0, "minimize": "latency"}, runtime=runtime)
+    timed: list[str] = []
+    measure = latencies.measure_latency
+
+    def spy(files: Any, baseline: str, *rest: Any) -> Any:
+        timed.extend(read_runtime(path).engine for digest, path in files.items() if digest != baseline)
+        return measure(files, baseline, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(latencies, "measure_latency", spy)
+        objective_of(plain, recipe=recipe, bar=-10.0)(FILLED, context)
+    assert set(timed) == {"openvino"}
+    assert context.answers[0].get("rank") is not None
 
 
 def test_epochs_are_ranked_by_what_the_network_loses(plain: PlainRun, context: Any) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from tasks.kernels.engines.runtime_record import RuntimeRecord
 from tasks.kernels.onnx import description
+from tasks.kernels.onnx.layer_timing import Operators, repeated_calls
 from tasks.kernels.onnx.sessions import Array
 
 _TELEMETRY = "openvino_telemetry"
@@ -110,6 +111,10 @@ def compile_file(model: Path | bytes, record: RuntimeRecord, batch: int = 0) -> 
     Raises:
         UnsupportedModelError: OpenVINO has no rule for an operator, a type or a shape of the file.
     """
+    return CompiledFile(_compile(model, record, batch, {}), model)
+
+
+def _compile(model: Path | bytes, record: RuntimeRecord, batch: int, more: Mapping[str, Any]) -> Any:
     core = _core()
     settings = {
         "INFERENCE_NUM_THREADS": record.threads,
@@ -117,13 +122,30 @@ def compile_file(model: Path | bytes, record: RuntimeRecord, batch: int = 0) -> 
         "NUM_STREAMS": 1,
         "PERFORMANCE_HINT": "LATENCY",
         "ENABLE_CPU_PINNING": False,  # the process is pinned already where it is timed
+        **more,
     }
     try:
         read = core.read_model(model if isinstance(model, bytes) else str(model))
         _fix_batch(read, batch)
-        return CompiledFile(core.compile_model(read, "CPU", settings), model)
+        return core.compile_model(read, "CPU", settings)
     except RuntimeError as error:
         raise UnsupportedModelError(f"OpenVINO cannot run it: {short_reason(str(error))}") from error
+
+
+def profile_calls(model: bytes, precision: str) -> list[Operators]:
+    """The operators of several calls of a layer's file, with ones as its input, in one thread.
+
+    Raises:
+        UnsupportedModelError: as `compile_file`.
+    """
+    compiled = _compile(model, RuntimeRecord("openvino", "", precision), 0, {"PERF_COUNT": True})  # type: ignore[arg-type]
+    request = compiled.create_infer_request()
+    example = np.ones(compiled.inputs[0].shape, np.float32)
+    found: list[Operators] = []
+    for _ in repeated_calls(lambda: request.infer([example], share_inputs=True)):
+        nodes = [node for node in request.get_profiling_info() if node.status.name == "EXECUTED"]
+        found.append([(node.node_type, node.real_time.total_seconds() * 1000) for node in nodes])
+    return found
 
 
 def short_reason(message: str) -> str:

@@ -7,17 +7,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import partial
 from math import gcd
 from typing import Any
 
 import torch
 from torch import nn
 
+from tasks.kernels.engines.timing_engine import timing_record
 from tasks.kernels.graph.attention import expand_attention
 from tasks.kernels.graph.layers import CONVOLUTIONS, weighted_layers
 from tasks.kernels.graph.tracing import to_device_of
 from tasks.kernels.host import measurement_lock
-from tasks.kernels.onnx.layer_timing import Layer, time_layers
+from tasks.kernels.onnx.layer_timing import Layer, Profile, time_layers
 
 BLOCKS = (4, 8, 16, 32)
 """Channel block sizes that a runtime may use, ascending."""
@@ -31,7 +33,7 @@ _table: ContextVar[dict[str, float] | None] = ContextVar("table", default=None)
 def cost_table(table: dict[str, float]) -> Iterator[None]:
     """Inside the context, layers in `table` are not measured again, and undisturbed measurements are added to it.
 
-    The table maps `str(Layer)` to milliseconds (JSON); it is valid for one host and one version of the runtime.
+    The table maps `str(Layer)` to milliseconds (JSON); it is valid for one host and one version of one runtime.
     """
     token = _table.set(table)
     try:
@@ -41,7 +43,8 @@ def cost_table(table: dict[str, float]) -> Iterator[None]:
 
 
 def measure_layers(layers: Iterable[Layer]) -> dict[Layer, float]:
-    """Milliseconds of each distinct layer in ONNX Runtime with one example and one thread (see `time_layers`)."""
+    """Milliseconds of each distinct layer with one example and one thread (see `time_layers`), in the engine of
+    `timing_engine`."""
     known = _table.get()
     known = {} if known is None else known
     wanted = list(dict.fromkeys(layers))
@@ -49,11 +52,21 @@ def measure_layers(layers: Iterable[Layer]) -> dict[Layer, float]:
     found: dict[str, float] = {}
     if new:
         with measurement_lock.exclusive_use() as undisturbed:
-            found = dict(zip(map(str, new), time_layers(new), strict=True))
+            found = dict(zip(map(str, new), time_layers(new, _profile()), strict=True))
         if undisturbed:
             known.update(found)
     table = {**known, **found}
     return {layer: table[str(layer)] for layer in wanted}
+
+
+def _profile() -> Profile | None:
+    """The profiler of the timing engine; None for ONNX Runtime's."""
+    record = timing_record()
+    if record.engine == "onnxruntime":
+        return None
+    from tasks.kernels.engines.openvino_model import profile_calls
+
+    return partial(profile_calls, precision=record.precision)
 
 
 def channel_block() -> int:

@@ -9,6 +9,8 @@ import numpy as np
 from torch import Tensor, nn
 from torch.onnx.errors import OnnxExporterError
 
+from tasks.kernels.engines.openvino_model import UnsupportedModelError
+from tasks.kernels.engines.timing_engine import open_timed
 from tasks.kernels.host import measurement_lock
 from tasks.kernels.latency import interleaving
 from tasks.kernels.onnx import sessions, torch_export
@@ -18,11 +20,12 @@ SECONDS = 1.0
 
 
 class NotConvertibleError(Exception):
-    """The network cannot be timed because torch cannot export it to ONNX; the message says why."""
+    """The network cannot be timed because torch cannot export it to ONNX, or the engine cannot run it; the message says
+    why."""
 
 
 class NetworkTimer:
-    """Times networks against `model` in ONNX Runtime: one example (the first of `example`), one thread.
+    """Times networks against `model` in the engine of `timing_engine`: the first example of `example`, one thread.
 
     `finish` turns each exported file into the one that is timed, such as its eight-bit form. No other work of this user
     runs meanwhile (`measurement_lock`). The constructor and the methods raise NotConvertibleError.
@@ -50,4 +53,7 @@ class NetworkTimer:
         except OnnxExporterError as error:
             reason = str(error).strip().splitlines()[0]
             raise NotConvertibleError(f"{type(network).__name__} does not convert to ONNX: {reason}") from error
-        return sessions.bound_call(sessions.open_session(self._finish(file.SerializeToString())), self._inputs)
+        try:
+            return sessions.bound_call(open_timed(self._finish(file.SerializeToString())), self._inputs)
+        except UnsupportedModelError as error:
+            raise NotConvertibleError(f"{type(network).__name__}: {error}") from error

@@ -1,4 +1,4 @@
-"""Layer timing: milliseconds of a single convolution or linear layer, from ONNX Runtime's profiler."""
+"""Layer timing: milliseconds of a single convolution or linear layer, from a runtime's profiler."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from tasks.kernels.onnx.preprocessing_graph import OPSET
-from tasks.kernels.onnx.sessions import Array, open_session
+from tasks.kernels.onnx.sessions import open_session
 
 ROUNDS = 5
 """Sessions of each layer, interleaved with those of all others: times also depend on a session's memory addresses."""
@@ -23,7 +23,9 @@ CALLS, SECONDS = 40, 0.01
 """Calls in a session, at most; fewer when SECONDS are over, but at least 5."""
 BEFORE = 16
 """Input channels of the 1x1 convolution that precedes a timed convolution."""
-_PRODUCTS = ("Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "FusedMatMul")
+_CONVOLUTIONS = ("Conv", "FusedConv", "Convolution", "GroupConvolution")
+_PRODUCTS = (*_CONVOLUTIONS, "Gemm", "FusedGemm", "MatMul", "FusedMatMul", "FullyConnected")
+"""The kinds of operators that multiply by weights, as ONNX Runtime and OpenVINO call them."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +56,25 @@ class Layer:
         return f"conv {'x'.join(map(str, self.kernel))} {self.read} > {self.made} at {at}{more}"
 
 
-def time_layers(layers: Sequence[Layer], rounds: int = ROUNDS) -> list[float]:
+Operators = Sequence[tuple[str, float]]
+"""The operators of one call in their order: kind and milliseconds."""
+Profile = Callable[[bytes], Sequence[Operators]]
+"""The operators of several calls of a file in a session of its own."""
+
+
+def time_layers(layers: Sequence[Layer], profile: Profile | None = None, rounds: int = ROUNDS) -> list[float]:
     """Milliseconds of each layer with one thread: first quartile of `rounds` fresh sessions, interleaved.
 
     Counts the time of the layer's kernel and of the conversion of its input into the layout that it reads, not the
     conversions at the ends of the graph. One call is timed to a microsecond.
+
+    Args:
+        layers: the layers.
+        profile: runs a file; absent: in ONNX Runtime.
+        rounds: number of sessions of each layer.
     """
     models = [build_layer_graph(layer) for layer in layers]
-    times = [[_time(model) for model in models] for _ in range(rounds)]
+    times = [[_own_time((profile or profile_calls)(model)) for model in models] for _ in range(rounds)]
     return [float(value) for value in np.quantile(np.array(times).reshape(rounds, len(models)), 0.25, axis=0)]
 
 
@@ -107,25 +120,34 @@ def _weights(name: str, shape: tuple[int, ...], outputs: int) -> list[onnx.Tenso
     ]
 
 
-def _time(model: bytes) -> float:
+def profile_calls(model: bytes) -> list[Operators]:
+    """The operators of several calls in ONNX Runtime."""
     with tempfile.TemporaryDirectory() as folder:
         session = open_session(model, profile=Path(folder) / "profile")
         example = {"x": np.ones(session.get_inputs()[0].shape, np.float32)}
-        end, calls = time.perf_counter() + SECONDS, 0
-        while calls < 5 or (calls < CALLS and time.perf_counter() < end):
-            session.run(None, example)
-            calls += 1
+        calls = sum(1 for _ in repeated_calls(lambda: session.run(None, example)))
         events = json.loads(Path(session.end_profiling()).read_text())
-    return _own(events, calls)
+    nodes = [event for event in events if str(event["name"]).endswith("kernel_time")]
+    found = [(event["args"]["op_name"], event["dur"] / 1000) for event in nodes]
+    size = len(found) // calls
+    return [found[at : at + size] for at in range(0, len(found), size)]
 
 
-def _own(events: list[dict[str, object]], calls: int) -> float:
+def repeated_calls(call: Callable[[], object]) -> Iterator[None]:
+    """Calls as often as a session of a layer needs (CALLS, SECONDS), and yields after each call."""
+    end, calls = time.perf_counter() + SECONDS, 0
+    while calls < 5 or (calls < CALLS and time.perf_counter() < end):
+        call()
+        calls += 1
+        yield
+
+
+def _own_time(calls: Sequence[Operators]) -> float:
     """Milliseconds of the operators after the preceding convolution, up to the layer itself: the mean of the faster
     half of the calls, because other load on the host only adds time."""
-    nodes = [event for event in events if str(event["name"]).endswith("kernel_time")]
-    times: Array = np.array([event["dur"] for event in nodes], float).reshape(calls, -1)
-    kinds = [str(event["args"]["op_name"]) for event in nodes[: times.shape[1]]]  # type: ignore[index]
+    kinds = [kind for kind, _ in calls[0]]
     products = [place for place, kind in enumerate(kinds) if kind in _PRODUCTS]
     start, stop = (products[0] + 1, products[-1] + 1) if len(products) > 1 else (0, len(kinds))
-    sums = np.sort(times[:, start:stop].sum(1))
-    return float(sums[: -(-calls // 2)].mean()) / 1000
+    sums = sorted(sum(milliseconds for _, milliseconds in each[start:stop]) for each in calls)
+    faster = sums[: -(-len(sums) // 2)]
+    return sum(faster) / len(faster)

@@ -74,13 +74,20 @@ class Int8Search:
         return int8_variants.build_variant(self._sources[setting.pixels].graph, nodes, ranges, setting)
 
     def try_all(self, settings: Sequence[Setting], nodes: Collection[str] | None = None) -> list[dict[str, Any]]:
-        """One row for each setting: its fields, its answers, its time and its bytes; `nodes` None: all operators."""
+        """One row for each setting whose file runs: its fields, its answers, its time and its bytes.
+
+        Args:
+            settings: the settings.
+            nodes: the operators in eight bits; None: all.
+
+        Raises:
+            Refusal: none of the files runs in the engine of `timing_engine`.
+        """
+        if not settings:
+            return []
         files = {str(at): self.build(each, nodes or list(self.layers)) for at, each in enumerate(settings)}
-        times = self.reference.time(files) if files else {}
-        return [
-            {**asdict(each), **self.reference.judge(data), **times[at], "bytes": len(data)}
-            for each, (at, data) in zip(settings, files.items(), strict=True)
-        ]
+        rows = self.reference.compare(files, "place")
+        return [{**asdict(settings[int(row.pop("place"))]), **row} for row in rows]
 
     def restore(self, best: dict[str, Any], max_loss: float) -> tuple[dict[str, Any], dict[str, Any]]:
         """The setting's row with the fewest layers in float that keep `max_loss`, and the plan's keys about them.
@@ -124,14 +131,14 @@ class Int8Search:
 
     def _sensitivity(self, setting: Setting) -> dict[str, float]:
         """For each operator, the error of the outputs when it alone is in eight bits."""
-        from tasks.kernels.onnx import sessions
+        from tasks.kernels.engines.timing_engine import answer_timed
 
         reference = self.reference
         inputs = {name: array[:RANKING_EXAMPLES] for name, array in reference.inputs.items()}
         before = reference.outputs[:RANKING_EXAMPLES]
         return {
             node: float(
-                variant_comparison.judge_variant(before, sessions.predict(self.build(setting, [node]), inputs))["error"]
+                variant_comparison.judge_variant(before, answer_timed(self.build(setting, [node]), inputs))["error"]
             )
             for node in self.layers
         }

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from tasks.core import InputError
+from tasks.core import InputError, Refusal
 from tasks.techniques.base import Batches
 
 if TYPE_CHECKING:
@@ -54,41 +53,67 @@ class FloatReference:
     """The float file's outputs (count, ...)."""
 
     def judge(self, data: bytes) -> dict[str, Any]:
-        """`judge_variant` of the answers of the ONNX file `data`."""
-        from tasks.kernels.onnx import sessions
+        """`judge_variant` of the answers of the ONNX file `data` in the engine of `timing_engine`."""
+        from tasks.kernels.engines.timing_engine import answer_timed
 
-        return judge_variant(self.outputs, sessions.predict(data, self.inputs), self.classes)
+        return judge_variant(self.outputs, answer_timed(data, self.inputs), self.classes)
 
     def time(self, files: Mapping[str, bytes], seconds: float | None = None) -> dict[str, dict[str, float]]:
         """Each file's milliseconds for one example (`ms`) and `speedup` against the float file, timed interleaved.
 
-        `seconds` is the time spent on each file; absent: SECONDS.
+        All run in the engine of `timing_engine`; files that it cannot run are left out. `seconds` is the time spent on
+        each file; absent: SECONDS.
+
+        Raises:
+            Refusal: the engine runs none of them.
         """
         import numpy as np
 
         from tasks.kernels.host import measurement_lock
         from tasks.kernels.latency import interleaving
-        from tasks.kernels.onnx.sessions import open_session
+        from tasks.kernels.onnx.sessions import bound_call
 
+        opened = runnable({"": self.model, **files})
         one = {name: array[:1] for name, array in self.inputs.items()}
-        sessions = {name: open_session(data) for name, data in files.items()}
-        calls = {name: partial(session.run, None, one) for name, session in sessions.items()}
-        before = partial(open_session(self.model).run, None, one)
+        calls = {name: bound_call(session, one) for name, session in opened.items()}
         with measurement_lock.exclusive_use():
-            times = interleaving.interleave({"": before, **calls}, (seconds or SECONDS) * (len(files) + 1))
+            times = interleaving.interleave(calls, (seconds or SECONDS) * len(calls))
         return {
             name: {"ms": float(np.median(times[name])), "speedup": interleaving.time_ratio(times[""], times[name])}
-            for name in files
+            for name in calls
+            if name
         }
 
     def compare(self, files: Mapping[str, bytes], key: str) -> list[dict[str, Any]]:
-        """One row for each file: its name under `key`, its answers, its time and its bytes."""
-        times = self.time(files)
-        return [{key: name, **self.judge(data), **times[name], "bytes": len(data)} for name, data in files.items()]
+        """One row for each file that `time` can time: its name under `key`, its answers, its time and its bytes."""
+        return [
+            {key: name, **self.judge(files[name]), **time, "bytes": len(files[name])}
+            for name, time in self.time(files).items()
+        ]
+
+
+def runnable(files: Mapping[str, bytes]) -> dict[str, Any]:
+    """Sessions of the files that the engine of `timing_engine` can run.
+
+    Raises:
+        Refusal: it cannot run the float file, named "", or none of the others.
+    """
+    from tasks.kernels.engines.openvino_model import UnsupportedModelError
+    from tasks.kernels.engines.timing_engine import open_timed
+
+    opened, reason = {}, ""
+    for name, data in files.items():
+        try:
+            opened[name] = open_timed(data)
+        except UnsupportedModelError as error:
+            reason = reason or str(error)
+    if "" not in opened or len(opened) == 1:
+        raise Refusal(reason)
+    return opened
 
 
 def measure_reference(model: bytes, batches: Batches) -> FloatReference:
-    """The float file's answers on at most EXAMPLES calibration examples."""
+    """The float file's answers on at most EXAMPLES calibration examples, in ONNX Runtime."""
     import numpy as np
 
     from tasks.kernels.onnx import sessions
