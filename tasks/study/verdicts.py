@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +11,8 @@ from tasks.study.design import Cell, Design
 from tasks.study.effects import Effect, Measured, Ratio, effect_of, ratio_of
 from tasks.study.explained_variation import explain_score, shares_text
 
+BLURRED = 2.0
+"""How many times the usual smallest visible effect of a table a cell's may be, before it is named apart."""
 PACE_NOISE = 1.2
 """By what factor the times of two equal trainings may differ on one machine, one after the other: a seed's ratio of
 training times is known no better, however well the seeds agree."""
@@ -222,10 +225,23 @@ def _nothing(design: Design, rows: Sequence[CellResult], unit: MetricUnit) -> st
         is_judged = any(row.cost is not None and row.cost.change != "open" for row in rows)
         return f"{design.reference.name} stays: nothing is faster" if is_judged else "too few seeds for a verdict"
     worse = [row.cell.name for row in rows if row.effect is not None and row.effect.verdict == "worse"]
-    unseen = [effect.detectable for effect in judged if effect.verdict == "no measurable effect"]
-    told = f"{design.reference.name} stays: nothing is better"
-    told += f" (below {unit.text(max(unseen))} it could not have been seen)" if unseen else ""
+    told = f"{design.reference.name} stays: nothing is better{_unseen(rows, unit)}"
     return told + (f"; {', '.join(worse)} {'is' if len(worse) == 1 else 'are'} worse" if worse else "")
+
+
+def _unseen(rows: Sequence[CellResult], unit: MetricUnit) -> str:
+    """Which effects the design could not have seen; where one cell varies far more than others, that cell's apart."""
+    least = {
+        row.cell.name: row.effect.detectable
+        for row in rows
+        if row.effect is not None and row.effect.verdict == "no measurable effect"
+    }
+    if not least:
+        return ""
+    bar = BLURRED * statistics.median_low(least.values())
+    usual = max(each for each in least.values() if each <= bar)
+    apart = "".join(f", for {name} below {unit.text(each)}" for name, each in least.items() if each > bar)
+    return f" (below {unit.text(usual)}{apart} it could not have been seen)"
 
 
 def mean_known(values: Sequence[float | int | None]) -> float | None:

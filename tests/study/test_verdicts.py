@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
+
 import pytest
 
 from tasks.core import Estimate
@@ -56,6 +59,19 @@ def test_no_effect_says_what_could_not_have_been_seen() -> None:
     assert not row.keep
     assert row.sentence.startswith("other: no measurable effect on the score in 3 seeds (below ")
     assert row.sentence.endswith(" points none could have been seen)")
+
+
+def test_a_cell_that_varies_far_more_than_the_others_is_named_apart() -> None:
+    noisy = [
+        dataclasses.replace(each, gain=Estimate(jump, jump - 0.004, jump + 0.004, 500))
+        for each, jump in zip(rounds(0.0, cell="noisy")[1::2], (-0.1, 0.0, 0.1), strict=True)
+    ]
+    table = judged(design("none", "a", "b", "noisy"), rounds(0.0, cell="a") + rounds(0.0, cell="b") + noisy)
+    assert re.fullmatch(
+        r"reference stays: nothing is better \(below 0\.\d+ points, for noisy below \d\d points "
+        r"it could not have been seen\)",
+        table.verdict,
+    )
 
 
 def test_too_few_seeds_give_no_verdict() -> None:
