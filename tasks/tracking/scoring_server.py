@@ -1,13 +1,15 @@
 """Scoring server: MLflow's own HTTP server around a registered product, in this process and on this machine only.
 
 MLflow parses a request, runs the file and writes the answer. In between, the rows are read by the product's own rules:
-MLflow's schema would refuse dates as text, and make of missing text the word `None`.
+MLflow's schema would refuse dates as text, and make of missing text the word `None`. A file whose runtime record names
+another engine than ONNX Runtime is run in that one.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +21,9 @@ from tasks.tracking.signature import matrix_columns
 if TYPE_CHECKING:
     import numpy as np
     from fastapi import FastAPI
+
+    Run = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
+    """Inputs by name → outputs by name."""
 
 LOOPBACK = "127.0.0.1"
 PATIENCE_AT_THE_END = 5
@@ -54,12 +59,10 @@ class _ServedModel:
     metadata = _AnyInput()
 
     def __init__(self, model: Path, service: RequestHandler) -> None:
-        import mlflow.pyfunc
+        from tasks.kernels.engines.runtime_record import read_runtime
 
-        from tasks.kernels.onnx import description
-
-        self._loaded = mlflow.pyfunc.load_model(str(model.parent))
-        self._columns = matrix_columns(model, [tensor.name for tensor in description.interface(model)[1]])
+        in_mlflow = read_runtime(model).engine == "onnxruntime"
+        self._run = _run_in_mlflow(model) if in_mlflow else _run_in_second_engine(model)
         self._service = service
 
     def predict(self, data: Any) -> dict[str, Any]:
@@ -68,17 +71,44 @@ class _ServedModel:
             inputs = self._service.read(data)
         except InputError as error:
             raise _wrong_rows(str(error)) from None
-        return self._service.answer(data, inputs, self._outputs(inputs))
+        return self._service.answer(data, inputs, self._run(inputs))
 
-    def _outputs(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        import numpy as np
-        import pandas as pd
 
-        if self._columns:
-            rows = pd.DataFrame(inputs[MATRIX], columns=self._columns)
-            found = self._loaded.predict(rows)
+def _run_in_mlflow(model: Path) -> Run:
+    """MLflow's own model, which runs every file in ONNX Runtime."""
+    import mlflow.pyfunc
+    import numpy as np
+    import pandas as pd
+
+    from tasks.kernels.onnx import description
+
+    loaded = mlflow.pyfunc.load_model(str(model.parent))
+    columns = matrix_columns(model, [tensor.name for tensor in description.interface(model)[1]])
+
+    def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if columns:
+            rows = pd.DataFrame(inputs[MATRIX], columns=columns)
+            found = loaded.predict(rows)
             return {name: found[name].to_numpy().reshape(len(rows), -1) for name in found.columns}
-        return {name: np.asarray(each) for name, each in self._loaded.predict(inputs).items()}
+        return {name: np.asarray(each) for name, each in loaded.predict(inputs).items()}
+
+    return run
+
+
+def _run_in_second_engine(model: Path) -> Run:
+    """The engine of the file's runtime record, with any number of examples in a request."""
+    from tasks.kernels.engines.product_session import open_product
+    from tasks.kernels.engines.runtime_record import read_runtime
+
+    record = read_runtime(model)
+    session, turn = open_product(model, record, record.threads), threading.Lock()
+
+    def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        with turn:  # a session answers one request at a time, and the server asks from several threads
+            found = session.run(None, inputs)
+            return {port.name: each.copy() for port, each in zip(session.get_outputs(), found, strict=True)}
+
+    return run
 
 
 def _wrong_rows(sentence: str) -> Exception:

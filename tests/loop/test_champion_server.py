@@ -24,6 +24,9 @@ from flows.recipe.loading import validate_recipe
 from flows.recipe.schema import Recipe
 from tasks import tracking
 from tasks.core import InputError, Workspace
+from tasks.kernels.engines import openvino_model
+from tasks.kernels.engines.openvino_model import CompiledFile
+from tasks.kernels.engines.runtime_record import RuntimeRecord, installed_version, with_record
 from tasks.kernels.onnx import sessions
 from tasks.tracking import registry
 from tasks.tracking.scoring_server import open_port, scoring_app
@@ -217,6 +220,28 @@ def test_images_get_the_answers_of_the_product(pictures: tuple[TestClient, Path]
     np.testing.assert_allclose(found["predictions"]["logits"], logits, rtol=1e-4, atol=1e-5)
     assert found["predictions"]["answer"] == ["abcd"[at] for at in logits.argmax(axis=1)]
     assert asked(client, {"inputs": images.tolist()})[1] == found
+
+
+@pytest.mark.skipif(installed_version("openvino") is None, reason="OpenVINO is not installed")
+def test_a_file_of_another_engine_is_run_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, images = product_files.image_file(), product_files.images(5, seed=5)["image"]
+    file = tmp_path / "model.onnx"
+    file.write_bytes(with_record(plain, RuntimeRecord("openvino", "", "f32", batch=1)))
+    opened: list[str] = []
+    compile_file = openvino_model.compile_file
+
+    def spy(model: Path | bytes, record: RuntimeRecord, batch: int = 0) -> CompiledFile:
+        opened.append(record.engine)
+        return compile_file(model, record, batch)
+
+    monkeypatch.setattr(openvino_model, "compile_file", spy)
+    with TestClient(scoring_app(file, ServedProduct(file))) as client:
+        for count in (1, 5):
+            status, found = asked(client, {"inputs": {"image": images[:count].tolist()}})
+            assert status == 200, found
+            logits = sessions.predict(plain, {"image": images[:count]})
+            np.testing.assert_allclose(found["predictions"]["logits"], logits, rtol=1e-4, atol=1e-4)
+    assert opened == ["openvino"]
 
 
 @pytest.mark.parametrize(

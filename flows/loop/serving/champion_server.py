@@ -16,6 +16,7 @@ from flows.loop.serving.served_product import ServedProduct
 from tasks.core import InputError, Refusal, Workspace, write_atomically
 from tasks.data.input_layout import disarranged, layout_of
 from tasks.data.table_form import TableForm, table_form
+from tasks.evaluation import engines
 from tasks.kernels.onnx import description
 from tasks.monitoring.example_columns import kind_of_examples
 from tasks.tracking import registry
@@ -65,14 +66,15 @@ def serve_champion(
         tell: is told, in a sentence, when requests cannot be logged.
 
     Raises:
-        InputError: there is no champion, its file is not the one that was registered, the port is in use, or the log is
-            no folder.
+        InputError: there is no champion, its file is not the one that was registered, its engine cannot run here, the
+            port is in use, or the log is no folder.
     """
     try:
         version, model = registry.champion(workspace.tracking_uri, name)
     except Refusal as refusal:
         law = f"must be a product whose champion is as it was registered, but {refusal}"
         raise InputError(law, path="name", value=name) from None
+    engines.check_engine(model)
     bound = open_port(port)
     address = f"http://{LOOPBACK}:{bound.getsockname()[1]}"
     place = workspace.home / "products" / name / "request.json"
