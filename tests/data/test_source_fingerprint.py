@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.data.source_fingerprint import stamp_of
+from tasks.data.sources.source_fingerprint import stamp_of
 
 
 def test_a_file_is_stamped_by_its_bytes_alone(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Sources: their present content as a fingerprint, and their rows in one form."""
