@@ -14,14 +14,14 @@ from flows.recipe.source_checks import check_sources
 from flows.study.cells.made_cell import make_cell
 from flows.study.cells.second_process import RunnerOpener, SecondProcess, is_of_use, start_second_process
 from flows.study.cells.suspects import listed_suspects
-from flows.study.confirmation import confirm
+from flows.study.confirmation import Settled, settle
 from flows.study.designs import DESIGNERS
 from flows.study.expected_cost import expected_seconds
-from flows.study.recommendation import recommend, recommended_recipe
+from flows.study.recommendation import recommend
 from flows.study.rounds import Rounds, missing_tables
 from flows.study.study_context import Study, begin_study
 from flows.study.study_journal import StudyJournal
-from flows.study.study_outcome import Confirmation, Recommendation, StudyResult
+from flows.study.study_outcome import Recommendation, StudyResult
 from tasks.core import Context, InputError, Runner, Workspace, digest_of
 from tasks.core.cache_key import identity
 from tasks.evaluation.metric_choice import metric_of, metric_spec
@@ -82,8 +82,7 @@ def run_study(
     with two_at_once(study, open_second) as rounds.second:
         rounds.run()
     tables = rounds.tables()
-    recommendations = recommend(study.asked, tables)
-    confirmation, problem = confirm_recommended(study, recommendations, tell)
+    settled, problem = settle_recommended(study, recommend(study.asked, tables), tell)
     metric = metric_of(metric_spec(study.recipe.goal, study.prepared.dataset))
     return StudyResult(
         study.asked,
@@ -93,29 +92,30 @@ def run_study(
         metric.title,
         host_name(),
         study.prepared.dataset.splits["validation"].count,
-        recommendations,
-        confirmation,
+        settled.changes,
+        settled.confirmation,
         journal.spent / 60,
         missing_tables(designs, tables),
         problem,
         tuple((name, each) for name, found in journal.rounds for each in found),
         metric.lower_is_better,
         listed_suspects(study, tables),
+        settled.withdrawn,
     )
 
 
-def confirm_recommended(
+def settle_recommended(
     study: Study, recommendations: tuple[Recommendation, ...], tell: Callable[[str], None]
-) -> tuple[Confirmation | None, str]:
-    """The confirmation on test, where there is something to confirm and it is asked for; or why it could not be run."""
+) -> tuple[Settled, str]:
+    """The changes that are left once both recipes were optimized, where that is asked for; or why it could not be."""
+    as_they_are = Settled(recommendations, None)
     if not recommendations or not study.recipe.study.confirm:
-        return None, ""
-    tell("both recipes are optimized, and their products compared on test")
+        return as_they_are, ""
+    tell("both recipes are optimized, and their products compared")
     try:
-        better = recommended_recipe(study.asked, recommendations)
-        return confirm(study.asked, better, study.job, study.unit), ""
+        return settle(study.asked, recommendations, study.job, study.unit), ""
     except (InputError, ValidationError) as error:
-        return None, str(error)
+        return as_they_are, str(error)
 
 
 def two_at_once(study: Study, open_second: RunnerOpener | None) -> AbstractContextManager[SecondProcess | None]:

@@ -83,6 +83,8 @@ class StudyResult:
     suspects: tuple[Suspect, ...] = ()
     """The train rows that the table `data` left out as likely mislabelled, for the person to look at: the report lists
     them, and a file of the study has them all. Empty without that table."""
+    withdrawn: str = ""
+    """Why another model is not recommended although a table did (`confirmation.Settled`); else empty."""
 
     @property
     def failures(self) -> tuple[TableResult, ...]:

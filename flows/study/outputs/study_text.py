@@ -27,6 +27,8 @@ def notes_of(result: StudyResult) -> tuple[str, ...]:
     few = [table.design.title for table in result.tables if is_unfinished(table)]
     if few:
         found.append(f"The budget had too little time for a verdict on {in_words(few)}.")
+    if result.withdrawn:
+        found.append(result.withdrawn)
     if result.problem:
         found.append(f"The recommended recipe was not run: {result.problem}.")
     elif result.recommendations and result.confirmation is None:
