@@ -116,6 +116,5 @@ def _point(row: Row, cost: float, metric: Mapping[str, Any]) -> Point:
     size = f", {format_bytes(row['bytes'])}" if row["bytes"] else ""
     hint = f"{row['name']}: {format_significant(score)}, {format_significant(cost)}{size}"
     x, y = Interval(cost, min(across), max(across)), Interval(score, min(ends), max(ends))
-    return Point(
-        row["name"], x, y, row["bytes"] or 1.0, "baseline" if row["is_first"] else "candidate", row["keep"], hint
-    )
+    role = "baseline" if row["is_first"] else "candidate"
+    return Point(row["name"], x, y, row["bytes"] or 1.0, role, row["recommended"], hint)

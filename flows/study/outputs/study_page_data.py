@@ -93,6 +93,7 @@ def _row(row: CellResult, table: TableResult, unit: MetricUnit) -> dict[str, Any
         "name": row.cell.name,
         "is_first": row.cell == table.design.reference,
         "keep": row.keep,
+        "recommended": row.cell == table.recommended,
         "seeds": row.seeds,
         "score": row.score,
         "effect": _scaled(row.effect, unit),
