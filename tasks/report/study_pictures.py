@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from tasks.core.number_format import format_bytes, format_significant
 from tasks.report import charts
@@ -116,5 +116,5 @@ def _point(row: Row, cost: float, metric: Mapping[str, Any]) -> Point:
     size = f", {format_bytes(row['bytes'])}" if row["bytes"] else ""
     hint = f"{row['name']}: {format_significant(score)}, {format_significant(cost)}{size}"
     x, y = Interval(cost, min(across), max(across)), Interval(score, min(ends), max(ends))
-    role = "baseline" if row["is_first"] else "candidate"
+    role: Literal["baseline", "candidate"] = "baseline" if row["is_first"] else "candidate"
     return Point(row["name"], x, y, row["bytes"] or 1.0, role, row["recommended"], hint)

@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
+UNREADABLE = (OSError, ValueError, zipfile.BadZipFile)
+"""Errors of a file that is damaged, or was removed by a training beside this one."""
 MOST_BYTES = 2**28
 """Size of the files of one teacher, above which no more answers are kept."""
+MOST_FILES = 1000
+"""Files of one teacher, above which no more answers are kept."""
 MOST_TEACHERS = 8
 """Folders of teachers that are kept; the one that was not used for longest goes first."""
 
@@ -41,15 +45,18 @@ class TeacherAnswers:
         """
         self.teacher = teacher
         self.folder = folder / identify(teacher, example) if folder and example.device.type == "cpu" else None
-        self.files: dict[str, np.lib.npyio.NpzFile] = {}
+        self.files: dict[str, Path] = {}
         """Digest of a batch → the file with the answers to it."""
+        self.opened: tuple[Path, np.lib.npyio.NpzFile] | None = None
+        """The file that was read last: the next batch of an epoch is most often in the same one."""
         self.fresh: dict[str, np.ndarray[Any, Any]] = {}
         """Digest of a batch → answers that are in no file yet."""
-        self.size = 0
+        self.size, self.count = 0, 0
+        """Bytes and number of the files, answers that are in none included."""
         if self.folder:
             forget_old_teachers(self.folder)
             for path in self.folder.glob("*.npz"):
-                self._open(path)
+                self._index(path)
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """The teacher's answers to network inputs (count, …), float32; called without gradients."""
@@ -60,11 +67,11 @@ class TeacherAnswers:
         key = digest_of_batch(inputs)
         if key in self.files:
             try:
-                return torch.from_numpy(self.files[key][key])
-            except (OSError, zipfile.BadZipFile):
-                del self.files[key]  # damaged: computed again
+                return torch.from_numpy(self._open(self.files[key])[key])
+            except UNREADABLE:
+                del self.files[key]  # computed again
         answers = self._compute(inputs)
-        if self.size < MOST_BYTES:
+        if self.size < MOST_BYTES and self.count < MOST_FILES:
             self.fresh[key] = answers.numpy()
             self.size += answers.nbytes
         return answers
@@ -80,20 +87,24 @@ class TeacherAnswers:
         write_atomically(path, content.getvalue())
         self.size -= sum(each.nbytes for each in self.fresh.values())
         self.fresh = {}
-        self._open(path)
+        self._index(path)
 
     def _compute(self, inputs: Tensor) -> Tensor:
         return self.teacher(inputs).float()  # type: ignore[no-any-return]
 
-    def _open(self, path: Path) -> None:
+    def _index(self, path: Path) -> None:
+        try:
+            self.files |= dict.fromkeys(self._open(path).files, path)
+            self.size, self.count = self.size + path.stat().st_size, self.count + 1
+        except UNREADABLE:
+            return
+
+    def _open(self, path: Path) -> np.lib.npyio.NpzFile:
         import numpy as np
 
-        try:
-            answers = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, zipfile.BadZipFile):  # damaged, or removed by a training beside this one
-            return
-        self.files |= dict.fromkeys(answers.files, answers)
-        self.size += path.stat().st_size
+        if self.opened is None or self.opened[0] != path:
+            self.opened = path, np.load(path, allow_pickle=False)
+        return self.opened[1]
 
 
 def identify(teacher: nn.Module, example: Tensor) -> str:
