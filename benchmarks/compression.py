@@ -24,6 +24,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from comparison import MARGINS, Entry, judge, show, table
 from publish import publish
 
@@ -114,14 +115,14 @@ def recipe(options: argparse.Namespace, folder: Path, weights: Path) -> Recipe:
         {
             "name": f"compression-{options.network}",
             "data": {
-                "source": str(options.data / "train.parquet"),
-                "validation": str(folder / "validation.parquet"),
-                "test": str(folder / "test.parquet"),
+                "source": str((options.data / "train.parquet").resolve()),
+                "validation": str((folder / "validation.parquet").resolve()),
+                "test": str((folder / "test.parquet").resolve()),
                 "target": "label",
             },
             "preprocess": [{"step": "normalize", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}],
             "augment": [{"step": "crop", "padding": 4}, {"step": "flip"}],
-            "model": {"factory": f"tasks.architectures:{options.network}", "weights": str(weights)},
+            "model": {"factory": f"tasks.architectures:{options.network}", "weights": str(weights.resolve())},
             "compress": {"branches": branches, "search": search},
             "goal": {"metric": "accuracy", "max_drop": MARGINS[-1], "proof": "likely", "tie": 0},
         }
@@ -150,8 +151,9 @@ def pare(wanted: Recipe, folder: Path) -> tuple[Outcome, float]:
     """Paredown's whole run, as a user starts it, and the minutes of the first run that came to its end."""
     from flows.optimize import optimize
 
-    started, record = time.monotonic(), folder / "minutes.json"
-    outcome = optimize(wanted)
+    started, record, conf = time.monotonic(), folder / "minutes.json", folder / "recipe.yaml"
+    conf.write_text(yaml.safe_dump(wanted.model_dump(mode="json", exclude_unset=True), sort_keys=False))
+    outcome = optimize(str(conf))
     if not record.exists():
         record.write_text(json.dumps((time.monotonic() - started) / 60))
     return outcome, float(json.loads(record.read_text()))
