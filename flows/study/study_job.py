@@ -24,8 +24,8 @@ from flows.study.study_journal import StudyJournal
 from flows.study.study_outcome import Recommendation, StudyResult
 from tasks.core import Context, InputError, Runner, Workspace, digest_of
 from tasks.core.cache_key import identity
+from tasks.evaluation.engines import timing_host
 from tasks.evaluation.metric_choice import metric_of, metric_spec
-from tasks.kernels.host.machine import host_name
 from tasks.study.design import Design, UnsuitedTable
 
 VERSION = 1
@@ -90,7 +90,7 @@ def run_study(
         left_out,
         study.unit,
         metric.title,
-        host_name(),
+        timing_host(study.recipe.runtime),
         study.prepared.dataset.splits["validation"].count,
         settled.changes,
         settled.confirmation,
@@ -136,5 +136,5 @@ def check_budget(recipe: Recipe, designs: tuple[Design, ...], expected: dict[str
 def journal_path(study: Study) -> Path:
     """Where the measurements of this recipe, these data and this host are kept."""
     content = study.recipe.model_dump(mode="json", exclude={"study", "name", "monitor", "retrain", "report"})
-    key = digest_of([VERSION, content, identity(study.prepared), host_name()])
+    key = digest_of([VERSION, content, identity(study.prepared), timing_host(study.recipe.runtime)])
     return study.job.context.workspace.home / "studies" / f"{study.recipe.name}-{key[:12]}.jsonl"

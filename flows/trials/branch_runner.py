@@ -178,16 +178,12 @@ class BranchRunner:
         Raises:
             Refusal: the engine cannot run it, or answers otherwise.
         """
-        from tasks.conversion.engine_trials import with_runtime
-        from tasks.data import input_layout
-        from tasks.evaluation.engines import timing_runtime
+        from tasks.conversion.engine_trials import in_first_engine
 
-        exported, record = self.export(model), timing_runtime(self.reference.recipe.runtime)
-        if record.engine == "onnxruntime":
-            return exported
-        store = self.trial.workspace.store
-        inputs = input_layout.product_inputs(self.reference.prepared, "validation", store)
-        return with_runtime(exported, record, inputs, store)
+        reference = self.reference
+        return in_first_engine(
+            self.export(model), reference.recipe.runtime, reference.prepared, self.trial.workspace.store
+        )
 
     def export(self, model: Candidate) -> Candidate:
         """The model exported to ONNX; a model that is an ONNX file is returned unchanged."""

@@ -16,8 +16,8 @@ from tasks.compression.branch import BASELINE, FOUND
 from tasks.core import Refusal, Store, digest_of
 from tasks.core.cache_key import identity, references
 from tasks.evaluation import ranking
+from tasks.evaluation.engines import timing_host
 from tasks.evaluation.metric_choice import metric_spec
-from tasks.kernels.host.machine import host_name
 from tasks.search.guide import RUNG
 from tasks.search.results import BOUND, CEILING, EXCESS, REFUSED
 from tasks.search.space import Point
@@ -89,8 +89,9 @@ class CompressionObjective:
         """Digest of what ranks depend on: data, augmentation, baseline, goal, runtime, the recipe's branches, host."""
         recipe = self.reference.recipe
         metric = metric_spec(recipe.goal, self.reference.prepared.dataset)
+        host = timing_host(recipe.runtime)
         asked = [recipe.augment, recipe.goal, metric, recipe.runtime, recipe.compress and recipe.compress.branches]
-        return digest_of(identity([*asked, self.reference.prepared, self.reference.baseline, host_name()]))
+        return digest_of(identity([*asked, self.reference.prepared, self.reference.baseline, host]))
 
     @property
     def modules(self) -> Sequence[str]:

@@ -12,6 +12,7 @@ from flows.recipe.user_modules import modules_of
 from flows.trials.network_cost import UNFIT, measure_cost, needs_cost, needs_latency
 from tasks.core import MetricSpec, Prepared, Refusal, SplitName, Store, digest_of
 from tasks.core.cache_key import identity
+from tasks.evaluation.engines import timing_host
 from tasks.evaluation.metric_choice import metric_of, metric_spec
 from tasks.kernels.host.machine import host_name
 from tasks.kernels.training.learning_curve import Epoch
@@ -137,7 +138,8 @@ class TrainingObjective:
         search, data = self.recipe.search, self.prepared.dataset if self.prepares else self.prepared
         parts = {"model", "train", "augment", "goal"} | ({"preprocess"} if self.prepares else set())
         content = unsearched(self.recipe, parts)
-        clock = [host_name(), self.recipe.runtime.model_dump(mode="json")] if needs_latency(self.recipe) else []
+        runtime = self.recipe.runtime
+        clock = [timing_host(runtime), runtime.model_dump(mode="json")] if needs_latency(self.recipe) else []
         rates = [RATES] if self.follows_optimizer else []
         measured = [host_name()] if "auto" in self.precisions else []
         given = [content, search and search.epochs, identity(data), self.metric.stamp]

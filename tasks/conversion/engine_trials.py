@@ -135,6 +135,18 @@ def with_runtime(
     return dataclasses.replace(named, name=f"{candidate.name} in {record.words}")
 
 
+def in_first_engine(candidate: Candidate, runtime: Runtime, prepared: Prepared, store: Store) -> Candidate:
+    """The file as it runs in the engine that the recipe names first (`engines.timing_runtime`).
+
+    Raises:
+        Refusal: as `with_runtime`.
+    """
+    record = engines.timing_runtime(runtime)
+    if record.engine == "onnxruntime":
+        return candidate
+    return with_runtime(candidate, record, input_layout.product_inputs(prepared, "validation", store), store)
+
+
 def keep_record(content: str, runtime: Runtime, store: Store) -> str:
     """Digest of a file that says how it runs: that of `content`, or of the same file with a record of ONNX Runtime.
 

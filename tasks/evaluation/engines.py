@@ -46,6 +46,14 @@ def timing_runtime(runtime: Runtime) -> RuntimeRecord:
     return ways[0] if runtime.precision else ways[-1]
 
 
+def timing_host(runtime: Runtime) -> str:
+    """The host's name (`machine.host_name`), with OpenVINO's version where techniques and searches time in it."""
+    from tasks.kernels.host.machine import host_name
+
+    record = timing_runtime(runtime)
+    return host_name() if record.engine == "onnxruntime" else f"{host_name()}, {record.engine} {record.version}"
+
+
 def host_of(runtime: Runtime) -> str:
     """The host's name (`machine.host_name`), with OpenVINO's version where the recipe measures in it."""
     from tasks.kernels.engines.runtime_record import installed_version

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from support import datasets, studies
 
-from flows.study.cells.made_cell import check_cell, prepared_for, recipe_with
+from flows.study.cells.made_cell import check_cell, make_cell, prepared_for, recipe_with
 from flows.study.study_context import Study
 from tasks.core import InputError, Store
+from tasks.kernels.engines.runtime_record import installed_version, read_runtime
 from tasks.study.design import Cell
 
 
@@ -49,3 +50,13 @@ def test_another_preprocessing_or_fewer_rows_prepare_the_data_again(tmp_path: Pa
     half = prepared_for(Cell("half", train_share=0.5), 1, study.job, study)
     assert half.dataset.splits["train"].count == 32
     assert half.dataset.splits["validation"] == study.prepared.dataset.splits["validation"]
+
+
+@pytest.mark.skipif(installed_version("openvino") is None, reason="OpenVINO is not installed")
+def test_a_network_runs_in_the_engine_that_the_recipe_names_first(tmp_path: Path) -> None:
+    runtime = {"engine": ["openvino", "onnxruntime"], "precision": "f32"}
+    study = pictures(tmp_path, runtime=runtime, train={"epochs": 1, "batch_size": 16})
+    made = make_cell(Cell("as it is"), 0, study)
+    assert read_runtime(study.job.store.path(made.file.content)).engine == "openvino"
+    plain = make_cell(Cell("as it is"), 0, pictures(tmp_path, train={"epochs": 1, "batch_size": 16}))
+    assert read_runtime(study.job.store.path(plain.file.content)).engine == "onnxruntime"

@@ -9,9 +9,9 @@ from flows.study.study_context import Study
 from tasks.compression.file_scores import FileScore, score_files
 from tasks.compression.measure import evaluate_candidates
 from tasks.core import Candidate, Estimate, Scorecard
+from tasks.evaluation.engines import timing_host
 from tasks.evaluation.evaluate import EvaluationSpec
 from tasks.evaluation.metric_choice import metric_spec
-from tasks.kernels.host.machine import host_name
 from tasks.study.design import Design
 from tasks.study.effects import Measured
 
@@ -44,13 +44,14 @@ def _measured(name: str, seed: int, each: FileScore, card: Scorecard | None, is_
 
 def score(files: Mapping[str, Candidate], reference: str, study: Study) -> dict[str, FileScore]:
     """The files' scores on validation, paired with one of them."""
-    given = files, reference, study.prepared, scoring_spec(study), host_name(), study.job.context
+    given = files, reference, study.prepared, scoring_spec(study), timing_host(study.recipe.runtime), study.job.context
     return study.job.runner.run(f"score {', '.join(files)}", score_files, *given)
 
 
 def evaluate_all(files: Mapping[str, Candidate], reference: str, study: Study) -> dict[str, Scorecard]:
     """The files' scorecards on validation, with their latencies measured interleaved."""
-    given = files, reference, study.prepared, scoring_spec(study), None, host_name(), study.job.context
+    host = timing_host(study.recipe.runtime)
+    given = files, reference, study.prepared, scoring_spec(study), None, host, study.job.context
     return study.job.runner.run(f"measure {', '.join(files)}", evaluate_candidates, *given)
 
 

@@ -19,6 +19,7 @@ from flows.study.cells.file_comparison import score
 from flows.study.cells.suspects import without_suspects
 from flows.study.study_context import Study, branch_name, changed_values, title_of
 from tasks.compression.branch import Branch
+from tasks.conversion.engine_trials import in_first_engine
 from tasks.core import Candidate, InputError, Prepared, Refusal, Store, digest_of
 from tasks.core.errors import in_one_line
 from tasks.data.splits.train_rows import draw_train_rows
@@ -59,13 +60,23 @@ def make_cell(cell: Cell, seed: int, study: Study) -> Made:
     run, seconds = make_run(cell, option, study.recipe.train.seed + seed, study)
     store, choice = study.job.store, title_of(cell.options[option]) if option is not None else ""
     if not cell.steps:
-        return Made(run.baseline.exported, seconds, choice, curve_of(run.baseline.model, store))
+        return Made(as_it_runs(run.baseline.exported, run), seconds, choice, curve_of(run.baseline.model, store))
     steps = [with_seed(step, run.recipe.train.seed) for step in cell.steps]
     result = run_branch(Branch.model_validate({"name": branch_name(cell), "steps": steps}), "candidate", run)
     if result.product is None:
         raise Refusal(result.refusal or "it has no file")
     last = result.stages[-1].model
-    return Made(result.product, training_seconds(last, store), choice, curve_of(last, store))
+    return Made(as_it_runs(result.product, run), training_seconds(last, store), choice, curve_of(last, store))
+
+
+def as_it_runs(file: Candidate, run: RunContext) -> Candidate:
+    """A file in the engine that the recipe names first; that of a simple model in ONNX Runtime, which runs trees.
+
+    Raises:
+        Refusal: the engine cannot run it, or answers otherwise.
+    """
+    recipe = run.recipe
+    return file if recipe.model.is_simple else in_first_engine(file, recipe.runtime, run.prepared, run.job.store)
 
 
 def with_seed(step: Mapping[str, object], seed: int) -> dict[str, object]:
