@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from tasks.architectures import resnet
 from tasks.core import InputError, Refusal
+from tasks.kernels.engines.timing_engine import open_timed
 from tasks.kernels.latency import network_timer
-from tasks.kernels.onnx import sessions
 from tasks.kernels.training import loops
 from tasks.techniques import Blocks
 
@@ -101,13 +101,12 @@ def test_a_goal_of_speed_in_eight_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     """The networks that are timed are eight-bit files, the whole one and those without blocks."""
     monkeypatch.setattr(network_timer, "SECONDS", 0.05)
     timed: list[bytes] = []
-    open_session = sessions.open_session
 
     def watched(model: bytes) -> object:
         timed.append(model)
-        return open_session(model)
+        return open_timed(model)
 
-    monkeypatch.setattr(network_timer.sessions, "open_session", watched)
+    monkeypatch.setattr(network_timer, "open_timed", watched)
     model, images = networks.residual(0)
     plan = Blocks(speedup=1.0001, timed="int8").plan(model, [(images, torch.arange(4))])
     assert plan["whole_ms"] > 0
