@@ -114,7 +114,7 @@ def test_latencies_can_be_compared_on_the_same_host_and_runtime_only(
     here = trial(workspace, **changes)[0].identity
     assert here == trial(workspace, **changes)[0].identity
     assert here != trial(workspace, **changes, runtime={"batch": 8})[0].identity
-    monkeypatch.setattr("flows.trials.training_trial.host_name", lambda: "another")
+    monkeypatch.setattr("flows.trials.training_trial.timing_host", lambda runtime: "another")
     assert here != trial(workspace, **changes)[0].identity
     monkeypatch.undo()
     assert here == trial(workspace, **changes)[0].identity
