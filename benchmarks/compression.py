@@ -5,7 +5,7 @@
     python benchmarks/compression.py … --minutes 30 --peers
 
 With `--publish` the table goes into docs/benchmarks.md. With `--minutes`, a joint search over steps, order, knobs and
-recovery goes beside the branches that are fixed.
+recovery goes beside the branches that are fixed, and the table has a place of its own.
 FOLDER holds CIFAR-10 as train.parquet and test.parquet. The network is first fine-tuned for one epoch on these
 images: that is the baseline. Such networks were trained on all the training images, so one half of the test images is
 the validation split, which chooses, and the other half is the test, which is opened for the chosen files only. For
@@ -64,7 +64,8 @@ def main() -> None:
     rows = judge(entries, outcome.findings.prepared, workspace)
     show(rows, options.network)
     if options.publish:
-        publish(f"compression {options.network}", table(rows, options.network))
+        search = " search" if options.minutes else ""
+        publish(f"compression {options.network}{search}", table(rows, options.network))
     if options.json:
         options.json.write_text(json.dumps({"host": host_name(), "network": options.network, "rows": rows}, indent=1))
 
@@ -83,10 +84,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--ratio", type=float, default=1.35, help="how many times fewer MACs pruning peers should need")
     parser.add_argument("--publish", action="store_true", help="put the table into docs/benchmarks.md")
     parser.add_argument("--json", type=Path, help="also write the numbers to this file")
-    options = parser.parse_args()
-    if options.minutes and options.publish:
-        parser.error("--publish is for the table of the fixed branches: leave out --minutes")
-    return options
+    return parser.parse_args()
 
 
 def halve(source: Path, folder: Path) -> None:
@@ -169,13 +167,14 @@ def ours(outcome: Outcome, workspace: Workspace, minutes: float, budget: float |
     )
     entries = []
     for line in (line for line in outcome.findings.results if line.product):
-        path = workspace.store.path(line.product.content)
-        if line.name not in found:
+        path, branch = workspace.store.path(line.product.content), line.branch or line.name
+        if branch not in found:
             entries.append(Entry(tools[line.role], line.name, path, minutes))
         if found and line.role == "candidate":
             # The fixed branches are a search's first points: it answers with one of them when it finds no better one.
-            spent = (budget or 0.0) if line.name in found else minutes
-            entries.append(Entry("Paredown, joint search", found.get(line.name, line.name), path, spent))
+            spent = (budget or 0.0) if branch in found else minutes
+            name = line.name.replace(branch, found.get(branch, branch), 1)
+            entries.append(Entry("Paredown, joint search", name, path, spent))
     return entries
 
 
