@@ -18,7 +18,9 @@ from flows.pipeline.run_context import Job, RunContext
 from flows.recipe.default_branches import default_branches
 from flows.recipe.loading import validate_recipe
 from tasks.compression.branch import Branch, Compress, step_title
+from tasks.compression.host_costs import TimingHost
 from tasks.core import Candidate, Context, InputError, Refusal, Runner, Step
+from tasks.kernels.engines.runtime_record import RuntimeRecord
 from tasks.steps.definitions import STEPS
 from tasks.techniques import Blocks, Channels, Int8, LowRank, Plugin
 from tasks.training.recovery import Recover
@@ -153,13 +155,14 @@ def branch(*steps: dict[str, Any]) -> Branch:
 def test_each_torch_step_is_exported_and_an_onnx_step_goes_on_from_the_export(tmp_path: Path) -> None:
     runner = Pretending()
     line = run_branch(branch(CUT, recover(1), INT8), "candidate", run_of(runner, tmp_path))
+    here = TimingHost("this host", RuntimeRecord())
     assert runner.asked == [
-        ("mine: channels", "channels", "torch", "this host"),
+        ("mine: channels", "channels", "torch", here),
         ("mine: channels → ONNX", "export", "torch", ""),
         ("mine: recover epochs 1", "recover", "torch", ""),
         ("mine: recover epochs 1 → ONNX", "export", "torch", ""),
-        # Its plan is measured on the host, which then belongs to what decides it.
-        ("mine: int8", "int8", "onnx", "this host"),
+        # Its plan is measured on the host and in an engine, which then belong to what decides it.
+        ("mine: int8", "int8", "onnx", here),
     ]
     assert [stage.label for stage in line.stages] == ["baseline", "channels", "recover epochs 1", "int8"]
     last = line.stages[-1]
