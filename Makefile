@@ -7,9 +7,9 @@ BIN := .venv/bin
 run: .venv/installed
 	$(BIN)/paredown optimize conf/digits.yaml
 
-# Measures for 20 minutes, with short trainings; then both recipes are optimized and compared.
+# Measures for 18 minutes, with short trainings; then both recipes are optimized and compared.
 study: .venv/installed
-	$(BIN)/paredown study conf/digits.yaml study.minutes=20 train.epochs=8
+	$(BIN)/paredown study conf/digits.yaml study.minutes=18 train.epochs=8
 
 test: .venv/installed
 	$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "not e2e"

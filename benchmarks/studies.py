@@ -29,7 +29,7 @@ from tasks.report.html import TEMPLATES
 from tasks.report.study_pictures import draw_table
 
 SETTINGS: Mapping[str, tuple[str, ...]] = {
-    "digits": ("study.minutes=20", "train.epochs=8"),
+    "digits": ("study.minutes=18", "train.epochs=8"),
     "adult": ("study.minutes=15", "model.family=lightgbm", "study.confirm=false"),
     "fashion_mnist": ("study.minutes=45", "train.epochs=3", "data.window=10000 rows", "study.confirm=false"),
 }
