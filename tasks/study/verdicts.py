@@ -223,7 +223,11 @@ def _nothing(design: Design, rows: Sequence[CellResult], unit: MetricUnit) -> st
     judged = [row.effect for row in rows if row.effect is not None and row.effect.verdict != "open"]
     if not judged:
         is_judged = any(row.cost is not None and row.cost.change != "open" for row in rows)
-        return f"{design.reference.name} stays: nothing is measurably faster" if is_judged else "too few seeds for a verdict"
+        return (
+            f"{design.reference.name} stays: nothing is measurably faster"
+            if is_judged
+            else "too few seeds for a verdict"
+        )
     worse = [row.cell.name for row in rows if row.effect is not None and row.effect.verdict == "worse"]
     told = f"{design.reference.name} stays: nothing is better{_unseen(rows, unit)}"
     return told + (f"; {', '.join(worse)} {'is' if len(worse) == 1 else 'are'} worse" if worse else "")
