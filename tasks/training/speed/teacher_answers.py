@@ -133,6 +133,14 @@ def forget_old_teachers(folder: Path) -> None:
     """Marks a teacher's folder as used, and removes those beside it that were not used for longest."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.touch()
-    by_use = sorted(folder.parent.iterdir(), key=lambda each: each.stat().st_mtime, reverse=True)
+    by_use = sorted(folder.parent.iterdir(), key=_last_use, reverse=True)
     for old in by_use[MOST_TEACHERS:]:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _last_use(folder: Path) -> float:
+    """When a folder was marked; 0 where a training beside this one has just removed it."""
+    try:
+        return folder.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
