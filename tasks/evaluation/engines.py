@@ -48,19 +48,19 @@ def timing_runtime(runtime: Runtime) -> RuntimeRecord:
 
 def timing_host(runtime: Runtime) -> str:
     """The host's name (`machine.host_name`), with OpenVINO's version where techniques and searches time in it."""
-    from tasks.kernels.host.machine import host_name
-
-    record = timing_runtime(runtime)
-    return host_name() if record.engine == "onnxruntime" else f"{host_name()}, {record.engine} {record.version}"
+    return _host_name(timing_runtime(runtime).engine == "openvino")
 
 
 def host_of(runtime: Runtime) -> str:
     """The host's name (`machine.host_name`), with OpenVINO's version where the recipe measures in it."""
+    return _host_name("openvino" in engines_of(runtime))
+
+
+def _host_name(has_openvino: bool) -> str:
     from tasks.kernels.engines.runtime_record import installed_version
     from tasks.kernels.host.machine import host_name
 
-    second = f", openvino {installed_version('openvino')}" if "openvino" in engines_of(runtime) else ""
-    return f"{host_name()}{second}"
+    return f"{host_name()}, openvino {installed_version('openvino')}" if has_openvino else host_name()
 
 
 def check_runtime(runtime: Runtime) -> None:
