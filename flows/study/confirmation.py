@@ -12,7 +12,7 @@ from flows.pipeline.pipeline import run_pipeline
 from flows.pipeline.run_context import Job
 from flows.recipe.schema import Recipe
 from flows.study.recommendation import recommended_recipe
-from flows.study.study_outcome import Confirmation, Recommendation
+from flows.study.study_outcome import MODEL, Confirmation, Recommendation
 from tasks.compression.measure import evaluate_candidates
 from tasks.core import Candidate, Scorecard
 from tasks.evaluation.evaluate import EvaluationSpec
@@ -20,8 +20,6 @@ from tasks.evaluation.metric_choice import metric_spec
 from tasks.study.verdicts import MetricUnit
 
 GIVEN, RECOMMENDED = "as given", "recommended"
-MODEL = "model."
-"""Where the paths of changes begin that make another model."""
 JudgedSplit = Literal["validation", "test"]
 
 

@@ -24,6 +24,10 @@ class Recommendation:
     """The table and the figure behind it."""
 
 
+MODEL = "model."
+"""Where the paths of changes begin that make another model."""
+
+
 @dataclass(frozen=True)
 class Confirmation:
     """The products of both recipes, compared on test, which is opened once for both."""

@@ -7,6 +7,7 @@ import dataclasses
 from support import study_results
 
 from flows.study.outputs.study_text import answer_of, in_words, markdown_of, notes_of
+from tasks.study.design import Cell
 
 
 def test_the_answer_names_the_tables_that_are_worth_a_change() -> None:
@@ -17,6 +18,17 @@ def test_the_answer_names_the_tables_that_are_worth_a_change() -> None:
     assert answer_of(quiet) == "Nothing in 1 table is measurably worth a change: the recipe stays as it is"
     broken = dataclasses.replace(found, tables=found.failures)
     assert answer_of(broken) == "Nothing could be measured"
+
+
+def test_a_model_that_was_withdrawn_is_not_worth_a_change() -> None:
+    found = study_results.study_result()
+    wide = Cell("wide", {"model.arguments.width": 64})
+    tables = tuple(dataclasses.replace(each, recommended=wide) for each in found.tables if each.recommended is not None)
+    found = dataclasses.replace(found, tables=tables)
+    assert answer_of(found).startswith("Early stopping, Precision and Augmentation are worth a change")
+    withdrawn = dataclasses.replace(found, withdrawn="Another model is not recommended after all: it is slower.")
+    assert answer_of(withdrawn).startswith("Nothing in 3 tables is measurably worth a change")
+    assert withdrawn.withdrawn in notes_of(withdrawn)
 
 
 def test_what_is_missing_is_named() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.study.study_outcome import StudyResult
+from flows.study.study_outcome import MODEL, StudyResult
 from tasks.study.effects import corrected
 from tasks.study.verdicts import TableResult
 
@@ -12,11 +12,17 @@ def answer_of(result: StudyResult) -> str:
     judged = [table for table in result.tables if not table.failure and any(row.seeds for row in table.rows)]
     if not judged:
         return "Nothing could be measured"
-    titles = [table.design.title for table in judged if table.recommended is not None]
+    titles = [table.design.title for table in judged if is_recommended(table, result)]
     if not titles:
         return f"Nothing in {counted(len(judged), 'table')} is measurably worth a change: the recipe stays as it is"
     verb = "is" if len(titles) == 1 else "are"
     return f"{in_words(titles)} {verb} worth a change of the recipe, of {counted(len(judged), 'table')} measured"
+
+
+def is_recommended(table: TableResult, result: StudyResult) -> bool:
+    """Whether a table recommends a cell that was not withdrawn."""
+    cell = table.recommended
+    return cell is not None and not (result.withdrawn and any(path.startswith(MODEL) for path in cell.values))
 
 
 def notes_of(result: StudyResult) -> tuple[str, ...]:
