@@ -77,14 +77,20 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, required=True, help="a trained state dict")
     parser.add_argument("--network", default="resnet20", help="a name in tasks.architectures")
     parser.add_argument("--remove", type=int, nargs="+", default=[1, 1, 1, 1], help="blocks that go, rung by rung")
-    parser.add_argument("--epochs", type=int, default=2, help="epochs of recovery on every rung")
+    parser.add_argument("--epochs", type=int, nargs="+", default=[2], help="of recovery, rung by rung, or on every one")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32", help="of the recovery")
     parser.add_argument("--minutes", type=float, help="of a joint search for further branches, which the chain's join")
-    parser.add_argument("--peers", nargs="*", default=["onnxruntime", "torch-pruning", "nncf"], help="whom to compare")
+    parser.add_argument(
+        "--peers", nargs="*", default=["onnxruntime", "nncf", "torch-pruning", "l1"], help="whom to compare"
+    )
     parser.add_argument("--ratio", type=float, default=1.35, help="how many times fewer MACs pruning peers should need")
     parser.add_argument("--publish", action="store_true", help="put the table into docs/benchmarks.md")
     parser.add_argument("--json", type=Path, help="also write the numbers to this file")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.epochs = options.epochs * len(options.remove) if len(options.epochs) == 1 else options.epochs
+    if len(options.epochs) != len(options.remove):
+        parser.error(f"--epochs must have one number, or one for each of the {len(options.remove)} rungs of --remove")
+    return options
 
 
 def halve(source: Path, folder: Path) -> None:
@@ -101,14 +107,16 @@ def recipe(options: argparse.Namespace, folder: Path, weights: Path) -> Recipe:
     """What Paredown is asked for: int8 alone, and a chain that gets shallower rung by rung, in int8 on each."""
     chain: list[dict[str, Any]] = []
     branches = [{"name": "int8", "steps": [{"step": "int8"}]}]
-    for place, count in enumerate(options.remove, start=1):
+    removed = 0
+    for count, epochs in zip(options.remove, options.epochs, strict=True):
+        removed += count
         chain += [
             {"step": "blocks", "remove": count},
-            {"step": "recover", "epochs": options.epochs, "precision": options.precision},
+            {"step": "recover", "epochs": epochs, "precision": options.precision},
         ]
-        name = f"{sum(options.remove[:place])} blocks fewer + int8"
+        name = f"{removed} blocks fewer + int8"
         branches.append({"name": name, "steps": [*chain, {"step": "int8"}]})
-    search = options.minutes and {"minutes": options.minutes, "epochs": options.epochs}
+    search = options.minutes and {"minutes": options.minutes}
     return validate_recipe(
         {
             "name": f"compression-{options.network}",
@@ -215,14 +223,20 @@ def task(options: argparse.Namespace, outcome: Outcome, workspace: Workspace) ->
     inputs = TrainingInputs(prepared, asked.augment, metric_spec(asked.goal, prepared.dataset))
     data = load_training_data(inputs, Context(workspace))
     images = torch.from_numpy(preprocessing.compact(prepared, "calibration", store))
-    budget = Recover(epochs=options.epochs * len(options.remove), precision=options.precision)
+    budget = Recover(epochs=sum(options.epochs), precision=options.precision)
 
     def recover(pruned: nn.Module) -> nn.Module:
         recovery.recover_network(pruned.to(workspace.device), network.to(workspace.device), data, budget)
         return pruned.cpu()
 
+    plain = FINE_TUNING.model_copy(update={"epochs": budget.epochs, "precision": options.precision})
+
+    def fine_tune(pruned: nn.Module) -> nn.Module:
+        train.train(pruned.to(workspace.device), data, plain)
+        return pruned.cpu()
+
     calibration = preprocessing.to_network(fitted)(images).numpy()
-    return Task(network, prepared.input_shape, calibration, recover, (options.ratio,))
+    return Task(network, prepared.input_shape, calibration, recover, fine_tune, (options.ratio,))
 
 
 if __name__ == "__main__":

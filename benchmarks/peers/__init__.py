@@ -22,10 +22,16 @@ from .task import Task
 PEERS = {
     "onnxruntime": "the quantizer of ONNX Runtime alone",
     "torch-pruning": "structured pruning by dependency graph, with recovery",
+    "l1": "a control: channels by their L1 norm, fine-tuned at a large learning rate",
     "nncf": "post-training quantization of the ONNX file",
 }
 """The peers by name, and what each does."""
-_MODULES = {"onnxruntime": "runtime_quantizer", "torch-pruning": "dependency_pruner", "nncf": "network_quantizer"}
+_MODULES = {
+    "onnxruntime": "runtime_quantizer",
+    "torch-pruning": "dependency_pruner",
+    "l1": "norm_pruner",
+    "nncf": "network_quantizer",
+}
 
 
 @dataclass(frozen=True)

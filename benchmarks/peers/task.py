@@ -25,6 +25,8 @@ class Task:
     """(n, *shape) network inputs from the training data."""
     recover: Callable[[nn.Module], nn.Module]
     """Trains a pruned network in the caller's budget, and returns it."""
+    fine_tune: Callable[[nn.Module], nn.Module]
+    """Trains it on the targets alone, without a teacher, for as many epochs, and returns it."""
     ratios: tuple[float, ...] = (1.35, 1.6)
     """By how much pruners should lower the multiply-accumulates, one file for each."""
 

@@ -28,7 +28,7 @@ from tasks.compression.branch import (
 )
 from tasks.core import InputError, Refusal, nearest_choice
 from tasks.search.domains import Choice, Domain
-from tasks.search.guide import RUNG, rungs_of
+from tasks.search.guide import REDUCTION, RUNG, rungs_of
 from tasks.search.space import Point, is_member
 from tasks.techniques import TAGS, Technique
 from tasks.training.recovery import Recover
@@ -40,6 +40,8 @@ TOGETHER = 2
 """Most reductions in one branch."""
 EPOCHS = 3
 """Most epochs of a recovery, if the search does not set `epochs`, unless the recipe's own have more."""
+FURTHER_RUNGS = 2
+"""Rungs beyond these epochs, in a search that is limited by minutes alone: they are begun where they still fit."""
 RECOVERY: Mapping[str, Mapping[str, Any]] = {
     "learning_rate": {"choice": ("auto", 1e-3, 1e-2)},
     "temperature": {"loguniform": (1.0, 8.0)},
@@ -73,14 +75,20 @@ def space_of(
     """
     if search.space:
         return _templates(search.space, branches)
-    own = (step.epochs or 0 for branch in branches for step in branch.steps if isinstance(step, Recover))
     tags = [tag for tag in usable(form, minimize) if tag not in without]
-    return _compositions(tags, search.epochs or max([EPOCHS, *own]), has_rungs(search), steps)
+    return _compositions(tags, _most_epochs(search, branches), has_rungs(search), steps)
 
 
 def has_rungs(search: CompressionSearch) -> bool:
     """Whether the search continues branches in rungs: it searches the branch itself, by successive halving."""
     return not search.space and search.scheduler == "asha" and search.algorithm != "grid"
+
+
+def _most_epochs(search: CompressionSearch, branches: Sequence[Branch]) -> int:
+    """Most epochs of a recovery: those of the search, otherwise from the recipe's own, and as the minutes allow."""
+    own = (step.epochs or 0 for branch in branches for step in branch.steps if isinstance(step, Recover))
+    is_open = has_rungs(search) and search.minutes and not search.trials
+    return search.epochs or max([EPOCHS, *own]) * (REDUCTION**FURTHER_RUNGS if is_open else 1)
 
 
 def decode(point: Point, name: str, branches: Sequence[Branch]) -> Branch:

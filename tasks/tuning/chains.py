@@ -3,7 +3,7 @@
 A chain is one point of a space with rungs (see `search.guide`); a trial is one of its rungs, which continues where the
 rung before it ended. The next trial is the next rung of the likeliest chain, if it is among the best third at its rung
 (asynchronous successive halving by promotion: Li et al. 2020) and no more time has gone into further rungs than into
-first ones. Otherwise a new chain begins: the given points first, then the neighbours of the best chain so far, then
+first ones. A rung that would last longer than the search does is not begun. Otherwise a new chain begins: the given points first, then the neighbours of the best chain so far, then
 what the sampler proposes.
 
 The neighbours are those of the best chain, or of one that was given up with a better bound. A chain whose score is at
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tasks.core import digest_of
@@ -49,6 +49,8 @@ class SearchChain:
     """The sampler's number of the point; None when the sampler did not propose it."""
     change: tuple[str, float] | None = None
     """Of a neighbour: in what it differs, and the ceiling of the chain from which it differs."""
+    pace: float | None = None
+    """Seconds of one epoch of its last rung, with all that this rung did besides; None when that is not known."""
     is_over: bool = False
     """Whether it was refused or given up, or failed."""
 
@@ -63,6 +65,10 @@ class SearchChain:
         """Whether its score is below what it would be without any loss."""
         return bool(self.scores) and self.worth < self.ceiling
 
+    def epochs(self, place: int) -> int:
+        """Epochs of the rung with this place, those of the rungs before it not counted; at least one."""
+        return self.rungs[place] - (self.rungs[place - 1] if place else 0) if self.rungs else 1
+
     def at(self, place: int) -> Point:
         """Its point at the rung with this place."""
         return {**self.point, RUNG: self.rungs[place]} if self.rungs else self.point
@@ -75,17 +81,20 @@ class SearchChain:
 class Chains:
     """Chooses the rungs of chains and learns from their scores; has the same interface as `Sampler`."""
 
-    def __init__(self, search: SearchBudget, start: SearchStart) -> None:
+    def __init__(
+        self, search: SearchBudget, start: SearchStart, seconds_left: Callable[[], float] = lambda: math.inf
+    ) -> None:
         """Begins a search whose space has the path RUNG.
 
         Args:
             search: its algorithm, space and seed.
             start: points to try first, earlier results, and the guide.
+            seconds_left: the rest of the search's time.
         """
         assert start.guide is not None
         bare = search.model_copy(update={"space": {at: each for at, each in search.space.items() if at != RUNG}})
         self._rungs, self._guide = search.space[RUNG], start.guide
-        self._refusals = Refusals(bare.space, start.guide)
+        self._refusals, self._seconds_left = Refusals(bare.space, start.guide), seconds_left
         self._chains: dict[str, SearchChain] = {}
         self._asked: list[tuple[SearchChain, int]] = []
         """By number: the chain and the place of its rung."""
@@ -125,6 +134,7 @@ class Chains:
         self._spent_on += seconds if place else 0.0
         self._spent_first += 0.0 if place else seconds
         self._running.discard(number)
+        chain.pace = seconds / chain.epochs(place)
         is_refused, is_bound = REFUSED in measured, BOUND in measured
         if is_refused or score is not None:
             self._refusals.note(chain.point, int(measured[REFUSED]) if is_refused else None)
@@ -169,9 +179,14 @@ class Chains:
             able.sort(key=lambda chain: -chain.scores[place])
             if not is_urgent:
                 able = able[: math.ceil(len(able) / REDUCTION)] if place or len(here) >= REDUCTION else []
-            due = (chain for chain in able if chain.asked == place and not chain.is_over)
+            due = (chain for chain in able if chain.asked == place and not chain.is_over and self._fits(chain))
             ready += [(chain.scores[place], place, chain) for chain in due]
         return max(ready, key=lambda each: each[:2])[2] if ready else None
+
+    def _fits(self, chain: SearchChain) -> bool:
+        """Whether the next rung of a chain may end within the search's time; also where no epoch was timed yet."""
+        paces = [chain.pace] if chain.pace else [each.pace for each in self._chains.values() if each.pace]
+        return chain.epochs(chain.asked + 1) * max(paces, default=0.0) <= self._seconds_left()
 
     def _begun(self) -> SearchChain | None:
         """A new chain; None when there is no other point."""

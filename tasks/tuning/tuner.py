@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -75,9 +76,9 @@ def tune(
     journal = Journal(folder / "history.jsonl", start)
     broken = ""
     try:
-        sampler = sampler_of(search, epochs, journal, start.guide)
-        sampler.replay(journal)
         limit = search.minutes * 60 if search.minutes else None
+        sampler = sampler_of(search, epochs, journal, start.guide, limit)
+        sampler.replay(journal)
         monitor = callbacks.SearchMonitor(
             sampler, journal, folder / TRIALS, search.count, limit, on_progress, on_trials
         )
@@ -107,7 +108,7 @@ def tune(
 
 
 def sampler_of(
-    search: SearchBudget, epochs: int, journal: Journal, guide: Guide | None = None
+    search: SearchBudget, epochs: int, journal: Journal, guide: Guide | None = None, limit: float | None = None
 ) -> Sampler | Population | Chains:
     """The sampler of a search.
 
@@ -116,11 +117,13 @@ def sampler_of(
         epochs: number of epochs of a whole training (used by `pbt`).
         journal: has the points to try first and the known trials.
         guide: of a space with rungs.
+        limit: seconds of the whole search; None without one.
     """
     if isinstance(search, Search) and search.algorithm == "pbt":
         return Population(search, epochs, journal.first)
     if RUNG in search.space:
-        return Chains(search, SearchStart(tuple(journal.first), tuple(journal.known), guide))
+        start = SearchStart(tuple(journal.first), tuple(journal.known), guide)
+        return Chains(search, start, lambda: math.inf if limit is None else limit - journal.seconds)
     return Sampler(search, journal.first, journal.known)
 
 

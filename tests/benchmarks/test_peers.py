@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from benchmarks import peers
-from benchmarks.peers import dependency_pruner, products, runtime_quantizer
+from benchmarks.peers import dependency_pruner, norm_pruner, products, runtime_quantizer
 from tasks.architectures import resnet20
 from tasks.core import Dataset
 from tasks.kernels.onnx import sessions
@@ -24,7 +24,7 @@ def task() -> peers.Task:
             nn.Conv2d(3, 16, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 4)
         ).eval()
     calibration = np.random.default_rng(0).normal(size=(70, 3, 8, 8)).astype(np.float32)
-    return peers.Task(network, (3, 8, 8), calibration, lambda model: model)
+    return peers.Task(network, (3, 8, 8), calibration, lambda model: model, lambda model: model)
 
 
 def test_the_quantizer_that_is_always_here() -> None:
@@ -58,6 +58,25 @@ def test_only_the_inner_convolutions_are_pruned() -> None:
     left = {id(module) for module in dependency_pruner.ignored(network)}
     pruned = [name for name, module in network.named_modules() if _weighs(module) and id(module) not in left]
     assert pruned == [f"layer{stage}.{block}.conv1" for stage in (1, 2, 3) for block in range(3)]
+
+
+def test_plain_pruning_keeps_the_filters_with_the_largest_norm() -> None:
+    network = resnet20((3, 8, 8), 4).eval()
+    block = network.layer2[1]
+    with torch.no_grad():
+        block.conv1.weight[:8] = 0.0
+        norm = torch.nn.functional.batch_norm
+        images = torch.randn(2, 32, 4, 4, generator=torch.Generator().manual_seed(0))
+        wanted = norm(block.conv1(images), *(getattr(block.bn1, name) for name in STATISTICS))[:, 8:]
+        narrow = norm_pruner.prune(network, 4 / 3).layer2[1]
+        found = norm(narrow.conv1(images), *(getattr(narrow.bn1, name) for name in STATISTICS))
+    assert torch.allclose(found, wanted)
+    assert torch.equal(narrow.conv2.weight, block.conv2.weight[:, 8:])
+    assert narrow.conv2(torch.relu(found)).shape == images.shape
+    assert block.conv1.out_channels == 32, "a copy was cut"
+
+
+STATISTICS = ("running_mean", "running_var", "weight", "bias")
 
 
 def _weighs(module: nn.Module) -> bool:

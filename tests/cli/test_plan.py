@@ -148,7 +148,7 @@ def test_the_search_for_branches_is_shown_with_its_space_and_budget(tmp_path: Pa
         "search for more: trials within 30 minutes, tpe, asha; 1 CPU and 0.5 GPU a trial, at most 2 at once",
         "reduced by nothing, or up to 2 of ",
         "finished by int8",
-        "recovered for 1, then 3 epochs; about one of 3 branches goes on each time, the likeliest",
+        "recovered for 1, then 3, then 9, then 27 epochs; about one of 3 branches goes on each time, the likeliest",
         "channels.sparsity: uniform [0.1, 0.75]",
         "a search for branches (trials within 30 minutes)",
     ]

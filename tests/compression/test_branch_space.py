@@ -78,6 +78,21 @@ def test_a_recovery_in_one_piece_is_that_of_its_rung() -> None:
     assert encode(own, free(epochs=18), (own,)) is None, "no rung is so long"
 
 
+@pytest.mark.parametrize(
+    ("search", "rungs"),
+    [
+        ({"minutes": 5}, (1, 3, 9, 27)),
+        ({"minutes": 5, "epochs": 3}, (1, 3)),
+        ({"minutes": 5, "trials": 20}, (1, 3)),
+        ({}, (1, 3)),
+    ],
+)
+def test_where_minutes_alone_are_the_limit_recoveries_may_become_longer(
+    search: dict[str, Any], rungs: tuple[int, ...]
+) -> None:
+    assert free(**search)["rung"].ends() == rungs
+
+
 def test_without_rungs_the_epochs_are_searched() -> None:
     space = free(epochs=9, scheduler="median")
     assert "rung" not in space

@@ -67,6 +67,19 @@ def test_what_has_reached_its_ceiling_or_lies_below_the_best_is_not_continued() 
     assert points[3] == {**FIRST[2], "rung": 3}, "neither what meets the goal nor what could not beat it"
 
 
+def test_a_rung_that_would_last_longer_than_the_search_is_not_begun() -> None:
+    """An epoch takes a second; the likeliest is due at its third rung, which is six seconds long."""
+    for left, next_point in ((6.0, {**FIRST[1], "rung": 9}), (5.9, {"letters": "a", "x": 0.6, "rung": 1})):
+        sampler = Chains(SEARCH, SearchStart(FIRST, (), LettersGuide()), lambda left=left: left)
+        assert live(sampler, 5)[3:] == [{**FIRST[1], "rung": 3}, next_point]
+
+
+def test_where_no_epoch_was_timed_a_rung_is_begun() -> None:
+    known = KnownTrial({**FIRST[1], "rung": 3}, *miss({**FIRST[1], "rung": 3}))
+    sampler = Chains(SEARCH, SearchStart((), (known,), LettersGuide()), lambda: 0.0)
+    assert sampler._fits(next(iter(sampler._chains.values())))
+
+
 def test_a_bound_ends_a_chain() -> None:
     told: dict[float, Told] = {0.2: (-0.1, {"bound": 0.1}), 0.5: (-0.2, {"bound": 0.1}), 0.8: (-0.9, {"ceiling": 0.8})}
     sampler = chains(*FIRST)

@@ -98,7 +98,10 @@ def space_lines(space: Mapping[str, Domain]) -> Iterator[str]:
     yield f"finished by {' or '.join(map(str, space[FINISH].ends()))}"
     if RUNG in space:
         ends = ", then ".join(map(str, space[RUNG].ends()))
-        yield f"recovered for {ends} epochs; about one of {REDUCTION} branches goes on each time, the likeliest"
+        yield (
+            f"recovered for {ends} epochs; about one of {REDUCTION} branches goes on each time, the likeliest, if there "
+            "is time for it"
+        )
     for path, domain in space.items():
         if path not in (REDUCE, FINISH, RUNG):
             yield f"{path}: {without_condition(domain, REDUCE)}"
