@@ -10,8 +10,9 @@ FOLDER holds CIFAR-10 as train.parquet and test.parquet. The network is first fi
 images: that is the baseline. Such networks were trained on all the training images, so one half of the test images is
 the validation split, which chooses, and the other half is the test, which is opened for the chosen files only. For
 each margin a tool is given by its fastest file that validation finds likely within the margin (`goal.proof: likely`:
-four times in five). All is timed interleaved on one
-thread in fresh processes; a ratio is the baseline's time over the file's: above 1 is faster.
+four times in five), in ONNX Runtime, and where OpenVINO is installed once more in that, in any precision that this
+processor has; `runtime alone` is the baseline there. All is timed interleaved on one thread in fresh processes; a ratio
+is the time of the baseline in ONNX Runtime over the file's: above 1 is faster.
 
 The home (`PAREDOWN_HOME`) keeps what was done: a benchmark that was stopped goes on where it was.
 """
@@ -25,31 +26,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from comparison import MARGINS, Entry, judge, show, table
+from comparison import MARGINS, judge, show, table
+from contestants import FINE_TUNING, gather
 from publish import publish
 
 from flows.recipe.loading import validate_recipe
 from flows.recipe.schema import Recipe
-from flows.results.branch_search_report import describe_steps
 from flows.services import environment
 from tasks.core import Context, PlainRunner, Workspace
-from tasks.data import preprocessing
-from tasks.evaluation.metric_choice import metric_spec
 from tasks.kernels.host.machine import host_name
 from tasks.techniques import replay
-from tasks.training import recovery, train, train_spec
-from tasks.training.recovery import Recover
-from tasks.training.training_data import TrainingInputs, load_training_data
+from tasks.training import train
+from tasks.training.training_data import load_training_data
 
 if TYPE_CHECKING:
-    from peers import Task
-    from torch import nn
-
     from flows.results.outcome import Outcome
-
-FINE_TUNING = train_spec.TrainSpec(
-    epochs=1, optimizer="sgd", learning_rate=0.01, schedule="one_cycle", early_stopping=None
-)
 
 
 def main() -> None:
@@ -60,8 +51,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     halve(options.data / "test.parquet", folder)
     outcome, minutes = pare(recipe(options, folder, fine_tuned(options, folder, workspace)), folder)
-    entries = ours(outcome, workspace, minutes, options.minutes) + theirs(options, outcome, folder, workspace)
-    rows = judge(entries, outcome.findings.prepared, workspace)
+    rows = judge(gather(options, outcome, minutes, folder, workspace), outcome.findings.prepared, workspace)
     show(rows, options.network)
     if options.publish:
         search = " search" if options.minutes else ""
@@ -163,80 +153,6 @@ def pare(wanted: Recipe, folder: Path) -> tuple[Outcome, float]:
     if not record.exists():
         record.write_text(json.dumps((time.monotonic() - started) / 60))
     return outcome, float(json.loads(record.read_text()))
-
-
-def ours(outcome: Outcome, workspace: Workspace, minutes: float, budget: float | None) -> list[Entry]:
-    """The files of the branches, of those that a search found within its budget of minutes, and of the dense control,
-    which is no tool but what training alone would give."""
-    tools = {"baseline": "baseline", "candidate": "Paredown", "control": "dense control"}
-    searched = outcome.findings.found
-    found = (
-        {branch.name: f"{branch.name}: {describe_steps(branch)}" for branch in searched.branches} if searched else {}
-    )
-    entries = []
-    for line in (line for line in outcome.findings.results if line.product):
-        path, branch = workspace.store.path(line.product.content), line.branch or line.name
-        if branch not in found:
-            entries.append(Entry(tools[line.role], line.name, path, minutes))
-        if found and line.role == "candidate":
-            # The fixed branches are a search's first points: it answers with one of them when it finds no better one.
-            spent = (budget or 0.0) if branch in found else minutes
-            name = line.name.replace(branch, found.get(branch, branch), 1)
-            entries.append(Entry("Paredown, joint search", name, path, spent))
-    return entries
-
-
-def theirs(options: argparse.Namespace, outcome: Outcome, folder: Path, workspace: Workspace) -> list[Entry]:
-    """The files of the peers that are installed, as products; what they made before is not made again."""
-    from peers import Skipped, run
-    from peers.products import dress
-
-    prepared = outcome.findings.prepared
-    fitted = workspace.store.get_json(prepared.fitted)
-    entries = []
-    for peer in options.peers:
-        record = folder / f"{peer}.json"
-        if not record.exists():
-            found: list[list[Any]] = []
-            for result in run(task(options, outcome, workspace), (peer,)):
-                if isinstance(result, Skipped):
-                    print(result.sentence)
-                    continue
-                path = folder / f"{peer}-{len(found)}.onnx"
-                path.write_bytes(dress(result.file, prepared.dataset, fitted))
-                found.append([result.tool, result.name, str(path), result.minutes])
-            record.write_text(json.dumps(found))
-        made = json.loads(record.read_text())
-        spent = sum(minutes for *_, minutes in made)
-        entries += [Entry(tool, name, Path(path), spent) for tool, name, path, _ in made]
-    return entries
-
-
-def task(options: argparse.Namespace, outcome: Outcome, workspace: Workspace) -> Task:
-    """What every peer is given: the baseline, the calibration images, and the whole chain's budget of recovery."""
-    import torch
-    from peers import Task
-
-    store, prepared, asked = workspace.store, outcome.findings.prepared, outcome.findings.recipe
-    network = replay.load_network(outcome.findings.results[0].stages[0].model, store)
-    fitted = store.get_json(prepared.fitted)
-    inputs = TrainingInputs(prepared, asked.augment, metric_spec(asked.goal, prepared.dataset))
-    data = load_training_data(inputs, Context(workspace))
-    images = torch.from_numpy(preprocessing.compact(prepared, "calibration", store))
-    budget = Recover(epochs=sum(options.epochs), precision=options.precision)
-
-    def recover(pruned: nn.Module) -> nn.Module:
-        recovery.recover_network(pruned.to(workspace.device), network.to(workspace.device), data, budget)
-        return pruned.cpu()
-
-    plain = FINE_TUNING.model_copy(update={"epochs": budget.epochs, "precision": options.precision})
-
-    def fine_tune(pruned: nn.Module) -> nn.Module:
-        train.train(pruned.to(workspace.device), data, plain)
-        return pruned.cpu()
-
-    calibration = preprocessing.to_network(fitted)(images).numpy()
-    return Task(network, prepared.input_shape, calibration, recover, fine_tune, (options.ratio,))
 
 
 if __name__ == "__main__":
