@@ -11,7 +11,7 @@ from flows.recipe.default_branches import branches_of
 from flows.recipe.error_messages import explain
 from flows.recipe.points import put_point
 from flows.recipe.search_validation import probes
-from tasks.compression import branch_space
+from tasks.compression import template_space
 from tasks.compression.branch import CompressionSearch
 from tasks.core import InputError
 
@@ -54,7 +54,7 @@ def locate_knob(path: str, recipe: Recipe, file: str | None) -> str:
     """
     branches = branches_of(recipe).branches
     try:
-        branch = branch_space.owner(path, branches)
+        branch = template_space.owner(path, branches)
     except InputError as error:
         raise error.at(path=f"compress.{error.path}", file=file) from None
     index, knob = path.removeprefix(f"{branch.name}.").split(".")

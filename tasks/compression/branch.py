@@ -161,6 +161,11 @@ def spec_of(step: AnyStep) -> Technique | Recover | Distill | Fit | Ensemble:
     return step.technique() if isinstance(step, Plugin) else step
 
 
+def tag_of(step: AnyStep) -> str:
+    """The step's tag, such as `channels`."""
+    return str(step.model_dump()["step"])
+
+
 def form_of(step: AnyStep) -> Literal["torch", "onnx"]:
     """The form of model to which a step is applied: a torch network or an ONNX file, such as a fit's answer."""
     spec = spec_of(step)
@@ -181,7 +186,7 @@ def step_title(step: AnyStep) -> str:
     knobs.update(knobs.pop("arguments", {}))
     if isinstance(step, Ensemble):
         knobs["members"] = " + ".join(_member_title(each) for each in knobs.pop("members"))
-    return " ".join([str(step.model_dump()["step"]), *(f"{name} {_short(value)}" for name, value in knobs.items())])
+    return " ".join([tag_of(step), *(f"{name} {_short(value)}" for name, value in knobs.items())])
 
 
 def _member_title(knobs: dict[str, Any]) -> str:

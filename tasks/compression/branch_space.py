@@ -1,10 +1,10 @@
 """Branch space: the search space of a compression search, and the conversion of its points to branches and back.
 
-There are two kinds of space. With `search.space`, the recipe's branches are templates: a point names one of them and
-gives values for its knobs. Without it, the branch itself is searched: which techniques reduce the network, in which
-order and how much, how it is recovered, and which technique finishes the ONNX file. The domains of the knobs are
-defined by the techniques (`Technique.searched`). With the scheduler `asha` it has rungs (`search.guide`): the recovery
-is divided into several, one for each rung, so that the branch of a rung is the beginning of the branch of the next.
+There are two kinds of space. With `search.space`, the recipe's branches are templates (`template_space`). Without it,
+the branch itself is searched: which techniques reduce the network, in which order and how much, how it is recovered,
+and which technique finishes the ONNX file. The domains of the knobs are defined by the techniques
+(`Technique.searched`). With the scheduler `asha` it has rungs (`search.guide`): the recovery is divided into several,
+one for each rung, so that the branch of a rung is the beginning of the branch of the next.
 """
 
 from __future__ import annotations
@@ -25,15 +25,17 @@ from tasks.compression.branch import (
     is_training,
     joined_steps,
     spec_of,
+    tag_of,
 )
-from tasks.core import InputError, Refusal, nearest_choice
+from tasks.compression.template_space import BRANCH, filled_template, template_space
+from tasks.core import Refusal
 from tasks.search.domains import Choice, Domain
 from tasks.search.guide import REDUCTION, RUNG, rungs_of
 from tasks.search.space import Point, is_member
 from tasks.techniques import TAGS, Technique
 from tasks.training.recovery import Recover
 
-REDUCE, RECOVER, FINISH, BRANCH = "reduce", "recover", "finish", "branch"
+REDUCE, RECOVER, FINISH = "reduce", "recover", "finish"
 NOTHING = "nothing"
 """Value of REDUCE: the network is not reduced. Value of FINISH: the exported file stays as it is."""
 TOGETHER = 2
@@ -74,7 +76,7 @@ def space_of(
         Refusal: every technique refuses the baseline.
     """
     if search.space:
-        return _templates(search.space, branches)
+        return template_space(search.space, branches)
     tags = [tag for tag in usable(form, minimize) if tag not in without]
     return _compositions(tags, _most_epochs(search, branches), has_rungs(search), steps)
 
@@ -100,7 +102,7 @@ def decode(point: Point, name: str, branches: Sequence[Branch]) -> Branch:
         branches: the recipe's branches: the templates, or the source of the knobs that are not searched.
     """
     if BRANCH in point:
-        return _filled(point, name, next(branch for branch in branches if branch.name == point[BRANCH]))
+        return filled_template(point, name, next(branch for branch in branches if branch.name == point[BRANCH]))
     order = [] if point[REDUCE] == NOTHING else point[REDUCE].split(", ")
     finish = [] if point[FINISH] == NOTHING else [point[FINISH]]
     habits = _habits(branches)
@@ -120,7 +122,7 @@ def _habits(branches: Sequence[Branch]) -> dict[str, Point]:
         if isinstance(step, Recover) and step.trains:
             found.setdefault(RECOVER, step.model_dump(include=set(KEPT), exclude_unset=True))
         elif isinstance(step, Technique) and step.form == "onnx":
-            found.setdefault(_tag(step), step.model_dump(exclude={"step"}, exclude_unset=True))
+            found.setdefault(tag_of(step), step.model_dump(exclude={"step"}, exclude_unset=True))
     return found
 
 
@@ -134,7 +136,7 @@ def encode(branch: Branch, space: Mapping[str, Domain], branches: Sequence[Branc
             place, knob = path.removeprefix(prefix).split(".")
             point[path] = getattr(spec_of(branch.steps[int(place)]), knob)
     else:
-        tags = [_tag(step) for step in branch.steps]
+        tags = [tag_of(step) for step in branch.steps]
         order = [tag for tag in tags if tag != RECOVER and tag in space[REDUCE].ends()]
         point = {REDUCE: ", ".join(order) or NOTHING, FINISH: tags[-1] if space[FINISH].has(tags[-1]) else NOTHING}
         knobs = {f"{tag}.{knob}": value for tag, step in zip(tags, branch.steps, strict=True) for knob, value in step}
@@ -200,41 +202,6 @@ def _domain(domain: Mapping[str, Any], when: Mapping[str, Any]) -> Domain:
     return DOMAIN.validate_python({**domain, "when": when})
 
 
-def _templates(space: Mapping[str, Domain], branches: Sequence[Branch]) -> dict[str, Domain]:
-    owners = {path: owner(path, branches) for path in space}
-    names = [branch.name for branch in branches if branch in owners.values()]
-    bound = {
-        path: domain.model_copy(update={"when": {BRANCH: owners[path].name, **domain.when}})
-        for path, domain in space.items()
-    }
-    return {BRANCH: Choice(choice=tuple(names)), **bound}
-
-
-def owner(path: str, branches: Sequence[Branch]) -> Branch:
-    """The branch to which a path of `search.space` (`BRANCH.PLACE.KNOB`) belongs.
-
-    Raises:
-        InputError: the path names no branch, step or knob.
-    """
-    where, form = f"search.space.{path}", "must have the form BRANCH.PLACE.KNOB"
-    found = [branch for branch in branches if path.startswith(f"{branch.name}.")]
-    if not found:
-        known = [f"{branch.name}.0" for branch in branches]
-        raise InputError(
-            f"{form} and begin with a branch's name", path=where, nearest=nearest_choice(path, known) or known[0]
-        )
-    branch = max(found, key=lambda branch: len(branch.name))
-    place, _, knob = path.removeprefix(f"{branch.name}.").partition(".")
-    if not place.isdigit() or int(place) >= len(branch.steps):
-        law = f"{form}, with the place of one of the {len(branch.steps)} steps of {branch.name!r}"
-        raise InputError(law, path=where, value=place, nearest=min(0, len(branch.steps) - 1))
-    step = branch.steps[int(place)]
-    knobs = [name for name in type(spec_of(step)).model_fields if name != "step"]
-    if knob not in knobs:
-        raise InputError(f"names no knob of {_tag(step)}", path=where, value=knob, nearest=nearest_choice(knob, knobs))
-    return branch
-
-
 def longest(space: Mapping[str, Domain], branches: Sequence[Branch]) -> int:
     """The largest total number of training epochs of a branch in the space."""
     if BRANCH not in space:
@@ -257,18 +224,3 @@ def _most(space: Mapping[str, Domain], path: str, otherwise: int) -> int:
 def techniques_in(steps: Sequence[AnyStep]) -> int:
     """How many of the steps are techniques."""
     return sum(isinstance(spec_of(step), Technique) for step in steps)
-
-
-def _filled(point: Point, name: str, template: Branch) -> Branch:
-    steps = [
-        spec_of(step).model_dump(mode="json", exclude_unset=True) | {"step": _tag(step)} for step in template.steps
-    ]
-    for path, value in point.items():
-        if path != BRANCH:
-            place, knob = path.removeprefix(f"{template.name}.").split(".")
-            steps[int(place)][knob] = value
-    return Branch.model_validate({"name": name, "steps": steps})
-
-
-def _tag(step: AnyStep) -> str:
-    return str(step.model_dump()["step"])

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.compression.branch import Branch
-from tasks.compression.branch_space import BRANCH, FINISH, NOTHING, RECOVER, REDUCE
+from tasks.compression.branch import Branch, tag_of
+from tasks.compression.branch_space import FINISH, NOTHING, RECOVER, REDUCE
+from tasks.compression.template_space import BRANCH
 from tasks.search.domains import Domain, LogUniform
 from tasks.search.guide import RUNG
 from tasks.search.space import Point, applies, ordered
@@ -31,7 +32,7 @@ def initial_points(space: Mapping[str, Domain], best: Branch | None) -> list[Poi
     """
     if BRANCH in space:
         return []
-    last = str(best.steps[-1].model_dump()["step"]) if best else ""
+    last = tag_of(best.steps[-1]) if best else ""
     finish = last if space[FINISH].has(last) else str(space[FINISH].ends()[0])
     alone = [tag for tag in map(str, space[REDUCE].ends()) if tag != NOTHING and ", " not in tag]
     own = nearest_point(best, space, finish) if best else None
@@ -43,7 +44,7 @@ def nearest_point(branch: Branch, space: Mapping[str, Domain], finish: str) -> P
 
     None when the space does not have its order of reductions.
     """
-    steps = [(str(step.model_dump()["step"]), step) for step in branch.steps]
+    steps = [(tag_of(step), step) for step in branch.steps]
     reduce = ", ".join(tag for tag, _ in steps if space[REDUCE].has(tag)) or NOTHING
     if not space[REDUCE].has(reduce):
         return None

@@ -3,8 +3,8 @@
 A chain is one point of a space with rungs (see `search.guide`); a trial is one of its rungs, which continues where the
 rung before it ended. The next trial is the next rung of the likeliest chain, if it is among the best third at its rung
 (asynchronous successive halving by promotion: Li et al. 2020) and no more time has gone into further rungs than into
-first ones. A rung that would last longer than the search does is not begun. Otherwise a new chain begins: the given points first, then the neighbours of the best chain so far, then
-what the sampler proposes.
+first ones. A rung that would last longer than the search does is not begun. Otherwise a new chain begins: the given
+points first, then the neighbours of the best chain so far, then what the sampler proposes.
 
 The neighbours are those of the best chain, or of one that was given up with a better bound. A chain whose score is at
 its CEILING gets better only by a higher one: changes that did not raise it the last time are left out. Of any other

@@ -9,7 +9,8 @@ import pytest
 
 from tasks.compression import branch_space
 from tasks.compression.branch import Branch, Compress, CompressionSearch
-from tasks.compression.branch_space import decode, encode, longest, owner, space_of
+from tasks.compression.branch_space import decode, encode, longest, space_of
+from tasks.compression.template_space import owner
 from tasks.core import InputError
 from tasks.search.space import Point, is_member, ordered
 from tasks.techniques import Blocks, Channels, Int8

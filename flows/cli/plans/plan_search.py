@@ -11,7 +11,8 @@ from flows.recipe.default_branches import branches_of
 from flows.trials.simple_trial import SimpleTrial
 from tasks.compression import branch_space
 from tasks.compression.branch import Branch, CompressionSearch, is_training
-from tasks.compression.branch_space import BRANCH, FINISH, NOTHING, REDUCE, TOGETHER
+from tasks.compression.branch_space import FINISH, NOTHING, REDUCE, TOGETHER
+from tasks.compression.template_space import BRANCH
 from tasks.core import InputError
 from tasks.data.preprocessing import column_steps
 from tasks.search.guide import REDUCTION, RUNG
@@ -99,8 +100,8 @@ def space_lines(space: Mapping[str, Domain]) -> Iterator[str]:
     if RUNG in space:
         ends = ", then ".join(map(str, space[RUNG].ends()))
         yield (
-            f"recovered for {ends} epochs; about one of {REDUCTION} branches goes on each time, the likeliest, if there "
-            "is time for it"
+            f"recovered for {ends} epochs; about one of {REDUCTION} branches goes on each time, the likeliest, "
+            "while there is time for it"
         )
     for path, domain in space.items():
         if path not in (REDUCE, FINISH, RUNG):
