@@ -18,10 +18,11 @@ from flows.trials.branch_guide import BranchGuide
 from flows.trials.branch_scoring import Reference
 from flows.trials.compression_trial import CompressionObjective
 from tasks import techniques
-from tasks.compression import branch_space
 from tasks.compression.branch import FOUND, Branch, CompressionSearch
-from tasks.compression.initial_points import initial_points
-from tasks.core import Goal, Refusal, Scorecard, Store, digest_of
+from tasks.compression.search_space import branch_space
+from tasks.compression.search_space.branch_starts import start_steps
+from tasks.compression.search_space.initial_points import initial_points
+from tasks.core import Candidate, Goal, Refusal, Scorecard, Store, digest_of
 from tasks.core.candidate import candidate_from
 from tasks.evaluation import ranking
 from tasks.search.guide import RUNG, without_rung
@@ -50,7 +51,8 @@ def search_branches(
     try:
         without, steps = ((), {}) if asked.space else try_techniques(run)
         form, minimize = run.baseline.model.form, run.recipe.goal.minimize
-        space = branch_space.space_of(asked, branches, form, minimize, without, steps)
+        starts = {} if asked.space else start_stages(branches, results)
+        space = branch_space.space_of(asked, branches, form, minimize, without, steps, tuple(starts))
     except Refusal as refusal:
         return FoundBranches(SearchResult({}, (), broken=str(refusal)), (), ())
     score = cards[run.baseline.exported.digest].score.value
@@ -64,10 +66,13 @@ def search_branches(
         score,
         bar=max([0.0, *ranks.values()]),
         longest=longest,
+        starts=starts,
         margin=proof_margin(branch_cards(results, cards), run.recipe.goal),
     )
     objective = CompressionObjective(reference)
-    first, known = initial_points(space, best_own_branch(branches, ranks)), known_points(branches, ranks, space)
+    missing = best_own_branch(branches, {name: rank for name, rank in ranks.items() if rank <= 0})
+    first = initial_points(space, best_own_branch(branches, ranks), missing)
+    known = known_points(branches, ranks, space)
     start = SearchStart(tuple(first), tuple(known), BranchGuide(space) if RUNG in space else None)
     spec = asked.model_copy(update={"space": space})
     tuned = search_step.run_search(objective, spec, longest + 1, run.host, run.job, start=start)
@@ -91,6 +96,19 @@ def branch_cards(results: Sequence[BranchResult], cards: dict[str, Scorecard]) -
 def best_own_branch(branches: Sequence[Branch], ranks: dict[str, float]) -> Branch | None:
     """The recipe's own branch with the best rank; None when all were refused."""
     return max((each for each in branches if each.name in ranks), key=lambda each: ranks[each.name], default=None)
+
+
+def start_stages(
+    branches: Sequence[Branch], results: Sequence[BranchResult]
+) -> dict[str, tuple[tuple[str, Candidate], ...]]:
+    """`Reference.starts` of the branches that came to a file."""
+    stages = {result.name: result.stages[1:] for result in results if result.product and result.role == "candidate"}
+    lengths = {each.name: len(start_steps(each)) for each in branches if each.name in stages}
+    return {
+        name: tuple((stage.label, stage.model) for stage in stages[name][:length])
+        for name, length in lengths.items()
+        if length
+    }
 
 
 def with_branches(branches: tuple[Branch, ...], run: RunContext) -> Recipe:

@@ -13,7 +13,7 @@ from flows.recipe.default_branches import branches_of
 from flows.recipe.points import searches_preprocess
 from flows.recipe.schema import Recipe
 from tasks.compression.branch import AnyStep, form_of
-from tasks.compression.branch_space import usable
+from tasks.compression.search_space.branch_space import usable
 from tasks.training.simple.ensemble_spec import Ensemble
 from tasks.training.simple.fit_spec import Fit
 from tasks.training.student import Distill

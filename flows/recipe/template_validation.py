@@ -11,8 +11,8 @@ from flows.recipe.default_branches import branches_of
 from flows.recipe.error_messages import explain
 from flows.recipe.points import put_point
 from flows.recipe.search_validation import probes
-from tasks.compression import template_space
 from tasks.compression.branch import CompressionSearch
+from tasks.compression.search_space import template_space
 from tasks.core import InputError
 
 if TYPE_CHECKING:

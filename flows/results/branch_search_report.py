@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from flows.pipeline import compression_search
 from flows.pipeline.findings import BranchResult
 from flows.results.near_misses import describe_miss, gains, ranked_candidates
-from tasks.compression import branch_space
 from tasks.compression.branch import Branch, step_title
+from tasks.compression.search_space import branch_space
 from tasks.report.report_data import BranchSearchReport, TrialOutcome, TrialRow
 
 if TYPE_CHECKING:

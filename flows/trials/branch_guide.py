@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.compression.branch_space import FINISH, NOTHING, RECOVER, REDUCE
-from tasks.compression.initial_points import complete_point
+from tasks.compression.branch import BASELINE
+from tasks.compression.search_space.branch_space import FINISH, NOTHING, RECOVER, REDUCE, reductions_of
+from tasks.compression.search_space.branch_starts import START, start_of
+from tasks.compression.search_space.initial_points import complete_point
 from tasks.search.domains import Choice, Domain, LogUniform
 from tasks.search.guide import RUNG
 from tasks.search.space import Point, restrict
@@ -27,20 +29,24 @@ class BranchGuide:
         """The points that differ from `point` in one thing, each once, with the change.
 
         First one step of a reduction's knob up or down, such as one block more, then another finish, one reduction more
-        or fewer or their other order, and last, if `in_training`, the knobs of the recovery.
+        or fewer or their other order, another start, and last, if `in_training`, the knobs of the recovery.
         """
-        found = [*self._knobs(point, False), *self._finishes(point), *self._orders(point)]
+        found = [*self._knobs(point, False), *self._finishes(point), *self._orders(point), *self._starts(point)]
         trained = self._knobs(point, True) if in_training else ()
         return [(change, each) for change, each in (*found, *trained) if each != point]
 
     def parts(self, point: Point) -> Sequence[str]:
-        """The techniques of a point, each with those before it, such as `blocks`, `blocks, channels`."""
-        tags = [tag for tag in (*str(point[REDUCE]).split(", "), str(point[FINISH])) if tag != NOTHING]
-        return [", ".join(tags[: place + 1]) for place in range(len(tags))]
+        """The techniques of a point, each with those before it, such as `blocks`, `blocks, channels`.
+
+        Before them stands the name of the recipe's own branch at which the point begins.
+        """
+        tags = [*reductions_of(str(point[REDUCE])), *(tag for tag in (str(point[FINISH]),) if tag != NOTHING)]
+        start = start_of(point)
+        return [", ".join([*([start] if start else []), *tags[: place + 1]]) for place in range(len(tags))]
 
     def _knobs(self, point: Point, is_recovery: bool) -> Iterator[tuple[str, Point]]:
         for path in point:
-            if path not in (REDUCE, FINISH, RUNG) and path.startswith(f"{RECOVER}.") == is_recovery:
+            if path not in (REDUCE, FINISH, START, RUNG) and path.startswith(f"{RECOVER}.") == is_recovery:
                 for value in beside(self.space[path], point[path]):
                     yield f"{path} {direction(point[path], value)}", {**point, path: value}
 
@@ -48,14 +54,23 @@ class BranchGuide:
         yield from ((f"{FINISH} {each}", {**point, FINISH: each}) for each in self.space[FINISH].ends())
 
     def _orders(self, point: Point) -> Iterator[tuple[str, Point]]:
-        own = [] if point[REDUCE] == NOTHING else str(point[REDUCE]).split(", ")
+        own = reductions_of(str(point[REDUCE]))
         for order in map(str, self.space[REDUCE].ends()):
-            words = [] if order == NOTHING else order.split(", ")
+            words = reductions_of(order)
             more, fewer = set(words) - set(own), set(own) - set(words)
-            if len(more) + len(fewer) <= 1:
-                change = " ".join([*(f"with {tag}" for tag in more), *(f"without {tag}" for tag in fewer)])
-                point_there = complete_point(restrict({**point, REDUCE: order}, self.space), self.space)
-                yield change or "other order", point_there
+            if len(more) + len(fewer) <= 1 and (order != RECOVER or start_of(point)):
+                tags = [*(f"with {tag}" for tag in more), *(f"without {tag}" for tag in fewer)]
+                change = " ".join(tags) or ("other order" if words else f"without {RECOVER}")
+                yield f"{RECOVER} alone" if order == RECOVER else change, self._at(point, REDUCE, order)
+
+    def _starts(self, point: Point) -> Iterator[tuple[str, Point]]:
+        for start in map(str, self.space[START].ends() if START in point else ()):
+            if start != point[START] and (start != BASELINE or point[REDUCE] != RECOVER):
+                yield f"{START} {start}", self._at(point, START, start)
+
+    def _at(self, point: Point, path: str, value: Any) -> Point:
+        """The point with another value, without what no longer applies and with what then does."""
+        return complete_point(restrict({**point, path: value}, self.space), self.space)
 
 
 def direction(before: Any, after: Any) -> str:

@@ -57,7 +57,7 @@ class BranchRunner:
         self.measured: dict[str, float] = {}
         """`speedup` and `bytes` of the file, as soon as they are known."""
 
-    def run(self, branch: Branch, is_rung: bool) -> Scorecard:
+    def run(self, branch: Branch, is_rung: bool, start: str | None = None) -> Scorecard:
         """Runs the branch; returns the validation scorecard of its file.
 
         The steps before the first training come first, then `look_ahead` (unless a student is trained), then the rest.
@@ -65,16 +65,19 @@ class BranchRunner:
         Args:
             branch: the branch.
             is_rung: whether it may be continued by a longer one: then its epochs are not scaled to the longest.
+            start: name of the recipe's branch with whose steps it begins; they are not run again.
 
         Raises:
             Refusal: a step cannot handle the model.
             GivenUp: the branch cannot beat the best rank so far (`bar`).
         """
-        place = next((place for place, step in enumerate(branch.steps) if is_training(step)), len(branch.steps))
-        front, rest = branch.steps[:place], branch.steps[place:]
+        self.stages = list(self.reference.starts[start]) if start else []
+        model, steps = self.stages[-1][1] if start else self.reference.baseline, branch.steps[len(self.stages) :]
+        place = next((place for place, step in enumerate(steps) if is_training(step)), len(steps))
+        front, rest = steps[:place], steps[place:]
         trained = sum(step.most_epochs for step in rest if is_training(step))
         self.most = self.reference.longest if is_rung else trained
-        model = self.take_all(front, self.reference.baseline)
+        model = self.take_all(front, model)
         if rest and not isinstance(rest[0], Distill):
             self.look_ahead(model, [step for step in rest if not is_training(step)])
         return self.score(self.take_all(rest, model))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from flows.recipe.schema import Recipe
@@ -33,6 +34,9 @@ class Reference:
     """The best rank of the recipe's own branches, at least 0; a branch is useful only above it."""
     longest: int
     """Most epochs of training of a branch in the search space."""
+    starts: Mapping[str, tuple[tuple[str, Candidate], ...]] = field(default_factory=dict)
+    """Name of a branch of the recipe at which others may begin → (title, candidate) of each of its steps up to there
+    (`branch_starts.start_steps`)."""
     margin: float = 0.0
     """What the goal's proof adds to the drop of a file on these data, about: epochs are ranked with it."""
 

@@ -11,8 +11,9 @@ from flows.recipe.user_modules import modules_of
 from flows.trials.branch_runner import BranchRunner, GivenUp
 from flows.trials.branch_scoring import Reference
 from flows.trials.network_cost import UNFIT
-from tasks.compression import branch_space
 from tasks.compression.branch import BASELINE, FOUND
+from tasks.compression.search_space import branch_space
+from tasks.compression.search_space.branch_starts import start_of
 from tasks.core import Refusal, Store, digest_of
 from tasks.core.cache_key import identity, references
 from tasks.evaluation import ranking
@@ -57,11 +58,13 @@ class CompressionObjective:
         reference = self.reference
         compress = reference.recipe.compress
         branch = branch_space.decode(point, FOUND, compress.branches if compress else ())
+        start = start_of(point)
         runner = BranchRunner(reference, trial, self.identity)
         try:
-            card = runner.run(branch, RUNG in point)
+            card = runner.run(branch, RUNG in point, start)
         except Refusal:
-            place = branch_space.techniques_in(branch.steps[: len(runner.stages)])
+            begun = len(reference.starts[start]) if start else 0
+            place = branch_space.techniques_in(branch.steps[begun : len(runner.stages)])
             trial.answer({REFUSED: place})
             trial.report(self.last_epoch(runner), UNFIT, {BOUND: UNFIT, EXCESS: 1.0, REFUSED: place})
             raise
@@ -113,11 +116,13 @@ class CompressionObjective:
         return {BASELINE: outputs}
 
     def needs(self) -> Sequence[str]:
-        """Digests of the data without the examples of test, and of the baseline as a model and as an ONNX file."""
-        prepared = self.reference.prepared
+        """Digests of the data without the examples of test, of the baseline as a model and as an ONNX file, and of the
+        models at which branches begin."""
+        prepared, starts = self.reference.prepared, self.reference.starts.values()
         split = prepared.dataset.splits["test"]
         hidden = {split.inputs, split.targets, prepared.inputs["test"]}
-        return sorted({*references([prepared, self.reference.baseline, self.reference.exported])} - hidden)
+        begun = [candidate for stages in starts for _, candidate in stages]
+        return sorted({*references([prepared, self.reference.baseline, self.reference.exported, *begun])} - hidden)
 
     def format_score(self, score: float) -> str:
         """What the best branch so far saves, the recipe's own included, or how far it misses the goal, as text."""

@@ -35,6 +35,8 @@ class Technique(Spec, ABC):
     """What a user may do when the technique's file answers unlike its parent; the refusal ends with it."""
     searched: ClassVar[Searched | None] = None
     """The knobs, each with its domain, that a search varies by default; None: no search uses the technique."""
+    searched_further: ClassVar[Searched | None] = None
+    """The same for a model that was reduced and recovered before; None: as `searched`."""
 
     @abstractmethod
     def plan(self, model: Any, batches: Batches) -> dict[str, Any]:

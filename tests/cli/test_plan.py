@@ -18,8 +18,8 @@ from flows.cli.plans.plan_cost import describe_cost, recoveries
 from flows.cli.plans.plan_view import show_plan
 from flows.recipe.loading import load_recipe
 from flows.recipe.schema import Recipe
-from tasks.compression import branch_space
 from tasks.compression.branch import CompressionSearch
+from tasks.compression.search_space import branch_space
 from tasks.core import InputError
 
 CUT, REPAIR = runs.CUT, runs.REPAIR

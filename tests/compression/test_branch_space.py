@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from tasks.compression import branch_space
 from tasks.compression.branch import Branch, Compress, CompressionSearch
-from tasks.compression.branch_space import decode, encode, longest, space_of
-from tasks.compression.template_space import owner
+from tasks.compression.search_space import branch_space
+from tasks.compression.search_space.branch_space import decode, encode, longest, space_of
+from tasks.compression.search_space.branch_starts import starts_of
+from tasks.compression.search_space.template_space import owner
 from tasks.core import InputError
 from tasks.search.space import Point, is_member, ordered
 from tasks.techniques import Blocks, Channels, Int8
@@ -41,6 +42,45 @@ POINT: Point = {
     "recover.learning_rate": 0.001,
     "recover.temperature": 2.0,
 }
+
+
+def test_a_branch_may_begin_where_one_of_the_recipe_stands() -> None:
+    own = branches(TWICE, NARROW, DEEP)
+    assert starts_of(own) == ["twice", "narrow"], "not the one without a recovery"
+    space = space_of(CompressionSearch(epochs=3), own, "torch", "latency", starts=starts_of(own))
+    assert space["start"].ends() == ("baseline", "twice", "narrow")
+    more: Point = {
+        "start": "twice", "reduce": "blocks", "finish": "int8", "blocks.remove": 1, "rung": 3,
+        "recover.learning_rate": "auto", "recover.temperature": 4.0,
+    }  # fmt: skip
+    assert is_member(more, space)
+    assert not is_member({**more, "start": "baseline"}, space), "there blocks are a share"
+    steps = decode(more, "found 1", own).steps
+    assert steps[:4] == own[0].steps[:4]
+    assert steps[4] == Blocks(remove=1)
+    assert [step.epochs for step in steps if isinstance(step, Recover)] == [2, 4, 1, 2], "the own ones are in one piece"
+    assert steps[-1] == Int8()
+    longer = {path: value for path, value in more.items() if path != "blocks.remove"} | {"reduce": "recover"}
+    assert is_member(longer, space)
+    assert [type(step) for step in decode(longer, "found 1", own).steps[4:]] == [Recover, Recover, Int8]
+    encoded = encode(own[1], space_of(CompressionSearch(epochs=2), own, "torch", "latency", starts=["narrow"]), own)
+    assert encoded is not None
+    assert encoded["start"] == "baseline"
+
+
+def test_a_student_and_what_ends_without_a_recovery_are_no_starts() -> None:
+    distilled = {"name": "student", "steps": [{"step": "distill", "factory": "a:b"}, {"step": "recover"}]}
+    repaired = {"name": "repaired", "steps": [{"step": "blocks"}, {"step": "recover", "until": "reconstruct"}]}
+    assert starts_of(branches(distilled, repaired)) == []
+
+
+TWICE: dict[str, Any] = {
+    "name": "twice",
+    "steps": [
+        {"step": "blocks", "remove": 2}, {"step": "recover", "epochs": 2},
+        {"step": "blocks", "remove": 1}, {"step": "recover", "epochs": 4}, {"step": "int8"},
+    ],
+}  # fmt: skip
 
 
 # --- the branch itself is searched ----------------------------------------------------------------------------

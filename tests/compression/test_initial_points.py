@@ -7,8 +7,8 @@ import math
 import pytest
 
 from tasks.compression.branch import Branch, CompressionSearch
-from tasks.compression.branch_space import space_of
-from tasks.compression.initial_points import initial_points
+from tasks.compression.search_space.branch_space import space_of
+from tasks.compression.search_space.initial_points import initial_points
 from tasks.search.space import is_member
 
 OWN = Branch.model_validate({"name": "own", "steps": [{"step": "channels"}, {"step": "int8"}]})
@@ -41,6 +41,20 @@ def test_the_best_own_branch_comes_first_with_the_nearest_values() -> None:
     assert [point["reduce"] for point in others] == ["channels", "blocks"]
     three = Branch.model_validate({"name": "own", "steps": [*steps[:2], {"step": "blocks", "share": 0.2}]})
     assert len(initial_points(SPACE, three)) == 2, "the space does not have its order"
+
+
+def test_what_goes_on_from_the_own_branches_comes_first() -> None:
+    steps = [{"step": "blocks", "remove": 2}, {"step": "recover", "epochs": 2}, {"step": "int8"}]
+    best, behind = (Branch.model_validate({"name": name, "steps": steps}) for name in ("best", "behind"))
+    space = space_of(CompressionSearch(epochs=5), (), "torch", "latency", ["low_rank"], starts=["best", "behind"])
+    longer, deeper, *others = initial_points(space, best, behind)
+    assert (longer["start"], longer["reduce"], longer["finish"]) == ("behind", "recover", "int8")
+    assert (deeper["start"], deeper["reduce"], deeper["blocks.remove"]) == ("best", "blocks", 1)
+    assert {point["start"] for point in others} == {"baseline"}
+    assert all(is_member(point | {"rung": 1}, space) for point in (longer, deeper, *others))
+    longer, *others = initial_points(space, best, best)
+    assert (longer["start"], longer["reduce"]) == ("best", "recover"), "where all miss the goal"
+    assert {point["start"] for point in others} == {"baseline"}
 
 
 def test_the_finish_is_that_of_the_best_branch_that_is_known() -> None:

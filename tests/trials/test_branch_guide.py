@@ -8,7 +8,7 @@ import pytest
 
 from flows.trials.branch_guide import BranchGuide, beside
 from tasks.compression.branch import CompressionSearch
-from tasks.compression.branch_space import space_of
+from tasks.compression.search_space.branch_space import space_of
 from tasks.search.domains import Choice, Integers, LogUniform, Quantized, Uniform
 from tasks.search.space import is_member
 
@@ -65,6 +65,22 @@ def test_two_reductions_have_the_other_order_and_each_of_them_alone() -> None:
     ]
     importance = [change for change, at in GUIDE.neighbours(both, True) if at.get("channels.importance") == "magnitude"]
     assert importance[0] == "channels.importance magnitude"
+
+
+def test_where_an_own_branch_is_the_start_one_block_more_comes_first() -> None:
+    space = space_of(CompressionSearch(epochs=9), (), "torch", "latency", ["low_rank", "channels"], starts=["own"])
+    guide = BranchGuide(space)
+    point = {**POINT, "start": "own", "blocks.remove": 1}
+    del point["blocks.share"]
+    found = dict(guide.neighbours(point, False))
+    assert list(found) == ["blocks.remove up", "finish clean", "without blocks", "recover alone", "start baseline"]
+    assert [at["blocks.remove"] for _, at in guide.neighbours(point, False)[:2]] == [2, 3]
+    assert "blocks.remove" not in found["recover alone"]
+    assert "blocks.share" in found["start baseline"]
+    assert all(is_member(each | ({"rung": 1} if each["reduce"] != "nothing" else {}), space) for each in found.values())
+    alone = dict(guide.neighbours(found["recover alone"], False))
+    assert list(alone) == ["finish clean", "without recover", "with blocks"]
+    assert guide.parts(point) == ["own, blocks", "own, blocks, int8"]
 
 
 def test_the_parts_are_the_techniques_with_those_before_them() -> None:

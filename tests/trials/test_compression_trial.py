@@ -93,6 +93,34 @@ def test_a_file_is_measured_in_the_engine_that_the_recipe_names_first(plain: Pla
     assert context.answers[0].get("rank") is not None
 
 
+def test_what_the_recipe_s_own_branch_did_is_not_done_again(plain: PlainRun, context: Any) -> None:
+    """The own branch is a cut and a recovery of a search's trial; the other goes on from there."""
+    own = {"name": "own", "steps": [{"step": "channels", "sparsity": 0.25}, {"step": "recover", "epochs": 1}]}
+    recipe = runs.tiny_recipe(compress={"branches": [own]})
+    objective_of(plain, recipe=recipe)({"branch": "own", "own.0.sparsity": 0.25}, context)
+    stages = tuple((label, candidate_from(fields)) for label, fields in context.answers[0]["stages"])
+    made: list[Any] = []
+    run = run_step.run_step
+
+    def spy(step: Any, *rest: Any) -> Any:
+        made.append(step)
+        return run(step, *rest)
+
+    further = {**NARROW, "start": "own", "recover.epochs": 1}
+    objective = objective_of(plain, recipe=recipe, starts={"own": stages})
+    assert {stages[-1][1].content} <= set(objective.needs())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_step, "run_step", spy)
+        objective(further, context)
+    assert len(made) >= 3
+    assert not {step for step in made if step in recipe.compress.branches[0].steps}
+    titles = [label.partition(" ")[0] for label, _ in context.answers[1]["stages"]]
+    assert titles == ["channels", "recover", "channels", "recover", "int8"]
+    with pytest.raises(Refusal):
+        objective({**further, "reduce": "blocks", "blocks.remove": 1}, context)
+    assert context.measured[-1]["refused"] == 0, "the first technique of its own"
+
+
 def test_epochs_are_ranked_by_what_the_network_loses(plain: PlainRun, context: Any) -> None:
     strict = Recipe.model_validate(
         runs.tiny_recipe().model_dump(mode="json") | {"goal": {"max_drop": 0.0, "minimize": "bytes"}}

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Literal
 
 from flows.recipe.default_branches import branches_of
 from flows.trials.simple_trial import SimpleTrial
-from tasks.compression import branch_space
 from tasks.compression.branch import Branch, CompressionSearch, is_training
-from tasks.compression.branch_space import FINISH, NOTHING, REDUCE, TOGETHER
-from tasks.compression.template_space import BRANCH
+from tasks.compression.search_space import branch_space
+from tasks.compression.search_space.branch_space import FINISH, NOTHING, REDUCE, TOGETHER, reductions_of
+from tasks.compression.search_space.branch_starts import START, starts_of
+from tasks.compression.search_space.template_space import BRANCH
 from tasks.core import InputError
 from tasks.data.preprocessing import column_steps
 from tasks.search.guide import REDUCTION, RUNG
@@ -80,7 +81,8 @@ def full_search(recipe: Recipe) -> CompressionSearch:
     compress = branches_of(recipe)
     assert compress.search is not None
     form: Literal["torch", "onnx"] = "torch" if recipe.model.file is None else "onnx"
-    space = branch_space.space_of(compress.search, compress.branches, form, recipe.goal.minimize)
+    starts = starts_of(compress.branches)
+    space = branch_space.space_of(compress.search, compress.branches, form, recipe.goal.minimize, starts=starts)
     return compress.search.model_copy(update={"space": space})
 
 
@@ -92,10 +94,11 @@ def space_lines(space: Mapping[str, Domain]) -> Iterator[str]:
     if BRANCH in space:
         yield from (f"{path}: {without_condition(domain, BRANCH)}" for path, domain in space.items())
         return
-    orders = [str(order) for order in space[REDUCE].ends() if order != NOTHING]
-    parts = list(dict.fromkeys(part for order in orders for part in order.split(", ")))
+    parts = list(dict.fromkeys(part for order in space[REDUCE].ends() for part in reductions_of(str(order))))
     some = f", or up to {TOGETHER} of {', '.join(parts)}, in any order" if parts else ""
     yield f"reduced by {NOTHING}{some}"
+    if START in space:
+        yield f"begun at the {' or at '.join(map(str, space[START].ends()))}; there it may also recover for longer"
     yield f"finished by {' or '.join(map(str, space[FINISH].ends()))}"
     if RUNG in space:
         ends = ", then ".join(map(str, space[RUNG].ends()))
@@ -104,7 +107,7 @@ def space_lines(space: Mapping[str, Domain]) -> Iterator[str]:
             "while there is time for it"
         )
     for path, domain in space.items():
-        if path not in (REDUCE, FINISH, RUNG):
+        if path not in (REDUCE, FINISH, START, RUNG):
             yield f"{path}: {without_condition(domain, REDUCE)}"
 
 

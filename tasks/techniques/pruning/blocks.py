@@ -46,6 +46,7 @@ class Blocks(Technique):
     form: ClassVar[Literal["torch", "onnx"]] = "torch"
     lowers: ClassVar[tuple[Lowers, ...]] = ("macs", "bytes")
     searched: ClassVar[Searched | None] = {"share": {"uniform": (0.1, 0.7)}}
+    searched_further: ClassVar[Searched | None] = {"remove": {"integers": (1, 4)}}
 
     step: Literal["blocks"] = "blocks"
     speedup: float | None = Field(default=None, gt=1, le=100)

@@ -3,8 +3,9 @@
 There are two kinds of space. With `search.space`, the recipe's branches are templates (`template_space`). Without it,
 the branch itself is searched: which techniques reduce the network, in which order and how much, how it is recovered,
 and which technique finishes the ONNX file. The domains of the knobs are defined by the techniques
-(`Technique.searched`). With the scheduler `asha` it has rungs (`search.guide`): the recovery is divided into several,
-one for each rung, so that the branch of a rung is the beginning of the branch of the next.
+(`Technique.searched`). It may begin where one of the recipe's own branches stands (`branch_starts`). With the scheduler
+`asha` it has rungs (`search.guide`): the recovery is divided into several, one for each rung, so that the branch of a
+rung is the beginning of the branch of the next.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from tasks.compression.branch import (
+    BASELINE,
     AnyStep,
     Branch,
     CompressionSearch,
@@ -27,7 +29,8 @@ from tasks.compression.branch import (
     spec_of,
     tag_of,
 )
-from tasks.compression.template_space import BRANCH, filled_template, template_space
+from tasks.compression.search_space.branch_starts import START, start_of, start_steps
+from tasks.compression.search_space.template_space import BRANCH, filled_template, template_space
 from tasks.core import Refusal
 from tasks.search.domains import Choice, Domain
 from tasks.search.guide import REDUCTION, RUNG, rungs_of
@@ -60,6 +63,7 @@ def space_of(
     minimize: Literal["latency", "bytes"],
     without: Sequence[str] = (),
     steps: Mapping[str, float] = MappingProxyType({}),
+    starts: Sequence[str] = (),
 ) -> dict[str, Domain]:
     """The search space of a compression search: path → domain.
 
@@ -70,6 +74,7 @@ def space_of(
         minimize: what the goal minimizes; only techniques that lower it may finish a file.
         without: tags of techniques that refuse the baseline.
         steps: path → the smallest change of its value that changes the branch, for this baseline.
+        starts: names of the recipe's branches at which others may begin (`branch_starts.starts_of`).
 
     Raises:
         InputError: a path of `search.space` names no branch, step or knob.
@@ -78,7 +83,7 @@ def space_of(
     if search.space:
         return template_space(search.space, branches)
     tags = [tag for tag in usable(form, minimize) if tag not in without]
-    return _compositions(tags, _most_epochs(search, branches), has_rungs(search), steps)
+    return _compositions(tags, _most_epochs(search, branches), has_rungs(search), steps, starts)
 
 
 def has_rungs(search: CompressionSearch) -> bool:
@@ -103,13 +108,19 @@ def decode(point: Point, name: str, branches: Sequence[Branch]) -> Branch:
     """
     if BRANCH in point:
         return filled_template(point, name, next(branch for branch in branches if branch.name == point[BRANCH]))
-    order = [] if point[REDUCE] == NOTHING else point[REDUCE].split(", ")
     finish = [] if point[FINISH] == NOTHING else [point[FINISH]]
     habits = _habits(branches)
-    parts = [*order, *([RECOVER] if order else []), *finish]
+    parts = [*reductions_of(point[REDUCE]), *([] if point[REDUCE] == NOTHING else [RECOVER]), *finish]
     steps = [{"step": part, **habits.get(part, {}), **_knobs(point, part)} for part in parts]
     branch = Branch.model_validate({"name": name, "steps": steps})
-    return in_rungs(branch, point[RUNG]) if RUNG in point else branch
+    branch = in_rungs(branch, point[RUNG]) if RUNG in point else branch
+    begun = next((start_steps(each) for each in branches if each.name == start_of(point)), ())
+    return branch.model_copy(update={"steps": (*begun, *branch.steps)})
+
+
+def reductions_of(reduce: str) -> list[str]:
+    """The tags of the techniques that a value of REDUCE names."""
+    return [] if reduce in (NOTHING, RECOVER) else reduce.split(", ")
 
 
 def _habits(branches: Sequence[Branch]) -> dict[str, Point]:
@@ -141,6 +152,7 @@ def encode(branch: Branch, space: Mapping[str, Domain], branches: Sequence[Branc
         point = {REDUCE: ", ".join(order) or NOTHING, FINISH: tags[-1] if space[FINISH].has(tags[-1]) else NOTHING}
         knobs = {f"{tag}.{knob}": value for tag, step in zip(tags, branch.steps, strict=True) for knob, value in step}
         point |= {path: value for path, value in knobs.items() if path in space}
+        point |= {START: BASELINE} if START in space else {}
         if RUNG in space and RECOVER in tags:
             point[RUNG] = sum(step.most_epochs for step in branch.steps if isinstance(step, Recover))
     return point if is_member(point, space) and _says_the_same(branch, point, branches) else None
@@ -154,7 +166,9 @@ def _knobs(point: Point, part: str) -> Point:
     return {path.partition(".")[2]: value for path, value in point.items() if path.startswith(f"{part}.")}
 
 
-def _compositions(tags: Sequence[str], epochs: int, with_rungs: bool, steps: Mapping[str, float]) -> dict[str, Domain]:
+def _compositions(
+    tags: Sequence[str], epochs: int, with_rungs: bool, steps: Mapping[str, float], starts: Sequence[str]
+) -> dict[str, Domain]:
     reductions = [tag for tag in tags if TAGS[tag].form == "torch"]
     finishes = [tag for tag in tags if TAGS[tag].form == "onnx"]
     lengths = range(1, TOGETHER + 1)
@@ -162,18 +176,24 @@ def _compositions(tags: Sequence[str], epochs: int, with_rungs: bool, steps: Map
     words = [", ".join(order) for order in orders]
     if not words and not finishes:
         raise Refusal("there is nothing to search: every technique refuses the baseline")
+    trained = [*words, *([RECOVER] if starts else [])]
     space: dict[str, Domain] = {
-        REDUCE: Choice(choice=tuple([NOTHING, *words] if finishes else words)),
+        REDUCE: Choice(choice=tuple([NOTHING, *trained] if finishes else trained)),
         FINISH: Choice(choice=tuple(finishes or [NOTHING])),
     }
+    space |= {START: Choice(choice=(BASELINE, *starts))} if starts else {}
     for tag in reductions:
-        with_it = [", ".join(order) for order in orders if tag in order]
+        here: dict[str, Any] = {REDUCE: [", ".join(order) for order in orders if tag in order]}
+        further = TAGS[tag].searched_further if starts else None
+        first = here | ({START: [BASELINE]} if further else {})
         for knob, domain in (TAGS[tag].searched or {}).items():
             path = f"{tag}.{knob}"
-            space[path] = _domain(_in_steps(domain, steps[path]) if path in steps else domain, {REDUCE: with_it})
+            space[path] = _domain(_in_steps(domain, steps[path]) if path in steps else domain, first)
+        for knob, domain in (further or {}).items():
+            space[f"{tag}.{knob}"] = _domain(domain, here | {START: starts})
     length = {RUNG: {"choice": rungs_of(epochs)}} if with_rungs else {f"{RECOVER}.epochs": _whole(epochs)}
     recovery = length | {f"{RECOVER}.{knob}": domain for knob, domain in RECOVERY.items()}
-    return space | {path: _domain(domain, {REDUCE: words}) for path, domain in recovery.items() if orders}
+    return space | {path: _domain(domain, {REDUCE: trained}) for path, domain in recovery.items() if trained}
 
 
 def _whole(most: int) -> Mapping[str, Any]:
