@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from support.servers import Command, paredown
 
 pytestmark = pytest.mark.e2e
@@ -15,7 +16,7 @@ TRIALS = 4
 RECIPE = f"""
 name: tiny
 data: {{source: "sklearn:digits"}}
-model: {{factory: "tasks.architectures:convnet", arguments: {{width: 8}}}}
+model: {{factory: "tasks.architectures:convnet", arguments: {{width: 32}}}}
 train: {{epochs: 3}}
 compress:
   branches: [{{name: half, steps: [{{step: channels, sparsity: 0.5}}, {{step: recover, epochs: 2}}, {{step: int8}}]}}]
@@ -55,3 +56,6 @@ def test_the_trials_before_the_kill_are_the_first_after_it(tmp_path: Path) -> No
     assert second.ends() == 0, second.text()
     said = re.search(rf"\b{TRIALS} trials\b", second.text())
     assert said, second.text()
+    own, *found = yaml.safe_load((home / "products" / "tiny" / "recipe.yaml").read_text())["compress"]["branches"]
+    assert own["name"] == "half"
+    assert any(each["steps"][:2] == own["steps"][:2] for each in found), "one goes on from where the own one stands"
