@@ -26,7 +26,7 @@ from tasks.core import Candidate, Goal, Refusal, Scorecard, Store, digest_of
 from tasks.core.candidate import candidate_from
 from tasks.evaluation import ranking
 from tasks.search.guide import RUNG, without_rung
-from tasks.search.results import KnownTrial, SearchResult, SearchStart, Trial
+from tasks.search.results import CEILING, KnownTrial, SearchResult, SearchStart, Trial
 from tasks.search.space import Space
 from tasks.techniques import Technique
 
@@ -124,11 +124,16 @@ def proof_margin(products: Mapping[str, Scorecard], goal: Goal) -> float:
 
 
 def known_points(branches: Sequence[Branch], ranks: dict[str, float], space: Space) -> Iterator[KnownTrial]:
-    """Those of the recipe's own branches that have a rank and are points of the space, with their ranks."""
-    for branch in branches:
-        point = branch_space.encode(branch, space, branches)
-        if branch.name in ranks and point is not None:
-            yield KnownTrial(point, ranks[branch.name])
+    """Those of the recipe's own branches that have a rank and are points of the space, with their ranks.
+
+    One that meets the goal has the rank that it would have without any loss.
+    """
+    for branch in (each for each in branches if each.name in ranks):
+        rank = ranks[branch.name]
+        for encode in (branch_space.encode, branch_space.encode_at_start):
+            point = encode(branch, space, branches)
+            if point is not None:
+                yield KnownTrial(point, rank, {CEILING: rank} if rank > 0 else {})
 
 
 def collect_best(

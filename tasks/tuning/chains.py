@@ -185,8 +185,12 @@ class Chains:
 
     def _fits(self, chain: SearchChain) -> bool:
         """Whether the next rung of a chain may end within the search's time; also where no epoch was timed yet."""
-        paces = [chain.pace] if chain.pace else [each.pace for each in self._chains.values() if each.pace]
-        return chain.epochs(chain.asked + 1) * max(paces, default=0.0) <= self._seconds_left()
+        place = chain.asked + 1
+        if chain.pace:
+            return chain.epochs(place) * chain.pace <= self._seconds_left()
+        # Of a known chain no weights are there: it trains from its first epoch.
+        paces = [each.pace for each in self._chains.values() if each.pace]
+        return chain.rungs[place] * max(paces, default=0.0) <= self._seconds_left()
 
     def _begun(self) -> SearchChain | None:
         """A new chain; None when there is no other point."""

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.compression.branch import Branch, Compress, CompressionSearch
 from tasks.compression.search_space import branch_space
-from tasks.compression.search_space.branch_space import decode, encode, longest, space_of
+from tasks.compression.search_space.branch_space import decode, encode, encode_at_start, longest, space_of
 from tasks.compression.search_space.branch_starts import starts_of
 from tasks.compression.search_space.template_space import owner
 from tasks.core import InputError
@@ -63,6 +63,8 @@ def test_a_branch_may_begin_where_one_of_the_recipe_stands() -> None:
     longer = {path: value for path, value in more.items() if path != "blocks.remove"} | {"reduce": "recover"}
     assert is_member(longer, space)
     assert [type(step) for step in decode(longer, "found 1", own).steps[4:]] == [Recover, Recover, Int8]
+    assert encode_at_start(own[0], space, own) == {"start": "twice", "reduce": "nothing", "finish": "int8"}
+    assert [encode_at_start(own[2], space, own), encode_at_start(own[0], free(), own)] == [None, None]
     encoded = encode(own[1], space_of(CompressionSearch(epochs=2), own, "torch", "latency", starts=["narrow"]), own)
     assert encoded is not None
     assert encoded["start"] == "baseline"

@@ -13,12 +13,14 @@ from flows.pipeline.compression_search import (
     found_name,
     freeze_choices,
     has_file,
+    known_points,
     proof_margin,
     rank_of,
     unfinished_leader,
 )
 from flows.pipeline.findings import BranchResult, Stage
-from tasks.compression.branch import Branch
+from tasks.compression.branch import Branch, CompressionSearch
+from tasks.compression.search_space.branch_space import space_of
 from tasks.core import Candidate, Goal, Step, Store
 from tasks.search.results import Trial
 from tasks.techniques import Int8
@@ -67,6 +69,19 @@ def test_the_margin_is_what_the_proof_adds_to_the_drops_of_the_recipe_s_own_file
     assert proof_margin(cards, Goal(proof="estimate")) == 0.0
     assert proof_margin(cards, Goal(proof="proven")) == pytest.approx(sum(wide) / 2)
     assert proof_margin({}, Goal(proof="likely")) == 0.0
+
+
+def test_an_own_branch_is_known_wherever_the_space_has_it() -> None:
+    """As a cut and a recovery of its own, and as what stands at its own end; one that was refused is not known."""
+    steps = [{"step": "blocks", "share": 0.5}, {"step": "recover", "epochs": 3}, {"step": "int8"}]
+    own = [Branch.model_validate({"name": name, "steps": steps}) for name in ("good", "bad", "refused")]
+    space = space_of(CompressionSearch(), own, "torch", "latency", starts=["good", "bad"])
+    whole, at_good, again, at_bad = known_points(own, {"good": 0.7, "bad": -0.1}, space)
+    assert whole.point == again.point
+    assert (whole.point["start"], whole.point["rung"]) == ("baseline", 3)
+    assert [each.point["start"] for each in (at_good, at_bad)] == ["good", "bad"]
+    assert [each.score for each in (whole, at_good, again, at_bad)] == [0.7, 0.7, -0.1, -0.1]
+    assert [dict(each.measured) for each in (whole, at_good, again, at_bad)] == [{"ceiling": 0.7}] * 2 + [{}] * 2
 
 
 def test_a_branch_keeps_the_variants_that_were_chosen_as_it_was_run(tmp_path: Path) -> None:

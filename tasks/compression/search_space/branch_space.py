@@ -151,10 +151,22 @@ def encode(branch: Branch, space: Mapping[str, Domain], branches: Sequence[Branc
         order = [tag for tag in tags if tag != RECOVER and tag in space[REDUCE].ends()]
         point = {REDUCE: ", ".join(order) or NOTHING, FINISH: tags[-1] if space[FINISH].has(tags[-1]) else NOTHING}
         knobs = {f"{tag}.{knob}": value for tag, step in zip(tags, branch.steps, strict=True) for knob, value in step}
-        point |= {path: value for path, value in knobs.items() if path in space}
+        point |= {path: value for path, value in knobs.items() if path in space and value is not None}
         point |= {START: BASELINE} if START in space else {}
         if RUNG in space and RECOVER in tags:
             point[RUNG] = sum(step.most_epochs for step in branch.steps if isinstance(step, Recover))
+    return point if is_member(point, space) and _says_the_same(branch, point, branches) else None
+
+
+def encode_at_start(branch: Branch, space: Mapping[str, Domain], branches: Sequence[Branch]) -> Point | None:
+    """The point that begins where one of the recipe's branches stands and only finishes it: the branch once more.
+
+    None when the space has no such point.
+    """
+    if START not in space:
+        return None
+    last = tag_of(branch.steps[-1])
+    point = {START: branch.name, REDUCE: NOTHING, FINISH: last if space[FINISH].has(last) else NOTHING}
     return point if is_member(point, space) and _says_the_same(branch, point, branches) else None
 
 
