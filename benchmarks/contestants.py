@@ -77,8 +77,9 @@ def in_second_engine(entries: Sequence[Entry], folder: Path) -> list[Entry]:
         for words, file in in_openvino(entry.path.read_bytes()):
             path = folder / f"second-engine-{number}-{words.split()[-1]}.onnx"
             path.write_bytes(file)
-            tool = "runtime alone" if entry.tool == "baseline" else in_engine(entry.tool, path)
-            found.append(Entry(tool, f"{entry.name} in {words}", path, entry.minutes))
+            is_baseline = entry.tool == "baseline"
+            tool, minutes = ("runtime alone", 0.0) if is_baseline else (in_engine(entry.tool, path), entry.minutes)
+            found.append(Entry(tool, f"{entry.name} in {words}", path, minutes))
     return found
 
 

@@ -45,10 +45,10 @@ POINT: Point = {
 
 
 def test_a_branch_may_begin_where_one_of_the_recipe_stands() -> None:
-    own = branches(TWICE, NARROW, DEEP)
-    assert starts_of(own) == ["twice", "narrow"], "not the one without a recovery"
+    own = branches(NARROW, TWICE, DEEP)
+    assert starts_of(own) == ["narrow", "twice"], "not the one without a recovery"
     space = space_of(CompressionSearch(epochs=3), own, "torch", "latency", starts=starts_of(own))
-    assert space["start"].ends() == ("baseline", "twice", "narrow")
+    assert space["start"].ends() == ("baseline", "narrow", "twice")
     more: Point = {
         "start": "twice", "reduce": "blocks", "finish": "int8", "blocks.remove": 1, "rung": 3,
         "recover.learning_rate": "auto", "recover.temperature": 4.0,
@@ -56,16 +56,16 @@ def test_a_branch_may_begin_where_one_of_the_recipe_stands() -> None:
     assert is_member(more, space)
     assert not is_member({**more, "start": "baseline"}, space), "there blocks are a share"
     steps = decode(more, "found 1", own).steps
-    assert steps[:4] == own[0].steps[:4]
+    assert steps[:4] == own[1].steps[:4]
     assert steps[4] == Blocks(remove=1)
     assert [step.epochs for step in steps if isinstance(step, Recover)] == [2, 4, 1, 2], "the own ones are in one piece"
-    assert steps[-1] == Int8()
     longer = {path: value for path, value in more.items() if path != "blocks.remove"} | {"reduce": "recover"}
     assert is_member(longer, space)
     assert [type(step) for step in decode(longer, "found 1", own).steps[4:]] == [Recover, Recover, Int8]
-    assert encode_at_start(own[0], space, own) == {"start": "twice", "reduce": "nothing", "finish": "int8"}
-    assert [encode_at_start(own[2], space, own), encode_at_start(own[0], free(), own)] == [None, None]
-    encoded = encode(own[1], space_of(CompressionSearch(epochs=2), own, "torch", "latency", starts=["narrow"]), own)
+    assert steps[-1] == own[1].steps[-1], "it is finished as the own one is"
+    assert encode_at_start(own[1], space, own) == {"start": "twice", "reduce": "nothing", "finish": "int8"}
+    assert [encode_at_start(own[2], space, own), encode_at_start(own[1], free(), own)] == [None, None]
+    encoded = encode(own[0], space_of(CompressionSearch(epochs=2), own, "torch", "latency", starts=["narrow"]), own)
     assert encoded is not None
     assert encoded["start"] == "baseline"
 
@@ -80,7 +80,7 @@ TWICE: dict[str, Any] = {
     "name": "twice",
     "steps": [
         {"step": "blocks", "remove": 2}, {"step": "recover", "epochs": 2},
-        {"step": "blocks", "remove": 1}, {"step": "recover", "epochs": 4}, {"step": "int8"},
+        {"step": "blocks", "remove": 1}, {"step": "recover", "epochs": 4}, {"step": "int8", "per_channel": True},
     ],
 }  # fmt: skip
 

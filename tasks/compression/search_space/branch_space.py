@@ -109,13 +109,14 @@ def decode(point: Point, name: str, branches: Sequence[Branch]) -> Branch:
     if BRANCH in point:
         return filled_template(point, name, next(branch for branch in branches if branch.name == point[BRANCH]))
     finish = [] if point[FINISH] == NOTHING else [point[FINISH]]
-    habits = _habits(branches)
+    begun = [branch for branch in branches if branch.name == start_of(point)]
+    habits = _habits([*begun, *branches])
     parts = [*reductions_of(point[REDUCE]), *([] if point[REDUCE] == NOTHING else [RECOVER]), *finish]
     steps = [{"step": part, **habits.get(part, {}), **_knobs(point, part)} for part in parts]
     branch = Branch.model_validate({"name": name, "steps": steps})
     branch = in_rungs(branch, point[RUNG]) if RUNG in point else branch
-    begun = next((start_steps(each) for each in branches if each.name == start_of(point)), ())
-    return branch.model_copy(update={"steps": (*begun, *branch.steps)})
+    front = [step for each in begun for step in start_steps(each)]
+    return branch.model_copy(update={"steps": (*front, *branch.steps)})
 
 
 def reductions_of(reduce: str) -> list[str]:
