@@ -57,6 +57,13 @@ def test_what_goes_on_from_the_own_branches_comes_first() -> None:
     assert {point["start"] for point in others} == {"baseline"}
 
 
+def test_a_start_without_a_technique_of_the_space_is_not_reduced_further() -> None:
+    steps = [{"step": "recover", "epochs": 2}, {"step": "int8"}]
+    best = Branch.model_validate({"name": "best", "steps": steps})
+    space = space_of(CompressionSearch(epochs=5), (), "torch", "latency", ["low_rank"], starts=["best"])
+    assert {point["start"] for point in initial_points(space, best)} == {"baseline"}
+
+
 def test_the_finish_is_that_of_the_best_branch_that_is_known() -> None:
     assert {point["finish"] for point in initial_points(SPACE, OWN)} == {"int8"}
     trained = OWN.model_copy(update={"steps": OWN.steps[:1]})

@@ -42,7 +42,7 @@ def initial_points(space: Mapping[str, Domain], best: Branch | None, missing: Br
     own = nearest_point(best, space, finish) if best else None
     going_on = [
         *([_recovered(missing, space, finish)] if _is_start(missing, space) else []),
-        *([_reduced(best, space, finish)] if best != missing and _is_start(best, space) else []),
+        *(_reduced(best, space, finish) if best != missing and _is_start(best, space) else []),
     ]
     return [
         *going_on,
@@ -59,13 +59,16 @@ def _recovered(start: Branch, space: Mapping[str, Domain], finish: str) -> Point
     return complete_point({START: start.name, REDUCE: RECOVER, FINISH: finish}, space)
 
 
-def _reduced(start: Branch, space: Mapping[str, Domain], finish: str) -> Point:
-    tag = [tag_of(step) for step in start_steps(start) if not isinstance(step, Recover)][-1]
+def _reduced(start: Branch, space: Mapping[str, Domain], finish: str) -> list[Point]:
+    tags = [tag_of(step) for step in start_steps(start) if space[REDUCE].has(tag_of(step))]
+    tag = next((tag for tag in reversed(tags) if tag != RECOVER), None)
+    if tag is None:
+        return []
     point: Point = {START: start.name, REDUCE: tag, FINISH: finish}
     for path in ordered(space):
         if path.startswith(f"{tag}.") and applies(space[path], point):
             point[path] = space[path].ends()[0]
-    return complete_point(point, space)
+    return [complete_point(point, space)]
 
 
 def nearest_point(branch: Branch, space: Mapping[str, Domain], finish: str) -> Point | None:
